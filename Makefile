@@ -1,0 +1,49 @@
+# The two commands of the README: `make demo` and `make test`. Each sets everything up first.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test lint types docs check setup lock clean
+
+demo: setup
+	@$(BIN)/discover demo
+
+test: setup
+	$(BIN)/pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: setup
+	$(BIN)/mypy
+	$(BIN)/mypy tests
+
+docs: setup
+	$(BIN)/python -m docs.generate --check
+
+# What CI runs.
+check: test lint types docs
+
+setup: $(READY)
+
+# pip refuses hashes and an editable project in one call, so there are two. The build backend is in
+# requirements.txt, and is found through PATH.
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
+	@echo "Setting up $(VENV) …"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+# Pins every dependency, with hashes and without naming where it came from. Needs uv.
+lock:
+	uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url \
+		--no-emit-find-links --python-version 3.11 --extra simulator --group dev --group build pyproject.toml -o requirements.txt
+
+clean:
+	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

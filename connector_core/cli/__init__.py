@@ -1,0 +1,5 @@
+"""The command line: ``discover``."""
+
+from connector_core.cli.main import main
+
+__all__ = ["main"]

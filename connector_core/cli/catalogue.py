@@ -1,0 +1,135 @@
+"""What is installed: ``list`` and ``show``."""
+
+from typing import Any
+
+from rich.text import Text
+
+from connector_core.cli.flags import DEFAULT, Flags
+from connector_core.cli.output import console, print_json, table
+from connector_core.connector import AnyConnector, Declaration
+from connector_core.plugins import Entry, Standing
+
+_COLOURS = {Standing.READY: "green", Standing.REFUSED: "red", Standing.FAILED: "red"}
+
+
+def list_(*, flags: Flags = DEFAULT) -> int:
+    """The catalogue: every plugin found, and why one cannot be used."""
+    entries = flags.host().registry.entries
+    if flags.json:
+        print_json({"plugins": [_entry(entry) for entry in entries]})
+        return 0
+    rows = []
+    for entry in entries:
+        manifest = entry.connector.manifest if entry.connector else None
+        rows.append(
+            (
+                entry.name,
+                Text(entry.standing, style=_COLOURS.get(entry.standing, "yellow")),
+                manifest.category if manifest else "",
+                manifest.authentication if manifest else "",
+                ", ".join(f"{one.kind.plural} ({_products(one)})" for one in _declared(entry.connector)),
+                f"{entry.distribution} {entry.version}",
+                entry.reason,
+            )
+        )
+    headings = ("Connector", "Standing", "Category", "Authentication", "Discovers", "Distribution", "Why")
+    out = console()
+    out.print(table(headings, rows) if rows else "No plugin is installed.")
+    return 0
+
+
+def show(connector: str, /, *, flags: Flags = DEFAULT) -> int:
+    """An integration's page: what it discovers, what it asks for, and how to set it up.
+
+    Args:
+        connector: As `discover list` names it.
+    """
+    found = flags.host().registry.connector(connector)
+    page = _page(found)
+    if flags.json:
+        print_json(page)
+        return 0
+    out = console()
+    manifest = found.manifest
+    out.print(manifest.title, style="bold")
+    out.print(manifest.description)
+    out.print()
+    out.print(f"Category: {manifest.category}    Authentication: {manifest.authentication}")
+    out.print()
+    capabilities = [
+        (f"{one.kind.__name__}s", _products(one), one.description, one.resource) for one in _declared(found)
+    ]
+    out.print(table(("Entity", "Product", "Description", f"{manifest.title} resource"), capabilities))
+    fields = [
+        (one.title, _flag(one.name, secret=one.secret), one.help, one.example)
+        for one in found.credentials_type.form()
+    ]
+    out.print(table(("Field", "Flag", "Help", "Example"), fields, title="Credentials"))
+    out.print(f"Set-up in {manifest.title}", style="bold")
+    for number, step in enumerate(manifest.provider_setup, 1):
+        out.print(f"  {number}. {step}")
+    out.print()
+    out.print("Set-up here", style="bold")
+    for number, step in enumerate(page["setup_here"], 1):
+        out.print(f"  {number}. {step}")
+    return 0
+
+
+def _page(connector: type[AnyConnector]) -> dict[str, Any]:
+    manifest = connector.manifest
+    lifetime = manifest.token_lifetime
+    return {
+        "name": manifest.name,
+        "title": manifest.title,
+        "description": manifest.description,
+        "category": manifest.category,
+        "authentication": manifest.authentication,
+        "capabilities": [
+            {
+                "entity": one.kind.__name__,
+                "products": sorted(one.products),
+                "description": one.description,
+                "resource": one.resource,
+                "permission": one.permission,
+            }
+            for one in _declared(connector)
+        ],
+        "credentials": connector.credentials_type.model_json_schema(),
+        "provider_setup": list(manifest.provider_setup),
+        "setup_here": [
+            f"Run: discover connect {manifest.name} --name NAME",
+            "Run: discover run NAME --plan, and look at what it would store.",
+            "Run: discover run NAME, as often as the data should be fresh.",
+            *([f"Connect again before the token is {lifetime.days} days old."] if lifetime else []),
+        ],
+    }
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    manifest = entry.connector.manifest if entry.connector else None
+    return {
+        "name": entry.name,
+        "standing": entry.standing,
+        "reason": entry.reason,
+        "distribution": entry.distribution,
+        "version": entry.version,
+        "title": manifest.title if manifest else None,
+        "category": manifest.category if manifest else None,
+        "authentication": manifest.authentication if manifest else None,
+        "discovers": [
+            {"kind": one.kind.plural, "products": sorted(one.products)} for one in _declared(entry.connector)
+        ],
+    }
+
+
+def _declared(connector: type[AnyConnector] | None) -> list[Declaration]:
+    return list(connector.declarations.values()) if connector else []
+
+
+def _products(declaration: Declaration) -> str:
+    return ", ".join(sorted(declaration.products))
+
+
+def _flag(name: str, *, secret: bool) -> str:
+    flag = name.replace("_", "-")
+    return f"--{flag}-file FILE, or DISCOVER_{name.upper()}" if secret else f"--{flag}"

@@ -1,0 +1,101 @@
+"""Credentials from the command line: flags, files, the environment, or questions on a terminal."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from pydantic import SecretStr
+from rich.prompt import Prompt
+
+from connector_core.cli.output import console, error_console
+from connector_core.credentials import Credentials, FormField
+from connector_core.errors import InvalidCredentialsError, SettingsError
+
+Fields = dict[str, str | SecretStr]
+
+
+def fill(credentials: type[Credentials], given: Mapping[str, str]) -> Fields:
+    """The fields, asked for where they are missing and somebody is there to answer."""
+    form = {field.name: field for field in credentials.form()}
+    fields = _given(form, given)
+    missing = [field for field in form.values() if field.required and field.name not in fields]
+    if missing and not sys.stdin.isatty():
+        lines = "; ".join(f"{field.name}: {_how(field)}" for field in missing)
+        raise InvalidCredentialsError(f"Missing: {lines}.", field=missing[0].name)
+    for field in missing:
+        fields[field.name] = _ask(field)
+    while missing:
+        # Somebody is there: a wrong answer is asked for again instead of ending the command.
+        try:
+            credentials.parse(fields)
+        except InvalidCredentialsError as error:
+            if error.field not in form:
+                raise
+            error_console().print(error.message, style="red")
+            fields[error.field] = _ask(form[error.field])
+        else:
+            break
+    return fields
+
+
+def _given(form: Mapping[str, FormField], given: Mapping[str, str]) -> Fields:
+    fields: Fields = {}
+    for flag, value in given.items():
+        name = flag.replace("-", "_")
+        field = form.get(name.removesuffix("_file"))
+        if name in form and form[name].secret:
+            raise SettingsError(
+                f"--{flag.replace('_', '-')} is a secret, and a flag's value can be seen by others.",
+                hint=f"Give {_how(form[name])}. If the value was real, revoke it.",
+            )
+        if name in form:
+            fields[name] = value
+        elif field and field.secret and name.endswith("_file"):
+            fields[field.name] = _read(value)
+        else:
+            known = ", ".join(_flag(one) for one in form.values())
+            raise SettingsError(f"There is no flag --{flag.replace('_', '-')}; the fields are {known}.")
+    for field in form.values():
+        variable = f"DISCOVER_{field.name.upper()}"
+        if field.secret and field.name not in fields and os.environ.get(variable):
+            fields[field.name] = SecretStr(os.environ[variable])
+    return fields
+
+
+def _read(place: str) -> SecretStr:
+    try:
+        text = sys.stdin.read() if place == "-" else Path(place).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise SettingsError(f"{place} cannot be read: {reason}.") from None
+    return SecretStr(text.strip())
+
+
+def _ask(field: FormField) -> str | SecretStr:
+    ask: Callable[..., str] = Prompt.ask
+    example = f" [{field.example}]" if field.example else ""
+    out = console()
+    out.print(field.help, style="dim")
+    answer = ask(f"{field.title}{example}", console=out, password=field.secret)
+    return SecretStr(answer.strip()) if field.secret else answer.strip()
+
+
+def _flag(field: FormField) -> str:
+    flag = field.name.replace("_", "-")
+    return f"--{flag}-file FILE" if field.secret else f"--{flag}"
+
+
+def _how(field: FormField) -> str:
+    return f"{_flag(field)} or DISCOVER_{field.name.upper()}" if field.secret else _flag(field)
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Asks before something that cannot be undone. Without a terminal only --yes will do."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise SettingsError(f"{question} There is no terminal to ask on: add --yes.")
+    answer = Prompt.ask(question, choices=["yes", "no"], default="no", console=console())
+    if answer != "yes":
+        raise SettingsError("Nothing was done.")

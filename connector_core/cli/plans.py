@@ -1,0 +1,112 @@
+"""How a report and a plan are shown: counts first, then a reason per line, then what to type next."""
+
+from itertools import groupby
+
+from rich.text import Text
+
+from connector_core.cli.output import console, count, table
+from connector_core.host import Host
+from connector_core.outcomes import Certificate, Change, Operation, Report, State, Verdict
+
+SHOWN = {Operation.CREATE: 5, Operation.UPDATE: 20, Operation.REMOVE: 50}
+"""Lines per operation; --json has them all."""
+_SIGNS = {
+    Operation.CREATE: Text("+", style="green"),
+    Operation.UPDATE: Text("~", style="yellow"),
+    Operation.REMOVE: Text("-", style="red"),
+}
+_COLOURS = {
+    Verdict.COMPLETE: "green",
+    Verdict.HELD: "yellow",
+    Verdict.DEFERRED: "yellow",
+    Verdict.INCOMPLETE: "red",
+}
+
+
+def print_report(host: Host, report: Report) -> None:
+    out = console()
+    seconds = (report.finished_at - report.run.started_at).total_seconds()
+    traffic = report.traffic
+    line = Text(f"{report.run.integration}: ")
+    line.append(report.verdict, style=f"bold {_COLOURS[report.verdict]}")
+    line.append(f"   {seconds:.1f} s, {count(traffic.requests, 'request')}")
+    if traffic.retries or traffic.throttled:
+        line.append(f", {traffic.retries} retried, {traffic.throttled} throttled")
+    out.print(line)
+    rows = []
+    for certificate, plan in zip(report.certificates, report.plans, strict=True):
+        announced = "?" if certificate.announced is None else f"{certificate.announced:,}"
+        state = Text("complete", style="green") if certificate.complete else Text("incomplete", style="red")
+        numbers = (plan.creates, plan.updates, plan.removes, plan.held)
+        rows.append(
+            (certificate.kind, state, f"{certificate.seen:,} of {announced}", *(f"{n:,}" for n in numbers))
+        )
+    created = (
+        ("created", "updated", "removed", "held")
+        if report.applied
+        else ("to create", "to update", "to remove", "held")
+    )
+    out.print(table(("Kind", "Certificate", "Rows read", *created), rows))
+    for certificate in report.certificates:
+        _print_notes(certificate)
+    for plan in report.plans:
+        if plan.held_because:
+            out.print(f"{plan.kind}: losses are held: {plan.held_because}.", style="yellow")
+        if plan.unconfirmed:
+            said = f"{count(plan.unconfirmed, 'row')} missing, not yet proven gone: kept until a second scan"
+            out.print(f"{plan.kind}: {said}.")
+    print_plan(host, report.run.id)
+    _print_next(report)
+
+
+def _print_notes(certificate: Certificate) -> None:
+    out = console()
+    for reason in certificate.reasons:
+        out.print(f"{certificate.kind}: incomplete: {reason}.", style="red")
+    for field, rows in certificate.unread.items():
+        out.print(f"{certificate.kind}: {field} did not come for {count(rows, 'row')}; stored values stay.")
+    for field, ids in certificate.dangling.items():
+        out.print(f"{certificate.kind}: {field} points to {count(ids, 'id')} that nobody has.")
+
+
+def print_plan(host: Host, run_id: str, state: State | None = None) -> None:
+    """A line per change, with its reason."""
+    rows: list[tuple[object, ...]] = []
+    more: list[str] = []
+    changes = sorted(
+        host.changes(run_id, state), key=lambda one: (one.kind, list(Operation).index(one.operation))
+    )
+    for (kind, operation), group in groupby(changes, key=lambda one: (one.kind, one.operation)):
+        listed = list(group)
+        rows += [_line(change) for change in listed[: SHOWN[operation]]]
+        if len(listed) > SHOWN[operation]:
+            more.append(f"and {len(listed) - SHOWN[operation]:,} more to {operation} of {kind}")
+    out = console()
+    if rows:
+        out.print(table(("", "Kind", "Who or what", "Reason", "Fields", "State"), rows))
+    for line in more:
+        out.print(f"… {line}")
+
+
+def _line(change: Change) -> tuple[object, ...]:
+    return (
+        _SIGNS[change.operation],
+        change.kind,
+        change.label or change.source_id,
+        change.reason,
+        ", ".join(change.fields),
+        change.state,
+    )
+
+
+def _print_next(report: Report) -> None:
+    name = report.run.integration
+    out = console()
+    if any(plan.held for plan in report.plans):
+        out.print(f"Next: discover apply {name}   (or: discover discard {name})")
+    elif report.verdict is Verdict.COMPLETE:
+        out.print(f"Next: discover entities {name} employees")
+    else:
+        out.print(
+            f"Next: mend the cause, then discover run {name}. What was read is stored; nothing was removed."
+        )

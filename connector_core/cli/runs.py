@@ -1,0 +1,213 @@
+"""Runs and plans: ``run``, ``apply``, ``discard`` and ``history``."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from connector_core.cli.flags import DEFAULT, Flags
+from connector_core.cli.form import confirm
+from connector_core.cli.output import ago, console, count, error_console, print_json, table
+from connector_core.cli.plans import print_plan, print_report
+from connector_core.discovery.reading import ProgressCallback
+from connector_core.entities import Product
+from connector_core.errors import ConnectorCoreError, SettingsError
+from connector_core.host import Host
+from connector_core.outcomes import Report, State, Verdict
+from connector_core.store import RunSummary
+
+
+async def run(
+    name: str | None = None,
+    /,
+    *,
+    product: Product | None = None,
+    kind: tuple[str, ...] = (),
+    plan: Annotated[bool, Parameter(negative="")] = False,
+    all_: Annotated[bool, Parameter(name="--all", negative="")] = False,
+    flags: Flags = DEFAULT,
+) -> int:
+    """Checks, reads, certifies, plans, and applies what is safe.
+
+    Args:
+        name: The integration.
+        product: Only the kinds that serve this product: EAM or SMP.
+        kind: Only this kind, such as employees. May be given more than once.
+        plan: Stop before applying, and hold the plan.
+        all_: Run every integration, one after the other.
+    """
+    if (name is None) is not all_:
+        raise SettingsError("Name one integration, or give --all.", hint="discover integrations lists them.")
+    async with flags.host() as host:
+        names = [one.name for one in host.integrations()] if name is None else [name]
+        if not names:
+            raise SettingsError(
+                "There is no integration yet.", hint="Add one: discover connect namely --name acme"
+            )
+        reports: list[dict[str, Any]] = []
+        codes = []
+        for one in names:
+            try:
+                with _progress(flags) as progress:
+                    report = await host.run(
+                        one, product=product, kinds=kind, apply=not plan, progress=progress
+                    )
+            except ConnectorCoreError as error:
+                # One integration's failure does not keep the others from running.
+                if not all_:
+                    raise
+                codes.append(error.exit_code)
+                reports.append({"integration": one, "error": {"code": error.code, "message": error.message}})
+                if not flags.json:
+                    error_console().print(f"{one}: {error.message} {error.hint}", style="bold red")
+                continue
+            codes.append(0 if report.verdict is Verdict.COMPLETE else 1)
+            if flags.json:
+                reports.append(_report(host, report))
+            else:
+                print_report(host, report)
+    if flags.json:
+        print_json({"runs": reports} if all_ else reports[0])
+    return max(codes)
+
+
+async def apply(
+    name: str, /, *, yes: Annotated[bool, Parameter(negative="")] = False, flags: Flags = DEFAULT
+) -> int:
+    """Applies a held plan, after showing it.
+
+    Args:
+        name: The integration.
+        yes: Do not ask.
+    """
+    async with flags.host() as host:
+        _show_held(host, name, flags, question="Apply", yes=yes)
+        applied = await host.apply(name)
+    if flags.json:
+        print_json({"integration": name, "applied": applied.applied, "stale": applied.stale})
+    else:
+        stale = f"; {count(applied.stale, 'change')} overtaken by what is stored now" if applied.stale else ""
+        console().print(f"{count(applied.applied, 'change')} applied{stale}.", style="green")
+    return 0
+
+
+async def discard(
+    name: str, /, *, yes: Annotated[bool, Parameter(negative="")] = False, flags: Flags = DEFAULT
+) -> int:
+    """Drops a held plan, after showing it. The next run plans again from what it reads.
+
+    Args:
+        name: The integration.
+        yes: Do not ask.
+    """
+    async with flags.host() as host:
+        _show_held(host, name, flags, question="Discard", yes=yes)
+        dropped = await host.discard(name)
+    if flags.json:
+        print_json({"integration": name, "discarded": dropped})
+    else:
+        console().print(f"{count(dropped, 'change')} discarded.")
+    return 0
+
+
+def history(name: str, /, *, limit: int = 20, flags: Flags = DEFAULT) -> int:
+    """The runs of an integration, their certificates and their changes.
+
+    Args:
+        name: The integration.
+        limit: How many runs, the newest first.
+    """
+    host = flags.host()
+    runs = host.history(name, limit)
+    if flags.json:
+        print_json({"integration": name, "runs": [_summary(host, one) for one in runs]})
+        return 0
+    rows = []
+    for one in runs:
+        counts = _counts(host, one.run.id)
+        rows.append(
+            (
+                one.run.started_at.isoformat(sep=" ", timespec="seconds"),
+                ago(one.run.started_at),
+                one.run.product or "all",
+                one.verdict or (f"failed: {one.error}" if one.error else "interrupted"),
+                "; ".join(
+                    f"{c.kind} {'complete' if c.complete else 'incomplete'}, {c.seen:,} of "
+                    f"{'?' if c.announced is None else format(c.announced, ',')}"
+                    for c in one.certificates
+                ),
+                ", ".join(f"{number:,} {what}" for what, number in counts.items()),
+                "; ".join(reason for c in one.certificates for reason in c.reasons),
+            )
+        )
+    headings = ("Started", "", "Product", "Verdict", "Certificates", "Changes", "Why")
+    out = console()
+    out.print(table(headings, rows) if rows else f"{name} has not run yet. Run it: discover run {name}")
+    return 0
+
+
+def _show_held(host: Host, name: str, flags: Flags, *, question: str, yes: bool) -> None:
+    held = host.held(name)
+    if held is None:
+        raise SettingsError(f"{name} has no held plan.", hint=f"Make one: discover run {name} --plan")
+    if not flags.json:
+        print_plan(host, held.run_id, State.HELD)
+    confirm(f"{question} {count(held.changes, 'change')}?", yes=yes)
+
+
+@contextmanager
+def _progress(flags: Flags) -> Iterator[ProgressCallback]:
+    """A bar for each kind on a terminal; nothing elsewhere."""
+    if flags.json or not sys.stderr.isatty():
+        yield lambda _kind, _seen, _announced: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    tasks: dict[str, TaskID] = {}
+    with Progress(*columns, console=error_console(), transient=True) as bars:
+
+        def show(kind: str, seen: int, announced: int | None) -> None:
+            if kind not in tasks:
+                tasks[kind] = bars.add_task(kind, total=announced)
+            bars.update(tasks[kind], completed=seen, total=announced)
+
+        yield show
+
+
+def _counts(host: Host, run_id: str) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for (_, operation, state), number in host.store.plans.counts(run_id).items():
+        found[f"{operation} {state}"] = found.get(f"{operation} {state}", 0) + number
+    return found
+
+
+def _summary(host: Host, one: RunSummary) -> dict[str, Any]:
+    return {
+        "id": one.run.id,
+        "started_at": one.run.started_at,
+        "finished_at": one.finished_at,
+        "product": one.run.product or None,
+        "verdict": one.verdict,
+        "error": one.error,
+        "certificates": [asdict(certificate) for certificate in one.certificates],
+        "changes": _counts(host, one.run.id),
+    }
+
+
+def _report(host: Host, report: Report) -> dict[str, Any]:
+    return {
+        "run": report.run.id,
+        "integration": report.run.integration,
+        "product": report.run.product or None,
+        "verdict": report.verdict,
+        "applied": report.applied,
+        "certificates": [asdict(one) for one in report.certificates],
+        "plan": [asdict(one) for one in report.plans],
+        "changes": [asdict(change) for change in host.changes(report.run.id)],
+        "traffic": asdict(report.traffic),
+        "started_at": report.run.started_at,
+        "finished_at": report.finished_at,
+    }

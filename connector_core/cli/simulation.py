@@ -1,0 +1,159 @@
+"""A provider on this machine: ``simulate``, and the ``demo`` that uses it."""
+
+import asyncio
+import os
+import shutil
+import sys
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+from cryptography.fernet import Fernet
+from cyclopts import Parameter
+
+from connector_core.cli import entities, integrations, runs
+from connector_core.cli.flags import DEFAULT, Flags
+from connector_core.cli.output import console, print_json
+from connector_core.errors import SettingsError
+from connector_core.testing import Faults, Served, Simulator, SimulatorOptions, load, serve
+from connector_core.vault import KEY_VARIABLE
+
+FOLDER = Path(".demo")
+
+
+async def simulate(
+    connector: str,
+    /,
+    *,
+    people: int = 1200,
+    port: int = 0,
+    seed: int = 1,
+    faults: str = "",
+    recorded: Path | None = None,
+    set_: Annotated[tuple[str, ...], Parameter(name="--set")] = (),
+    flags: Flags = DEFAULT,
+) -> int:
+    """Serves the connector's simulator over TLS on this machine, until Ctrl-C.
+
+    Args:
+        connector: As `discover list` names it.
+        people: How many.
+        port: Where to listen; 0 takes a free one.
+        seed: The same seed makes the same organisation.
+        faults: Such as 502@3x2:/profiles,stall@9 (kind, first request, times, path).
+        recorded: Serve the recorded answers in this folder.
+        set_: A switch of the simulator, NAME=VALUE. May be given more than once.
+    """
+    behaviour = dict(_pair(text) for text in set_)
+    simulator = _simulator(flags, connector, SimulatorOptions(people, seed, recorded, behaviour))
+    simulator.faults = Faults(faults)
+    async with serve(simulator, port) as served:
+        _print_served(connector, served, flags)
+        await asyncio.Event().wait()
+    return 0
+
+
+async def demo(*, people: int = 1200, flags: Flags = DEFAULT) -> int:
+    """Discovers a simulated organisation twice, and shows what changed in between.
+
+    Args:
+        people: How many.
+    """
+    simulator = _simulator(flags, "namely", SimulatorOptions(people))
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(mode=0o700)
+    async with serve(simulator) as served:
+        settings = FOLDER / "plugins.toml"
+        settings.write_text(_toml("namely", served), encoding="utf-8")
+        with ExitStack() as stack:
+            _set(stack, SSL_CERT_FILE=str(served.ca_file), **{KEY_VARIABLE: Fernet.generate_key().decode()})
+            _set(stack, DISCOVER_PERSONAL_ACCESS_TOKEN=simulator.credentials["personal_access_token"])
+            await _tell(simulator, replace(flags, settings=settings))
+    return 0
+
+
+async def _tell(simulator: Simulator, flags: Flags) -> None:
+    out = console()
+    domain = simulator.credentials["domain"]
+    _type(f"discover connect namely --name acme --domain {domain}")
+    await integrations.connect("namely", name="acme", flags=flags, domain=domain)
+    _type("discover run acme")
+    await runs.run("acme", flags=flags)
+    _type("discover entities acme departments")
+    entities.entities("acme", "departments", flags=flags)
+    _type("discover entities acme employees --limit 8")
+    entities.entities("acme", "employees", limit=8, flags=flags)
+    out.print("\nTime passes at Acme Widgets:", style="bold")
+    for sentence in simulator.evolve():
+        out.print(f"  {sentence}")
+    _type("discover run acme --plan")
+    await runs.run("acme", plan=True, flags=flags)
+    out.print("\nNothing of this is applied yet. The next command to type:", style="bold")
+    out.print(f"  {sys.argv[0]} apply acme --settings {flags.settings}")
+
+
+def _type(command: str) -> None:
+    console().print(f"\n$ {command}", style="bold cyan")
+
+
+def _set(stack: ExitStack, **variables: str) -> None:
+    """Sets environment variables until the stack unwinds."""
+    for name, value in variables.items():
+        old = os.environ.get(name)
+        os.environ[name] = value
+        stack.callback(os.environ.pop, name) if old is None else stack.callback(
+            os.environ.__setitem__, name, old
+        )
+
+
+def _simulator(flags: Flags, connector: str, options: SimulatorOptions) -> Simulator:
+    manifest = flags.host().registry.connector(connector).manifest
+    if manifest.simulator is None:
+        raise SettingsError(f"The connector {connector} names no simulator.")
+    return load(manifest.simulator, options)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise SettingsError(f"--set {text}: write NAME=VALUE.")
+    return name, value
+
+
+def _toml(connector: str, served: Served) -> str:
+    lines = [f'"{host}" = "{place}"' for host, place in served.resolve.items()]
+    return "\n".join([f"[plugins.{connector}]", "", "[host.resolve]", *lines, ""])
+
+
+def _print_served(connector: str, served: Served, flags: Flags) -> None:
+    simulator = served.simulator
+    if flags.json:
+        print_json(
+            {
+                "host": simulator.host,
+                "port": served.port,
+                "ca_file": str(served.ca_file),
+                "resolve": served.resolve,
+                "credentials": dict(simulator.credentials),
+                "notes": list(simulator.notes),
+            }
+        )
+        sys.stdout.flush()
+        return
+    out = console()
+    out.print(
+        f"A simulated {connector} answers as {simulator.host} on 127.0.0.1:{served.port}.", style="bold"
+    )
+    for note in simulator.notes:
+        out.print(note)
+    out.print("\nPut into plugins.toml:\n")
+    out.print(_toml(connector, served))
+    out.print("Then, in another terminal:\n")
+    out.print(f"export SSL_CERT_FILE={served.ca_file}")
+    for name, value in simulator.credentials.items():
+        if name != "domain":
+            out.print(f"export DISCOVER_{name.upper()}={value}")
+    out.print(f"discover connect {connector} --name acme --domain {simulator.host}")
+    out.print("\nCtrl-C ends it.")
+    sys.stdout.flush()

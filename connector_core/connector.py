@@ -1,0 +1,285 @@
+"""The contract: what a connector's author writes, and the Api that a connector sees."""
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from structlog.typing import FilteringBoundLogger
+from typing_extensions import TypeVar as DefaultTypeVar
+
+from connector_core.credentials import Credentials
+from connector_core.entities import Entity, Product, SourceId
+from connector_core.manifest import Manifest
+from connector_core.paging import Paging
+
+T = TypeVar("T")
+U = TypeVar("U")
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Wire(BaseModel):
+    """The base of wire models: what is not declared is dropped by the parser."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+
+class Row(Wire):
+    """One row of a listing, under the provider's own id."""
+
+    id: SourceId
+
+
+W = TypeVar("W", bound=Wire)
+R = TypeVar("R", bound=Row)
+
+
+class Listing(Wire, Generic[R]):
+    """One answer of a listing. Redeclare ``rows`` with the provider's key as its alias."""
+
+    rows: list[R]
+
+    @property
+    def announced(self) -> int | None:
+        """How many rows the provider says the whole listing has, or None where this answer does not say.
+
+        Override it only if the provider announces totals: an overridden total that never comes is a fault.
+        """
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A row that was read and could not be used: where and what sort of problem, never its content."""
+
+    source_id: str | None
+    field: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """One page: its rows, and what it says of the listing."""
+
+    number: int
+    rows: tuple[T, ...]
+    ids: tuple[str, ...]
+    """The provider's ids of ``rows``, in the same order."""
+    announced: int | None = None
+    promised: bool = False
+    """True when this sort of listing announces its total, so that a total that never came is a fault."""
+    rejected: tuple[Rejection, ...] = ()
+    skipped: tuple[str, ...] = ()
+    """The ids of rows that were read and are not of this kind."""
+    last: bool = False
+    """True on the page that ends the listing."""
+
+    def map(self, function: Callable[[T], U | None]) -> "Page[U]":
+        """The same page with every row mapped. None skips a row; an exception rejects it."""
+        rows: list[U] = []
+        ids: list[str] = []
+        skipped = list(self.skipped)
+        rejected = list(self.rejected)
+        for source_id, row in zip(self.ids, self.rows, strict=True):
+            try:
+                mapped = function(row)
+            except ValidationError as error:
+                rejected.append(rejection(source_id, error))
+            except Exception as error:  # noqa: BLE001 - a mapping is total: a value, or a counted rejection
+                rejected.append(Rejection(source_id, "", f"mapping raised {type(error).__name__}"))
+            else:
+                if mapped is None:
+                    skipped.append(source_id)
+                else:
+                    rows.append(mapped)
+                    ids.append(source_id)
+        return Page(
+            number=self.number,
+            rows=tuple(rows),
+            ids=tuple(ids),
+            announced=self.announced,
+            promised=self.promised,
+            rejected=tuple(rejected),
+            skipped=tuple(skipped),
+            last=self.last,
+        )
+
+
+def rejection(source_id: str | None, error: ValidationError) -> Rejection:
+    """The first problem of a validation error, without its input."""
+    problem = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    return Rejection(source_id, ".".join(str(part) for part in problem["loc"]), problem["type"])
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Whose data this is, as the provider says: ``id`` changes when the account or the token's owner does."""
+
+    id: str
+    name: str
+
+
+class Api(Protocol):
+    """The provider as a connector sees it: paging, limits, retries, time-outs and auth are behind it."""
+
+    def pages(
+        self,
+        path: str,
+        listing: type[Listing[R]],
+        *,
+        paging: Paging,
+        params: Mapping[str, str] | None = None,
+    ) -> AsyncIterator[Page[R]]:
+        """The pages of a listing, in order, the one that ends it included."""
+        ...
+
+    async def get(self, path: str, model: type[W], *, authenticated: bool = True) -> W: ...
+
+    async def exists(self, path: str, source_id: str) -> bool:
+        """Whether ``path/source_id`` is there: False only when the provider answers 404."""
+        ...
+
+
+class Options(BaseModel):
+    """The base of a connector's options in plugins.toml."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+C = TypeVar("C", bound=Credentials)
+O = DefaultTypeVar("O", bound=Options, default=Options)
+
+
+@dataclass(frozen=True, slots=True)
+class Context(Generic[C, O]):
+    """What the host gives a connector for one run or check."""
+
+    credentials: C
+    options: O
+    api: Api
+    log: FilteringBoundLogger
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """One kind that a connector discovers."""
+
+    kind: type[Entity]
+    products: frozenset[Product]
+    resource: str
+    description: str
+    permission: str
+    provides: tuple[str, ...]
+    method: str
+    witness: str | None = None
+
+
+class Connector(ABC, Generic[C, O]):
+    """The base of a connector: a manifest, ``check``, and one ``@discovers`` method per kind.
+
+    An instance lives for one run, so what it keeps on ``self`` is never shared between runs.
+    """
+
+    manifest: ClassVar[Manifest]
+    credentials_type: ClassVar[type[Credentials]]
+    options_type: ClassVar[type[Options]]
+    declarations: ClassVar[Mapping[str, Declaration]]
+
+    def __init__(self, context: Context[C, O]) -> None:
+        self.credentials = context.credentials
+        self.options = context.options
+        self.api = context.api
+        self.log = context.log
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for base in getattr(cls, "__orig_bases__", ()):
+            arguments = [argument for argument in get_args(base) if isinstance(argument, type)]
+            if arguments and issubclass(arguments[0], Credentials):
+                cls.credentials_type = arguments[0]
+                cls.options_type = arguments[1] if len(arguments) > 1 else Options
+        cls.declarations = _collect(cls)
+
+    @abstractmethod
+    async def check(self) -> Account:
+        """Proves the connection and the token, with the fewest requests. Raises CredentialsError or ProviderError."""
+
+    def rule(self, kind: type[Entity]) -> str:  # noqa: ARG002 - overridden where a kind has a rule
+        """What decides which rows are of this kind. When it changes, losses are held for approval."""
+        return self.options.model_dump_json()
+
+
+AnyConnector = Connector[Any, Any]
+
+
+def discovers(
+    kind: type[Entity],
+    *,
+    products: Iterable[Product],
+    resource: str,
+    description: str,
+    permission: str = "",
+    provides: Iterable[str] = (),
+) -> Callable[[F], F]:
+    """Marks the method that reads a kind: an async generator of ``Page[kind]``.
+
+    Args:
+        kind: What it discovers.
+        products: Who is served by it.
+        resource: The provider's own name for what is read.
+        description: One sentence for the integration's page.
+        permission: What to grant, and where, when the provider forbids the reading.
+        provides: The entity's fields that a token with every right fills. One that does not come is reported.
+    """
+
+    fields = tuple(provides)
+    if unknown := [name for name in fields if name not in kind.model_fields]:
+        raise TypeError(f"@discovers({kind.__name__}) provides {unknown[0]}, which is no field of it")
+
+    def mark(method: F) -> F:
+        if not inspect.isasyncgenfunction(method):
+            raise TypeError(f"@discovers({kind.__name__}): {method.__name__} is not an async generator")
+        method.__discovers__ = Declaration(  # type: ignore[attr-defined]
+            kind, frozenset(products), resource, description, permission, fields, method.__name__
+        )
+        return method
+
+    return mark
+
+
+def witnesses(
+    kind: type[Entity],
+) -> Callable[
+    [Callable[[Any, str], Coroutine[Any, Any, bool]]], Callable[[Any, str], Coroutine[Any, Any, bool]]
+]:
+    """Marks the method that asks the provider for one entity by its id: the second witness of a removal."""
+
+    def mark(
+        method: Callable[[Any, str], Coroutine[Any, Any, bool]],
+    ) -> Callable[[Any, str], Coroutine[Any, Any, bool]]:
+        if not inspect.iscoroutinefunction(method):
+            raise TypeError(f"@witnesses({kind.__name__}): {method.__name__} is not a coroutine function")
+        method.__witnesses__ = kind  # type: ignore[attr-defined]
+        return method
+
+    return mark
+
+
+def _collect(cls: type) -> Mapping[str, Declaration]:
+    found: dict[str, Declaration] = {}
+    witnesses_of: dict[type[Entity], str] = {}
+    for name, member in inspect.getmembers(cls, callable):
+        if declaration := getattr(member, "__discovers__", None):
+            kind = declaration.kind.__name__
+            if kind in found:
+                raise TypeError(f"{cls.__name__} discovers {kind} twice: {found[kind].method} and {name}")
+            found[kind] = declaration
+        if kind_witnessed := getattr(member, "__witnesses__", None):
+            witnesses_of[kind_witnessed] = name
+    if stray := [kind.__name__ for kind in witnesses_of if kind.__name__ not in found]:
+        raise TypeError(f"{cls.__name__} witnesses {stray[0]}, which it does not discover")
+    # Sorted by the order of the source, not of the names: departments after employees if so written.
+    ordered = sorted(found.values(), key=lambda one: getattr(cls, one.method).__code__.co_firstlineno)
+    return {one.kind.__name__: replace(one, witness=witnesses_of.get(one.kind)) for one in ordered}

@@ -1,0 +1,185 @@
+"""One run, from the check to the report."""
+
+import asyncio
+import hashlib
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import structlog
+
+from connector_core.connector import Account, AnyConnector, Declaration
+from connector_core.discovery.faults import mapped
+from connector_core.discovery.guards import hold_reason
+from connector_core.discovery.plan import Losses, add_facts, witness
+from connector_core.discovery.reading import ProgressCallback, Reading, read
+from connector_core.errors import ConnectorCoreError
+from connector_core.outcomes import Certificate, KindPlan, Operation, Report, Run, State, Traffic, Verdict
+from connector_core.plugins import Registry
+from connector_core.settings import LossSettings
+from connector_core.store import Integration, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """All that one run needs."""
+
+    run: Run
+    integration: Integration
+    connector: AnyConnector
+    declarations: tuple[Declaration, ...]
+    store: Store
+    registry: Registry
+    losses: LossSettings
+    traffic: Callable[[], Traffic]
+    progress: ProgressCallback
+    apply: bool = True
+
+
+async def discover(work: Work) -> Report:
+    """check → read → certify → plan → guard → apply → report.
+
+    Raises CredentialsError or ProviderError when the check fails; a kind that fails later makes the
+    report incomplete.
+    """
+    log = structlog.get_logger()
+    with mapped(work.connector):
+        account = await work.connector.check()
+    await asyncio.to_thread(work.store.runs.start, work.run)
+    log.info("run_started", product=work.run.product, kinds=work.run.kinds)
+    try:
+        await work.registry.run_started(work.run)
+        readings = [
+            await read(work.connector, declaration, work.run, work.store, work.progress)
+            for declaration in work.declarations
+        ]
+        kinds = [await _plan_kind(work, reading, account) for reading in readings]
+        certificates, plans = tuple(kind[0] for kind in kinds), tuple(kind[1] for kind in kinds)
+        await work.registry.plan_made(work.run, plans)
+        if work.apply:
+            applied = await asyncio.to_thread(work.store.plans.apply, work.run.id, State.PLANNED)
+            log.info("applied", changes=applied.applied)
+        await asyncio.to_thread(work.store.staging.drop, work.run)
+        report = Report(
+            run=work.run,
+            verdict=_verdict(certificates, plans, applied=work.apply),
+            certificates=certificates,
+            plans=plans,
+            applied=work.apply,
+            traffic=work.traffic(),
+            finished_at=datetime.now(UTC),
+        )
+        await asyncio.to_thread(work.store.runs.finish, report)
+    except BaseException as error:
+        # Not in a thread: a cancelled task could not wait for it.
+        work.store.runs.fail(
+            work.run, error.code if isinstance(error, ConnectorCoreError) else type(error).__name__
+        )
+        raise
+    log.info("run_finished", verdict=report.verdict, requests=report.traffic.requests)
+    await work.registry.run_finished(report)
+    return report
+
+
+async def _plan_kind(work: Work, reading: Reading, account: Account) -> tuple[Certificate, KindPlan]:
+    store, run, kind = work.store, work.run, reading.kind
+    title = work.connector.manifest.title
+    reasons = reading.reasons(title)
+    losses = Losses()
+    await asyncio.to_thread(store.entities.mark_seen, run, kind)
+    # Removals are never planned from an incomplete or an empty read.
+    if not reasons and reading.entities:
+        missing = await asyncio.to_thread(store.plans.missing, run, kind)
+        losses = await witness(work.connector, reading.declaration, missing)
+        if losses.still_there:
+            reasons = (f"{losses.still_there} rows were not in the listing, and {title} still has them",)
+            losses = Losses()
+        await asyncio.to_thread(store.entities.mark_missed, run, kind, list(losses.unconfirmed))
+    await asyncio.to_thread(store.plans.replace_older, run, kind)
+    kept = await asyncio.to_thread(add_facts, store, run, reading.declaration, title)
+    await asyncio.to_thread(store.plans.add_removes, run, kind, list(losses.removes))
+    certificate = await asyncio.to_thread(_certify, work, reading, reasons, kept)
+    scope = _scope(work, reading.declaration, account)
+    await asyncio.to_thread(store.runs.certify, run, certificate, scope)
+    structlog.get_logger().info(
+        "kind_certified", kind=kind, complete=certificate.complete, seen=certificate.seen, reasons=reasons
+    )
+    await work.registry.kind_certified(run, certificate)
+    plan = await asyncio.to_thread(_guard, work, kind, scope)
+    return certificate, replace(plan, unconfirmed=len(losses.unconfirmed))
+
+
+def _certify(work: Work, reading: Reading, reasons: tuple[str, ...], kept: Counter[str]) -> Certificate:
+    targets = {
+        target.__name__: target for target in (one.kind for one in work.connector.declarations.values())
+    }
+    dangling: dict[str, int] = {}
+    for name, ids in reading.links.items():
+        target = targets.get(reading.declaration.kind.links[name])
+        known = work.store.entities.known(work.run, target) if target else set()
+        # A kind that was never read says nothing about links to it.
+        if known and (lost := len(ids - known)):
+            dangling[name] = lost
+    return Certificate(
+        kind=reading.kind,
+        complete=not reasons,
+        seen=len(reading.seen),
+        announced=reading.announced,
+        pages=reading.pages,
+        reasons=reasons,
+        rejected=tuple(reading.rejected),
+        unread=dict(sorted((kept | reading.unread).items())),
+        dangling=dangling,
+        deferred=reading.deferred,
+    )
+
+
+def _scope(work: Work, declaration: Declaration, account: Account) -> str:
+    """What the kind was read with. When it differs from the last applied reading's, losses are held."""
+    parts = (
+        account.id,
+        work.integration.credentials_at.isoformat(),
+        work.connector.rule(declaration.kind),
+    )
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _guard(work: Work, kind: str, scope: str) -> KindPlan:
+    store, run = work.store, work.run
+    recent, removed = store.plans.recent_losses(run, kind, work.losses.days)
+    accepted = store.plans.scope(run.integration, kind)
+    because = hold_reason(
+        planned=store.plans.losses(run, kind),
+        recent=recent,
+        size=store.entities.count(run.integration, kind) + removed,
+        scope_changed=accepted is not None and accepted != scope,
+        settings=work.losses,
+    )
+    if because:
+        store.plans.hold(run, kind, losses_only=True)
+    if not work.apply:
+        store.plans.hold(run, kind, losses_only=False)
+    counts = store.plans.counts(run.id)
+
+    def total(operation: Operation) -> int:
+        return sum(n for (of, what, _), n in counts.items() if of == kind and what == operation)
+
+    return KindPlan(
+        kind=kind,
+        creates=total(Operation.CREATE),
+        updates=total(Operation.UPDATE),
+        removes=total(Operation.REMOVE),
+        held=sum(n for (of, _, state), n in counts.items() if of == kind and state == State.HELD),
+        held_because=because,
+    )
+
+
+def _verdict(certificates: tuple[Certificate, ...], plans: tuple[KindPlan, ...], *, applied: bool) -> Verdict:
+    if any(one.deferred for one in certificates):
+        return Verdict.DEFERRED
+    if not all(one.complete for one in certificates):
+        return Verdict.INCOMPLETE
+    if applied and any(plan.held for plan in plans):
+        return Verdict.HELD
+    return Verdict.COMPLETE

@@ -1,0 +1,137 @@
+"""What is discovered: frozen models with canonical ids, and nothing that was not declared here."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+
+class Product(StrEnum):
+    """Who is served by what was discovered."""
+
+    EAM = "EAM"
+    SMP = "SMP"
+
+
+class Status(StrEnum):
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+    PENDING = "pending"
+    UNKNOWN = "unknown"
+
+
+class WorkerType(StrEnum):
+    EMPLOYEE = "employee"
+    CONTRACTOR = "contractor"
+    PARTNER = "partner"
+    SYSTEM_USER = "system_user"
+    UNKNOWN = "unknown"
+
+
+class DepartmentKind(StrEnum):
+    DEPARTMENT = "department"
+    DIVISION = "division"
+    TEAM = "team"
+    COST_CENTER = "cost_center"
+    BUSINESS_UNIT = "business_unit"
+    LOCATION = "location"
+    OTHER = "other"
+
+
+def _blank_to_none(value: object) -> object:
+    if isinstance(value, str):
+        return value.strip() or None
+    return value
+
+
+def _distinct(ids: tuple[str, ...]) -> tuple[str, ...]:
+    # Sorted, so that a provider that shuffles its answers causes no updates.
+    return tuple(sorted(set(ids)))
+
+
+SourceId = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+Text = Annotated[str | None, BeforeValidator(_blank_to_none)]
+Link = Annotated[SourceId | None, BeforeValidator(_blank_to_none)]
+Links = Annotated[tuple[SourceId, ...], AfterValidator(_distinct)]
+
+
+class Entity(BaseModel):
+    """One discovered thing.
+
+    A field that is set, even to ``None``, is a fact. A field that is left unset was not read, and the
+    stored value stays as it is.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    plural: ClassVar[str]
+    """The kind as operators type it: ``employees``."""
+    links: ClassVar[Mapping[str, str]] = {}
+    """Fields that hold ids of other entities, and the kind they point to."""
+
+    source_id: SourceId
+    """The provider's permanent id."""
+
+    def body(self) -> bytes:
+        """The canonical JSON of the fields that were read."""
+        return self.__pydantic_serializer__.to_json(self, exclude_unset=True)
+
+    @classmethod
+    def is_loss(cls, before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+        """Whether this update takes somebody out of the active set."""
+        return before.get("status") == Status.ACTIVE and after.get("status") != Status.ACTIVE
+
+
+class Employee(Entity):
+    """A person of the organisation's roster. Nothing private: work data only."""
+
+    plural = "employees"
+    links = {
+        "manager_source_id": "Employee",
+        "department_source_ids": "Department",
+        "primary_department_source_id": "Department",
+    }
+
+    display_name: Text = None
+    """The preferred name wins."""
+    first_name: Text = None
+    last_name: Text = None
+    email: Text = None
+    """Work e-mail. Never replaced by a private one."""
+    other_work_emails: tuple[str, ...] = ()
+    employee_number: Text = None
+    """The staff number: not unique, may be reused."""
+    job_title: Text = None
+    status: Status = Status.UNKNOWN
+    source_status: Text = None
+    """The provider's own word for the status."""
+    worker_type: WorkerType = WorkerType.UNKNOWN
+    start_date: date | None = None
+    end_date: date | None = None
+    manager_source_id: Link = None
+    department_source_ids: Links = ()
+    primary_department_source_id: Link = None
+    location_name: Text = None
+    """The place of work."""
+    country_code: Text = None
+    """ISO 3166-1 alpha-2, of the place of work."""
+    updated_at: datetime | None = None
+
+
+class Department(Entity):
+    """A part of the organisation."""
+
+    plural = "departments"
+    links = {"parent_source_id": "Department"}
+
+    name: Annotated[str, Field(min_length=1)]
+    kind: DepartmentKind = DepartmentKind.DEPARTMENT
+    source_type: Text = None
+    """The provider's own word for the kind."""
+    parent_source_id: Link = None
+    active: bool | None = None
+    updated_at: datetime | None = None
+    id_is_synthetic: bool = False
+    """True where the provider gives only a name, and the id is made from it."""

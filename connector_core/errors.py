@@ -1,0 +1,146 @@
+"""Errors, by whose fault they are.
+
+::
+
+    ConnectorCoreError                 code · hint · retryable · exit_code
+    ├── SettingsError                  plugins.toml or the command line: where, and which key   exit 2
+    │   └── UnknownIntegrationError    no integration of that name
+    ├── PluginError                    a plugin cannot be used                                  exit 2
+    │   ├── PluginLoadError            it could not be imported
+    │   ├── PluginContractError        it breaks the contract: hooks, manifest, API range
+    │   ├── PluginConflictError        two plugins claim one name
+    │   └── PluginRefusedError         settings do not allow it
+    ├── CredentialsError               the operator's credentials                               exit 2
+    │   ├── InvalidCredentialsError    wrong in form; no network was touched
+    │   └── RejectedCredentialsError   the provider said no
+    ├── ProviderError                  the provider, with method and path                       exit 3
+    │   ├── UnavailableError           5xx, reset, time-out                          (retryable)
+    │   ├── ThrottledError             too many requests                             (retryable)
+    │   ├── ForbiddenError             a permission is missing
+    │   ├── NotFoundError              the provider denies that the thing exists
+    │   └── ProtocolError              the answer is not what the API promises
+    ├── DiscoveryError                 the connector's fault                                    exit 4
+    └── StoreError                     the store or its key                                     exit 4
+
+No message holds a secret, a query, a body or a person.
+"""
+
+from typing import ClassVar
+
+
+class ConnectorCoreError(Exception):
+    """The root. ``str(error)`` is one sentence for the operator; ``hint`` says what to do."""
+
+    code: ClassVar[str] = "error"
+    exit_code: ClassVar[int] = 4
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class SettingsError(ConnectorCoreError):
+    code = "settings"
+    exit_code = 2
+
+
+class UnknownIntegrationError(SettingsError):
+    code = "unknown_integration"
+
+
+class PluginError(ConnectorCoreError):
+    code = "plugin"
+    exit_code = 2
+
+
+class PluginLoadError(PluginError):
+    code = "plugin_load"
+
+
+class PluginContractError(PluginError):
+    code = "plugin_contract"
+
+
+class PluginConflictError(PluginError):
+    code = "plugin_conflict"
+
+
+class PluginRefusedError(PluginError):
+    code = "plugin_refused"
+
+
+class CredentialsError(ConnectorCoreError):
+    """``field`` names the field that is wrong, where one can be named."""
+
+    code = "credentials"
+    exit_code = 2
+
+    def __init__(self, message: str, *, hint: str = "", field: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.field = field
+
+
+class InvalidCredentialsError(CredentialsError):
+    code = "credentials_invalid"
+
+
+class RejectedCredentialsError(CredentialsError):
+    code = "credentials_rejected"
+
+
+class ProviderError(ConnectorCoreError):
+    """``method`` and ``path`` name the request; its query and body are never kept."""
+
+    code = "provider"
+    exit_code = 3
+
+    def __init__(self, message: str, *, method: str = "GET", path: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.method = method
+        self.path = path
+
+
+class UnavailableError(ProviderError):
+    code = "provider_unavailable"
+    retryable = True
+
+
+class ThrottledError(ProviderError):
+    """``retry_after``: seconds that the provider asks to wait, or None when it says nothing."""
+
+    code = "provider_throttled"
+    retryable = True
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        method: str = "GET",
+        path: str = "",
+        hint: str = "",
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, method=method, path=path, hint=hint)
+        self.retry_after = retry_after
+
+
+class ForbiddenError(ProviderError):
+    code = "provider_forbidden"
+
+
+class NotFoundError(ProviderError):
+    code = "provider_not_found"
+
+
+class ProtocolError(ProviderError):
+    code = "provider_protocol"
+
+
+class DiscoveryError(ConnectorCoreError):
+    code = "discovery"
+
+
+class StoreError(ConnectorCoreError):
+    code = "store"

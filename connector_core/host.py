@@ -1,0 +1,283 @@
+"""The host: what an operator does, as a typed object that any asyncio program can embed."""
+
+import asyncio
+import re
+import ssl
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import cached_property
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+import structlog
+from pydantic import SecretStr
+
+from connector_core.connector import AnyConnector, Context, Declaration
+from connector_core.credentials import Credentials
+from connector_core.discovery import Work, check, discover
+from connector_core.discovery.reading import ProgressCallback
+from connector_core.entities import Entity, Product
+from connector_core.errors import ForbiddenError, SettingsError
+from connector_core.http import HttpApi, open_session, tls_context
+from connector_core.http.limits import Limits
+from connector_core.logs import hiding
+from connector_core.manifest import RateLimit
+from connector_core.outcomes import Change, CheckReport, Report, Run, State, Traffic
+from connector_core.plugins import Registry, load, options_of
+from connector_core.settings import Settings
+from connector_core.store import Integration, RunSummary, Store
+from connector_core.store.plans import Applied, Held
+from connector_core.vault import Vault
+
+__all__ = ["Host", "Settings"]
+
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
+
+
+def _no_progress(_kind: str, _seen: int, _announced: int | None) -> None:
+    """For callers that show none."""
+
+
+class Host:
+    """``async with Host(settings) as host``. A session that is passed in stays the caller's to close."""
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        session: aiohttp.ClientSession | None = None,
+        vault: Vault | None = None,
+    ) -> None:
+        self.settings = settings or Settings()
+        self._session = session
+        self._own_session: aiohttp.ClientSession | None = None
+        self._vault = vault or Vault()
+        self._store: Store | None = None
+        self._limits: dict[str, Limits] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._own_session:
+            await self._own_session.close()
+            # aiohttp closes TLS transports in the next turns of the loop.
+            await asyncio.sleep(0)
+        if self._store:
+            self._store.close()
+
+    @cached_property
+    def registry(self) -> Registry:
+        """Every plugin found, ready or not."""
+        return load(self.settings)
+
+    @property
+    def store(self) -> Store:
+        if self._store is None:
+            self._store = Store(self.settings.host.store)
+        return self._store
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        return tls_context()
+
+    # ---- integrations
+
+    async def connect(self, connector: str, name: str, fields: Mapping[str, str | SecretStr]) -> CheckReport:
+        """Checks the credentials at the provider, then saves them. An existing name keeps its data.
+
+        Raises InvalidCredentialsError before any network is touched, RejectedCredentialsError when the
+        provider says no, and ForbiddenError when no kind at all may be read; then nothing is saved.
+        """
+        wanted = self.registry.connector(connector)
+        if not NAME.fullmatch(name):
+            raise SettingsError(
+                f"{name!r} is no name for an integration: use a-z, 0-9, - and _, such as acme."
+            )
+        existing = self.store.integrations.find(name)
+        if existing and existing.connector != connector:
+            raise SettingsError(f"The integration {name} exists already, for {existing.connector}.")
+        credentials = wanted.credentials_type.parse(fields)
+        with self._speaking(name, credentials):
+            report = await check(self._open(name, wanted, credentials), wanted.declarations.values())
+        if not any(probe.ok for probe in report.probes):
+            raise ForbiddenError(
+                f"The connection works, but nothing may be read: {report.probes[0].problem}",
+                hint=report.probes[0].remedy,
+            )
+        sealed = self._vault.seal(credentials.secrets())
+        await asyncio.to_thread(
+            self.store.integrations.save, name, connector, credentials.public(), sealed, report.account
+        )
+        return report
+
+    def integrations(self) -> list[Integration]:
+        return self.store.integrations.all()
+
+    async def check(self, name: str) -> CheckReport:
+        """The connection, and each kind's permission."""
+        integration, connector, credentials = self._restore(name)
+        with self._speaking(integration.name, credentials):
+            return await check(self._open(name, connector, credentials), connector.declarations.values())
+
+    async def remove(self, name: str) -> None:
+        """The integration, its secrets, its data and its history."""
+        self.store.integrations.get(name)
+        await asyncio.to_thread(self.store.integrations.remove, name)
+
+    # ---- runs and plans
+
+    async def run(
+        self,
+        name: str,
+        *,
+        product: Product | None = None,
+        kinds: Iterable[str] = (),
+        apply: bool = True,
+        progress: ProgressCallback = _no_progress,
+    ) -> Report:
+        """One discovery. ``kinds`` are plurals (``employees``); none given means all that serve the product.
+
+        With ``apply=False`` the whole plan is held, to be applied or discarded later.
+        """
+        integration, connector, credentials = self._restore(name)
+        declarations = _chosen(connector, product, tuple(kinds))
+        run = Run(
+            id=uuid.uuid4().hex,
+            integration=name,
+            connector=integration.connector,
+            product=product or "",
+            kinds=tuple(one.kind.__name__ for one in declarations),
+            started_at=datetime.now(UTC),
+        )
+        api = self._api(name, connector, credentials)
+
+        def traffic() -> Traffic:
+            return Traffic(api.tally.requests, api.tally.retries, api.tally.throttled)
+
+        with self._speaking(name, credentials), structlog.contextvars.bound_contextvars(run=run.id):
+            return await discover(
+                Work(
+                    run=run,
+                    integration=integration,
+                    connector=self._instance(connector, credentials, api),
+                    declarations=declarations,
+                    store=self.store,
+                    registry=self.registry,
+                    losses=self.settings.host.losses,
+                    traffic=traffic,
+                    progress=progress,
+                    apply=apply,
+                )
+            )
+
+    def held(self, name: str) -> Held | None:
+        """The held plan, if there is one."""
+        self.store.integrations.get(name)
+        return self.store.plans.held(name)
+
+    def changes(self, run_id: str, state: State | None = None) -> Iterator[Change]:
+        return self.store.plans.changes(run_id, state)
+
+    async def apply(self, name: str) -> Applied:
+        """Applies the held plan, against the store as it is now."""
+        held = self._held(name)
+        applied = await asyncio.to_thread(self.store.plans.apply, held.run_id, State.HELD)
+        await asyncio.to_thread(self.store.plans.discard, held.run_id)
+        return applied
+
+    async def discard(self, name: str) -> int:
+        """Drops the held plan; how many changes it had."""
+        return await asyncio.to_thread(self.store.plans.discard, self._held(name).run_id)
+
+    def history(self, name: str, limit: int = 20) -> list[RunSummary]:
+        self.store.integrations.get(name)
+        return self.store.runs.history(name, limit)
+
+    # ---- what is stored
+
+    def entities(self, name: str, kind: type[Entity]) -> Iterator[Entity]:
+        """Every stored entity of this kind, by id."""
+        self.store.integrations.get(name)
+        for _, body in self.store.entities.bodies(name, kind.__name__):
+            yield kind.model_validate_json(body)
+
+    def kind(self, name: str, plural: str) -> type[Entity]:
+        """The kind that an integration's connector calls ``plural``."""
+        connector = self.registry.connector(self.store.integrations.get(name).connector)
+        return _chosen(connector, None, (plural,))[0].kind
+
+    # ---- inside
+
+    def _restore(self, name: str) -> tuple[Integration, type[AnyConnector], Credentials]:
+        integration = self.store.integrations.get(name)
+        connector = self.registry.connector(integration.connector)
+        fields: dict[str, str | SecretStr] = {**integration.fields, **self._vault.open(integration.sealed)}
+        return integration, connector, connector.credentials_type.parse(fields)
+
+    def _open(self, name: str, connector: type[AnyConnector], credentials: Credentials) -> AnyConnector:
+        return self._instance(connector, credentials, self._api(name, connector, credentials))
+
+    def _instance(
+        self, connector: type[AnyConnector], credentials: Credentials, api: HttpApi
+    ) -> AnyConnector:
+        options = options_of(connector, self.registry.settings(connector.manifest.name))
+        log = structlog.get_logger().bind(connector=connector.manifest.name)
+        return connector(Context(credentials, options, api, log))
+
+    def _api(self, name: str, connector: type[AnyConnector], credentials: Credentials) -> HttpApi:
+        if name not in self._limits:
+            declared = {limit.path: limit for limit in connector.manifest.limits}
+            for path, limit in self.registry.settings(connector.manifest.name).limits.items():
+                declared[path] = RateLimit(path, requests=limit.requests, per=limit.per)
+            self._limits[name] = Limits(declared.values())
+        session = self._session or self._own_session
+        if session is None:
+            session = self._own_session = open_session(self.settings.host.endpoints())
+        return HttpApi(
+            session,
+            self._tls,
+            connector.manifest,
+            credentials,
+            settings=self.settings.host.http,
+            limits=self._limits[name],
+        )
+
+    @contextmanager
+    def _speaking(self, name: str, credentials: Credentials) -> Iterator[None]:
+        with (
+            hiding(credentials.secrets().values()),
+            structlog.contextvars.bound_contextvars(integration=name),
+        ):
+            yield
+
+    def _held(self, name: str) -> Held:
+        held = self.held(name)
+        if held is None:
+            raise SettingsError(f"{name} has no held plan.", hint=f"Make one: discover run {name} --plan")
+        return held
+
+
+def _chosen(
+    connector: type[AnyConnector], product: Product | None, plurals: tuple[str, ...]
+) -> tuple[Declaration, ...]:
+    """The declarations that serve the product and are asked for, in the connector's order."""
+    declared = {one.kind.plural: one for one in connector.declarations.values()}
+    for plural in plurals:
+        if plural not in declared:
+            raise SettingsError(
+                f"{connector.manifest.title} discovers {', '.join(declared)}; not {plural!r}."
+            )
+    chosen = tuple(
+        one
+        for plural, one in declared.items()
+        if (not plurals or plural in plurals) and (product is None or product in one.products)
+    )
+    if not chosen:
+        raise SettingsError(f"{connector.manifest.title} discovers none of these for {product}.")
+    return chosen

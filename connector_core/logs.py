@@ -1,0 +1,81 @@
+"""Logs by structlog, and the processor that drops secrets by value.
+
+A program that embeds the host puts ``hide_secrets`` into its own structlog chain, before the renderer.
+"""
+
+import logging
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, TextIO
+
+import structlog
+from pydantic import SecretStr
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+HIDDEN = "[secret]"
+
+_SECRETS: ContextVar[tuple[SecretStr, ...]] = ContextVar("connector_core_secrets", default=())
+
+
+@contextmanager
+def hiding(secrets: Iterable[SecretStr]) -> Iterator[None]:
+    """Within this context, and the tasks and threads it starts, these values are dropped from every log line."""
+    token = _SECRETS.set((*_SECRETS.get(), *secrets))
+    try:
+        yield
+    finally:
+        _SECRETS.reset(token)
+
+
+def hide_secrets(logger: WrappedLogger, name: str, event: EventDict) -> EventDict:  # noqa: ARG001
+    """A structlog processor: replaces the secrets in use wherever they stand in the event."""
+    values = [secret.get_secret_value() for secret in _SECRETS.get()]
+    return {key: _hide(value, values) for key, value in event.items()} if values else event
+
+
+def _hide(value: Any, secrets: list[str]) -> Any:
+    if isinstance(value, str):
+        for secret in secrets:
+            value = value.replace(secret, HIDDEN)
+        return value
+    if isinstance(value, Mapping):
+        return {_hide(key, secrets): _hide(item, secrets) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_hide(item, secrets) for item in value]
+    if isinstance(value, (int, float, bool)) or value is None:
+        return value
+    return _hide(str(value), secrets)
+
+
+def configure(*, verbose: bool, stream: TextIO | None = None) -> None:
+    """The command line's logging, to standard error: JSON lines, or text on a terminal and only if asked for."""
+    out = stream or sys.stderr
+    terminal = out.isatty()
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        hide_secrets,
+    ]
+    renderer: Processor = (
+        structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer(default=str)
+    )
+    level = logging.DEBUG if verbose else logging.ERROR if terminal else logging.INFO
+    structlog.configure(
+        processors=[*shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(file=out),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    # Libraries speak through the same chain, so that what they print is searched for secrets too.
+    logging.basicConfig(handlers=[handler], level=max(level, logging.WARNING), force=True)

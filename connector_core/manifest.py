@@ -1,0 +1,114 @@
+"""What a connector says of itself. Data only: reading a manifest runs nothing and touches no network."""
+
+import re
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.dataclasses import dataclass
+
+API_VERSION = "1.0"
+"""The version of the author's door. Its first number changes when a connector must."""
+
+HOST_PATTERN = re.compile(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+", re.ASCII)
+
+
+class Category(StrEnum):
+    """What sort of system the provider is, in the operator's words."""
+
+    HRIS = "HRIS"
+    SSO = "Single Sign-on & CASB"
+    FINANCE = "Financial System"
+    EXPENSES = "Expense Management"
+    CONTRACTS = "Contract Management"
+
+
+@dataclass(frozen=True)
+class RateLimit:
+    """At most ``requests`` under ``path`` in any ``per`` seconds."""
+
+    path: str
+    requests: Annotated[int, Field(ge=1)]
+    per: Annotated[float, Field(gt=0)]
+
+
+@dataclass(frozen=True)
+class Bearer:
+    """``Authorization: Bearer`` with the secret in the credentials field of this name."""
+
+    field: str
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What the operator is told when something only they can mend goes wrong."""
+
+    message: str
+    causes: tuple[str, ...] = ()
+    remedy: str = ""
+
+    @property
+    def hint(self) -> str:
+        """The causes, numbered, then what to do."""
+        if not self.causes:
+            return self.remedy
+        causes = "; ".join(f"({number}) {cause}" for number, cause in enumerate(self.causes, 1))
+        return f"Likely causes: {causes}. {self.remedy}".strip()
+
+
+def _host(value: str) -> str:
+    if not HOST_PATTERN.fullmatch(value):
+        raise ValueError("is not a host name such as api.example.com or *.example.com")
+    return value
+
+
+def _specifier(value: str) -> str:
+    try:
+        SpecifierSet(value)
+    except InvalidSpecifier:
+        raise ValueError("is not a version range such as >=1,<2") from None
+    return value
+
+
+class Manifest(BaseModel):
+    """The declaration of one connector."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
+    """As operators type it, and as the entry point is named."""
+    title: Annotated[str, Field(min_length=1)]
+    description: Annotated[str, Field(min_length=1)]
+    category: Category
+    authentication: str
+    """The word for it on the integration's page: API."""
+    hosts: Annotated[tuple[Annotated[str, AfterValidator(_host)], ...], Field(min_length=1)]
+    """The only hosts that the connector may reach; ``*`` stands for one label."""
+    base_url: Annotated[str, StringConstraints(pattern=r"^https://[^/?#]+(/[^?#]*)?$")]
+    """Where paths start; ``{field}`` stands for a credentials field that is no secret."""
+    auth: Bearer
+    limits: tuple[RateLimit, ...] = ()
+    throttled_by: frozenset[int] = frozenset({429})
+    """The statuses that mean «too many requests»."""
+    rejected: Advice = Advice("The provider rejected the credentials.", (), "Check them and connect again.")
+    """Said when the provider answers 401."""
+    provider_setup: tuple[str, ...] = ()
+    """The operator's steps at the provider."""
+    token_lifetime: timedelta | None = None
+    simulator: str | None = None
+    """The module with the connector's simulator."""
+    api: Annotated[str, AfterValidator(_specifier)] = ">=1,<2"
+    """The versions of the author's door that the connector works with."""
+
+    def allows(self, host: str) -> bool:
+        """Whether the connector may reach this host."""
+        return any(_matches(pattern, host) for pattern in self.hosts)
+
+
+def _matches(pattern: str, host: str) -> bool:
+    if not pattern.startswith("*."):
+        return host == pattern
+    label, dot, rest = host.partition(".")
+    return bool(label and dot) and rest == pattern[2:]

@@ -1,0 +1,146 @@
+"""What a run comes to: the frozen data that is shown, stored and given to observers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from connector_core.connector import Account, Declaration, Rejection
+
+
+class Verdict(StrEnum):
+    """A run's outcome in one word."""
+
+    COMPLETE = "complete"
+    INCOMPLETE = "incomplete"
+    HELD = "held"
+    DEFERRED = "deferred"
+
+
+class Operation(StrEnum):
+    CREATE = "create"
+    UPDATE = "update"
+    REMOVE = "remove"
+
+
+class State(StrEnum):
+    """Where a planned change stands."""
+
+    PLANNED = "planned"
+    APPLIED = "applied"
+    HELD = "held"
+    DISCARDED = "discarded"
+    REPLACED = "replaced"
+    STALE = "stale"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One discovery of one integration."""
+
+    id: str
+    integration: str
+    connector: str
+    product: str
+    kinds: tuple[str, ...]
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A kind's verdict: whether all of it was read, and if not, why not."""
+
+    kind: str
+    complete: bool
+    seen: int
+    """Distinct rows of the provider."""
+    announced: int | None
+    pages: int
+    reasons: tuple[str, ...] = ()
+    rejected: tuple[Rejection, ...] = ()
+    unread: Mapping[str, int] = field(default_factory=dict)
+    """Fields that did not come, and for how many rows; their stored values stay."""
+    dangling: Mapping[str, int] = field(default_factory=dict)
+    """Links whose target is not known, per field."""
+    deferred: bool = False
+    """True when the provider asked to wait longer than a run may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One planned or past change. ``label`` is the entity's name while it is stored or staged."""
+
+    kind: str
+    source_id: str
+    operation: Operation
+    reason: str
+    fields: tuple[str, ...] = ()
+    loss: bool = False
+    state: State = State.PLANNED
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KindPlan:
+    """What a run implies for one kind, counted."""
+
+    kind: str
+    creates: int
+    updates: int
+    removes: int
+    held: int
+    held_because: str = ""
+    unconfirmed: int = 0
+    """Rows missing from a complete scan that have no second witness yet: they stay."""
+
+    @property
+    def changes(self) -> int:
+        return self.creates + self.updates + self.removes
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What a run cost at the provider."""
+
+    requests: int
+    retries: int
+    throttled: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A run's result."""
+
+    run: Run
+    verdict: Verdict
+    certificates: tuple[Certificate, ...]
+    plans: tuple[KindPlan, ...]
+    applied: bool
+    traffic: Traffic
+    finished_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Whether a kind may be read: ``problem`` and ``remedy`` are empty when it may."""
+
+    declaration: Declaration
+    problem: str = ""
+    remedy: str = ""
+    unread: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        return not self.problem
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """What a check found."""
+
+    account: Account
+    probes: tuple[Probe, ...]
+
+    @property
+    def ok(self) -> bool:
+        return all(probe.ok for probe in self.probes)

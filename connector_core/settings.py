@@ -1,0 +1,129 @@
+"""plugins.toml and its defaults: what is allowed, with which options, and where things are kept."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic.dataclasses import dataclass
+
+from connector_core.errors import SettingsError
+
+DEFAULT_FILE = "plugins.toml"
+DEFAULT_STORE = "discover.sqlite"
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An address and a port, written ``127.0.0.1:8443``."""
+
+    address: str
+    port: int
+
+
+def _endpoint(value: str) -> str:
+    address, _, port = value.rpartition(":")
+    if not address.strip("[]") or not (port.isascii() and port.isdigit()) or not 0 < int(port) < 65536:
+        raise ValueError("is not an address and a port such as 127.0.0.1:8443")
+    return value
+
+
+class HttpSettings(_Settings):
+    """Seconds and counts of the polite client."""
+
+    connect_timeout: Annotated[float, Field(gt=0)] = 10
+    page_timeout: Annotated[float, Field(gt=0)] = 90
+    tries: Annotated[int, Field(ge=1)] = 4
+    """Per request, for 5xx, resets and time-outs."""
+    first_wait: Annotated[float, Field(ge=0)] = 0.5
+    throttle_tries: Annotated[int, Field(ge=1)] = 10
+    throttle_wait: Annotated[float, Field(gt=0)] = 60
+    """The longest wait between two tries when the provider throttles and does not say for how long."""
+    longest_wait: Annotated[float, Field(gt=0)] = 300
+    """A provider that asks to wait longer than this ends the run as deferred."""
+    largest_answer: Annotated[int, Field(gt=0)] = 64 * 1024 * 1024
+    """Bytes of one answer, decompressed."""
+
+
+class LossSettings(_Settings):
+    """When losses (removals, and people turned inactive) are held for approval."""
+
+    share: Annotated[float, Field(ge=0, le=1)] = 0.2
+    at_least: Annotated[int, Field(ge=1)] = 3
+    days: Annotated[int, Field(ge=1)] = 7
+
+
+class HostSettings(_Settings):
+    store: Path = Path(DEFAULT_STORE)
+    http: HttpSettings = HttpSettings()
+    losses: LossSettings = LossSettings()
+    resolve: Mapping[str, Annotated[str, AfterValidator(_endpoint)]] = {}
+    """Host name to address and port, as curl's --connect-to does."""
+
+    def endpoints(self) -> dict[str, Endpoint]:
+        found = {}
+        for host, value in self.resolve.items():
+            address, _, port = value.rpartition(":")
+            found[host] = Endpoint(address.strip("[]"), int(port))
+        return found
+
+
+class LimitSettings(_Settings):
+    requests: Annotated[int, Field(ge=1)]
+    per: Annotated[float, Field(gt=0)]
+
+
+class PluginSettings(_Settings):
+    """One allowed plugin."""
+
+    enabled: bool = True
+    distribution: str = ""
+    """The distribution it must come from; needed only where two bring the same name."""
+    limits: Mapping[str, LimitSettings] = {}
+    """Path to limit, in place of the manifest's."""
+    options: Mapping[str, Any] = {}
+    """The connector's own options."""
+
+
+class Settings(_Settings):
+    """All settings. ``plugins`` None allows the connectors of this distribution."""
+
+    host: HostSettings = HostSettings()
+    plugins: Mapping[str, PluginSettings] | None = None
+
+    @classmethod
+    def load(cls, file: Path | None = None, *, store: Path | None = None) -> "Settings":
+        """The settings in ``file``, or in plugins.toml where there is one; ``store`` overrides its path."""
+        path = file or Path(DEFAULT_FILE)
+        values: dict[str, Any] = {}
+        if file or path.exists():
+            values = _read(path)
+        try:
+            settings = cls.model_validate(values)
+        except ValidationError as error:
+            raise _explain(path, error) from None
+        place = store or path.parent / settings.host.store
+        return settings.model_copy(update={"host": settings.host.model_copy(update={"store": place})})
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(f"{path} does not exist.", hint="Check the path given to --settings.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise SettingsError(f"{path} cannot be read: {reason}.") from None
+
+
+def _explain(path: Path, error: ValidationError) -> SettingsError:
+    problems = error.errors(include_input=False, include_url=False, include_context=False)
+    lines = [f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in problems]
+    return SettingsError(f"{path}: {'; '.join(lines)}.", hint="docs/settings.md lists every key.")

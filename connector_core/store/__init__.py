@@ -1,0 +1,37 @@
+"""The store: integrations, staged rows, current entities, plans and history. SQLite; SQL kept portable."""
+
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from connector_core.store.database import Database
+from connector_core.store.entities import Entities
+from connector_core.store.integrations import Integration, Integrations
+from connector_core.store.plans import Plans
+from connector_core.store.runs import Runs, RunSummary
+from connector_core.store.staging import Staging
+
+__all__ = ["Integration", "RunSummary", "Store"]
+
+
+class Store:
+    """One database, in five rooms. Calls block: from a coroutine, go through ``asyncio.to_thread``."""
+
+    def __init__(self, path: Path) -> None:
+        self._database = Database(path)
+        self.integrations = Integrations(self._database)
+        self.runs = Runs(self._database)
+        self.staging = Staging(self._database)
+        self.entities = Entities(self._database)
+        self.plans = Plans(self._database)
+
+    def close(self) -> None:
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,115 @@
+"""One SQLite connection, whole transactions, and its errors in our words."""
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from connector_core.errors import StoreError
+from connector_core.store import schema
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+class Database:
+    """Safe to share between threads: one statement, or one transaction, at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.RLock()
+        with self._explained():
+            # Made here, not by SQLite, so that nobody else may read it: it holds people.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            self._connection = sqlite3.connect(
+                path, isolation_level=None, check_same_thread=False, timeout=10
+            )
+        try:
+            self._prepare()
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _prepare(self) -> None:
+        with self._explained():
+            for pragma in (
+                "secure_delete = ON",
+                "journal_mode = WAL",
+                "synchronous = FULL",
+                "foreign_keys = ON",
+            ):
+                self._connection.execute(f"PRAGMA {pragma}").close()
+            (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        if version > schema.VERSION:
+            raise StoreError(
+                f"{self._path} was written by a newer version of this program (store version {version}).",
+                hint="Use that version, or another store.",
+            )
+        if version == 0:
+            with self.transaction() as cursor:
+                # Asked again inside the transaction: another process may have made the tables meanwhile.
+                if cursor.execute("PRAGMA user_version").fetchone() == (0,):
+                    for statement in schema.TABLES.split(";"):
+                        cursor.execute(statement)
+                    cursor.execute(f"PRAGMA user_version = {schema.VERSION}")
+
+    def query(self, sql: str, arguments: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        with self._lock, self._explained():
+            return self._connection.execute(sql, arguments).fetchall()
+
+    def execute(self, sql: str, arguments: Sequence[Any] = ()) -> int:
+        """Runs one statement in a transaction of its own; how many rows it touched."""
+        with self.transaction() as cursor:
+            return cursor.execute(sql, arguments).rowcount
+
+    def execute_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        with self.transaction() as cursor:
+            cursor.executemany(sql, rows)
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Cursor]:
+        """All of it or nothing."""
+        with self._lock, self._explained():
+            cursor = self._connection.cursor()
+            cursor.execute("BEGIN IMMEDIATE")
+            try:
+                yield cursor
+            except BaseException:
+                if self._connection.in_transaction:
+                    cursor.execute("ROLLBACK")
+                raise
+            cursor.execute("COMMIT")
+
+    def forget(self) -> None:
+        """Leaves no deleted row behind in the write-ahead log; the pages themselves are zeroed as they go."""
+        with self._lock, self._explained():
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StoreError(f"The store {self._path}: {error}.", hint=_hint(error)) from None
+        except OSError as error:
+            raise StoreError(f"The store {self._path} cannot be opened: {error.strerror}.") from None
+
+
+def _hint(error: sqlite3.Error) -> str:
+    name = getattr(error, "sqlite_errorname", "")
+    if name.startswith("SQLITE_FULL"):
+        return "The disk is full. What was applied before is whole; make room and run again."
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return "Another process is writing to it; try again."
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return "The file is not a database, or is damaged; restore it from a copy."
+    return ""

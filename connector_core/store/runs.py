@@ -1,0 +1,135 @@
+"""Runs and their certificates."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from connector_core.connector import Rejection
+from connector_core.outcomes import Certificate, Report, Run
+from connector_core.store.database import Database, now
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """A past run. ``verdict`` is None while it runs, or when it ended in ``error`` or was cut off."""
+
+    run: Run
+    finished_at: datetime | None
+    verdict: str | None
+    error: str | None
+    certificates: tuple[Certificate, ...]
+
+
+class Runs:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def start(self, run: Run) -> None:
+        """Also drops what unfinished runs of this integration had staged."""
+        with self._database.transaction() as cursor:
+            cursor.execute(
+                "DELETE FROM staged WHERE run_id IN "
+                "(SELECT id FROM runs WHERE integration = ? AND finished_at IS NULL)",
+                (run.integration,),
+            )
+            cursor.execute(
+                "INSERT INTO runs (id, integration, connector, product, kinds, started_at) VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    run.id,
+                    run.integration,
+                    run.connector,
+                    run.product,
+                    ",".join(run.kinds),
+                    run.started_at.isoformat(timespec="milliseconds"),
+                ),
+            )
+
+    def certify(self, run: Run, certificate: Certificate, scope: str) -> None:
+        """``scope``: what the kind was read with, as one digest of token, account and rule."""
+        details = {
+            "pages": certificate.pages,
+            "reasons": certificate.reasons,
+            "rejected": [asdict(one) for one in certificate.rejected],
+            "unread": dict(certificate.unread),
+            "dangling": dict(certificate.dangling),
+            "deferred": certificate.deferred,
+        }
+        self._database.execute(
+            "INSERT INTO certificates (run_id, kind, complete, seen, announced, scope, details) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                run.id,
+                certificate.kind,
+                int(certificate.complete),
+                certificate.seen,
+                certificate.announced,
+                scope,
+                json.dumps(details),
+            ),
+        )
+
+    def finish(self, report: Report) -> None:
+        self._database.execute(
+            "UPDATE runs SET finished_at = ?, verdict = ?, requests = ? WHERE id = ?",
+            (
+                report.finished_at.isoformat(timespec="milliseconds"),
+                report.verdict,
+                report.traffic.requests,
+                report.run.id,
+            ),
+        )
+
+    def fail(self, run: Run, code: str) -> None:
+        """Ends a run that an error stopped, and drops what it had staged."""
+        with self._database.transaction() as cursor:
+            cursor.execute("DELETE FROM staged WHERE run_id = ?", (run.id,))
+            cursor.execute("UPDATE runs SET finished_at = ?, error = ? WHERE id = ?", (now(), code, run.id))
+
+    def history(self, integration: str, limit: int) -> list[RunSummary]:
+        """The newest first."""
+        rows = self._database.query(
+            "SELECT id, integration, connector, product, kinds, started_at, finished_at, verdict, error "
+            "FROM runs WHERE integration = ? ORDER BY started_at DESC, id DESC LIMIT ?",
+            (integration, limit),
+        )
+        return [self._summary(row) for row in rows]
+
+    def _summary(self, row: tuple[Any, ...]) -> RunSummary:
+        run_id, integration, connector, product, kinds, started_at, finished_at, verdict, error = row
+        certificates = self._database.query(
+            "SELECT kind, complete, seen, announced, details FROM certificates WHERE run_id = ? ORDER BY kind",
+            (run_id,),
+        )
+        return RunSummary(
+            run=Run(
+                run_id,
+                integration,
+                connector,
+                product,
+                tuple(kinds.split(",")),
+                datetime.fromisoformat(started_at),
+            ),
+            finished_at=datetime.fromisoformat(finished_at) if finished_at else None,
+            verdict=verdict,
+            error=error,
+            certificates=tuple(_certificates(certificates)),
+        )
+
+
+def _certificates(rows: list[tuple[Any, ...]]) -> Iterable[Certificate]:
+    for kind, complete, seen, announced, details in rows:
+        more = json.loads(details)
+        yield Certificate(
+            kind=kind,
+            complete=bool(complete),
+            seen=seen,
+            announced=announced,
+            pages=more["pages"],
+            reasons=tuple(more["reasons"]),
+            rejected=tuple(Rejection(**one) for one in more["rejected"]),
+            unread=more["unread"],
+            dangling=more["dangling"],
+            deferred=more["deferred"],
+        )

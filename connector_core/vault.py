@@ -1,0 +1,99 @@
+"""Secrets at rest: sealed with one key, which is kept away from the store."""
+
+import json
+import os
+import stat
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken
+from platformdirs import user_config_path
+from pydantic import SecretStr
+
+from connector_core.errors import SettingsError, StoreError
+
+KEY_VARIABLE = "DISCOVER_SECRET_KEY"
+
+
+def default_key_file() -> Path:
+    return user_config_path("connector-core") / "secret.key"
+
+
+class Vault:
+    """Seals and opens secrets.
+
+    The key is ``key``, or the environment's ``DISCOVER_SECRET_KEY``, or in ``key_file``, which is made with
+    mode 0600 when something is first sealed.
+    """
+
+    def __init__(self, key: SecretStr | None = None, *, key_file: Path | None = None) -> None:
+        given = os.environ.get(KEY_VARIABLE)
+        self._key = key or (SecretStr(given) if given else None)
+        self._file = key_file or default_key_file()
+
+    def seal(self, secrets: Mapping[str, SecretStr]) -> bytes:
+        plain = {name: secret.get_secret_value() for name, secret in secrets.items()}
+        return self._fernet(make=True).encrypt(json.dumps(plain).encode())
+
+    def open(self, sealed: bytes) -> dict[str, SecretStr]:
+        try:
+            plain = json.loads(self._fernet(make=False).decrypt(sealed))
+        except InvalidToken:
+            raise StoreError(
+                "The stored secrets were sealed with another key.",
+                hint=f"Give the key they were sealed with in {KEY_VARIABLE} or {self._file}, or connect again.",
+            ) from None
+        return {name: SecretStr(value) for name, value in plain.items()}
+
+    def _fernet(self, *, make: bool) -> Fernet:
+        key = self._key.get_secret_value().encode() if self._key else self._read(make=make)
+        try:
+            return Fernet(key)
+        except ValueError:
+            where = KEY_VARIABLE if self._key else str(self._file)
+            raise SettingsError(
+                f"The key in {where} is not a Fernet key.",
+                hint="It is 32 bytes in URL-safe base64, as `openssl rand -base64 32 | tr +/ -_` prints.",
+            ) from None
+
+    def _read(self, *, make: bool) -> bytes:
+        try:
+            mode = stat.S_IMODE(self._file.stat().st_mode)
+            if os.name == "posix" and mode & 0o077:
+                raise SettingsError(
+                    f"Others may read the key in {self._file} (mode {mode:04o}).",
+                    hint=f"Run: chmod 600 {self._file}",
+                )
+            return self._file.read_bytes().strip()
+        except FileNotFoundError:
+            if make:
+                return self._make()
+            raise StoreError(
+                f"The key {self._file} is missing, so the stored secrets cannot be opened.",
+                hint=f"Restore it, give it in {KEY_VARIABLE}, or connect again.",
+            ) from None
+        except OSError as error:
+            raise StoreError(f"The key {self._file} cannot be read: {error.strerror}.") from None
+
+    def _make(self) -> bytes:
+        key = Fernet.generate_key()
+        draft = self._file.with_name(f".{self._file.name}.{os.getpid()}")
+        try:
+            self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "wb") as file:
+                file.write(key)
+                file.flush()
+                os.fsync(file.fileno())
+            try:
+                # link, not rename: two processes that make a key at once must end with the same one.
+                os.link(draft, self._file)
+            except FileExistsError:
+                return self._file.read_bytes().strip()
+            finally:
+                with suppress(FileNotFoundError):
+                    draft.unlink()
+        except OSError as error:
+            raise StoreError(f"The key {self._file} cannot be made: {error.strerror}.") from None
+        return key

@@ -1,0 +1,194 @@
+"""The Namely connector: credentials in, pages of employees and departments out."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+from connector_core import (
+    Account,
+    Advice,
+    Bearer,
+    Category,
+    Connector,
+    ConnectorCoreError,
+    Context,
+    Department,
+    Employee,
+    Entity,
+    ForbiddenError,
+    Manifest,
+    NotFoundError,
+    Page,
+    PageNumber,
+    Product,
+    ProtocolError,
+    ProviderError,
+    RateLimit,
+    RejectedCredentialsError,
+    Whole,
+    discovers,
+    witnesses,
+)
+from connectors.namely.credentials import NamelyCredentials, NamelyOptions
+from connectors.namely.mapping import Structure, structure_of, to_department, to_employee, types_that_are
+from connectors.namely.wire import CompanyInfo, Group, Groups, GroupType, GroupTypes, Profiles
+
+_VISIBLE = "Namely > Company > Access Roles: let the role of the token's user view "
+
+
+class Namely(Connector[NamelyCredentials, NamelyOptions]):
+    manifest = Manifest(
+        name="namely",
+        title="Namely",
+        description="Discovers the people of an organisation and the departments they belong to, from Namely's HRIS.",
+        category=Category.HRIS,
+        authentication="API",
+        hosts=("*.namely.com",),
+        base_url="https://{domain}/api/v1",
+        auth=Bearer("personal_access_token"),
+        limits=(RateLimit("/profiles", requests=100, per=60),),
+        throttled_by=frozenset({406, 429}),
+        rejected=Advice(
+            "Invalid access token provided.",
+            causes=(
+                "the token was mistyped or has been revoked",
+                "it is older than two years",
+                "its user signs in through SSO or is no longer active",
+            ),
+            remedy="Create a new token as an active administrator who does not sign in through SSO, then connect again.",
+        ),
+        provider_setup=(
+            "Sign in to Namely as a user who may see every profile and every department, and who does not use SSO.",
+            "Open the menu under your name, then API, then Personal Access Tokens.",
+            "Create a token with a name that says what it is for.",
+            "Copy it now: Namely shows it once. It works for two years, with the rights of the user who made it.",
+        ),
+        token_lifetime=timedelta(days=730),
+        simulator="connectors.namely.simulator",
+    )
+
+    def __init__(self, context: Context[NamelyCredentials, NamelyOptions]) -> None:
+        super().__init__(context)
+        self._reading = asyncio.Lock()
+        self._groups: tuple[Page[Group], ...] | None = None
+        self._types: tuple[GroupType, ...] | None = None
+
+    async def check(self) -> Account:
+        """``/companies/info`` (no token) tells a wrong company from a wrong token; ``/profiles/me`` tells the token."""
+        company, me = await asyncio.gather(
+            self.api.get("/companies/info", CompanyInfo, authenticated=False),
+            self.api.get("/profiles/me", Profiles),
+            return_exceptions=True,
+        )
+        if isinstance(me, BaseException):
+            raise self._explain(me, company)
+        if not me.rows:
+            raise ProtocolError(
+                "GET /profiles/me: Namely did not say whose token this is", path="/profiles/me"
+            )
+        known = company if isinstance(company, CompanyInfo) else CompanyInfo()
+        return Account(
+            id=f"{self.credentials.domain}/{me.rows[0].id}", name=known.name or self.credentials.domain
+        )
+
+    def _explain(self, problem: BaseException, company: CompanyInfo | BaseException) -> BaseException:
+        rejected = self.manifest.rejected
+        if isinstance(company, (ProtocolError, NotFoundError)):
+            return RejectedCredentialsError(
+                f"No Namely company answers at {self.credentials.domain}.",
+                hint="Check the domain: it is the first part of the address at which you open Namely.",
+                field="domain",
+            )
+        if isinstance(company, ConnectorCoreError):
+            return company
+        if isinstance(problem, ForbiddenError):
+            return RejectedCredentialsError(
+                "Namely refuses every request of this token's user, who is probably inactive or deleted.",
+                hint=rejected.remedy,
+                field="personal_access_token",
+            )
+        if isinstance(problem, RejectedCredentialsError) and isinstance(company, CompanyInfo):
+            if any(one.type == "saml" for one in company.authentications):
+                problem.hint += " This company signs in through SSO (SAML)."
+        return problem
+
+    @discovers(
+        Employee,
+        products={Product.EAM, Product.SMP},
+        resource="Profile",
+        description="A complete overview of all employees of the organisation, to enrich each discovered user.",
+        permission=_VISIBLE + "all profiles, active and inactive, with their job and groups",
+        provides=(
+            "display_name",
+            "first_name",
+            "last_name",
+            "email",
+            "employee_number",
+            "job_title",
+            "status",
+            "worker_type",
+            "start_date",
+            "end_date",
+            "manager_source_id",
+            "department_source_ids",
+            "location_name",
+            "country_code",
+        ),
+    )
+    async def employees(self) -> AsyncIterator[Page[Employee]]:
+        structure = await self._structure_if_readable()
+        # Asked for by what never changes, so that a hire during the scan is appended at its end.
+        sort = {"sort": "created_at"}
+        async for page in self.api.pages("/profiles", Profiles, paging=PageNumber(size=50), params=sort):
+            yield page.map(lambda profile: to_employee(profile, structure))
+
+    @witnesses(Employee)
+    async def has_profile(self, source_id: str) -> bool:
+        return await self.api.exists("/profiles", source_id)
+
+    @discovers(
+        Department,
+        products={Product.SMP},
+        resource="Groups",
+        description="The organisational structure, to tell where in the organisation which software is used.",
+        permission=_VISIBLE + "the Department organisation units",
+        provides=("name",),
+    )
+    async def departments(self) -> AsyncIterator[Page[Department]]:
+        structure = await self._structure()
+        for page in self._groups or ():
+            yield page.map(lambda group: to_department(group, structure))
+
+    @witnesses(Department)
+    async def has_group(self, source_id: str) -> bool:
+        return await self.api.exists("/groups", source_id)
+
+    def rule(self, kind: type[Entity]) -> str:
+        return self.options.model_dump_json() if kind is Department else ""
+
+    async def _structure_if_readable(self) -> Structure | None:
+        try:
+            return await self._structure()
+        except ProviderError as error:
+            self.log.warning("departments_unresolved", error=error.code)
+            return None
+
+    async def _structure(self) -> Structure:
+        """The groups and their types, read once per run."""
+        async with self._reading:
+            if self._types is None:
+                pages = [page async for page in self.api.pages("/group_types", GroupTypes, paging=Whole())]
+                self._types = tuple(row for page in pages for row in page.rows)
+            departments = types_that_are("department", self._types, self.options.department_group_types)
+            if not departments:
+                raise ProtocolError(
+                    "GET /group_types: no type of group is the department type",
+                    path="/group_types",
+                    hint="Name it in plugins.toml: department_group_types under [plugins.namely.options].",
+                )
+            if self._groups is None:
+                self._groups = tuple(
+                    [page async for page in self.api.pages("/groups", Groups, paging=Whole())]
+                )
+            groups = tuple(row for page in self._groups for row in page.rows)
+            return structure_of(groups, self._types, departments)

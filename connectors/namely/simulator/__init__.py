@@ -1,0 +1,19 @@
+"""A local Namely: a believable tenant, or recorded pages, served as the API serves them.
+
+What public material leaves unknown is a switch (``behaviour.py``).
+"""
+
+from connector_core.testing import Simulator, SimulatorOptions
+from connectors.namely.simulator.behaviour import Behaviour
+from connectors.namely.simulator.recorded import recorded_directory
+from connectors.namely.simulator.server import NamelySimulator
+from connectors.namely.simulator.tenant import Tenant
+
+__all__ = ["Behaviour", "NamelySimulator", "Tenant", "simulator"]
+
+
+def simulator(options: SimulatorOptions) -> Simulator:
+    behaviour = Behaviour.parse(options.behaviour)
+    if options.recorded:
+        return NamelySimulator(recorded_directory(options.recorded), behaviour)
+    return NamelySimulator(Tenant(options.people, options.seed, behaviour), behaviour)

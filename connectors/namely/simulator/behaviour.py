@@ -1,0 +1,58 @@
+"""A switch for each thing about Namely that public material leaves unknown or contradicts itself on."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from connector_core import SettingsError
+
+
+class Behaviour(BaseModel):
+    """The first value of each is the default. `discover simulate namely --set NAME=VALUE` sets one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    quota: Annotated[int, Field(ge=1)] = 100
+    """Requests of the profiles listing in a window; the documents say 100 a minute."""
+    window: Annotated[float, Field(gt=0)] = 60
+    """Seconds."""
+    window_kind: Literal["sliding", "fixed"] = "sliding"
+    quota_covers: Literal["list", "all"] = "list"
+    """Whether GET /profiles/{id} counts too."""
+    throttle_status: Literal[406, 429] = 406
+    retry_after: Literal["none", "seconds", "date"] = "none"
+    error_body: Literal["message", "error", "empty"] = "message"
+    """The body of 401, 403 and 406."""
+    oversize: Literal["clamp", "error"] = "clamp"
+    """What per_page above 50 does."""
+    page_size: Annotated[int, Field(ge=1, le=50)] = 50
+    """The largest page; fewer than asked for when the server clamps below the documents."""
+    page_zero: Literal["first", "error"] = "first"
+    limit_all: Literal["default", "error"] = "default"
+    groups_pages: Literal["no", "yes"] = "no"
+    """Whether /groups sends 30 at a time."""
+    count_means: Literal["page", "total"] = "page"
+    """Since August 2017 the rows of the page; before, the total, with no total_count."""
+    unknown_tenant: Literal["login", "redirect", "missing"] = "login"
+    type_words: Literal["lower", "title", "none"] = "lower"
+    """How group_types[].type spells department and office location."""
+    type_titles: Literal["plural", "singular"] = "plural"
+    """Since the Org Units migration: Departments; before: Department."""
+    job_title: Literal["always", "sometimes_null"] = "always"
+    owner: Literal["administrator", "limited", "no_groups", "inactive", "sso"] = "administrator"
+    """Whose token it is: limited sees few fields; no_groups is refused /groups; inactive is refused all (403)."""
+    token_in_query: Literal["no", "yes"] = "no"
+
+    @classmethod
+    def parse(cls, values: Mapping[str, str]) -> "Behaviour":
+        try:
+            return cls.model_validate(
+                {name: int(value) if value.isdecimal() else value for name, value in values.items()}
+            )
+        except ValidationError as error:
+            problem = error.errors(include_url=False)[0]
+            name = ".".join(str(part) for part in problem["loc"])
+            raise SettingsError(
+                f"--set {name}: {problem['msg']}.", hint=f"The switches are {', '.join(cls.model_fields)}."
+            ) from None

@@ -1,0 +1,81 @@
+"""Recorded pages served again. What was never recorded is generated from them, and labelled so."""
+
+import json
+import uuid
+from pathlib import Path
+from typing import Any
+
+from connector_core import SettingsError
+from connectors.namely.simulator.tenant import Group, GroupType
+
+_NAMES = uuid.UUID("6f1c0b52-6f7e-4a53-9c3e-6f5d2f7a4e11")
+
+
+class Recording:
+    """A directory of recorded profiles. Its groups, their types and the company are made up around them."""
+
+    host = "recorded.namely.com"
+    token = "simulated-namely-token-4f1d"  # noqa: S105 - the simulator's own, printed for whoever starts it
+    label = "recorded"
+    notes = (
+        "Profiles are recorded. /groups, /group_types and /companies/info were never recorded: they are made from the "
+        "profiles, and answered with the header X-Simulated: generated.",
+    )
+
+    def __init__(self, rows: list[dict[str, Any]], total: int, me: dict[str, Any] | None) -> None:
+        self.rows = rows
+        self.total = total
+        """What the recording announces, which may be more than was recorded."""
+        self.me = me or (rows[0] if rows else None)
+        self.company_name = "Recorded Company"
+        department = GroupType(str(uuid.uuid5(_NAMES, "department")), "Departments", "department")
+        office = GroupType(str(uuid.uuid5(_NAMES, "office")), "Office Locations", "office location")
+        self.group_types = [department, office]
+        self.groups = self._groups(department, office)
+
+    def _groups(self, department: GroupType, office: GroupType) -> list[Group]:
+        """A group is an office where its people's office is in a city of that name."""
+        found: dict[str, Group] = {}
+        for row in self.rows:
+            city = ((row.get("office") or {}).get("city") or "").lower()
+            for link in (row.get("links") or {}).get("groups") or []:
+                kind = office if city.startswith(link["name"].lower()) else department
+                group = found.setdefault(link["id"], Group(link["id"], link["name"], kind.id))
+                group.people += 1
+                if kind is office:
+                    group.type_id = office.id
+        return list(found.values())
+
+    def profiles(self) -> list[dict[str, Any]]:
+        return self.rows
+
+    def profile(self, row: dict[str, Any]) -> dict[str, Any]:
+        return row
+
+    def evolve(self) -> tuple[str, ...]:
+        return ()
+
+
+def recorded_directory(folder: Path) -> Recording:
+    """The recording in a folder: ``profiles_index.json``, and ``current_user.json`` if it is there."""
+    pages = _bodies(folder / "profiles_index.json")
+    rows = [row for page in pages for row in page.get("profiles", [])]
+    announced = [
+        page["meta"].get("total_count", page["meta"].get("count", 0)) for page in pages if page.get("meta")
+    ]
+    me = None
+    if (folder / "current_user.json").exists():
+        me = _bodies(folder / "current_user.json")[0]["profiles"][0]
+    return Recording(rows, max([len(rows), *announced]), me)
+
+
+def _bodies(file: Path) -> list[dict[str, Any]]:
+    try:
+        recording = json.loads(file.read_text(encoding="utf-8"))
+        return [one["response"]["body"] for one in recording["interactions"]]
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be read: {error.strerror}.") from None
+    except (ValueError, KeyError, TypeError):
+        raise SettingsError(
+            f"{file} is no recording: it lacks interactions with a response and a body."
+        ) from None

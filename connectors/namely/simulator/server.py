@@ -1,0 +1,309 @@
+"""Namely's endpoints: envelopes, headers, both paging styles, the throttle and error bodies."""
+
+import time
+import uuid
+from collections import deque
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any, Protocol
+
+from aiohttp import web
+
+from connector_core.testing import Answer, Simulator, json_answer
+from connectors.namely.simulator.behaviour import Behaviour
+from connectors.namely.simulator.tenant import Group, GroupType
+
+PREFIX = "/api/v1"
+SMALL_PAGE = 30
+"""Rows when no size is asked for."""
+LOGIN = b"<!DOCTYPE html><html><head><title>Namely</title></head><body><form action='/users/login'></form></body></html>"
+
+
+class Directory(Protocol):
+    """Where the people come from: a tenant, or a recording."""
+
+    host: str
+    token: str
+    label: str
+    notes: tuple[str, ...]
+    company_name: str
+    groups: list[Group]
+    group_types: list[GroupType]
+    me: Any
+
+    @property
+    def total(self) -> int: ...
+    def profiles(self) -> list[Any]: ...
+    def profile(self, person: Any) -> dict[str, Any]: ...
+    def evolve(self) -> tuple[str, ...]: ...
+
+
+class NamelySimulator(Simulator):
+    """One company, at one host. Any other host under namely.com is a company that does not exist."""
+
+    def __init__(self, directory: Any, behaviour: Behaviour) -> None:
+        super().__init__()
+        self.directory: Directory = directory
+        self.behaviour = behaviour
+        self.host = directory.host
+        self.credentials = {"domain": directory.host, "personal_access_token": directory.token}
+        self.notes = directory.notes
+        self._asked: deque[float] = deque()
+
+    def evolve(self) -> tuple[str, ...]:
+        return self.directory.evolve()
+
+    def path_of(self, request: web.Request) -> str:
+        return request.path.removeprefix(PREFIX).removesuffix(".json")
+
+    def answer(self, request: web.Request) -> Answer:
+        if request.host.partition(":")[0] != self.host or not request.path.startswith(PREFIX + "/"):
+            return self._no_such_company()
+        path = self.path_of(request)
+        if path == "/companies/info":
+            return self._ok(self._company())
+        if refused := self._refuse(request):
+            return refused
+        if request.method not in {"GET", "HEAD"}:
+            return self._error(404, "Not found")
+        if self._counts(path) and (throttled := self._throttle()):
+            return throttled
+        return self._route(path, request)
+
+    def _route(self, path: str, request: web.Request) -> Answer:
+        first, _, rest = path.strip("/").partition("/")
+        if first == "profiles" and not rest:
+            return self._profiles(request)
+        if first == "profiles":
+            return self._profile(rest)
+        if first == "groups" and self.behaviour.owner == "no_groups":
+            return self._error(403, "Forbidden")
+        if first == "groups" and not rest:
+            return self._groups(request)
+        if first == "groups":
+            return self._group(rest)
+        if first == "group_types" and not rest:
+            return self._group_types()
+        # A route that does not exist was answered so in 2014.
+        return json_answer({"error": ""}, 401, self._headers("no-cache"))
+
+    # ---- who is asking
+
+    def _refuse(self, request: web.Request) -> Answer | None:
+        given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if not given and self.behaviour.token_in_query == "yes":
+            given = request.query.get("access_token", "")
+        if given != self.directory.token or self.behaviour.owner == "sso":
+            return self._error(401, "Invalid access token provided.")
+        if self.behaviour.owner == "inactive":
+            return self._error(403, "Forbidden")
+        return None
+
+    def _counts(self, path: str) -> bool:
+        return path == "/profiles" or (self.behaviour.quota_covers == "all" and path.startswith("/profiles/"))
+
+    def _throttle(self) -> Answer | None:
+        now, window = time.monotonic(), self.behaviour.window
+        if self.behaviour.window_kind == "fixed":
+            while self._asked and int(self._asked[0] // window) != int(now // window):
+                self._asked.popleft()
+            wait = window - now % window
+        else:
+            while self._asked and self._asked[0] <= now - window:
+                self._asked.popleft()
+            wait = (self._asked[0] + window - now) if self._asked else 0.0
+        if len(self._asked) < self.behaviour.quota:
+            self._asked.append(now)
+            return None
+        extra: tuple[tuple[str, str], ...] = ()
+        if self.behaviour.retry_after == "seconds":
+            extra = (("Retry-After", str(int(wait) + 1)),)
+        elif self.behaviour.retry_after == "date":
+            moment = datetime.now(UTC) + timedelta(seconds=wait + 1)
+            extra = (("Retry-After", format_datetime(moment, usegmt=True)),)
+        return self._error(self.behaviour.throttle_status, "Rate limit exceeded", extra)
+
+    def _no_such_company(self) -> Answer:
+        html = (("Content-Type", "text/html; charset=utf-8"),)
+        if self.behaviour.unknown_tenant == "redirect":
+            return Answer(302, b"", (*html, ("Location", "/users/login")), compressed=False)
+        if self.behaviour.unknown_tenant == "missing":
+            return Answer(404, LOGIN, html)
+        return Answer(200, LOGIN, html)
+
+    # ---- the endpoints
+
+    def _company(self) -> dict[str, Any]:
+        kind = "saml" if self.behaviour.owner == "sso" else "email_password"
+        return {
+            "name": self.directory.company_name,
+            "permalink": self.host.partition(".")[0],
+            "background_url": None,
+            "logo_url": None,
+            "authentications": [{"type": kind, "init_url": "/users/login"}],
+        }
+
+    def _profiles(self, request: web.Request) -> Answer:
+        query = request.query
+        people = self.directory.profiles()
+        if "after" in query or ("limit" in query and "page" not in query):
+            return self._profiles_after(query.get("after", ""), query.get("limit", ""))
+        page, size = self._number(query.get("page"), 1), self._number(query.get("per_page"), SMALL_PAGE)
+        if (page < 1 and self.behaviour.page_zero == "error") or (
+            size > 50 and self.behaviour.oversize == "error"
+        ):
+            return self._error(422, "invalid paging parameter")
+        size = max(1, min(size, self.behaviour.page_size))
+        start = (max(1, page) - 1) * size
+        return self._listing([self.directory.profile(one) for one in people[start : start + size]])
+
+    def _profiles_after(self, after: str, limit: str) -> Answer:
+        if limit == "all" and self.behaviour.limit_all == "error":
+            return self._error(422, "limit=all is no longer permitted")
+        profiles = [self.directory.profile(one) for one in self.directory.profiles()]
+        start = next((number + 1 for number, row in enumerate(profiles) if row["id"] == after), 0)
+        rows = profiles[start : start + min(self._number(limit, SMALL_PAGE), 50)]
+        meta = {"count": len(rows), "status": 200, "after": after} if after else None
+        return self._listing(rows, meta)
+
+    def _listing(self, rows: list[dict[str, Any]], meta: dict[str, Any] | None = None) -> Answer:
+        if meta is None:
+            total = self.directory.total
+            legacy = self.behaviour.count_means == "total" or self.directory.label == "recorded"
+            meta = {"count": len(rows), "total_count": total, "status": 200}
+            if legacy:
+                meta = {"count": total if rows else 0, "status": 200}
+        envelope = {"profiles": rows, "meta": meta, "links": self._links(), "linked": self._linked(rows)}
+        return self._ok(envelope)
+
+    def _profile(self, source_id: str) -> Answer:
+        found: dict[str, Any] | None = None
+        if source_id == "me":
+            me = self.directory.me
+            found = self.directory.profile(me) if me is not None else None
+        else:
+            rows = (self.directory.profile(one) for one in self.directory.profiles())
+            found = next((row for row in rows if row["id"] == source_id), None)
+        if found is None:
+            return self._error(404, "Profile not found")
+        if found.get("links") == {}:
+            return self._ok(
+                {"profiles": [found], "meta": {"count": 1, "status": 200}, "links": {}, "linked": {}}
+            )
+        meta = {"count": 1, "status": 200, "total_count": 1}
+        return self._ok(
+            {"profiles": [found], "meta": meta, "links": self._links(), "linked": self._linked([found])}
+        )
+
+    def _groups(self, request: web.Request) -> Answer:
+        groups = self.directory.groups
+        total = len(groups)
+        if self.behaviour.groups_pages == "yes":
+            start = (max(1, self._number(request.query.get("page"), 1)) - 1) * SMALL_PAGE
+            groups = groups[start : start + SMALL_PAGE]
+        return self._generated(
+            {
+                "groups": [self._group_row(one) for one in groups],
+                "meta": {"response": 200, "count": total, "page_title": "Groups", "page_copy": ""},
+                "links": {"groups.group_types": {"type": "group_types"}},
+                "linked": {"group_types": [self._type_row(one) for one in self.directory.group_types]},
+            }
+        )
+
+    def _group(self, source_id: str) -> Answer:
+        group = next((one for one in self.directory.groups if one.id == source_id), None)
+        if group is None:
+            return self._error(404, "Group not found")
+        # Here, unlike in the listing, `type` is the id of the type.
+        row = {**self._group_row(group), "type": group.type_id}
+        return self._generated(
+            {"groups": [row], "meta": {"response": 200, "count": 1}, "links": {}, "linked": {}}
+        )
+
+    def _group_types(self) -> Answer:
+        rows = [self._type_row(one) for one in self.directory.group_types]
+        return self._generated({"group_types": rows, "meta": {"count": len(rows), "status": 200}})
+
+    # ---- the shapes
+
+    def _group_row(self, group: Group) -> dict[str, Any]:
+        title = next(one.title for one in self.directory.group_types if one.id == group.type_id)
+        return {
+            "id": group.id,
+            "title": group.title,
+            "type": title,
+            "is_team": False,
+            "address": None,
+            "count": group.people,
+            "links": {"group_type": group.type_id},
+        }
+
+    def _type_row(self, one: GroupType) -> dict[str, Any]:
+        return {
+            "id": one.id,
+            "title": one.title,
+            "field_name": one.title.lower().replace(" ", "_"),
+            "deletable": one.type == "custom",
+            "type": one.type,
+            "x_groups_as_teams": False,
+        }
+
+    def _links(self) -> dict[str, Any]:
+        kinds = {"job_title": "job_titles", "image": "files", "groups": "groups", "teams": "teams"}
+        return {f"profiles.{name}": {"type": kind} for name, kind in kinds.items()}
+
+    def _linked(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        used = {link["id"] for row in rows for link in row["links"].get("groups") or []}
+        titles = {row["job_title"]["id"]: row["job_title"] for row in rows if row.get("job_title")}
+        return {
+            "job_titles": [
+                {**title, "parent_id": None, "links": {"job_tier": None}} for title in titles.values()
+            ],
+            "files": [],
+            "groups": [self._group_row(one) for one in self.directory.groups if one.id in used],
+            "teams": [],
+        }
+
+    def _ok(self, value: Any) -> Answer:
+        twice = (("Strict-Transport-Security", "max-age=31536000; includeSubDomains;"),)
+        return json_answer(value, 200, self._headers("max-age=0, private, must-revalidate") + twice)
+
+    def _generated(self, value: Any) -> Answer:
+        answer = self._ok(value)
+        if self.directory.label == "recorded":
+            return Answer(answer.status, answer.body, (*answer.headers, ("X-Simulated", "generated")))
+        return answer
+
+    def _error(self, status: int, message: str, extra: tuple[tuple[str, str], ...] = ()) -> Answer:
+        bodies: dict[str, Any] = {
+            "message": {"message": message, "errors": []},
+            "error": {"error": ""},
+            "empty": None,
+        }
+        body = bodies["message" if status in {404, 422} else self.behaviour.error_body]
+        headers = self._headers("no-cache") + extra
+        return (
+            Answer(status, b"", headers, compressed=False)
+            if body is None
+            else json_answer(body, status, headers)
+        )
+
+    def _headers(self, cache: str) -> tuple[tuple[str, str], ...]:
+        return (
+            ("Content-Type", "application/json; charset=utf-8"),
+            ("Server", "nginx"),
+            ("Status", "200 OK"),
+            ("Cache-Control", cache),
+            ("Strict-Transport-Security", "max-age=31536000"),
+            ("Vary", "Accept-Encoding"),
+            ("X-Rack-Cache", "miss"),
+            ("X-Request-Id", str(uuid.uuid4())),
+            ("X-Runtime", f"{self.latency:.6f}"),
+        )
+
+    @staticmethod
+    def _number(text: str | None, default: int) -> int:
+        try:
+            return int(text) if text else default
+        except ValueError:
+            return default

@@ -1,0 +1,240 @@
+"""An organisation made from a seed: people, managers forming a tree, groups, leavers, and every oddity known."""
+
+import random
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from connectors.namely.simulator.behaviour import Behaviour
+from connectors.namely.simulator.profile import profile_of
+
+FIRST = (
+    "Ada Alan Amara Anders Beatriz Bruno Chidi Chloe Dalia Diego Elif Emeka Farah Finn Grace Hana Hugo Ines Isaac "
+    "Jonas Joy Kaito Keira Lars Leila Liam Lucia Mateo Maya Mei Milan Nadia Nils Noor Olga Omar Priya Quinn Rafael "
+    "Rosa Samir Sara Tariq Tess Uma Viktor Wanda Xenia Yara Zoe"
+).split()
+LAST = (
+    "Abara Acker Bauer Becker Brandt Castro Chen Costa Cruz Dahl Diaz Dubois Eriksen Fischer Flores Garcia Gupta "
+    "Haddad Hansen Hoffmann Ibrahim Ito Jansen Jensen Kaur Keller Khan Kim Kowalski Laine Larsen Lee Lopez Martin "
+    "Meyer Moreau Nakamura Nguyen Novak Okafor Olsen Park Patel Petrov Quist Rossi Ruiz Sato Schmidt Silva Singh "
+    "Sousa Tanaka Torres Ueda Varga Vogel Weber Wong Yilmaz Zhang"
+).split()
+DEPARTMENTS = (
+    "Engineering Product Design Sales Marketing Finance Legal People Support Operations Security Research"
+).split()
+DIVISIONS = ("Americas", "Europe", "Asia Pacific")
+OFFICES = (("New York", "US"), ("Berlin", "DE"), ("Singapore", "SG"), ("Lisbon", "PT"))
+PROJECTS = ("Project Atlas", "Project Borealis")
+TITLES = ("Associate", "Specialist", "Senior Specialist", "Lead", "Manager", "Director")
+KINDS = ("Full Time",) * 16 + ("Part Time", "Intern", "Contractor", "Freelance")
+
+
+@dataclass(slots=True)
+class Person:
+    """One profile, before it is dressed as Namely's JSON."""
+
+    id: str
+    first_name: str
+    last_name: str
+    preferred_name: str
+    email: str
+    employee_id: str
+    title: str
+    employee_type: str
+    status: str
+    start: str
+    departure: str
+    manager: "Person | None"
+    groups: list[str]
+    country: str
+    created_at: int
+    updated_at: int
+    has_title: bool = True
+
+
+@dataclass(slots=True)
+class Group:
+    id: str
+    title: str
+    type_id: str
+    people: int = 0
+
+
+@dataclass(slots=True)
+class GroupType:
+    id: str
+    title: str
+    type: str
+
+
+class Tenant:
+    """The directory of one simulated company. Its lists may be changed while it is served."""
+
+    host = "acme.namely.com"
+    token = "simulated-namely-token-4f1d"  # noqa: S105 - the simulator's own, printed for whoever starts it
+    label = "generated"
+    notes: tuple[str, ...] = ()
+
+    def __init__(self, people: int, seed: int, behaviour: Behaviour) -> None:
+        self._random = random.Random(seed)
+        self._behaviour = behaviour
+        self._clock = datetime(2026, 1, 5, 9, tzinfo=UTC)
+        self.company_name = "Acme Widgets"
+        self._make_groups()
+        self.people: list[Person] = []
+        # The listing is in order of creation, and the first to be created leads the company.
+        for number in range(people):
+            self.people.append(self._person(number))
+        self.me = self.people[0] if self.people else None
+
+    # ---- what the server serves
+
+    @property
+    def total(self) -> int:
+        return len(self.people)
+
+    def profiles(self) -> list[Person]:
+        return self.people
+
+    def profile(self, person: Person) -> dict[str, Any]:
+        return profile_of(person, self.group_titles(), self._behaviour)
+
+    def group_titles(self) -> dict[str, str]:
+        return {group.id: group.title for group in self.groups}
+
+    # ---- what happens in the company
+
+    def hire(self) -> Person:
+        person = self._person(len(self.people))
+        person.status = "active"
+        self.people.append(person)
+        return person
+
+    def leave(self, person: Person) -> None:
+        person.status = "inactive"
+        person.departure = self._clock.date().isoformat()
+        self._touch(person)
+
+    def move(self, person: Person, department: Group) -> None:
+        departments = {group.id for group in self.departments()}
+        person.groups = [*(one for one in person.groups if one not in departments), department.id]
+        self._touch(person)
+
+    def delete(self, person: Person) -> None:
+        """Gone altogether, as after a request for erasure; reports move up."""
+        self.people.remove(person)
+        for one in self.people:
+            if one.manager is person:
+                one.manager = person.manager
+
+    def departments(self) -> list[Group]:
+        return [group for group in self.groups if group.type_id == self.department_type.id]
+
+    def evolve(self) -> tuple[str, ...]:
+        """A hire, a leaver turned inactive, a move, a renamed department, one profile gone altogether."""
+        settled = [one for one in self.people[1:] if one.status == "active" and not self._manages(one)]
+        leaver, mover, erased = self._random.sample(settled, 3)
+        home = next((one for one in self.departments() if one.id in mover.groups), None)
+        target = self._random.choice([one for one in self.departments() if one is not home])
+        renamed = self._random.choice([one for one in self.departments() if one is not target])
+        said = (
+            f"{name(leaver)} left and is inactive now",
+            f"{name(mover)} moved to {target.title}",
+            f"{renamed.title} is called {renamed.title} & Partners now",
+            f"{name(erased)}'s profile is gone altogether",
+        )
+        self.leave(leaver)
+        self.move(mover, target)
+        renamed.title = f"{renamed.title} & Partners"
+        self.delete(erased)
+        return (f"{name(self.hire())} was hired", *said)
+
+    def _manages(self, person: Person) -> bool:
+        return any(one.manager is person for one in self.people)
+
+    def _touch(self, person: Person) -> None:
+        self._clock += timedelta(hours=1)
+        person.updated_at = int(self._clock.timestamp())
+
+    # ---- how it is made
+
+    def _id(self) -> str:
+        return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
+
+    def _make_groups(self) -> None:
+        plural = self._behaviour.type_titles == "plural"
+        spelled = {
+            "lower": ("department", "office location"),
+            "title": ("Department", "Office Location"),
+            "none": ("system", "system"),
+        }
+        department_word, office_word = spelled[self._behaviour.type_words]
+        self.department_type = GroupType(
+            self._id(), "Departments" if plural else "Department", department_word
+        )
+        division = GroupType(self._id(), "Divisions" if plural else "Division", "custom")
+        office = GroupType(self._id(), "Office Locations" if plural else "Office Location", office_word)
+        project = GroupType(self._id(), "Projects", "custom")
+        self.group_types = [self.department_type, division, office, project]
+        self._divisions = [Group(self._id(), title, division.id) for title in DIVISIONS]
+        self._offices = [Group(self._id(), title, office.id) for title, _ in OFFICES]
+        self._projects = [Group(self._id(), title, project.id) for title in PROJECTS]
+        made = [Group(self._id(), title, self.department_type.id) for title in DEPARTMENTS]
+        self.groups = [*made, *self._divisions, *self._offices, *self._projects]
+
+    def _person(self, number: int) -> Person:
+        rnd = self._random
+        first, last = rnd.choice(FIRST), rnd.choice(LAST)
+        manager = self.people[rnd.randrange(max(1, number // 6))] if self.people else None
+        office = rnd.randrange(len(OFFICES))
+        groups = [rnd.choice(self._divisions).id, self._offices[office].id]
+        groups += [one.id for one in rnd.sample(self.departments(), 2 if rnd.random() < 0.03 else 1)]
+        if rnd.random() < 0.1:
+            groups.append(rnd.choice(self._projects).id)
+        if rnd.random() < 0.02:
+            groups = []
+        created = int(datetime(2019, 3, 1, tzinfo=UTC).timestamp()) + number * 7_000
+        person = Person(
+            id=self._id(),
+            first_name=first,
+            last_name=last,
+            preferred_name=rnd.choice(FIRST) if rnd.random() < 0.05 else "",
+            email=f"{first}.{last}.{number}@acme.example".lower(),
+            # Not unique, as recorded: a rehire or a clerk's slip gives the same number twice.
+            employee_id=str(1000 + (number if rnd.random() > 0.02 else max(0, number - 7))),
+            title=f"{rnd.choice(TITLES)}, {rnd.choice(DEPARTMENTS)}",
+            employee_type=rnd.choice(KINDS),
+            status="active",
+            start=(date(2015, 1, 5) + timedelta(days=rnd.randrange(3600))).isoformat(),
+            departure="",
+            manager=manager,
+            groups=groups,
+            country=OFFICES[office][1],
+            created_at=created,
+            updated_at=created + rnd.randrange(5_000),
+        )
+        if number > 1:
+            self._make_odd(person)
+        return person
+
+    def _make_odd(self, person: Person) -> None:
+        draw = self._random.random()
+        if draw < 0.06:
+            person.status = "inactive"
+            person.departure = "2025-11-30" if self._random.random() < 0.6 else ""
+        elif draw < 0.08:
+            person.status = "pending"
+            person.start = "2027-02-01"
+        elif draw < 0.09:
+            person.departure = "2027-06-30"
+        elif draw < 0.10:
+            person.email = ""
+        elif draw < 0.11:
+            person.start = ""
+        elif draw < 0.12:
+            person.has_title = self._behaviour.job_title == "always"
+
+
+def name(person: Person) -> str:
+    return f"{person.preferred_name or person.first_name} {person.last_name}"
