@@ -149,15 +149,15 @@ class Options(BaseModel):
 
 
 C = TypeVar("C", bound=Credentials)
-O = DefaultTypeVar("O", bound=Options, default=Options)
+Opt = DefaultTypeVar("Opt", bound=Options, default=Options)
 
 
 @dataclass(frozen=True, slots=True)
-class Context(Generic[C, O]):
+class Context(Generic[C, Opt]):
     """What the host gives a connector for one run or check."""
 
     credentials: C
-    options: O
+    options: Opt
     api: Api
     log: FilteringBoundLogger
 
@@ -176,7 +176,7 @@ class Declaration:
     witness: str | None = None
 
 
-class Connector(ABC, Generic[C, O]):
+class Connector(ABC, Generic[C, Opt]):
     """The base of a connector: a manifest, ``check``, and one ``@discovers`` method per kind.
 
     An instance lives for one run, so what it keeps on ``self`` is never shared between runs.
@@ -187,7 +187,7 @@ class Connector(ABC, Generic[C, O]):
     options_type: ClassVar[type[Options]]
     declarations: ClassVar[Mapping[str, Declaration]]
 
-    def __init__(self, context: Context[C, O]) -> None:
+    def __init__(self, context: Context[C, Opt]) -> None:
         self.credentials = context.credentials
         self.options = context.options
         self.api = context.api
@@ -233,7 +233,6 @@ def discovers(
         permission: What to grant, and where, when the provider forbids the reading.
         provides: The entity's fields that a token with every right fills. One that does not come is reported.
     """
-
     fields = tuple(provides)
     if unknown := [name for name in fields if name not in kind.model_fields]:
         raise TypeError(f"@discovers({kind.__name__}) provides {unknown[0]}, which is no field of it")
@@ -251,9 +250,7 @@ def discovers(
 
 def witnesses(
     kind: type[Entity],
-) -> Callable[
-    [Callable[[Any, str], Coroutine[Any, Any, bool]]], Callable[[Any, str], Coroutine[Any, Any, bool]]
-]:
+) -> Callable[[Callable[[Any, str], Coroutine[Any, Any, bool]]], Callable[[Any, str], Coroutine[Any, Any, bool]]]:
     """Marks the method that asks the provider for one entity by its id: the second witness of a removal."""
 
     def mark(

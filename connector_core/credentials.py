@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
 from pydantic import (
     BaseModel,
@@ -51,9 +51,7 @@ class TenantDomain:
         )
         raise PydanticCustomError("tenant_domain", "{advice}", {"advice": advice})
 
-    def __get_pydantic_core_schema__(
-        self, source: type[str], handler: GetCoreSchemaHandler
-    ) -> core_schema.CoreSchema:
+    def __get_pydantic_core_schema__(self, source: type[str], handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         return core_schema.no_info_after_validator_function(self.check, handler(source))
 
     def __get_pydantic_json_schema__(
@@ -102,8 +100,7 @@ class Credentials(BaseModel):
             problems = error.errors(include_input=False, include_url=False, include_context=False)
         names = [str(problem["loc"][0]) if problem["loc"] else "" for problem in problems]
         sentences = [
-            cls._sentence(name, problem["type"], problem["msg"])
-            for name, problem in zip(names, problems, strict=True)
+            cls._sentence(name, problem["type"], problem["msg"]) for name, problem in zip(names, problems, strict=True)
         ]
         raise InvalidCredentialsError("; ".join(sentences) + ".", field=names[0])
 

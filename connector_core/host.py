@@ -96,9 +96,7 @@ class Host:
         """
         wanted = self.registry.connector(connector)
         if not NAME.fullmatch(name):
-            raise SettingsError(
-                f"{name!r} is no name for an integration: use a-z, 0-9, - and _, such as acme."
-            )
+            raise SettingsError(f"{name!r} is no name for an integration: use a-z, 0-9, - and _, such as acme.")
         existing = self.store.integrations.find(name)
         if existing and existing.connector != connector:
             raise SettingsError(f"The integration {name} exists already, for {existing.connector}.")
@@ -128,7 +126,8 @@ class Host:
     async def remove(self, name: str) -> None:
         """The integration, its secrets, its data and its history."""
         self.store.integrations.get(name)
-        await asyncio.to_thread(self.store.integrations.remove, name)
+        with self.store.lock(name):
+            await asyncio.to_thread(self.store.integrations.remove, name)
 
     # ---- runs and plans
 
@@ -160,7 +159,11 @@ class Host:
         def traffic() -> Traffic:
             return Traffic(api.tally.requests, api.tally.retries, api.tally.throttled)
 
-        with self._speaking(name, credentials), structlog.contextvars.bound_contextvars(run=run.id):
+        with (
+            self.store.lock(name),
+            self._speaking(name, credentials),
+            structlog.contextvars.bound_contextvars(run=run.id),
+        ):
             return await discover(
                 Work(
                     run=run,
@@ -186,14 +189,17 @@ class Host:
 
     async def apply(self, name: str) -> Applied:
         """Applies the held plan, against the store as it is now."""
-        held = self._held(name)
-        applied = await asyncio.to_thread(self.store.plans.apply, held.run_id, State.HELD)
-        await asyncio.to_thread(self.store.plans.discard, held.run_id)
+        with self.store.lock(name):
+            held = self._held(name)
+            applied = await asyncio.to_thread(self.store.plans.apply, held.run_id, State.HELD)
+            # Nothing is held any more: this drops the staged rows that the plan was made of.
+            await asyncio.to_thread(self.store.plans.discard, held.run_id)
         return applied
 
     async def discard(self, name: str) -> int:
         """Drops the held plan; how many changes it had."""
-        return await asyncio.to_thread(self.store.plans.discard, self._held(name).run_id)
+        with self.store.lock(name):
+            return await asyncio.to_thread(self.store.plans.discard, self._held(name).run_id)
 
     def history(self, name: str, limit: int = 20) -> list[RunSummary]:
         self.store.integrations.get(name)
@@ -223,9 +229,7 @@ class Host:
     def _open(self, name: str, connector: type[AnyConnector], credentials: Credentials) -> AnyConnector:
         return self._instance(connector, credentials, self._api(name, connector, credentials))
 
-    def _instance(
-        self, connector: type[AnyConnector], credentials: Credentials, api: HttpApi
-    ) -> AnyConnector:
+    def _instance(self, connector: type[AnyConnector], credentials: Credentials, api: HttpApi) -> AnyConnector:
         options = options_of(connector, self.registry.settings(connector.manifest.name))
         log = structlog.get_logger().bind(connector=connector.manifest.name)
         return connector(Context(credentials, options, api, log))
@@ -270,9 +274,7 @@ def _chosen(
     declared = {one.kind.plural: one for one in connector.declarations.values()}
     for plural in plurals:
         if plural not in declared:
-            raise SettingsError(
-                f"{connector.manifest.title} discovers {', '.join(declared)}; not {plural!r}."
-            )
+            raise SettingsError(f"{connector.manifest.title} discovers {', '.join(declared)}; not {plural!r}.")
     chosen = tuple(
         one
         for plural, one in declared.items()

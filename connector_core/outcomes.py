@@ -55,6 +55,8 @@ class Certificate:
     seen: int
     """Distinct rows of the provider."""
     announced: int | None
+    found: int
+    """How many of the rows are of this kind."""
     pages: int
     reasons: tuple[str, ...] = ()
     rejected: tuple[Rejection, ...] = ()
@@ -62,6 +64,8 @@ class Certificate:
     """Fields that did not come, and for how many rows; their stored values stay."""
     dangling: Mapping[str, int] = field(default_factory=dict)
     """Links whose target is not known, per field."""
+    notes: Mapping[str, int] = field(default_factory=dict)
+    """What is odd in the data and stays as it is: people without an e-mail, or with somebody else's."""
     deferred: bool = False
     """True when the provider asked to wait longer than a run may."""
 

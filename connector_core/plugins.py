@@ -63,15 +63,11 @@ class Registry:
     def __init__(self, manager: pluggy.PluginManager, entries: Iterable[Entry]) -> None:
         self._manager = manager
         self.entries = tuple(entries)
-        self._ready = {
-            entry.connector.manifest.name: entry for entry in self.entries if entry.connector is not None
-        }
+        self._ready = {entry.connector.manifest.name: entry for entry in self.entries if entry.connector is not None}
 
     @property
     def connectors(self) -> Mapping[str, type[AnyConnector]]:
-        return MappingProxyType(
-            {name: entry.connector for name, entry in self._ready.items() if entry.connector}
-        )
+        return MappingProxyType({name: entry.connector for name, entry in self._ready.items() if entry.connector})
 
     def connector(self, name: str) -> type[AnyConnector]:
         """The connector of this name, or the reason why there is none."""
@@ -128,9 +124,7 @@ def load(settings: Settings) -> Registry:
     return Registry(manager, [_entry(manager, point, settings, rivals) for point in points])
 
 
-def _entry(
-    manager: pluggy.PluginManager, point: EntryPoint, settings: Settings, rivals: Counter[str]
-) -> Entry:
+def _entry(manager: pluggy.PluginManager, point: EntryPoint, settings: Settings, rivals: Counter[str]) -> Entry:
     chosen = _settings_for(point, settings)
     version = point.dist.version if point.dist else ""
     standing, reason, connector = Standing.READY, "", None
@@ -151,9 +145,7 @@ def _entry(
         standing, reason = Standing.FAILED, error.message
     except PluginError as error:
         standing, reason = Standing.REFUSED, error.message
-    return Entry(
-        point.name, _distribution(point), version, standing, reason, connector, chosen or PluginSettings()
-    )
+    return Entry(point.name, _distribution(point), version, standing, reason, connector, chosen or PluginSettings())
 
 
 def _distribution(point: EntryPoint) -> str:
@@ -179,7 +171,9 @@ def _not_allowed(point: EntryPoint, settings: Settings, chosen: PluginSettings |
     if chosen is not None:
         return "plugins.toml switches it off (enabled = false)."
     if settings.plugins is None:
-        return f"Without a plugins.toml only this distribution's own connectors are allowed: add [plugins.{point.name}]."
+        return (
+            f"Without a plugins.toml only this distribution's own connectors are allowed: add [plugins.{point.name}]."
+        )
     return f"plugins.toml does not name it: add [plugins.{point.name}]."
 
 
@@ -190,7 +184,7 @@ def _load(manager: pluggy.PluginManager, point: EntryPoint, settings: PluginSett
         )
     try:
         plugin = point.load()
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin's import may raise anything
+    except (Exception, SystemExit) as error:
         raise PluginLoadError(f"{point.value} cannot be imported: {_brief(error)}") from error
     _register(manager, point.name, plugin)
     try:
@@ -214,7 +208,7 @@ def hidden_namespace() -> str:
 def _register(manager: pluggy.PluginManager, name: str, plugin: Any) -> None:
     try:
         manager.register(plugin, name=name)
-    except Exception as error:  # noqa: BLE001 - pluggy and the plugin's attributes may raise anything
+    except Exception as error:
         # register() adds the plugin before it verifies its hooks, so a refused one must be taken out again.
         if manager.has_plugin(name):
             manager.unregister(name=name)
@@ -233,12 +227,10 @@ def _connector_of(
     if not hooks:
         raise PluginContractError("It does not implement discovery_connectors.")
     if inspect.iscoroutinefunction(hooks[0].function) or inspect.isasyncgenfunction(hooks[0].function):
-        raise PluginContractError(
-            "discovery_connectors is async, so pluggy would never run it: make it a plain def."
-        )
+        raise PluginContractError("discovery_connectors is async, so pluggy would never run it: make it a plain def.")
     try:
         connectors = list(_called(hooks[0]))
-    except Exception as error:  # noqa: BLE001 - a plugin's hook may raise anything
+    except Exception as error:
         raise PluginLoadError(f"discovery_connectors raised {_brief(error)}") from error
     if len(connectors) != 1:
         raise PluginContractError(f"It brings {len(connectors)} connectors; one entry point brings one.")
@@ -266,14 +258,10 @@ def _verify(name: str, connector: Any, settings: PluginSettings) -> None:
     if manifest.name != name:
         raise PluginContractError(f"Its manifest is named {manifest.name}, its entry point {name}.")
     if not hasattr(connector, "credentials_type"):
-        raise PluginContractError(
-            f"{connector.__name__} names no credentials: write Connector[YourCredentials]."
-        )
+        raise PluginContractError(f"{connector.__name__} names no credentials: write Connector[YourCredentials].")
     secrets = [one.name for one in connector.credentials_type.form() if one.secret]
     if manifest.auth.field not in secrets:
-        raise PluginContractError(
-            f"Its manifest authenticates by {manifest.auth.field}, which is no secret field."
-        )
+        raise PluginContractError(f"Its manifest authenticates by {manifest.auth.field}, which is no secret field.")
     if not connector.declarations:
         raise PluginContractError(f"{connector.__name__} discovers nothing.")
     try:

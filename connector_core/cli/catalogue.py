@@ -61,8 +61,7 @@ def show(connector: str, /, *, flags: Flags = DEFAULT) -> int:
     ]
     out.print(table(("Entity", "Product", "Description", f"{manifest.title} resource"), capabilities))
     fields = [
-        (one.title, _flag(one.name, secret=one.secret), one.help, one.example)
-        for one in found.credentials_type.form()
+        (one.title, _flag(one.name, secret=one.secret), one.help, one.example) for one in found.credentials_type.form()
     ]
     out.print(table(("Field", "Flag", "Help", "Example"), fields, title="Credentials"))
     out.print(f"Set-up in {manifest.title}", style="bold")

@@ -66,22 +66,16 @@ def _print_table(host: Host, name: str, kind: type[Entity], rows: list[Entity]) 
     names = _names(host, name)
     out = console()
     lines = [[_cell(getattr(row, column), names) for column in columns] for row in rows]
-    out.print(
-        table([column.removesuffix("_source_id").removesuffix("_source_ids") for column in columns], lines)
-    )
+    out.print(table([column.removesuffix("_source_id").removesuffix("_source_ids") for column in columns], lines))
     out.print(f"{count(len(rows), 'row')} shown, {host.store.entities.count(name, kind.__name__):,} stored.")
 
 
 def _names(host: Host, name: str) -> dict[str, str]:
     """Names for the ids that link to people and departments."""
     people = {
-        one.source_id: one.display_name or ""
-        for one in host.entities(name, Employee)
-        if isinstance(one, Employee)
+        one.source_id: one.display_name or "" for one in host.entities(name, Employee) if isinstance(one, Employee)
     }
-    parts = {
-        one.source_id: one.name for one in host.entities(name, Department) if isinstance(one, Department)
-    }
+    parts = {one.source_id: one.name for one in host.entities(name, Department) if isinstance(one, Department)}
     return people | parts
 
 

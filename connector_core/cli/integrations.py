@@ -95,9 +95,7 @@ async def check(name: str, /, *, flags: Flags = DEFAULT) -> int:
     return 0 if report.ok else 1
 
 
-async def remove(
-    name: str, /, *, yes: Annotated[bool, Parameter(negative="")] = False, flags: Flags = DEFAULT
-) -> int:
+async def remove(name: str, /, *, yes: Annotated[bool, Parameter(negative="")] = False, flags: Flags = DEFAULT) -> int:
     """Removes an integration, its secrets, its data and its history.
 
     Args:
@@ -106,9 +104,7 @@ async def remove(
     """
     async with flags.host() as host:
         host.store.integrations.get(name)
-        stored = (
-            ", ".join(f"{number:,} {kind}" for kind, number in _stored(host, name).items()) or "no entities"
-        )
+        stored = ", ".join(f"{number:,} {kind}" for kind, number in _stored(host, name).items()) or "no entities"
         confirm(f"Remove {name}, its secrets and its data ({stored})?", yes=yes)
         await host.remove(name)
     if flags.json:

@@ -8,7 +8,9 @@ import signal
 import sys
 import traceback
 from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any, NoReturn
 
 from cyclopts import App, CycloptsError
@@ -67,9 +69,7 @@ def invoke(arguments: Sequence[str]) -> int:
         return _say("system", f"{error.filename or 'The system'}: {error.strerror}.", "", 4, as_json=as_json)
     except Exception as error:  # noqa: BLE001 - the operator gets a sentence, never a traceback with data in it
         last = traceback.extract_tb(error.__traceback__)[-1]
-        where = (
-            f"{type(error).__name__} in {last.name}, line {last.lineno} of {os.path.basename(last.filename)}"
-        )
+        where = f"{type(error).__name__} in {last.name}, line {last.lineno} of {Path(last.filename).name}"
         return _say("bug", f"A bug: {where}.", "Please report it, with the command.", 4, as_json=as_json)
     return result if isinstance(result, int) else 0
 
@@ -78,10 +78,8 @@ async def _until_told(coroutine: Coroutine[Any, Any, Any]) -> Any:
     """SIGTERM cancels, as Ctrl-C does, so that everything is closed on the way out."""
     task = asyncio.ensure_future(coroutine)
     loop = asyncio.get_running_loop()
-    try:
+    with suppress(NotImplementedError):  # Windows has no such handlers.
         loop.add_signal_handler(signal.SIGTERM, task.cancel)
-    except NotImplementedError:  # pragma: no cover - Windows has no such handlers
-        pass
     return await task
 
 

@@ -24,7 +24,7 @@ def error_console() -> Console:
     return _console(sys.stderr.isatty(), stderr=True)
 
 
-def _console(terminal: bool, *, stderr: bool) -> Console:  # noqa: FBT001 - private
+def _console(terminal: bool, *, stderr: bool) -> Console:
     width = None if terminal or "COLUMNS" in os.environ else PIPE_WIDTH
     return Console(stderr=stderr, width=width, highlight=False, markup=False, soft_wrap=not terminal)
 

@@ -37,16 +37,12 @@ def print_report(host: Host, report: Report) -> None:
     for certificate, plan in zip(report.certificates, report.plans, strict=True):
         announced = "?" if certificate.announced is None else f"{certificate.announced:,}"
         state = Text("complete", style="green") if certificate.complete else Text("incomplete", style="red")
-        numbers = (plan.creates, plan.updates, plan.removes, plan.held)
-        rows.append(
-            (certificate.kind, state, f"{certificate.seen:,} of {announced}", *(f"{n:,}" for n in numbers))
-        )
+        numbers = (certificate.found, plan.creates, plan.updates, plan.removes, plan.held)
+        rows.append((certificate.kind, state, f"{certificate.seen:,} of {announced}", *(f"{n:,}" for n in numbers)))
     created = (
-        ("created", "updated", "removed", "held")
-        if report.applied
-        else ("to create", "to update", "to remove", "held")
+        ("created", "updated", "removed", "held") if report.applied else ("to create", "to update", "to remove", "held")
     )
-    out.print(table(("Kind", "Certificate", "Rows read", *created), rows))
+    out.print(table(("Kind", "Certificate", "Rows read", "Found", *created), rows))
     for certificate in report.certificates:
         _print_notes(certificate)
     for plan in report.plans:
@@ -65,6 +61,8 @@ def _print_notes(certificate: Certificate) -> None:
         out.print(f"{certificate.kind}: incomplete: {reason}.", style="red")
     for field, rows in certificate.unread.items():
         out.print(f"{certificate.kind}: {field} did not come for {count(rows, 'row')}; stored values stay.")
+    for note, rows in certificate.notes.items():
+        out.print(f"{certificate.kind}: {rows:,} {note}.")
     for field, ids in certificate.dangling.items():
         out.print(f"{certificate.kind}: {field} points to {count(ids, 'id')} that nobody has.")
 
@@ -73,9 +71,7 @@ def print_plan(host: Host, run_id: str, state: State | None = None) -> None:
     """A line per change, with its reason."""
     rows: list[tuple[object, ...]] = []
     more: list[str] = []
-    changes = sorted(
-        host.changes(run_id, state), key=lambda one: (one.kind, list(Operation).index(one.operation))
-    )
+    changes = sorted(host.changes(run_id, state), key=lambda one: (one.kind, list(Operation).index(one.operation)))
     for (kind, operation), group in groupby(changes, key=lambda one: (one.kind, one.operation)):
         listed = list(group)
         rows += [_line(change) for change in listed[: SHOWN[operation]]]
@@ -107,6 +103,4 @@ def _print_next(report: Report) -> None:
     elif report.verdict is Verdict.COMPLETE:
         out.print(f"Next: discover entities {name} employees")
     else:
-        out.print(
-            f"Next: mend the cause, then discover run {name}. What was read is stored; nothing was removed."
-        )
+        out.print(f"Next: mend the cause, then discover run {name}. What was read is stored; nothing was removed.")

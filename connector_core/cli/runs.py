@@ -45,17 +45,13 @@ async def run(
     async with flags.host() as host:
         names = [one.name for one in host.integrations()] if name is None else [name]
         if not names:
-            raise SettingsError(
-                "There is no integration yet.", hint="Add one: discover connect namely --name acme"
-            )
+            raise SettingsError("There is no integration yet.", hint="Add one: discover connect namely --name acme")
         reports: list[dict[str, Any]] = []
         codes = []
         for one in names:
             try:
                 with _progress(flags) as progress:
-                    report = await host.run(
-                        one, product=product, kinds=kind, apply=not plan, progress=progress
-                    )
+                    report = await host.run(one, product=product, kinds=kind, apply=not plan, progress=progress)
             except ConnectorCoreError as error:
                 # One integration's failure does not keep the others from running.
                 if not all_:
@@ -75,9 +71,7 @@ async def run(
     return max(codes)
 
 
-async def apply(
-    name: str, /, *, yes: Annotated[bool, Parameter(negative="")] = False, flags: Flags = DEFAULT
-) -> int:
+async def apply(name: str, /, *, yes: Annotated[bool, Parameter(negative="")] = False, flags: Flags = DEFAULT) -> int:
     """Applies a held plan, after showing it.
 
     Args:
@@ -95,9 +89,7 @@ async def apply(
     return 0
 
 
-async def discard(
-    name: str, /, *, yes: Annotated[bool, Parameter(negative="")] = False, flags: Flags = DEFAULT
-) -> int:
+async def discard(name: str, /, *, yes: Annotated[bool, Parameter(negative="")] = False, flags: Flags = DEFAULT) -> int:
     """Drops a held plan, after showing it. The next run plans again from what it reads.
 
     Args:

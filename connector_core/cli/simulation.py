@@ -61,16 +61,21 @@ async def demo(*, people: int = 1200, flags: Flags = DEFAULT) -> int:
         people: How many.
     """
     simulator = _simulator(flags, "namely", SimulatorOptions(people))
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir(mode=0o700)
     async with serve(simulator) as served:
-        settings = FOLDER / "plugins.toml"
-        settings.write_text(_toml("namely", served), encoding="utf-8")
+        settings = _make_folder(_toml("namely", served))
         with ExitStack() as stack:
             _set(stack, SSL_CERT_FILE=str(served.ca_file), **{KEY_VARIABLE: Fernet.generate_key().decode()})
             _set(stack, DISCOVER_PERSONAL_ACCESS_TOKEN=simulator.credentials["personal_access_token"])
             await _tell(simulator, replace(flags, settings=settings))
     return 0
+
+
+def _make_folder(toml: str) -> Path:
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(mode=0o700)
+    settings = FOLDER / "plugins.toml"
+    settings.write_text(toml, encoding="utf-8")
+    return settings
 
 
 async def _tell(simulator: Simulator, flags: Flags) -> None:
@@ -102,9 +107,7 @@ def _set(stack: ExitStack, **variables: str) -> None:
     for name, value in variables.items():
         old = os.environ.get(name)
         os.environ[name] = value
-        stack.callback(os.environ.pop, name) if old is None else stack.callback(
-            os.environ.__setitem__, name, old
-        )
+        stack.callback(os.environ.pop, name) if old is None else stack.callback(os.environ.__setitem__, name, old)
 
 
 def _simulator(flags: Flags, connector: str, options: SimulatorOptions) -> Simulator:
@@ -142,9 +145,7 @@ def _print_served(connector: str, served: Served, flags: Flags) -> None:
         sys.stdout.flush()
         return
     out = console()
-    out.print(
-        f"A simulated {connector} answers as {simulator.host} on 127.0.0.1:{served.port}.", style="bold"
-    )
+    out.print(f"A simulated {connector} answers as {simulator.host} on 127.0.0.1:{served.port}.", style="bold")
     for note in simulator.notes:
         out.print(note)
     out.print("\nPut into plugins.toml:\n")

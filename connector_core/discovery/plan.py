@@ -58,9 +58,7 @@ async def witness(connector: AnyConnector, declaration: Declaration, missing: li
     return Losses(tuple(removes), tuple(unconfirmed), present)
 
 
-async def _ask(
-    connector: AnyConnector, declaration: Declaration, source_ids: list[str]
-) -> dict[str, Testimony]:
+async def _ask(connector: AnyConnector, declaration: Declaration, source_ids: list[str]) -> dict[str, Testimony]:
     if declaration.witness is None:
         return {}
     exists = getattr(connector, declaration.witness)

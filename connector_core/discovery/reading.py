@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from connector_core.connector import AnyConnector, Declaration, Page, Rejection
 from connector_core.discovery.faults import mapped
-from connector_core.entities import Entity
+from connector_core.entities import Employee, Entity
 from connector_core.errors import ConnectorCoreError, CredentialsError, DiscoveryError, ThrottledError
 from connector_core.outcomes import Run
 from connector_core.store import Store
@@ -32,6 +32,8 @@ class Reading:
     rejected: list[Rejection] = field(default_factory=list)
     unread: Counter[str] = field(default_factory=Counter)
     links: dict[str, set[str]] = field(default_factory=dict)
+    notes: Counter[str] = field(default_factory=Counter)
+    emails: set[str] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
     deferred: bool = False
 
@@ -83,11 +85,20 @@ class Reading:
                 hint="Report this to the connector's author.",
             )
         came = entity.model_fields_set
+        if isinstance(entity, Employee) and "email" in came:
+            self._count_email((entity.email or "").casefold())
         self.unread.update(name for name in self.declaration.provides if name not in came)
         for name in entity.links:
             value = getattr(entity, name)
             if value:
                 self.links.setdefault(name, set()).update([value] if isinstance(value, str) else value)
+
+    def _count_email(self, email: str) -> None:
+        if not email:
+            self.notes["without an e-mail"] += 1
+        elif email in self.emails:
+            self.notes["with an e-mail that another has too"] += 1
+        self.emails.add(email)
 
 
 async def read(

@@ -38,7 +38,7 @@ class Work:
 
 
 async def discover(work: Work) -> Report:
-    """check → read → certify → plan → guard → apply → report.
+    """Check → read → certify → plan → guard → apply → report.
 
     Raises CredentialsError or ProviderError when the check fails; a kind that fails later makes the
     report incomplete.
@@ -73,9 +73,7 @@ async def discover(work: Work) -> Report:
         await asyncio.to_thread(work.store.runs.finish, report)
     except BaseException as error:
         # Not in a thread: a cancelled task could not wait for it.
-        work.store.runs.fail(
-            work.run, error.code if isinstance(error, ConnectorCoreError) else type(error).__name__
-        )
+        work.store.runs.fail(work.run, error.code if isinstance(error, ConnectorCoreError) else type(error).__name__)
         raise
     log.info("run_finished", verdict=report.verdict, requests=report.traffic.requests)
     await work.registry.run_finished(report)
@@ -111,9 +109,7 @@ async def _plan_kind(work: Work, reading: Reading, account: Account) -> tuple[Ce
 
 
 def _certify(work: Work, reading: Reading, reasons: tuple[str, ...], kept: Counter[str]) -> Certificate:
-    targets = {
-        target.__name__: target for target in (one.kind for one in work.connector.declarations.values())
-    }
+    targets = {target.__name__: target for target in (one.kind for one in work.connector.declarations.values())}
     dangling: dict[str, int] = {}
     for name, ids in reading.links.items():
         target = targets.get(reading.declaration.kind.links[name])
@@ -126,11 +122,13 @@ def _certify(work: Work, reading: Reading, reasons: tuple[str, ...], kept: Count
         complete=not reasons,
         seen=len(reading.seen),
         announced=reading.announced,
+        found=reading.entities,
         pages=reading.pages,
         reasons=reasons,
         rejected=tuple(reading.rejected),
         unread=dict(sorted((kept | reading.unread).items())),
         dangling=dangling,
+        notes=dict(reading.notes),
         deferred=reading.deferred,
     )
 

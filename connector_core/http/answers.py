@@ -39,9 +39,7 @@ def judge(manifest: Manifest, method: str, path: str, status: int, headers: Mapp
         raise ProtocolError(said, **where)
     kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if method != "HEAD" and kind != "application/json" and not kind.endswith("+json"):
-        raise ProtocolError(
-            f"{said} with {kind or 'no content type'} in place of JSON, so it is not the API", **where
-        )
+        raise ProtocolError(f"{said} with {kind or 'no content type'} in place of JSON, so it is not the API", **where)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

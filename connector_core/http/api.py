@@ -54,9 +54,7 @@ class HttpApi:
         self._settings = settings
         self._limits = limits
         self._base = manifest.base_url.format_map(credentials.public())
-        self._timeout = aiohttp.ClientTimeout(
-            total=settings.page_timeout, sock_connect=settings.connect_timeout
-        )
+        self._timeout = aiohttp.ClientTimeout(total=settings.page_timeout, sock_connect=settings.connect_timeout)
         self.tally = Tally()
 
     async def pages(
@@ -167,16 +165,12 @@ class HttpApi:
                 hint="If a proxy inspects TLS here, name its certificate authority in SSL_CERT_FILE.",
             ) from None
         except aiohttp.ClientConnectorDNSError:
-            raise UnavailableError(
-                f"{said}: {url.host} cannot be resolved", method=method, path=path
-            ) from None
+            raise UnavailableError(f"{said}: {url.host} cannot be resolved", method=method, path=path) from None
         except aiohttp.InvalidURL:
             raise SettingsError(f"{said}: the address that the credentials make is not a URL") from None
         except (aiohttp.ClientError, OSError, ssl.SSLError) as error:
             kind = type(error).__name__
-            raise UnavailableError(
-                f"{said} broke the connection ({kind})", method=method, path=path
-            ) from None
+            raise UnavailableError(f"{said} broke the connection ({kind})", method=method, path=path) from None
 
     async def _read(self, response: aiohttp.ClientResponse, said: str, path: str) -> bytes:
         body = bytearray()

@@ -1,9 +1,14 @@
 """The store: integrations, staged rows, current entities, plans and history. SQLite; SQL kept portable."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from filelock import FileLock, Timeout
+
+from connector_core.errors import StoreError
 from connector_core.store.database import Database
 from connector_core.store.entities import Entities
 from connector_core.store.integrations import Integration, Integrations
@@ -18,12 +23,30 @@ class Store:
     """One database, in five rooms. Calls block: from a coroutine, go through ``asyncio.to_thread``."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._database = Database(path)
         self.integrations = Integrations(self._database)
         self.runs = Runs(self._database)
         self.staging = Staging(self._database)
         self.entities = Entities(self._database)
         self.plans = Plans(self._database)
+
+    @contextmanager
+    def lock(self, integration: str) -> Iterator[None]:
+        """One writer per integration. The lock of a process that died is free."""
+        lock = FileLock(f"{self._path}.{integration}.lock", timeout=0, mode=0o600, thread_local=False)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise StoreError(
+                f"{integration} is being run or changed by another process.", hint="Wait until it has ended."
+            ) from None
+        except OSError as error:
+            raise StoreError(f"The store {self._path} cannot be locked: {error.strerror}.") from None
+        try:
+            yield
+        finally:
+            lock.release()
 
     def close(self) -> None:
         self._database.close()

@@ -26,9 +26,7 @@ class Database:
         with self._explained():
             # Made here, not by SQLite, so that nobody else may read it: it holds people.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            self._connection = sqlite3.connect(
-                path, isolation_level=None, check_same_thread=False, timeout=10
-            )
+            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
         try:
             self._prepare()
         except BaseException:

@@ -30,9 +30,7 @@ class Integrations:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def save(
-        self, name: str, connector: str, fields: Mapping[str, str], sealed: bytes, account: Account
-    ) -> None:
+    def save(self, name: str, connector: str, fields: Mapping[str, str], sealed: bytes, account: Account) -> None:
         """Adds an integration, or replaces the credentials of the one that has this name."""
         moment = now()
         self._database.execute(

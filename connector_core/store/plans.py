@@ -73,8 +73,8 @@ class Plans:
 
     def add_creates(self, run: Run, kind: str, reason: str) -> int:
         return self._database.execute(
-            "INSERT INTO changes (run_id, integration, kind, source_id, operation, state, loss, fields, reason, digest) "
-            "SELECT s.run_id, ?, s.kind, s.source_id, 'create', 'planned', 0, '[]', ?, s.digest FROM staged s "
+            "INSERT INTO changes (run_id, integration, kind, source_id, operation, state, loss, fields, reason, "
+            "digest) SELECT s.run_id, ?, s.kind, s.source_id, 'create', 'planned', 0, '[]', ?, s.digest FROM staged s "
             "WHERE s.run_id = ? AND s.kind = ? AND s.body IS NOT NULL AND NOT EXISTS (SELECT 1 FROM entities e "
             "WHERE e.integration = ? AND e.kind = s.kind AND e.source_id = s.source_id)",
             (run.integration, reason, run.id, kind, run.integration),
@@ -96,9 +96,7 @@ class Plans:
             "WHERE e.integration = ? AND e.kind = ? AND s.body IS NULL ORDER BY e.source_id",
             (run.id, run.integration, kind),
         )
-        return [
-            Missing(source_id, bool(skipped), bool(missed), base) for source_id, skipped, missed, base in rows
-        ]
+        return [Missing(source_id, bool(skipped), bool(missed), base) for source_id, skipped, missed, base in rows]
 
     def add_updates(self, run: Run, kind: str, updates: list[tuple[Candidate, Change, str]]) -> None:
         """Each with its change and the merged body."""
@@ -186,7 +184,8 @@ class Plans:
         """Drops a held plan; how many changes it had."""
         with self._database.transaction() as cursor:
             count = cursor.execute(
-                "UPDATE changes SET state = 'discarded', body = NULL, decided_at = ? WHERE run_id = ? AND state = 'held'",
+                "UPDATE changes SET state = 'discarded', body = NULL, decided_at = ? "
+                "WHERE run_id = ? AND state = 'held'",
                 (now(), run_id),
             ).rowcount
             cursor.execute("DELETE FROM staged WHERE run_id = ?", (run_id,))
@@ -217,9 +216,7 @@ class Plans:
 
     def scope(self, integration: str, kind: str) -> str | None:
         """What the last applied reading of this kind was made with: token, account, rule."""
-        rows = self._database.query(
-            "SELECT scope FROM scopes WHERE integration = ? AND kind = ?", (integration, kind)
-        )
+        rows = self._database.query("SELECT scope FROM scopes WHERE integration = ? AND kind = ?", (integration, kind))
         return rows[0][0] if rows else None
 
     def counts(self, run_id: str) -> dict[tuple[str, str, str], int]:
@@ -236,14 +233,11 @@ def _key(run: Run, kind: str, change: Change) -> tuple[Any, ...]:
 
 
 def _mark_stale(cursor: sqlite3.Cursor, run_id: str, state: State, moment: str) -> int:
-    same = (
-        "SELECT 1 FROM entities e WHERE e.integration = changes.integration AND e.kind = changes.kind "
-        "AND e.source_id = changes.source_id"
-    )
     return cursor.execute(
-        "UPDATE changes SET state = 'stale', body = NULL, decided_at = ? WHERE run_id = ? AND state = ? AND ("
-        f"(operation = 'create' AND EXISTS ({same})) OR "
-        f"(operation <> 'create' AND NOT EXISTS ({same} AND e.digest = changes.base_digest)))",
+        "UPDATE changes SET state = 'stale', body = NULL, decided_at = ? WHERE run_id = ? AND state = ? "
+        "AND (operation = 'create') = EXISTS (SELECT 1 FROM entities e WHERE e.integration = changes.integration "
+        "AND e.kind = changes.kind AND e.source_id = changes.source_id "
+        "AND (changes.operation = 'create' OR e.digest = changes.base_digest))",
         (moment, run_id, state),
     ).rowcount
 

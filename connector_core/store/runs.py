@@ -49,11 +49,13 @@ class Runs:
     def certify(self, run: Run, certificate: Certificate, scope: str) -> None:
         """``scope``: what the kind was read with, as one digest of token, account and rule."""
         details = {
+            "found": certificate.found,
             "pages": certificate.pages,
             "reasons": certificate.reasons,
             "rejected": [asdict(one) for one in certificate.rejected],
             "unread": dict(certificate.unread),
             "dangling": dict(certificate.dangling),
+            "notes": dict(certificate.notes),
             "deferred": certificate.deferred,
         }
         self._database.execute(
@@ -126,10 +128,12 @@ def _certificates(rows: list[tuple[Any, ...]]) -> Iterable[Certificate]:
             complete=bool(complete),
             seen=seen,
             announced=announced,
+            found=more["found"],
             pages=more["pages"],
             reasons=tuple(more["reasons"]),
             rejected=tuple(Rejection(**one) for one in more["rejected"]),
             unread=more["unread"],
             dangling=more["dangling"],
+            notes=more["notes"],
             deferred=more["deferred"],
         )

@@ -15,8 +15,11 @@ _SCRIPT = re.compile(r"(?P<kind>[a-z]+|[1-5]\d\d)(?:@(?P<at>\d+))?(?:x(?P<times>
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """``kind`` is a status, or: reset (the connection is cut), stall (no answer), truncate (half a body), html
-    (a page with status 200), garbage (no JSON), empty (``{}``)."""
+    """One fault.
+
+    ``kind`` is a status, or: reset (the connection is cut), stall (no answer), truncate (half a body),
+    html (a page with status 200), garbage (no JSON), empty (``{}``).
+    """
 
     kind: str
     at: int = 0

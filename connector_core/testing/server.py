@@ -145,7 +145,7 @@ class Served:
 async def serve(simulator: Simulator, port: int = 0) -> AsyncIterator[Served]:
     """Serves over TLS on the loopback address, under the simulator's own name. Port 0 takes a free one."""
     try:
-        import trustme  # noqa: PLC0415 - an extra
+        import trustme
     except ImportError:
         raise SettingsError(
             "The simulator needs trustme.", hint='Install it: pip install "connector-core[simulator]"'
@@ -153,9 +153,7 @@ async def serve(simulator: Simulator, port: int = 0) -> AsyncIterator[Served]:
     authority = trustme.CA(organization_name="connector-core simulator")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert(simulator.host).configure_cert(context)
-    runner = web.AppRunner(
-        simulator.application(), access_log=None, handler_cancellation=True, shutdown_timeout=0.2
-    )
+    runner = web.AppRunner(simulator.application(), access_log=None, handler_cancellation=True, shutdown_timeout=0.2)
     with tempfile.TemporaryDirectory(prefix="connector-core-") as folder:
         ca_file = Path(folder) / "ca.pem"
         authority.cert_pem.write_to_path(str(ca_file))

@@ -40,7 +40,7 @@ class Namely(Connector[NamelyCredentials, NamelyOptions]):
     manifest = Manifest(
         name="namely",
         title="Namely",
-        description="Discovers the people of an organisation and the departments they belong to, from Namely's HRIS.",
+        description="Discovers an organisation's people, and the departments they belong to, from Namely's HRIS.",
         category=Category.HRIS,
         authentication="API",
         hosts=("*.namely.com",),
@@ -55,7 +55,7 @@ class Namely(Connector[NamelyCredentials, NamelyOptions]):
                 "it is older than two years",
                 "its user signs in through SSO or is no longer active",
             ),
-            remedy="Create a new token as an active administrator who does not sign in through SSO, then connect again.",
+            remedy="Create a new token as an active administrator without SSO, then connect again.",
         ),
         provider_setup=(
             "Sign in to Namely as a user who may see every profile and every department, and who does not use SSO.",
@@ -83,13 +83,9 @@ class Namely(Connector[NamelyCredentials, NamelyOptions]):
         if isinstance(me, BaseException):
             raise self._explain(me, company)
         if not me.rows:
-            raise ProtocolError(
-                "GET /profiles/me: Namely did not say whose token this is", path="/profiles/me"
-            )
+            raise ProtocolError("GET /profiles/me: Namely did not say whose token this is", path="/profiles/me")
         known = company if isinstance(company, CompanyInfo) else CompanyInfo()
-        return Account(
-            id=f"{self.credentials.domain}/{me.rows[0].id}", name=known.name or self.credentials.domain
-        )
+        return Account(id=f"{self.credentials.domain}/{me.rows[0].id}", name=known.name or self.credentials.domain)
 
     def _explain(self, problem: BaseException, company: CompanyInfo | BaseException) -> BaseException:
         rejected = self.manifest.rejected
@@ -107,9 +103,9 @@ class Namely(Connector[NamelyCredentials, NamelyOptions]):
                 hint=rejected.remedy,
                 field="personal_access_token",
             )
-        if isinstance(problem, RejectedCredentialsError) and isinstance(company, CompanyInfo):
-            if any(one.type == "saml" for one in company.authentications):
-                problem.hint += " This company signs in through SSO (SAML)."
+        by_sso = isinstance(company, CompanyInfo) and any(one.type == "saml" for one in company.authentications)
+        if isinstance(problem, RejectedCredentialsError) and by_sso:
+            problem.hint += " This company signs in through SSO (SAML)."
         return problem
 
     @discovers(
@@ -187,8 +183,6 @@ class Namely(Connector[NamelyCredentials, NamelyOptions]):
                     hint="Name it in plugins.toml: department_group_types under [plugins.namely.options].",
                 )
             if self._groups is None:
-                self._groups = tuple(
-                    [page async for page in self.api.pages("/groups", Groups, paging=Whole())]
-                )
+                self._groups = tuple([page async for page in self.api.pages("/groups", Groups, paging=Whole())])
             groups = tuple(row for page in self._groups for row in page.rows)
             return structure_of(groups, self._types, departments)

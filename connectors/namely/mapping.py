@@ -1,6 +1,7 @@
 """From Namely's rows to entities. Pure: no request is made here."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -37,9 +38,7 @@ def words(text: str | None) -> str:
     return " ".join((text or "").replace("_", " ").replace("-", " ").lower().split())
 
 
-def types_that_are(
-    singular: str, types: tuple[GroupType, ...], configured: tuple[str, ...] = ()
-) -> frozenset[str]:
+def types_that_are(singular: str, types: tuple[GroupType, ...], configured: tuple[str, ...] = ()) -> frozenset[str]:
     """The ids of the group types that are departments, offices …: as configured, by type, or by title."""
     if configured:
         wanted = {words(name) for name in configured}
@@ -48,9 +47,7 @@ def types_that_are(
     return by_type or frozenset(one.id for one in types if words(one.title) in {singular, singular + "s"})
 
 
-def structure_of(
-    groups: tuple[Group, ...], types: tuple[GroupType, ...], departments: frozenset[str]
-) -> Structure:
+def structure_of(groups: tuple[Group, ...], types: tuple[GroupType, ...], departments: frozenset[str]) -> Structure:
     titles = {one.id: one.title or "" for one in types}
     offices = types_that_are("office location", types)
     return Structure(
@@ -139,10 +136,8 @@ def _dates(profile: Profile, came: set[str]) -> dict[str, Any]:
             if parsed or not text:
                 fields[ours] = parsed
     if profile.updated_at is not None:
-        try:
+        with suppress(ValueError, OverflowError, OSError):
             fields["updated_at"] = datetime.fromtimestamp(profile.updated_at, UTC)
-        except (ValueError, OverflowError, OSError):
-            pass
     return fields
 
 

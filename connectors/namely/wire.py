@@ -120,4 +120,4 @@ class Authentication(Wire):
 class CompanyInfo(Wire):
     name: str | None = None
     permalink: str | None = None
-    authentications: list[Authentication] = []
+    authentications: tuple[Authentication, ...] = ()

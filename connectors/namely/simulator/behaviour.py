@@ -42,7 +42,7 @@ class Behaviour(BaseModel):
     job_title: Literal["always", "sometimes_null"] = "always"
     owner: Literal["administrator", "limited", "no_groups", "inactive", "sso"] = "administrator"
     """Whose token it is: limited sees few fields; no_groups is refused /groups; inactive is refused all (403)."""
-    token_in_query: Literal["no", "yes"] = "no"
+    token_by_query: Literal["no", "yes"] = "no"
 
     @classmethod
     def parse(cls, values: Mapping[str, str]) -> "Behaviour":

@@ -49,11 +49,7 @@ def profile_of(person: "Person", group_titles: Mapping[str, str], behaviour: Beh
 def _profile(person: "Person", group_titles: Mapping[str, str]) -> dict[str, Any]:
     number = zlib.crc32(person.id.encode())
     given = person.preferred_name or person.first_name
-    title = (
-        {"id": f"title-{zlib.crc32(person.title.encode())}", "title": person.title}
-        if person.has_title
-        else None
-    )
+    title = {"id": f"title-{zlib.crc32(person.title.encode())}", "title": person.title} if person.has_title else None
     manager = person.manager
     return {
         "id": person.id,

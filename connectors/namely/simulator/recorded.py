@@ -15,11 +15,11 @@ class Recording:
     """A directory of recorded profiles. Its groups, their types and the company are made up around them."""
 
     host = "recorded.namely.com"
-    token = "simulated-namely-token-4f1d"  # noqa: S105 - the simulator's own, printed for whoever starts it
+    token = "simulated-namely-token-4f1d"
     label = "recorded"
     notes = (
-        "Profiles are recorded. /groups, /group_types and /companies/info were never recorded: they are made from the "
-        "profiles, and answered with the header X-Simulated: generated.",
+        "Profiles are recorded.",
+        "Groups, their types and the company are made from them, and answered with X-Simulated: generated.",
     )
 
     def __init__(self, rows: list[dict[str, Any]], total: int, me: dict[str, Any] | None) -> None:
@@ -60,9 +60,7 @@ def recorded_directory(folder: Path) -> Recording:
     """The recording in a folder: ``profiles_index.json``, and ``current_user.json`` if it is there."""
     pages = _bodies(folder / "profiles_index.json")
     rows = [row for page in pages for row in page.get("profiles", [])]
-    announced = [
-        page["meta"].get("total_count", page["meta"].get("count", 0)) for page in pages if page.get("meta")
-    ]
+    announced = [page["meta"].get("total_count", page["meta"].get("count", 0)) for page in pages if page.get("meta")]
     me = None
     if (folder / "current_user.json").exists():
         me = _bodies(folder / "current_user.json")[0]["profiles"][0]
@@ -76,6 +74,4 @@ def _bodies(file: Path) -> list[dict[str, Any]]:
     except OSError as error:
         raise SettingsError(f"{file} cannot be read: {error.strerror}.") from None
     except (ValueError, KeyError, TypeError):
-        raise SettingsError(
-            f"{file} is no recording: it lacks interactions with a response and a body."
-        ) from None
+        raise SettingsError(f"{file} is no recording: it lacks interactions with a response and a body.") from None

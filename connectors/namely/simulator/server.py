@@ -16,7 +16,9 @@ from connectors.namely.simulator.tenant import Group, GroupType
 PREFIX = "/api/v1"
 SMALL_PAGE = 30
 """Rows when no size is asked for."""
-LOGIN = b"<!DOCTYPE html><html><head><title>Namely</title></head><body><form action='/users/login'></form></body></html>"
+LOGIN = (
+    b"<!DOCTYPE html><html><head><title>Namely</title></head><body><form action='/users/login'></form></body></html>"
+)
 
 
 class Directory(Protocol):
@@ -91,7 +93,7 @@ class NamelySimulator(Simulator):
 
     def _refuse(self, request: web.Request) -> Answer | None:
         given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        if not given and self.behaviour.token_in_query == "yes":
+        if not given and self.behaviour.token_by_query == "yes":
             given = request.query.get("access_token", "")
         if given != self.directory.token or self.behaviour.owner == "sso":
             return self._error(401, "Invalid access token provided.")
@@ -149,9 +151,7 @@ class NamelySimulator(Simulator):
         if "after" in query or ("limit" in query and "page" not in query):
             return self._profiles_after(query.get("after", ""), query.get("limit", ""))
         page, size = self._number(query.get("page"), 1), self._number(query.get("per_page"), SMALL_PAGE)
-        if (page < 1 and self.behaviour.page_zero == "error") or (
-            size > 50 and self.behaviour.oversize == "error"
-        ):
+        if (page < 1 and self.behaviour.page_zero == "error") or (size > 50 and self.behaviour.oversize == "error"):
             return self._error(422, "invalid paging parameter")
         size = max(1, min(size, self.behaviour.page_size))
         start = (max(1, page) - 1) * size
@@ -187,13 +187,9 @@ class NamelySimulator(Simulator):
         if found is None:
             return self._error(404, "Profile not found")
         if found.get("links") == {}:
-            return self._ok(
-                {"profiles": [found], "meta": {"count": 1, "status": 200}, "links": {}, "linked": {}}
-            )
+            return self._ok({"profiles": [found], "meta": {"count": 1, "status": 200}, "links": {}, "linked": {}})
         meta = {"count": 1, "status": 200, "total_count": 1}
-        return self._ok(
-            {"profiles": [found], "meta": meta, "links": self._links(), "linked": self._linked([found])}
-        )
+        return self._ok({"profiles": [found], "meta": meta, "links": self._links(), "linked": self._linked([found])})
 
     def _groups(self, request: web.Request) -> Answer:
         groups = self.directory.groups
@@ -216,9 +212,7 @@ class NamelySimulator(Simulator):
             return self._error(404, "Group not found")
         # Here, unlike in the listing, `type` is the id of the type.
         row = {**self._group_row(group), "type": group.type_id}
-        return self._generated(
-            {"groups": [row], "meta": {"response": 200, "count": 1}, "links": {}, "linked": {}}
-        )
+        return self._generated({"groups": [row], "meta": {"response": 200, "count": 1}, "links": {}, "linked": {}})
 
     def _group_types(self) -> Answer:
         rows = [self._type_row(one) for one in self.directory.group_types]
@@ -256,9 +250,7 @@ class NamelySimulator(Simulator):
         used = {link["id"] for row in rows for link in row["links"].get("groups") or []}
         titles = {row["job_title"]["id"]: row["job_title"] for row in rows if row.get("job_title")}
         return {
-            "job_titles": [
-                {**title, "parent_id": None, "links": {"job_tier": None}} for title in titles.values()
-            ],
+            "job_titles": [{**title, "parent_id": None, "links": {"job_tier": None}} for title in titles.values()],
             "files": [],
             "groups": [self._group_row(one) for one in self.directory.groups if one.id in used],
             "teams": [],
@@ -282,11 +274,7 @@ class NamelySimulator(Simulator):
         }
         body = bodies["message" if status in {404, 422} else self.behaviour.error_body]
         headers = self._headers("no-cache") + extra
-        return (
-            Answer(status, b"", headers, compressed=False)
-            if body is None
-            else json_answer(body, status, headers)
-        )
+        return Answer(status, b"", headers, compressed=False) if body is None else json_answer(body, status, headers)
 
     def _headers(self, cache: str) -> tuple[tuple[str, str], ...]:
         return (

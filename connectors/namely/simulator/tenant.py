@@ -72,7 +72,7 @@ class Tenant:
     """The directory of one simulated company. Its lists may be changed while it is served."""
 
     host = "acme.namely.com"
-    token = "simulated-namely-token-4f1d"  # noqa: S105 - the simulator's own, printed for whoever starts it
+    token = "simulated-namely-token-4f1d"
     label = "generated"
     notes: tuple[str, ...] = ()
 
@@ -170,9 +170,7 @@ class Tenant:
             "none": ("system", "system"),
         }
         department_word, office_word = spelled[self._behaviour.type_words]
-        self.department_type = GroupType(
-            self._id(), "Departments" if plural else "Department", department_word
-        )
+        self.department_type = GroupType(self._id(), "Departments" if plural else "Department", department_word)
         division = GroupType(self._id(), "Divisions" if plural else "Division", "custom")
         office = GroupType(self._id(), "Office Locations" if plural else "Office Location", office_word)
         project = GroupType(self._id(), "Projects", "custom")
