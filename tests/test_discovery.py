@@ -1,0 +1,409 @@
+"""Runs end to end: what is read, certified, planned and applied, and what must never be."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from connector_core import Department, Employee, Product, RejectedCredentialsError, StoreError, Verdict
+from connector_core.host import Host
+from connector_core.outcomes import Operation, Report, State
+from connector_core.testing import Answer, Faults
+from connectors.namely.simulator import NamelySimulator
+from world import Start
+
+
+def certificate(report: Report, kind: str) -> Any:
+    return next(one for one in report.certificates if one.kind == kind)
+
+
+def plan(report: Report, kind: str) -> Any:
+    return next(one for one in report.plans if one.kind == kind)
+
+
+def listed(request: web.Request) -> bool:
+    return request.path == "/api/v1/profiles"
+
+
+async def test_a_first_run_stores_everybody_and_every_department(namely: Start) -> None:
+    place = await namely(120)
+    await place.connect()
+    report = await place.host.run("acme")
+    assert report.verdict is Verdict.COMPLETE
+    assert certificate(report, "Employee").seen == certificate(report, "Employee").announced == 120
+    assert set(place.people()) == {one.id for one in place.tenant.people}
+    stored = {one.source_id for one in place.host.entities("acme", Department)}
+    assert stored == {one.id for one in place.tenant.departments()}
+
+
+async def test_a_run_over_an_unchanged_tenant_plans_nothing(namely: Start) -> None:
+    place = await namely()
+    await place.connect()
+    await place.host.run("acme")
+    report = await place.host.run("acme")
+    assert [one.changes for one in report.plans] == [0, 0]
+    assert list(place.host.changes(report.run.id)) == []
+
+
+async def test_changes_are_planned_each_with_its_reason_and_the_fields_that_changed(namely: Start) -> None:
+    place = await namely()
+    await place.connect()
+    await place.host.run("acme")
+    mover, leaver, erased = place.tenant.people[-1], place.tenant.people[-2], place.tenant.people[-3]
+    leaver.status = "active"
+    await place.host.run("acme")
+    place.tenant.move(mover, next(one for one in place.tenant.departments() if one.id not in mover.groups))
+    place.tenant.leave(leaver)
+    place.tenant.delete(erased)
+    hired = place.tenant.hire()
+    report = await place.host.run("acme")
+    changes = {one.source_id: one for one in place.host.changes(report.run.id)}
+    assert set(changes) == {mover.id, leaver.id, erased.id, hired.id}
+    assert "department_source_ids" in changes[mover.id].fields
+    assert "status" in changes[leaver.id].fields
+    assert changes[leaver.id].reason == "turned inactive in Namely"
+    assert changes[hired.id].operation is Operation.CREATE
+    assert changes[erased.id].operation is Operation.REMOVE
+    assert "answers that it does not exist" in changes[erased.id].reason
+    people = place.people()
+    assert erased.id not in people
+    assert people[leaver.id].status == "inactive"
+
+
+async def test_a_plan_is_held_until_it_is_applied(namely: Start) -> None:
+    place = await namely()
+    await place.connect()
+    report = await place.host.run("acme", apply=False)
+    assert place.people() == {}
+    held = place.host.held("acme")
+    assert held
+    assert held.changes == sum(one.changes for one in report.plans)
+    applied = await place.host.apply("acme")
+    assert (applied.applied, applied.stale) == (held.changes, 0)
+    assert len(place.people()) == 60
+    assert place.host.held("acme") is None
+    assert [one.changes for one in (await place.host.run("acme")).plans] == [0, 0]
+
+
+async def test_a_discarded_plan_changes_nothing_and_comes_again(namely: Start) -> None:
+    place = await namely()
+    await place.connect()
+    await place.host.run("acme", apply=False)
+    assert await place.host.discard("acme") > 0
+    assert place.people() == {}
+    assert (await place.host.run("acme")).plans[0].creates == 60
+
+
+async def test_a_newer_run_replaces_a_held_plan(namely: Start) -> None:
+    place = await namely()
+    await place.connect()
+    first = await place.host.run("acme", apply=False)
+    await place.host.run("acme")
+    assert {one.state for one in place.host.changes(first.run.id)} == {State.REPLACED}
+    assert place.host.held("acme") is None
+
+
+async def test_an_incomplete_read_applies_what_was_read_and_removes_nothing(namely: Start) -> None:
+    place = await namely(120)
+    await place.connect()
+    await place.host.run("acme")
+    first, last = place.tenant.people[0], place.tenant.people[-1]
+    first.title = "Chief of Everything"
+    place.tenant.delete(place.tenant.people[60])
+    place.simulator.faults = Faults("500@3x9:/profiles")
+    report = await place.host.run("acme")
+    assert report.verdict is Verdict.INCOMPLETE
+    assert not certificate(report, "Employee").complete
+    assert certificate(report, "Department").complete
+    people = place.people()
+    assert len(people) == 120
+    assert last.id in people
+    assert people[first.id].job_title == "Chief of Everything"
+
+
+class Shifting(NamelySimulator):
+    """After the first page somebody on it is deleted and somebody is appended, so that a third moves up unread."""
+
+    armed = False
+    hidden = ""
+
+    def answer(self, request: web.Request) -> Answer:
+        answer = super().answer(request)
+        if self.armed and listed(request):
+            tenant: Any = self.directory
+            Shifting.hidden = tenant.people[50].id
+            tenant.delete(tenant.people[9])
+            tenant.hire()
+            self.armed = False
+        return answer
+
+
+async def test_a_row_hidden_by_one_deleted_and_one_appended_is_never_removed(namely: Start) -> None:
+    place = await namely(120, simulator=Shifting)
+    await place.connect()
+    await place.host.run("acme")
+    place.simulator.armed = True  # type: ignore[attr-defined]
+    report = await place.host.run("acme")
+    people = certificate(report, "Employee")
+    # The counters agree, and still the scan lacked somebody.
+    assert people.seen == people.announced == 120
+    assert not people.complete
+    assert "Namely still has them" in people.reasons[0]
+    assert Shifting.hidden in place.people()
+    assert plan(report, "Employee").removes == 0
+
+
+class Mute(NamelySimulator):
+    """Lists people, and will not say of a single one whether they exist."""
+
+    def answer(self, request: web.Request) -> Answer:
+        if request.path.startswith("/api/v1/profiles/") and not request.path.endswith("/me"):
+            return Answer(503, b"", compressed=False)
+        return super().answer(request)
+
+
+async def test_without_a_second_witness_a_removal_waits_for_a_second_complete_scan(namely: Start) -> None:
+    place = await namely(simulator=Mute, http={"tries": 1})
+    await place.connect()
+    await place.host.run("acme")
+    gone = place.tenant.people[-1]
+    place.tenant.delete(gone)
+    report = await place.host.run("acme")
+    assert plan(report, "Employee").unconfirmed == 1
+    assert gone.id in place.people()
+    report = await place.host.run("acme")
+    assert [one.reason for one in place.host.changes(report.run.id)] == ["absent from two complete scans in a row"]
+    assert gone.id not in place.people()
+
+
+async def test_somebody_who_comes_back_is_not_counted_as_missing_any_more(namely: Start) -> None:
+    place = await namely(simulator=Mute, http={"tries": 1})
+    await place.connect()
+    await place.host.run("acme")
+    person = place.tenant.people[-1]
+    for present in (False, True, False):
+        if present:
+            place.tenant.people.append(person)
+        else:
+            place.tenant.people.remove(person)
+        await place.host.run("acme")
+        assert person.id in place.people()
+
+
+async def test_an_empty_listing_removes_nobody(namely: Start) -> None:
+    place = await namely()
+    await place.connect()
+    await place.host.run("acme")
+    me = place.tenant.me
+    place.tenant.people.clear()
+    assert me
+    report = await place.host.run("acme")
+    assert certificate(report, "Employee").announced == 0
+    assert len(place.people()) == 60
+
+
+async def test_many_losses_are_held_and_the_rest_is_applied(namely: Start) -> None:
+    place = await namely(12)
+    await place.connect()
+    await place.host.run("acme")
+    active = [one for one in place.tenant.people[1:] if one.status == "active"]
+    for one in active[:3]:
+        place.tenant.leave(one)
+    active[3].title = "Moved Up"
+    report = await place.host.run("acme")
+    assert report.verdict is Verdict.HELD
+    assert plan(report, "Employee").held == 3
+    assert "3 of 12 would be lost within 7 days" in plan(report, "Employee").held_because
+    people = place.people()
+    assert people[active[0].id].status == "active"
+    assert people[active[3].id].job_title == "Moved Up"
+    await place.host.apply("acme")
+    assert place.people()[active[0].id].status == "inactive"
+    assert (await place.host.run("acme")).verdict is Verdict.COMPLETE
+
+
+async def test_small_losses_add_up_over_the_days(namely: Start) -> None:
+    place = await namely(12)
+    await place.connect()
+    await place.host.run("acme")
+    active = [one for one in place.tenant.people[1:] if one.status == "active"]
+    verdicts = []
+    for one in active[:3]:
+        place.tenant.leave(one)
+        verdicts.append((await place.host.run("acme")).verdict)
+    assert verdicts == [Verdict.COMPLETE, Verdict.COMPLETE, Verdict.HELD]
+
+
+async def test_the_first_run_with_a_new_token_holds_even_one_loss(namely: Start) -> None:
+    place = await namely()
+    await place.connect()
+    await place.host.run("acme")
+    place.tenant.delete(place.tenant.people[-1])
+    await place.connect()
+    report = await place.host.run("acme")
+    assert report.verdict is Verdict.HELD
+    assert "has changed since the last applied run" in plan(report, "Employee").held_because
+    assert len(place.people()) == 60
+    await place.host.apply("acme")
+    assert len(place.people()) == 59
+    place.tenant.delete(place.tenant.people[-1])
+    assert (await place.host.run("acme")).verdict is Verdict.COMPLETE
+
+
+async def test_a_changed_rule_for_departments_holds_their_loss(namely: Start) -> None:
+    place = await namely()
+    await place.connect()
+    await place.host.run("acme")
+    plugins = {"namely": {"options": {"department_group_types": ["Divisions"]}}}
+    other = place.settings.model_validate({"host": place.settings.host.model_dump(), "plugins": plugins})
+    async with Host(other) as host:
+        report = await host.run("acme")
+        assert plan(report, "Department").creates == 3
+        assert plan(report, "Department").removes == plan(report, "Department").held == 12
+        stored = [one for one in host.entities("acme", Department)]
+    assert len(stored) == 15
+
+
+async def test_a_group_that_becomes_another_type_is_removed_for_that_reason(namely: Start) -> None:
+    place = await namely()
+    await place.connect()
+    await place.host.run("acme")
+    turned = place.tenant.departments()[0]
+    turned.type_id = place.tenant.group_types[1].id
+    report = await place.host.run("acme")
+    changes = [one for one in place.host.changes(report.run.id) if one.kind == "Department"]
+    assert [(one.source_id, one.operation) for one in changes] == [(turned.id, Operation.REMOVE)]
+    assert changes[0].reason == "Namely lists it, but no longer as a department"
+
+
+async def test_departments_that_cannot_be_read_leave_those_of_the_people_as_they_were(namely: Start) -> None:
+    place = await namely()
+    await place.connect()
+    await place.host.run("acme")
+    before = place.people()
+    place.simulator.faults = Faults("403:/groups")
+    report = await place.host.run("acme")
+    departments, people = certificate(report, "Department"), certificate(report, "Employee")
+    assert not departments.complete
+    assert "403" in departments.reasons[0]
+    assert people.complete
+    assert people.unread["department_source_ids"] == 60
+    assert place.people() == before
+    assert place.host.store.entities.count("acme", "Department") == 12
+
+
+async def test_keys_that_a_weaker_token_does_not_see_keep_their_stored_values(namely: Start) -> None:
+    place = await namely()
+    await place.connect()
+    await place.host.run("acme")
+    before = place.people()
+    place.simulator.behaviour = place.simulator.behaviour.model_copy(update={"owner": "limited"})
+    place.tenant._behaviour = place.simulator.behaviour
+    report = await place.host.run("acme")
+    assert certificate(report, "Employee").unread["manager_source_id"] == 60
+    assert place.people() == before
+
+
+async def test_a_product_reads_only_the_kinds_that_serve_it(namely: Start) -> None:
+    place = await namely()
+    await place.connect()
+    report = await place.host.run("acme", product=Product.EAM)
+    assert [one.kind for one in report.certificates] == ["Employee"]
+    assert place.host.store.entities.count("acme", "Department") == 0
+    assert any(one.department_source_ids for one in place.people().values())
+    report = await place.host.run("acme", kinds=["departments"])
+    assert [one.kind for one in report.certificates] == ["Department"]
+    assert len(place.people()) == 60
+
+
+async def test_a_second_run_at_the_same_time_is_refused(namely: Start) -> None:
+    place = await namely()
+    await place.connect()
+    place.simulator.latency = 0.05
+    first = asyncio.create_task(place.host.run("acme"))
+    await asyncio.sleep(0.05)
+    with pytest.raises(StoreError, match="being run or changed"):
+        await place.host.run("acme")
+    assert (await first).verdict is Verdict.COMPLETE
+
+
+async def test_a_cancelled_run_leaves_what_was_applied_and_the_next_one_is_whole(namely: Start) -> None:
+    place = await namely(200)
+    await place.connect()
+    await place.host.run("acme")
+    place.tenant.people[-1].title = "Changed"
+    place.simulator.latency = 0.1
+    run = asyncio.create_task(place.host.run("acme"))
+    await asyncio.sleep(0.45)
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    assert place.host.history("acme")[0].error == "CancelledError"
+    assert place.host.store.staging._database.query("SELECT count(*) FROM staged") == [(0,)]
+    place.simulator.latency = 0
+    assert (await place.host.run("acme")).plans[0].updates == 1
+
+
+async def test_a_token_that_dies_during_a_run_ends_it_and_changes_nothing(namely: Start) -> None:
+    place = await namely(120)
+    await place.connect()
+    place.simulator.faults = Faults("401@3:/profiles")
+    with pytest.raises(RejectedCredentialsError, match=r"Invalid access token provided\."):
+        await place.host.run("acme")
+    assert place.people() == {}
+    assert place.host.history("acme")[0].error == "credentials_rejected"
+
+
+async def test_a_long_throttle_defers_the_run(namely: Start) -> None:
+    place = await namely(quota=1, retry_after="seconds", window=3600)
+    await place.connect()
+    report = await place.host.run("acme", kinds=["employees"])
+    assert report.verdict is Verdict.DEFERRED
+    assert "longer than a run waits" in certificate(report, "Employee").reasons[0]
+
+
+async def test_people_without_an_email_or_with_somebody_elses_are_kept_and_noted(namely: Start) -> None:
+    place = await namely()
+    await place.connect()
+    place.tenant.people[3].email = ""
+    place.tenant.people[4].email = place.tenant.people[5].email.upper()
+    report = await place.host.run("acme")
+    notes = certificate(report, "Employee").notes
+    assert notes["with an e-mail that another has too"] == 1
+    assert notes["without an e-mail"] >= 1
+    assert len(place.people()) == 60
+
+
+async def test_links_to_nobody_are_reported_and_not_invented(namely: Start) -> None:
+    place = await namely()
+    await place.connect()
+    boss = place.tenant.people[0]
+    place.tenant.people.remove(boss)
+    report = await place.host.run("acme")
+    assert certificate(report, "Employee").dangling["manager_source_id"] == 1
+    assert boss.id not in place.people()
+
+
+async def test_an_integration_is_removed_with_all_that_it_brought(namely: Start) -> None:
+    place = await namely()
+    await place.connect()
+    await place.host.run("acme")
+    someone = next(iter(place.people().values()))
+    await place.host.remove("acme")
+    place.host.store.close()
+    data = place.settings.host.store.read_bytes()
+    assert someone.email
+    assert someone.email.encode() not in data
+    assert place.served.simulator.host.encode() not in data
+
+
+async def test_employees_are_stored_as_the_model_declares_them(namely: Start) -> None:
+    place = await namely()
+    await place.connect()
+    await place.host.run("acme")
+    person = place.tenant.people[20]
+    stored = place.people()[person.id]
+    assert isinstance(stored, Employee)
+    assert stored.email == (person.email or None)
+    assert stored.manager_source_id == (person.manager.id if person.manager else None)

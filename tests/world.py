@@ -1,0 +1,86 @@
+"""The types that tests speak in: a simulated tenant with a host, and the outcome of a command."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from connector_core import Employee
+from connector_core.host import Host
+from connector_core.settings import Settings
+from connector_core.testing import Served, Simulator
+from connectors.namely.simulator import Behaviour, NamelySimulator, Tenant
+
+SAMPLES = Path(__file__).parents[2] / "shared" / "samples" / "namely"
+"""Recorded answers, where this checkout lies beside them."""
+DISCOVER = Path(sys.executable).with_name("discover")
+
+
+@dataclass
+class Place:
+    """One simulated tenant and a host that may reach it."""
+
+    served: Served
+    host: Host
+    settings: Settings
+
+    @property
+    def simulator(self) -> NamelySimulator:
+        assert isinstance(self.served.simulator, NamelySimulator)
+        return self.served.simulator
+
+    @property
+    def tenant(self) -> Tenant:
+        assert isinstance(self.simulator.directory, Tenant)
+        return self.simulator.directory
+
+    async def connect(self, **changed: str) -> None:
+        await self.host.connect("namely", "acme", {**self.served.simulator.credentials, **changed})
+
+    def people(self) -> dict[str, Employee]:
+        found = self.host.entities("acme", Employee)
+        return {one.source_id: one for one in found if isinstance(one, Employee)}
+
+
+class Start(Protocol):
+    async def __call__(
+        self,
+        people: int = ...,
+        *,
+        simulator: Callable[[Tenant, Behaviour], Simulator] | None = ...,
+        http: Mapping[str, Any] | None = ...,
+        options: Mapping[str, Any] | None = ...,
+        **behaviour: Any,
+    ) -> Place: ...
+
+
+@dataclass
+class Outcome:
+    """What a command printed, and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+class Discover(Protocol):
+    def __call__(self, *arguments: str) -> Outcome: ...
+
+
+@dataclass
+class Running:
+    """`discover simulate` in a process of its own, as an operator starts it."""
+
+    host: str
+    port: int
+    ca_file: str
+    token: str
+
+    def settings(self, **tables: str) -> str:
+        extra = "\n".join(tables.values())
+        return f'{extra}\n[plugins.namely]\n[host.resolve]\n"{self.host}" = "127.0.0.1:{self.port}"\n'
