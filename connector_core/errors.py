@@ -18,6 +18,7 @@
     │   ├── ThrottledError             too many requests                             (retryable)
     │   ├── ForbiddenError             a permission is missing
     │   ├── NotFoundError              the provider denies that the thing exists
+    │   ├── InsecureError              its certificate is not trusted
     │   └── ProtocolError              the answer is not what the API promises
     ├── DiscoveryError                 the connector's fault                                    exit 4
     └── StoreError                     the store or its key                                     exit 4
@@ -132,6 +133,10 @@ class ForbiddenError(ProviderError):
 
 class NotFoundError(ProviderError):
     code = "provider_not_found"
+
+
+class InsecureError(ProviderError):
+    code = "provider_insecure"
 
 
 class ProtocolError(ProviderError):

@@ -10,7 +10,6 @@ from connector_core import (
     Bearer,
     Category,
     Connector,
-    ConnectorCoreError,
     Context,
     Department,
     Employee,
@@ -89,14 +88,13 @@ class Namely(Connector[NamelyCredentials, NamelyOptions]):
 
     def _explain(self, problem: BaseException, company: CompanyInfo | BaseException) -> BaseException:
         rejected = self.manifest.rejected
-        if isinstance(company, (ProtocolError, NotFoundError)):
+        not_the_api = (ProtocolError, NotFoundError)
+        if isinstance(company, not_the_api) and isinstance(problem, not_the_api):
             return RejectedCredentialsError(
                 f"No Namely company answers at {self.credentials.domain}.",
                 hint="Check the domain: it is the first part of the address at which you open Namely.",
                 field="domain",
             )
-        if isinstance(company, ConnectorCoreError):
-            return company
         if isinstance(problem, ForbiddenError):
             return RejectedCredentialsError(
                 "Namely refuses every request of this token's user, who is probably inactive or deleted.",
