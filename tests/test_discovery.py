@@ -261,7 +261,7 @@ async def test_a_changed_rule_for_departments_holds_their_loss(namely: Start) ->
         report = await host.run("acme")
         assert plan(report, "Department").creates == 3
         assert plan(report, "Department").removes == plan(report, "Department").held == 12
-        stored = [one for one in host.entities("acme", Department)]
+        stored = list(host.entities("acme", Department))
     assert len(stored) == 15
 
 

@@ -12,6 +12,7 @@ from yarl import URL
 from connector_core.connector import Listing, Page, R, W
 from connector_core.credentials import Credentials
 from connector_core.errors import (
+    InsecureError,
     NotFoundError,
     ProtocolError,
     SettingsError,
@@ -158,7 +159,7 @@ class HttpApi:
         except TimeoutError:
             raise UnavailableError(f"{said} did not answer in time", method=method, path=path) from None
         except aiohttp.ClientConnectorCertificateError:
-            raise ProtocolError(
+            raise InsecureError(
                 f"{said} showed a certificate that is not trusted",
                 method=method,
                 path=path,
