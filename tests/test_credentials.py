@@ -1,0 +1,112 @@
+"""Credentials: what is accepted, what is refused before any network, and what never shows."""
+
+import json
+import string
+import traceback
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connector_core import InvalidCredentialsError, TenantDomain
+from connectors.namely.connector import Namely
+from connectors.namely.credentials import NamelyCredentials
+
+TOKEN = "canary-4f1d-token"
+
+
+def refused(**fields: str) -> InvalidCredentialsError:
+    with pytest.raises(InvalidCredentialsError) as caught:
+        NamelyCredentials.parse(fields)
+    return caught.value
+
+
+@pytest.mark.parametrize("domain", ["company.namely.com", "a.namely.com", "acme-sandbox.namely.com", "4you.namely.com"])
+def test_a_company_at_namely_is_accepted(domain: str) -> None:
+    assert NamelyCredentials.parse({"domain": domain, "personal_access_token": TOKEN}).domain == domain
+
+
+@pytest.mark.parametrize(
+    ("domain", "say"),
+    [
+        ("https://company.namely.com", "type company.namely.com"),
+        ("https://company.namely.com/", "type company.namely.com"),
+        ("company", "type company.namely.com"),
+        ("Company.Namely.Com", "type company.namely.com"),
+        (" company.namely.com", "type company.namely.com"),
+        ("company.namely.com\n", "type company.namely.com"),
+        ("company.namely.com/api", "such as company.namely.com"),
+        ("company.namely.com:443", "such as company.namely.com"),
+        ("http://company.namely.com", "such as company.namely.com"),
+        ("evil.com/.namely.com", "such as company.namely.com"),
+        ("evil.com#.namely.com", "such as company.namely.com"),
+        ("evil.com?.namely.com", "such as company.namely.com"),
+        ("me@company.namely.com", "such as company.namely.com"),
+        ("a.namely.com.evil.com", "such as company.namely.com"),
+        ("a.b.namely.com", "such as company.namely.com"),
+        ("namely.com", "such as company.namely.com"),
+        (".namely.com", "such as company.namely.com"),
+        ("-a.namely.com", "such as company.namely.com"),
+        ("a_b.namely.com", "such as company.namely.com"),
+        ("\u0441ompany.namely.com", "such as company.namely.com"),
+        ("company.namely\u3002com", "such as company.namely.com"),
+        ("company.namelyXcom", "such as company.namely.com"),
+        ("a" * 64 + ".namely.com", "such as company.namely.com"),
+        ("{domain}.namely.com", "such as company.namely.com"),
+        ("", "such as company.namely.com"),
+    ],
+)
+def test_anything_else_is_refused_in_one_sentence_that_says_what_to_type(domain: str, say: str) -> None:
+    error = refused(domain=domain, personal_access_token=TOKEN)
+    assert error.field == "domain"
+    assert say in error.message
+    assert "\n" not in error.message
+    assert TOKEN not in error.message
+
+
+@given(st.text(alphabet=string.printable + "аеос。．", max_size=40))
+def test_what_is_accepted_is_always_one_label_at_namely(text: str) -> None:
+    if TenantDomain("namely.com").accepts(text):
+        label, rest = text.split(".", 1)
+        assert rest == "namely.com"
+        assert set(label) <= set(string.ascii_lowercase + string.digits + "-")
+
+
+@pytest.mark.parametrize("token", ["", "two words", "line\nbreak", "carriage\rreturn", "t\u00f6ken", "nul\x00"])
+def test_a_token_that_would_break_a_header_is_refused_unseen(token: str) -> None:
+    error = refused(domain="a.namely.com", personal_access_token=token)
+    assert error.field == "personal_access_token"
+    assert not token or token not in error.message
+
+
+def test_a_missing_and_an_unknown_field_are_named() -> None:
+    assert "personal_access_token is missing" in refused(domain="a.namely.com").message
+    error = refused(domain="a.namely.com", personal_access_token=TOKEN, colour="red")
+    assert "there is no field colour" in error.message
+
+
+@pytest.mark.parametrize("fields", [{"domain": "https://x"}, {"domain": ""}, {"extra": "x"}])
+def test_a_refused_token_is_in_no_message_no_repr_and_no_traceback(fields: dict[str, str]) -> None:
+    try:
+        NamelyCredentials.parse({"personal_access_token": TOKEN, **fields})
+    except InvalidCredentialsError as error:
+        assert TOKEN not in "".join(traceback.format_exception(error))
+        assert TOKEN not in repr(error)
+    else:
+        pytest.fail("accepted")
+
+
+def test_a_token_shows_in_no_form_of_the_credentials() -> None:
+    credentials = NamelyCredentials.parse({"domain": "a.namely.com", "personal_access_token": TOKEN})
+    assert TOKEN not in f"{credentials!r} {credentials} {credentials.model_dump_json()} {credentials.public()}"
+
+
+def test_the_form_of_every_front_end_is_made_from_the_json_schema() -> None:
+    schema = NamelyCredentials.model_json_schema()
+    assert schema["properties"]["personal_access_token"]["format"] == "password"
+    assert schema["properties"]["domain"]["pattern"].endswith(r"\.namely\.com$")
+    json.dumps(schema)
+    domain, token = Namely.credentials_type.form()
+    assert (domain.name, domain.secret, domain.example) == ("domain", False, "company.namely.com")
+    assert (token.name, token.secret, token.required) == ("personal_access_token", True, True)
+    assert all(field.title and field.help for field in (domain, token))

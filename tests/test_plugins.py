@@ -1,0 +1,246 @@
+"""Plugins: the same door for Namely and for a stranger, each isolated, each failure with its reason."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import textwrap
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from connector_core import PluginRefusedError, Run
+from connector_core.plugins import OBSERVER_SECONDS, Entry, Standing, load
+from connector_core.settings import PluginSettings, Settings
+from world import DISCOVER
+
+CONNECTOR = """
+from typing import Annotated
+from connector_core import *
+
+class StrangerCredentials(Credentials):
+    domain: Annotated[str, TenantDomain("stranger.example")]
+    api_key: SecretStr
+
+class Stranger(Connector[StrangerCredentials]):
+    manifest = Manifest(
+        name="stranger", title="Stranger", description="Somebody else's.", category=Category.HRIS,
+        authentication="API", hosts=("*.stranger.example",), base_url="https://{domain}",
+        auth=Bearer("api_key"), api=">=1,<2",
+    )
+
+    async def check(self):
+        return Account("1", "one")
+
+    @discovers(Employee, products={Product.SMP}, resource="Person", description="People.")
+    async def employees(self):
+        yield Page(number=1, rows=(), ids=(), last=True)
+
+@hookimpl
+def discovery_connectors():
+    return [Stranger]
+"""
+
+
+class Folder:
+    """Distributions that are installed by having been written: a package and its metadata."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def add(self, source: str, *, name: str = "stranger", distribution: str = "", module: str = "") -> None:
+        # A name of its own in every test: what is imported once stays imported.
+        module = module or f"plugin_{uuid.uuid4().hex}"
+        (self.path / f"{module}.py").write_text(textwrap.dedent(source))
+        distribution = distribution or f"dist-{module.replace('_', '-')}"
+        info = self.path / f"{distribution.replace('-', '_')}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[connector_core]\n{name} = {module}\n")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
+    path = tmp_path / "site"
+    path.mkdir()
+    monkeypatch.syspath_prepend(str(path))
+    return Folder(path)
+
+
+def allow(*names: str, **more: PluginSettings) -> Settings:
+    return Settings(plugins={**{name: PluginSettings() for name in names}, **more})
+
+
+def entry(settings: Settings, name: str = "stranger") -> Entry:
+    return next(one for one in load(settings).entries if one.name == name)
+
+
+def test_without_settings_the_connectors_of_this_distribution_are_allowed_and_no_others(folder: Folder) -> None:
+    folder.add(CONNECTOR)
+    found = {one.name: one.standing for one in load(Settings()).entries}
+    assert found == {"namely": Standing.READY, "stranger": Standing.NOT_ALLOWED}
+
+
+def test_what_is_not_allowed_is_not_imported(folder: Folder) -> None:
+    folder.add("raise SystemExit('imported')")
+    assert entry(allow("namely")).standing is Standing.NOT_ALLOWED
+    assert "add [plugins.stranger]" in entry(allow("namely")).reason
+    assert entry(allow("namely", stranger=PluginSettings(enabled=False))).reason == (
+        "plugins.toml switches it off (enabled = false)."
+    )
+
+
+def test_an_allowed_stranger_stands_beside_namely(folder: Folder) -> None:
+    folder.add(CONNECTOR)
+    assert set(load(allow("namely", "stranger")).connectors) == {"namely", "stranger"}
+
+
+@pytest.mark.parametrize(
+    ("source", "standing", "reason"),
+    [
+        ("raise RuntimeError('no luck')", Standing.FAILED, "cannot be imported: RuntimeError: no luck"),
+        ("raise SystemExit(3)", Standing.FAILED, "cannot be imported: SystemExit: 3"),
+        ("import no_such_module", Standing.FAILED, "ModuleNotFoundError"),
+        ("", Standing.REFUSED, "does not implement discovery_connectors"),
+        (CONNECTOR + "\n@hookimpl\ndef discovery_typo(): ...\n", Standing.REFUSED, "unknown hook"),
+        (CONNECTOR + "\n@hookimpl\ndef discovery_run_started(run, nonsense): ...\n", Standing.REFUSED, "hooks are wrong"),
+        (
+            CONNECTOR.replace("def discovery_connectors", "async def discovery_connectors"),
+            Standing.REFUSED,
+            "is async, so pluggy would never run it",
+        ),
+        (CONNECTOR.replace(">=1,<2", ">=2"), Standing.REFUSED, "works with API >=2, and this host offers 1.0"),
+        (CONNECTOR.replace(">=1,<2", "two"), Standing.FAILED, "is not a version range"),
+        (CONNECTOR.replace('title="Stranger"', 'title=""'), Standing.FAILED, "title"),
+        (CONNECTOR.replace('name="stranger"', 'name="other"'), Standing.REFUSED, "named other, its entry point stranger"),
+        (CONNECTOR.replace('Bearer("api_key")', 'Bearer("domain")'), Standing.REFUSED, "which is no secret field"),
+        (CONNECTOR.replace("return [Stranger]", "return [dict]"), Standing.REFUSED, "subclasses of Connector"),
+        (CONNECTOR.replace("return [Stranger]", "return 5"), Standing.REFUSED, "subclasses of Connector"),
+        (CONNECTOR.replace("return [Stranger]", "return []"), Standing.REFUSED, "brings 0 connectors"),
+        (CONNECTOR.replace("return [Stranger]", "raise KeyError('x')"), Standing.FAILED, "raised KeyError"),
+        (CONNECTOR.replace("async def check", "async def chek"), Standing.REFUSED, "Stranger lacks check"),
+        (CONNECTOR.replace("    @discovers", "    #"), Standing.REFUSED, "discovers nothing"),
+        (CONNECTOR.replace("yield Page", "return Page"), Standing.FAILED, "is not an async generator"),
+        (CONNECTOR.replace("(Connector[StrangerCredentials])", "(Connector)"), Standing.REFUSED, "names no credentials"),
+    ],
+)
+def test_a_plugin_that_cannot_be_used_says_why_and_stops_nobody(
+    folder: Folder, source: str, standing: Standing, reason: str
+) -> None:
+    folder.add(source)
+    registry = load(allow("namely", "stranger"))
+    found = {one.name: one for one in registry.entries}
+    assert (found["stranger"].standing, reason in found["stranger"].reason) == (standing, True), found["stranger"].reason
+    assert found["namely"].standing is Standing.READY
+    with pytest.raises(PluginRefusedError, match="stranger is"):
+        registry.connector("stranger")
+
+
+def test_options_that_the_connector_does_not_know_are_refused_by_name(folder: Folder) -> None:
+    folder.add(CONNECTOR)
+    found = entry(allow(stranger=PluginSettings(options={"colour": "red"})))
+    assert (found.standing, "colour" in found.reason) == (Standing.REFUSED, True)
+
+
+def test_two_plugins_of_one_name_are_both_refused_until_one_is_chosen(folder: Folder) -> None:
+    folder.add(CONNECTOR, distribution="first")
+    folder.add(CONNECTOR, distribution="second")
+    both = [one for one in load(allow("stranger")).entries if one.name == "stranger"]
+    assert {one.standing for one in both} == {Standing.REFUSED}
+    assert "2 distributions bring a plugin named stranger" in both[0].reason
+    chosen = allow(stranger=PluginSettings(distribution="second"))
+    standings = {one.distribution: one.standing for one in load(chosen).entries if one.name == "stranger"}
+    assert standings == {"first": Standing.NOT_ALLOWED, "second": Standing.READY}
+
+
+def test_nobody_else_may_pose_as_namely(folder: Folder) -> None:
+    folder.add(CONNECTOR.replace('"stranger"', '"namely"'), name="namely", distribution="imposter")
+    standings = {one.distribution: one.standing for one in load(Settings()).entries}
+    assert standings == {"connector-core": Standing.READY, "imposter": Standing.NOT_ALLOWED}
+
+
+RUN = Run("1", "acme", "namely", "SMP", ("Employee",), datetime(2026, 1, 1, tzinfo=UTC))
+OBSERVER = """
+import asyncio
+seen = []
+
+@hookimpl
+def discovery_run_started(run):
+    seen.append(run.id)
+    raise RuntimeError("an observer's own trouble")
+
+@hookimpl
+async def discovery_run_finished(report):
+    await asyncio.sleep(0)
+    seen.append("finished")
+"""
+
+
+async def test_observers_are_awaited_and_what_they_raise_changes_nothing(folder: Folder) -> None:
+    folder.add(CONNECTOR + OBSERVER, module="watching")
+    registry = load(allow("stranger"))
+    await registry.run_started(RUN)
+    await registry.run_finished(None)  # type: ignore[arg-type]
+    assert sys.modules["watching"].seen == ["1", "finished"]
+
+
+async def test_an_observer_that_hangs_is_left_behind(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder.add(CONNECTOR + OBSERVER.replace("asyncio.sleep(0)", "asyncio.sleep(99)"), module="hanging")
+    monkeypatch.setattr("connector_core.plugins.OBSERVER_SECONDS", 0.05)
+    assert OBSERVER_SECONDS == 10
+    async with asyncio.timeout(2):
+        await load(allow("stranger")).run_finished(None)  # type: ignore[arg-type]
+    assert sys.modules["hanging"].seen == []
+
+
+def test_a_regular_package_called_connectors_is_found_and_named(tmp_path: Path) -> None:
+    (tmp_path / "connectors").mkdir()
+    (tmp_path / "connectors" / "__init__.py").write_text("")
+    done = subprocess.run(
+        [DISCOVER, "list", "--json"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    (namely,) = json.loads(done.stdout)["plugins"]
+    assert done.returncode == 0
+    assert namely["standing"] == "failed"
+    assert str(tmp_path / "connectors") in namely["reason"]
+    assert "hides the connectors" in namely["reason"]
+
+
+PROJECT = """
+[build-system]
+requires = ["uv_build"]
+build-backend = "uv_build"
+
+[project]
+name = "stranger-connector"
+version = "2.5"
+requires-python = ">=3.11"
+
+[project.entry-points."connector_core"]
+stranger = "connectors.stranger"
+
+[tool.uv.build-backend]
+module-name = "connectors.stranger"
+module-root = ""
+"""
+
+
+def test_a_distribution_of_somebody_elses_installs_a_sibling_into_the_namespace(tmp_path: Path) -> None:
+    project, site = tmp_path / "project", tmp_path / "site"
+    (project / "connectors" / "stranger").mkdir(parents=True)
+    (project / "connectors" / "stranger" / "__init__.py").write_text(CONNECTOR)
+    (project / "pyproject.toml").write_text(PROJECT)
+    environment = {**os.environ, "PATH": f"{DISCOVER.parent}:{os.environ['PATH']}", "PYTHONPATH": str(site)}
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
+    subprocess.run([*pip, "--target", site, project], env=environment, check=True)
+    (tmp_path / "plugins.toml").write_text("[plugins.namely]\n[plugins.stranger]\n")
+    done = subprocess.run([DISCOVER, "list", "--json"], env=environment, capture_output=True, text=True, check=True)
+    found = {one["name"]: (one["standing"], one["distribution"]) for one in json.loads(done.stdout)["plugins"]}
+    assert found == {"namely": ("ready", "connector-core"), "stranger": ("ready", "stranger-connector")}
