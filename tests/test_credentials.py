@@ -64,7 +64,7 @@ def test_anything_else_is_refused_in_one_sentence_that_says_what_to_type(domain:
     assert TOKEN not in error.message
 
 
-@given(st.text(alphabet=string.printable + "аеос。．", max_size=40))
+@given(st.text(alphabet=string.printable + "\u0430\u0435\u043e\u0441\u3002\uff0e", max_size=40))
 def test_what_is_accepted_is_always_one_label_at_namely(text: str) -> None:
     if TenantDomain("namely.com").accepts(text):
         label, rest = text.split(".", 1)
@@ -87,13 +87,9 @@ def test_a_missing_and_an_unknown_field_are_named() -> None:
 
 @pytest.mark.parametrize("fields", [{"domain": "https://x"}, {"domain": ""}, {"extra": "x"}])
 def test_a_refused_token_is_in_no_message_no_repr_and_no_traceback(fields: dict[str, str]) -> None:
-    try:
-        NamelyCredentials.parse({"personal_access_token": TOKEN, **fields})
-    except InvalidCredentialsError as error:
-        assert TOKEN not in "".join(traceback.format_exception(error))
-        assert TOKEN not in repr(error)
-    else:
-        pytest.fail("accepted")
+    error = refused(personal_access_token=TOKEN, **fields)
+    assert TOKEN not in "".join(traceback.format_exception(error))
+    assert TOKEN not in repr(error)
 
 
 def test_a_token_shows_in_no_form_of_the_credentials() -> None:

@@ -106,7 +106,11 @@ def test_an_allowed_stranger_stands_beside_namely(folder: Folder) -> None:
         ("import no_such_module", Standing.FAILED, "ModuleNotFoundError"),
         ("", Standing.REFUSED, "does not implement discovery_connectors"),
         (CONNECTOR + "\n@hookimpl\ndef discovery_typo(): ...\n", Standing.REFUSED, "unknown hook"),
-        (CONNECTOR + "\n@hookimpl\ndef discovery_run_started(run, nonsense): ...\n", Standing.REFUSED, "hooks are wrong"),
+        (
+            CONNECTOR + "\n@hookimpl\ndef discovery_run_started(run, nonsense): ...\n",
+            Standing.REFUSED,
+            "hooks are wrong",
+        ),
         (
             CONNECTOR.replace("def discovery_connectors", "async def discovery_connectors"),
             Standing.REFUSED,
@@ -115,7 +119,11 @@ def test_an_allowed_stranger_stands_beside_namely(folder: Folder) -> None:
         (CONNECTOR.replace(">=1,<2", ">=2"), Standing.REFUSED, "works with API >=2, and this host offers 1.0"),
         (CONNECTOR.replace(">=1,<2", "two"), Standing.FAILED, "is not a version range"),
         (CONNECTOR.replace('title="Stranger"', 'title=""'), Standing.FAILED, "title"),
-        (CONNECTOR.replace('name="stranger"', 'name="other"'), Standing.REFUSED, "named other, its entry point stranger"),
+        (
+            CONNECTOR.replace('name="stranger"', 'name="other"'),
+            Standing.REFUSED,
+            "named other, its entry point stranger",
+        ),
         (CONNECTOR.replace('Bearer("api_key")', 'Bearer("domain")'), Standing.REFUSED, "which is no secret field"),
         (CONNECTOR.replace("return [Stranger]", "return [dict]"), Standing.REFUSED, "subclasses of Connector"),
         (CONNECTOR.replace("return [Stranger]", "return 5"), Standing.REFUSED, "subclasses of Connector"),
@@ -124,7 +132,11 @@ def test_an_allowed_stranger_stands_beside_namely(folder: Folder) -> None:
         (CONNECTOR.replace("async def check", "async def chek"), Standing.REFUSED, "Stranger lacks check"),
         (CONNECTOR.replace("    @discovers", "    #"), Standing.REFUSED, "discovers nothing"),
         (CONNECTOR.replace("yield Page", "return Page"), Standing.FAILED, "is not an async generator"),
-        (CONNECTOR.replace("(Connector[StrangerCredentials])", "(Connector)"), Standing.REFUSED, "names no credentials"),
+        (
+            CONNECTOR.replace("(Connector[StrangerCredentials])", "(Connector)"),
+            Standing.REFUSED,
+            "names no credentials",
+        ),
     ],
 )
 def test_a_plugin_that_cannot_be_used_says_why_and_stops_nobody(
@@ -133,7 +145,9 @@ def test_a_plugin_that_cannot_be_used_says_why_and_stops_nobody(
     folder.add(source)
     registry = load(allow("namely", "stranger"))
     found = {one.name: one for one in registry.entries}
-    assert (found["stranger"].standing, reason in found["stranger"].reason) == (standing, True), found["stranger"].reason
+    assert (found["stranger"].standing, reason in found["stranger"].reason) == (standing, True), found[
+        "stranger"
+    ].reason
     assert found["namely"].standing is Standing.READY
     with pytest.raises(PluginRefusedError, match="stranger is"):
         registry.connector("stranger")
