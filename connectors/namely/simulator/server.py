@@ -280,6 +280,7 @@ class NamelySimulator(Simulator):
         return (
             ("Content-Type", "application/json; charset=utf-8"),
             ("Server", "nginx"),
+            ("Connection", "keep-alive"),
             ("Status", "200 OK"),
             ("Cache-Control", cache),
             ("Strict-Transport-Security", "max-age=31536000"),
