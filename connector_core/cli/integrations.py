@@ -1,5 +1,6 @@
 """What is configured: ``connect``, ``integrations``, ``check`` and ``remove``."""
 
+from collections.abc import Coroutine
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -7,21 +8,21 @@ from cyclopts import Parameter
 from rich.text import Text
 
 from connector_core.cli.flags import DEFAULT, Flags
-from connector_core.cli.form import confirm, fill
+from connector_core.cli.form import Fields, confirm, fill
 from connector_core.cli.output import ago, console, print_json, table
 from connector_core.host import Host
 from connector_core.outcomes import CheckReport
 from connector_core.store import Integration
 
 
-async def connect(
+def connect(
     connector: str,
     /,
     *,
     name: str,
     flags: Flags = DEFAULT,
     **fields: Annotated[str, Parameter(allow_leading_hyphen=True)],
-) -> int:
+) -> Coroutine[Any, Any, int]:
     """Adds an integration: asks for its fields, checks them at the provider, then saves them.
 
     On an existing name it replaces the credentials, once they are checked, and keeps the data.
@@ -32,9 +33,13 @@ async def connect(
         fields: The connector's fields, as `discover show CONNECTOR` lists them. A secret is read from
             a file (--FIELD-file, - for standard input) or from DISCOVER_FIELD, never from a flag's value.
     """
-    async with flags.host() as host:
-        found = host.registry.connector(connector)
-        filled = fill(found.credentials_type, fields)
+    host = flags.host()
+    # Asked here, before there is an event loop: Ctrl-C at a question must end it.
+    return _connect(host, connector, name, fill(host.registry.connector(connector).credentials_type, fields), flags)
+
+
+async def _connect(host: Host, connector: str, name: str, filled: Fields, flags: Flags) -> int:
+    async with host:
         known = any(one.name == name for one in host.integrations())
         report = await host.connect(connector, name, filled)
     if flags.json:
@@ -95,17 +100,24 @@ async def check(name: str, /, *, flags: Flags = DEFAULT) -> int:
     return 0 if report.ok else 1
 
 
-async def remove(name: str, /, *, yes: Annotated[bool, Parameter(negative="")] = False, flags: Flags = DEFAULT) -> int:
+def remove(
+    name: str, /, *, yes: Annotated[bool, Parameter(negative="")] = False, flags: Flags = DEFAULT
+) -> Coroutine[Any, Any, int]:
     """Removes an integration, its secrets, its data and its history.
 
     Args:
         name: The integration.
         yes: Do not ask.
     """
-    async with flags.host() as host:
-        host.store.integrations.get(name)
-        stored = ", ".join(f"{number:,} {kind}" for kind, number in _stored(host, name).items()) or "no entities"
-        confirm(f"Remove {name}, its secrets and its data ({stored})?", yes=yes)
+    host = flags.host()
+    host.store.integrations.get(name)
+    stored = ", ".join(f"{number:,} {kind}" for kind, number in _stored(host, name).items()) or "no entities"
+    confirm(f"Remove {name}, its secrets and its data ({stored})?", yes=yes)
+    return _remove(host, name, flags)
+
+
+async def _remove(host: Host, name: str, flags: Flags) -> int:
+    async with host:
         await host.remove(name)
     if flags.json:
         print_json({"removed": name})

@@ -59,7 +59,7 @@ def invoke(arguments: Sequence[str]) -> int:
         return _say("usage", f"{_sentence(error)}", "discover --help lists the commands.", 2, as_json=as_json)
     except ConnectorCoreError as error:
         return _say(error.code, error.message, error.hint, error.exit_code, as_json=as_json)
-    except (KeyboardInterrupt, asyncio.CancelledError):
+    except (KeyboardInterrupt, asyncio.CancelledError, EOFError):
         return _say("interrupted", "Interrupted.", "", INTERRUPTED, as_json=as_json)
     except BrokenPipeError:
         # Whoever read our output has gone. Python would complain again when it flushes at exit.

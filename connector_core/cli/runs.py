@@ -1,7 +1,7 @@
 """Runs and plans: ``run``, ``apply``, ``discard`` and ``history``."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -71,15 +71,20 @@ async def run(
     return max(codes)
 
 
-async def apply(name: str, /, *, yes: Annotated[bool, Parameter(negative="")] = False, flags: Flags = DEFAULT) -> int:
+def apply(
+    name: str, /, *, yes: Annotated[bool, Parameter(negative="")] = False, flags: Flags = DEFAULT
+) -> Coroutine[Any, Any, int]:
     """Applies a held plan, after showing it.
 
     Args:
         name: The integration.
         yes: Do not ask.
     """
-    async with flags.host() as host:
-        _show_held(host, name, flags, question="Apply", yes=yes)
+    return _apply(_host_with_held_plan(name, flags, question="Apply", yes=yes), name, flags)
+
+
+async def _apply(host: Host, name: str, flags: Flags) -> int:
+    async with host:
         applied = await host.apply(name)
     if flags.json:
         print_json({"integration": name, "applied": applied.applied, "stale": applied.stale})
@@ -89,15 +94,20 @@ async def apply(name: str, /, *, yes: Annotated[bool, Parameter(negative="")] = 
     return 0
 
 
-async def discard(name: str, /, *, yes: Annotated[bool, Parameter(negative="")] = False, flags: Flags = DEFAULT) -> int:
+def discard(
+    name: str, /, *, yes: Annotated[bool, Parameter(negative="")] = False, flags: Flags = DEFAULT
+) -> Coroutine[Any, Any, int]:
     """Drops a held plan, after showing it. The next run plans again from what it reads.
 
     Args:
         name: The integration.
         yes: Do not ask.
     """
-    async with flags.host() as host:
-        _show_held(host, name, flags, question="Discard", yes=yes)
+    return _discard(_host_with_held_plan(name, flags, question="Discard", yes=yes), name, flags)
+
+
+async def _discard(host: Host, name: str, flags: Flags) -> int:
+    async with host:
         dropped = await host.discard(name)
     if flags.json:
         print_json({"integration": name, "discarded": dropped})
@@ -142,13 +152,16 @@ def history(name: str, /, *, limit: int = 20, flags: Flags = DEFAULT) -> int:
     return 0
 
 
-def _show_held(host: Host, name: str, flags: Flags, *, question: str, yes: bool) -> None:
+def _host_with_held_plan(name: str, flags: Flags, *, question: str, yes: bool) -> Host:
+    """Shows the plan and asks, before there is an event loop: Ctrl-C at a question must end it."""
+    host = flags.host()
     held = host.held(name)
     if held is None:
         raise SettingsError(f"{name} has no held plan.", hint=f"Make one: discover run {name} --plan")
     if not flags.json:
         print_plan(host, held.run_id, State.HELD)
     confirm(f"{question} {count(held.changes, 'change')}?", yes=yes)
+    return host
 
 
 @contextmanager

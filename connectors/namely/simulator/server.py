@@ -5,6 +5,7 @@ import uuid
 from collections import deque
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from http import HTTPStatus
 from typing import Any, Protocol
 
 from aiohttp import web
@@ -87,7 +88,7 @@ class NamelySimulator(Simulator):
         if first == "group_types" and not rest:
             return self._group_types()
         # A route that does not exist was answered so in 2014.
-        return json_answer({"error": ""}, 401, self._headers("no-cache"))
+        return json_answer({"error": ""}, 401, self._headers(401, "no-cache"))
 
     # ---- who is asking
 
@@ -258,7 +259,7 @@ class NamelySimulator(Simulator):
 
     def _ok(self, value: Any) -> Answer:
         twice = (("Strict-Transport-Security", "max-age=31536000; includeSubDomains;"),)
-        return json_answer(value, 200, self._headers("max-age=0, private, must-revalidate") + twice)
+        return json_answer(value, 200, self._headers(200, "max-age=0, private, must-revalidate") + twice)
 
     def _generated(self, value: Any) -> Answer:
         answer = self._ok(value)
@@ -273,15 +274,15 @@ class NamelySimulator(Simulator):
             "empty": None,
         }
         body = bodies["message" if status in {404, 422} else self.behaviour.error_body]
-        headers = self._headers("no-cache") + extra
+        headers = self._headers(status, "no-cache") + extra
         return Answer(status, b"", headers, compressed=False) if body is None else json_answer(body, status, headers)
 
-    def _headers(self, cache: str) -> tuple[tuple[str, str], ...]:
+    def _headers(self, status: int, cache: str) -> tuple[tuple[str, str], ...]:
         return (
             ("Content-Type", "application/json; charset=utf-8"),
             ("Server", "nginx"),
             ("Connection", "keep-alive"),
-            ("Status", "200 OK"),
+            ("Status", f"{status} {HTTPStatus(status).phrase}"),
             ("Cache-Control", cache),
             ("Strict-Transport-Security", "max-age=31536000"),
             ("Vary", "Accept-Encoding"),

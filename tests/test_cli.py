@@ -1,0 +1,322 @@
+"""The command line as an operator uses it: in this process, in a process of its own, and on a terminal."""
+
+import csv
+import io
+import json
+import os
+import pty
+import select
+import signal
+import sqlite3
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from connector_core.cli.main import app
+from world import DISCOVER, Discover, Running
+
+
+@pytest.fixture
+def connected(acme: Running, discover: Discover) -> Running:
+    assert discover("connect", "namely", "--name", "acme", "--domain", acme.host).code == 0
+    return acme
+
+
+def test_the_way_from_connecting_to_looking(acme: Running, discover: Discover) -> None:
+    done = discover("connect", "namely", "--name", "acme", "--domain", acme.host)
+    assert done.code == 0
+    assert "acme (Acme Widgets) is connected." in done.out
+    assert "discover run acme" in done.out
+    assert discover("check", "acme").code == 0
+    done = discover("run", "acme")
+    assert done.code == 0
+    assert "acme: complete" in done.out
+    assert "60 of 60" in done.out
+    found = discover("entities", "acme", "employees", "--json").json()["entities"]
+    assert len(found) == 60
+    assert {"source_id", "display_name", "email", "status", "department_source_ids"} <= set(found[0])
+    done = discover("integrations")
+    assert "complete" in done.out
+    assert "60 employees" in done.out
+    assert "0 days old, 730 left" in done.out
+    done = discover("history", "acme")
+    assert "Employee complete, 60 of 60" in done.out
+    assert "create applied" in done.out
+
+
+@pytest.mark.usefixtures("connected")
+def test_entities_are_csv_too(discover: Discover) -> None:
+    assert discover("run", "acme").code == 0
+    rows = list(csv.DictReader(io.StringIO(discover("entities", "acme", "employees", "--csv").out)))
+    assert len(rows) == 60
+    assert rows[0]["source_id"]
+    assert (
+        len(list(csv.DictReader(io.StringIO(discover("entities", "acme", "departments", "--csv", "--limit", "3").out))))
+        == 3
+    )
+
+
+@pytest.mark.usefixtures("connected")
+def test_a_plan_is_shown_then_applied_or_dropped(discover: Discover) -> None:
+    done = discover("run", "acme", "--plan")
+    assert done.code == 0
+    assert "discover apply acme" in done.out
+    assert "to create" in done.out
+    assert discover("entities", "acme", "employees", "--json").json() == {"entities": []}
+    refused = discover("apply", "acme")
+    assert (refused.code, "--yes" in refused.err) == (2, True)
+    done = discover("discard", "acme", "--yes")
+    assert "72 changes discarded" in done.out
+    assert discover("apply", "acme", "--yes").code == 2
+    assert discover("run", "acme", "--plan", "--json").code == 0
+    assert discover("apply", "acme", "--yes", "--json").json() == {"integration": "acme", "applied": 72, "stale": 0}
+    assert len(discover("entities", "acme", "employees", "--json").json()["entities"]) == 60
+
+
+@pytest.mark.usefixtures("connected")
+def test_a_run_may_be_for_a_product_a_kind_or_all(discover: Discover) -> None:
+    done = discover("run", "acme", "--product", "EAM", "--json").json()
+    assert [one["kind"] for one in done["certificates"]] == ["Employee"]
+    done = discover("run", "acme", "--kind", "departments", "--json").json()
+    assert [one["kind"] for one in done["certificates"]] == ["Department"]
+    done = discover("run", "--all", "--json").json()
+    assert [one["verdict"] for one in done["runs"]] == ["complete"]
+    assert discover("run", "acme", "--kind", "invoices").code == 2
+    assert discover("run", "acme", "--all").code == 2
+    assert discover("run").code == 2
+
+
+@pytest.mark.usefixtures("connected")
+def test_removing_asks_first_and_leaves_nothing(discover: Discover, tmp_path: Path) -> None:
+    assert discover("run", "acme").code == 0
+    assert discover("remove", "acme").code == 2
+    assert discover("remove", "acme", "--yes").code == 0
+    assert discover("integrations", "--json").json() == {"integrations": []}
+    assert b"@acme.example" not in (tmp_path / "discover.sqlite").read_bytes()
+
+
+def test_the_catalogue_and_the_page_of_an_integration(discover: Discover) -> None:
+    listed = discover("list", "--json").json()["plugins"]
+    assert [(one["name"], one["standing"], one["category"], one["authentication"]) for one in listed] == [
+        ("namely", "ready", "HRIS", "API")
+    ]
+    assert "employees (EAM, SMP), departments (SMP)" in discover("list").out
+    page = discover("show", "namely").out
+    for words in ("Category: HRIS", "Authentication: API", "EAM, SMP", "Profile", "Groups", "Namely resource"):
+        assert words in page
+    for words in ("--personal-access-token-file", "Set-up in Namely", "Set-up here", "company.namely.com"):
+        assert words in page
+    assert discover("show", "namely", "--json").json()["capabilities"][0]["resource"] == "Profile"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("connect", "namely", "--name", "acme"), "domain: --domain"),
+        (("connect", "namely", "--name", "acme", "--domain", "https://acme.namely.com"), "type acme.namely.com"),
+        (("connect", "namely", "--name", "acme", "--domain", "acme"), "type acme.namely.com"),
+        (("connect", "namely", "--name", "a b", "--domain", "acme.namely.com"), "no name for an integration"),
+        (("connect", "namely", "--name", "acme", "--colour", "red"), "no flag --colour"),
+        (("connect", "namely", "--name", "acme", "--personal-access-token", "canary"), "can be seen by others"),
+        (
+            ("connect", "namely", "--name", "acme", "--personal-access-token-file", "missing.txt"),
+            "missing.txt cannot be read",
+        ),
+        (("connect", "nothing", "--name", "acme"), "There is no connector nothing"),
+        (("connect", "namely"), "--name"),
+        (("show", "nothing"), "There is no connector nothing"),
+        (("check", "nobody"), "There is no integration named nobody"),
+        (("run", "nobody"), "There is no integration named nobody"),
+        (("entities", "nobody", "employees"), "There is no integration named nobody"),
+        (("history", "nobody"), "There is no integration named nobody"),
+        (("apply", "nobody", "--yes"), "There is no integration named nobody"),
+        (("remove", "nobody", "--yes"), "There is no integration named nobody"),
+        (("run", "acme", "--product", "XYZ"), "XYZ"),
+        (("list", "--settings", "missing.toml"), "missing.toml does not exist"),
+        (("simulate", "namely", "--faults", "earthquake"), "is no fault"),
+        (("simulate", "namely", "--set", "colour=red"), "colour"),
+        (("simulate", "namely", "--set", "colour"), "NAME=VALUE"),
+        (("simulate", "namely", "--recorded", "nowhere"), "cannot be read"),
+        (("sing",), "sing"),
+    ],
+)
+@pytest.mark.usefixtures("acme")
+def test_bad_input_gets_one_clear_sentence(discover: Discover, arguments: tuple[str, ...], says: str) -> None:
+    done = discover(*arguments)
+    assert done.code == 2
+    assert says in done.err
+    assert "Traceback" not in done.err + done.out
+    assert "canary" not in done.err + done.out
+    as_json = discover(*arguments, "--json")
+    assert as_json.code == 2
+    assert says in json.loads(as_json.err)["error"]["message"] + json.loads(as_json.err)["error"]["hint"]
+
+
+def test_nothing_is_saved_when_the_check_fails(
+    acme: Running, discover: Discover, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DISCOVER_PERSONAL_ACCESS_TOKEN", "canary-wrong-token")
+    done = discover("connect", "namely", "--name", "acme", "--domain", acme.host)
+    assert done.code == 2
+    assert "Invalid access token provided." in done.err
+    assert "canary" not in done.err + done.out
+    assert discover("integrations", "--json").json() == {"integrations": []}
+
+
+def test_a_secret_comes_from_a_file_or_from_standard_input(
+    acme: Running, discover: Discover, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DISCOVER_PERSONAL_ACCESS_TOKEN")
+    (tmp_path / "token").write_text(acme.token + "\n")
+    connect = ("connect", "namely", "--name", "acme", "--domain", acme.host, "--personal-access-token-file")
+    assert discover(*connect, "token").code == 0
+    monkeypatch.setattr("sys.stdin", io.StringIO(acme.token + "\n"))
+    done = discover(*connect, "-")
+    assert done.code == 0
+    assert "has new credentials; its data is kept" in done.out
+
+
+def test_the_token_is_in_no_file_in_the_clear(connected: Running, discover: Discover, tmp_path: Path) -> None:
+    assert discover("run", "acme").code == 0
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert [path.name for path in files if connected.token.encode() in path.read_bytes()] == []
+    assert (tmp_path / "discover.sqlite").stat().st_mode & 0o777 == 0o600
+
+
+def test_one_integration_that_fails_does_not_keep_the_others_from_running(
+    connected: Running, discover: Discover, tmp_path: Path
+) -> None:
+    assert discover("connect", "namely", "--name", "beta", "--domain", connected.host).code == 0
+    assert discover("run", "beta").code == 0
+    with sqlite3.connect(tmp_path / "discover.sqlite") as database:
+        database.execute("UPDATE integrations SET connector = 'gone' WHERE name = 'acme'")
+    database.close()
+    done = discover("run", "--all", "--json")
+    assert done.code == 2
+    acme, beta = done.json()["runs"]
+    assert acme["error"]["code"] == "plugin_refused"
+    assert beta["verdict"] == "complete"
+
+
+def test_every_command_has_help_and_takes_json(discover: Discover) -> None:
+    for name in app.resolved_commands():
+        if name.startswith("-"):
+            continue
+        done = discover(name, "--help")
+        assert done.code == 0
+        assert "--json" in done.out, name
+        assert len(done.out.splitlines()) > 5
+    assert "discover" in discover("--version").out or discover("--version").out[0].isdigit()
+
+
+@pytest.mark.usefixtures("connected")
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    subprocess.run([DISCOVER, "run", "acme"], check=True, capture_output=True)
+    done = subprocess.run(
+        f"{DISCOVER} entities acme employees --json | head -c 10",
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert len(done.stdout) == 10
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.usefixtures("acme")
+def test_a_signal_ends_a_run_at_once_and_says_so(tmp_path: Path, number: signal.Signals) -> None:
+    with subprocess.Popen(
+        [DISCOVER, "simulate", "namely", "--faults", "stall@2:/profiles", "--json"], stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdout
+        said = json.loads(server.stdout.readline())
+        (tmp_path / "plugins.toml").write_text(Running(said["host"], said["port"], "", "").settings())
+        environment = {**os.environ, "SSL_CERT_FILE": said["ca_file"]}
+        with subprocess.Popen(
+            [DISCOVER, "connect", "namely", "--name", "slow", "--domain", said["host"]],
+            env=environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as connecting:
+            time.sleep(1.5)
+            started = time.monotonic()
+            connecting.send_signal(number)
+            assert connecting.wait(5) == 130
+            assert time.monotonic() - started < 1
+            assert connecting.stderr
+            assert connecting.stderr.read() == "Interrupted.\n"
+        server.terminate()
+        assert server.wait(5) == 130
+
+
+class Terminal:
+    """A command on a pseudo-terminal, as a person sees it."""
+
+    def __init__(self, *arguments: str) -> None:
+        self.seen = ""
+        self.pid, self.handle = pty.fork()
+        if self.pid == 0:
+            os.execv(DISCOVER, [str(DISCOVER), *arguments])
+
+    def wait_for(self, text: str, seconds: float = 10) -> None:
+        end = time.monotonic() + seconds
+        while text not in self.seen:
+            if time.monotonic() > end:
+                pytest.fail(f"never saw {text!r} in {self.seen!r}")
+            if select.select([self.handle], [], [], 0.1)[0]:
+                try:
+                    self.seen += os.read(self.handle, 4096).decode(errors="replace")
+                except OSError:
+                    break
+
+    def type(self, text: str) -> None:
+        os.write(self.handle, text.encode())
+
+    def end(self) -> int:
+        while True:
+            try:
+                data = os.read(self.handle, 4096)
+            except OSError:
+                break
+            if not data:
+                break
+            self.seen += data.decode(errors="replace")
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+def test_on_a_terminal_the_fields_are_asked_for_and_the_secret_is_hidden(
+    acme: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DISCOVER_PERSONAL_ACCESS_TOKEN")
+    terminal = Terminal("connect", "namely", "--name", "acme")
+    terminal.wait_for("Domain")
+    terminal.type("acme\n")
+    terminal.wait_for("Personal access token")
+    time.sleep(0.2)
+    terminal.type(acme.token + "\n")
+    # A bare company name is refused with the corrected value, and asked for again.
+    terminal.wait_for("type acme.namely.com")
+    terminal.type("acme.namely.com\n")
+    assert terminal.end() == 0
+    assert "is connected" in terminal.seen
+    assert acme.token not in terminal.seen
+
+
+@pytest.mark.usefixtures("acme")
+def test_on_a_terminal_ctrl_c_at_a_question_saves_nothing(discover: Discover) -> None:
+    terminal = Terminal("connect", "namely", "--name", "acme")
+    terminal.wait_for("Domain")
+    terminal.type("\x03")
+    assert terminal.end() == 130
+    assert "Traceback" not in terminal.seen
+    assert discover("integrations", "--json").json() == {"integrations": []}
+
+
+def test_a_name_cannot_drive_the_terminal() -> None:
+    from connector_core.cli.output import plain
+
+    assert "\x1b" not in plain("Eve \x1b[2J\x07")
+    assert plain("Zoë Łuka 北") == "Zoë Łuka 北"
