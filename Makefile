@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint types docs check setup lock clean
+.PHONY: demo test lint types docs generate check setup lock clean
 
 demo: setup
 	@$(BIN)/discover demo
@@ -20,10 +20,13 @@ lint: setup
 
 types: setup
 	$(BIN)/mypy
-	$(BIN)/mypy tests
 
 docs: setup
 	$(BIN)/python -m docs.generate --check
+
+# Writes the parts of the documents that quote the program.
+generate: setup
+	$(BIN)/python -m docs.generate
 
 # What CI runs.
 check: test lint types docs

@@ -37,11 +37,15 @@ class HttpSettings(_Settings):
     """Seconds and counts of the polite client."""
 
     connect_timeout: Annotated[float, Field(gt=0)] = 10
+    """Seconds until a connection stands, TLS included."""
     page_timeout: Annotated[float, Field(gt=0)] = 90
+    """Seconds until an answer is there, whole. Seven a page are normal at Namely."""
     tries: Annotated[int, Field(ge=1)] = 4
     """Per request, for 5xx, resets and time-outs."""
     first_wait: Annotated[float, Field(ge=0)] = 0.5
+    """Seconds before the second try; each further wait doubles, with jitter, up to ten seconds."""
     throttle_tries: Annotated[int, Field(ge=1)] = 10
+    """Per request, when the provider says that there were too many."""
     throttle_wait: Annotated[float, Field(gt=0)] = 60
     """The longest wait between two tries when the provider throttles and does not say for how long."""
     longest_wait: Annotated[float, Field(gt=0)] = 300
@@ -54,14 +58,20 @@ class LossSettings(_Settings):
     """When losses (removals, and people turned inactive) are held for approval."""
 
     share: Annotated[float, Field(ge=0, le=1)] = 0.2
+    """Losses are held when they are more than this share of the kind …"""
     at_least: Annotated[int, Field(ge=1)] = 3
+    """… and at least this many …"""
     days: Annotated[int, Field(ge=1)] = 7
+    """… within this many days."""
 
 
 class HostSettings(_Settings):
     store: Path = Path(DEFAULT_STORE)
+    """The database."""
     http: HttpSettings = HttpSettings()
+    """See [host.http]."""
     losses: LossSettings = LossSettings()
+    """See [host.losses]."""
     resolve: Mapping[str, Annotated[str, AfterValidator(_endpoint)]] = {}
     """Host name to address and port, as curl's --connect-to does."""
 
@@ -82,6 +92,7 @@ class PluginSettings(_Settings):
     """One allowed plugin."""
 
     enabled: bool = True
+    """False keeps the table and switches the plugin off."""
     distribution: str = ""
     """The distribution it must come from; needed only where two bring the same name."""
     limits: Mapping[str, LimitSettings] = {}

@@ -67,7 +67,8 @@ class Scripted(aiohttp.ClientResponse):
     """aioresponses 0.7.9 does not know the writer that aiohttp 3.14 asks for."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, stream_writer=SimpleNamespace(output_size=0), **named)
+        writer: Any = SimpleNamespace(output_size=0)
+        super().__init__(*arguments, stream_writer=writer, **named)
 
 
 def api(session: aiohttp.ClientSession, domain: str = "acme.example.com", **http: Any) -> HttpApi:

@@ -21,7 +21,7 @@ PLACES = Structure(
 )
 
 
-def page(*profiles: dict[str, Any], **meta: Any) -> Page[Any]:
+def page(*profiles: Any, **meta: Any) -> Page[Any]:
     body = json.dumps({"profiles": profiles, "meta": meta}).encode()
     return parse_page("/profiles", Profiles, body, 1)
 

@@ -1,0 +1,90 @@
+"""plugins.toml: what it may say, and one clear sentence when it is wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from connector_core import SettingsError
+from connector_core.settings import Settings
+
+
+def load(text: str) -> Settings:
+    Path("plugins.toml").write_text(text)
+    return Settings.load()
+
+
+def test_without_a_file_the_defaults_hold_and_the_store_lies_here() -> None:
+    settings = Settings.load()
+    assert settings.plugins is None
+    assert settings.host.store == Path("discover.sqlite")
+
+
+def test_the_store_lies_beside_the_file_unless_it_is_given(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    file = tmp_path / "elsewhere" / "plugins.toml"
+    file.write_text("[plugins.namely]\n")
+    assert Settings.load(file).host.store == tmp_path / "elsewhere" / "discover.sqlite"
+    assert Settings.load(file, store=Path("other.db")).host.store == Path("other.db")
+
+
+def test_every_table_is_read() -> None:
+    settings = load(
+        """
+        [host]
+        store = "people.sqlite"
+        [host.http]
+        page_timeout = 30
+        [host.losses]
+        share = 0.1
+        [host.resolve]
+        "acme.namely.com" = "[::1]:8443"
+        [plugins.namely]
+        distribution = "connector-core"
+        limits = { "/profiles" = { requests = 50, per = 60 } }
+        [plugins.namely.options]
+        department_group_types = ["Teams"]
+        """
+    )
+    assert settings.plugins
+    assert settings.plugins["namely"].limits["/profiles"].requests == 50
+    endpoint = settings.host.endpoints()["acme.namely.com"]
+    assert (endpoint.address, endpoint.port) == ("::1", 8443)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[plugins\n", "not valid TOML"),
+        ("a = 1\na = 2\n", "line 2"),
+        ("[plugin.namely]\n", "plugin: Extra inputs"),
+        ("[host]\nstor = 'x'\n", "host.stor: Extra inputs"),
+        ("[host.http]\ntries = 0\n", "host.http.tries: "),
+        ("[host.losses]\nshare = 20\n", "host.losses.share: "),
+        ('[host.resolve]\n"a.namely.com" = "localhost"\n', "host.resolve.a.namely.com: "),
+        ('[host.resolve]\n"a.namely.com" = "127.0.0.1:99999"\n', "an address and a port"),
+        ("[plugins.namely]\nlimits = { '/profiles' = 3 }\n", "plugins.namely.limits./profiles: "),
+        ("[plugins]\nnamely = 5\n", "plugins.namely: "),
+    ],
+)
+def test_a_wrong_file_names_the_file_and_the_key(text: str, says: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(text)
+    assert "plugins.toml" in caught.value.message
+    assert says in caught.value.message
+    assert "\n" not in caught.value.message
+
+
+def test_a_file_that_is_not_there_or_not_text_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="does not exist"):
+        Settings.load(Path("nothing.toml"))
+    with pytest.raises(SettingsError, match="cannot be read"):
+        Settings.load(tmp_path)
+    Path("latin.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(SettingsError, match="not UTF-8"):
+        Settings.load(Path("latin.toml"))
+
+
+def test_the_projects_own_file_is_valid() -> None:
+    settings = Settings.load(Path(__file__).parents[1] / "plugins.toml")
+    assert settings.plugins
+    assert list(settings.plugins) == ["namely"]

@@ -1,0 +1,106 @@
+"""The store: whole or not at all, private, and clear about what is wrong with it."""
+
+import sqlite3
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from connector_core import Account, StoreError, UnknownIntegrationError
+from connector_core.store import Store
+from connector_core.store.database import Database
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "people.sqlite"
+
+
+def test_only_its_owner_may_read_it(path: Path) -> None:
+    with Store(path) as store:
+        store.integrations.save("acme", "namely", {}, b"", Account("1", "One"))
+        modes = {stat.S_IMODE(file.stat().st_mode) for file in path.parent.glob("people.sqlite*")}
+    assert modes == {0o600}
+
+
+def test_deleted_rows_are_overwritten_and_writes_reach_the_disk(path: Path) -> None:
+    database = Database(path)
+    assert database.query("PRAGMA secure_delete") == [(1,)]
+    assert database.query("PRAGMA journal_mode") == [("wal",)]
+    assert database.query("PRAGMA synchronous") == [(2,)]
+    assert database.query("PRAGMA foreign_keys") == [(1,)]
+    database.close()
+
+
+def test_a_transaction_is_whole_or_not_at_all(path: Path) -> None:
+    database = Database(path)
+    with pytest.raises(ZeroDivisionError), database.transaction() as cursor:
+        cursor.execute("INSERT INTO integrations VALUES ('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h')")
+        raise ZeroDivisionError
+    assert database.query("SELECT count(*) FROM integrations") == [(0,)]
+    database.close()
+
+
+def test_a_store_of_a_newer_version_is_refused_and_left_alone(path: Path) -> None:
+    Store(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="newer version"):
+        Store(path)
+    assert path.read_bytes() == before
+
+
+def test_a_file_that_is_no_database_is_named(path: Path) -> None:
+    path.write_bytes(b"not a database, " * 100)
+    with pytest.raises(StoreError, match=r"people\.sqlite: file is not a database") as caught:
+        Store(path)
+    assert "restore it" in caught.value.hint
+
+
+def test_a_place_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="cannot be opened: No such file or directory"):
+        Store(tmp_path / "nowhere" / "people.sqlite")
+
+
+def test_no_exception_of_sqlite_comes_out(path: Path) -> None:
+    store = Store(path)
+    store._database.query("PRAGMA max_page_count = 1")
+    with pytest.raises(StoreError, match="full") as caught:
+        for number in range(1000):
+            store.integrations.save(f"n{number}", "namely", {"domain": "x" * 500}, b"x" * 500, Account("1", "One"))
+    assert "make room" in caught.value.hint
+    store.close()
+    with pytest.raises(StoreError):
+        store.integrations.all()
+
+
+def test_an_unknown_integration_names_those_that_are_known(path: Path) -> None:
+    with Store(path) as store:
+        store.integrations.save("acme", "namely", {}, b"", Account("1", "One"))
+        with pytest.raises(UnknownIntegrationError, match="known: acme"):
+            store.integrations.get("other")
+
+
+def test_the_lock_of_a_process_that_died_is_free(path: Path) -> None:
+    script = (
+        "import sys, time; from pathlib import Path; from connector_core.store import Store\n"
+        f"with Store(Path({str(path)!r})).lock('acme'): print('held', flush=True); time.sleep(60)"
+    )
+    with (
+        subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as holder,
+        Store(path) as store,
+    ):
+        assert holder.stdout
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(StoreError, match="another process"), store.lock("acme"):
+            pass
+        with store.lock("beta"):
+            pass
+        holder.kill()
+        holder.wait()
+        with store.lock("acme"):
+            pass
