@@ -4,16 +4,18 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Generic, Protocol, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-from structlog.typing import FilteringBoundLogger
 from typing_extensions import TypeVar as DefaultTypeVar
 
 from connector_core.credentials import Credentials
 from connector_core.entities import Entity, Product, SourceId
 from connector_core.manifest import Manifest
 from connector_core.paging import Paging
+
+if TYPE_CHECKING:  # structlog brings rich along, which no connector needs.
+    from structlog.typing import FilteringBoundLogger
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -159,7 +161,7 @@ class Context(Generic[C, Opt]):
     credentials: C
     options: Opt
     api: Api
-    log: FilteringBoundLogger
+    log: "FilteringBoundLogger"
 
 
 @dataclass(frozen=True, slots=True)

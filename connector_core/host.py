@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import aiohttp
 import structlog
@@ -33,6 +33,8 @@ from connector_core.store.plans import Applied, Held
 from connector_core.vault import Vault
 
 __all__ = ["Host", "Settings"]
+
+E = TypeVar("E", bound=Entity)
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
 
@@ -207,7 +209,7 @@ class Host:
 
     # ---- what is stored
 
-    def entities(self, name: str, kind: type[Entity]) -> Iterator[Entity]:
+    def entities(self, name: str, kind: type[E]) -> Iterator[E]:
         """Every stored entity of this kind, by id."""
         self.store.integrations.get(name)
         for _, body in self.store.entities.bodies(name, kind.__name__):

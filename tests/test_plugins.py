@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from connector_core import PluginRefusedError, Run
+from connector_core.host import Host
 from connector_core.plugins import OBSERVER_SECONDS, Entry, Standing, load
 from connector_core.settings import PluginSettings, Settings
-from world import DISCOVER
+from world import DISCOVER, Start
 
 CONNECTOR = """
 from typing import Annotated
@@ -258,3 +259,40 @@ def test_a_distribution_of_somebody_elses_installs_a_sibling_into_the_namespace(
     done = subprocess.run([DISCOVER, "list", "--json"], env=environment, capture_output=True, text=True, check=True)
     found = {one["name"]: (one["standing"], one["distribution"]) for one in json.loads(done.stdout)["plugins"]}
     assert found == {"namely": ("ready", "connector-core"), "stranger": ("ready", "stranger-connector")}
+
+
+RECORDER = """
+told = []
+
+@hookimpl
+def discovery_run_started(run):
+    told.append(("started", run.integration))
+
+@hookimpl
+def discovery_kind_certified(run, certificate):
+    told.append((certificate.kind, certificate.complete))
+
+@hookimpl
+async def discovery_plan_made(run, plans):
+    told.append(("plan", tuple(plan.creates for plan in plans)))
+
+@hookimpl
+async def discovery_run_finished(report):
+    told.append(("finished", str(report.verdict)))
+"""
+
+
+async def test_observers_follow_a_run_from_its_start_to_its_end(namely: Start, folder: Folder) -> None:
+    folder.add(CONNECTOR + RECORDER, module="recording")
+    place = await namely()
+    settings = place.settings.model_copy(update={"plugins": allow("namely", "stranger").plugins})
+    async with Host(settings) as host:
+        await host.connect("namely", "acme", place.simulator.credentials)
+        await host.run("acme")
+    assert sys.modules["recording"].told == [
+        ("started", "acme"),
+        ("Employee", True),
+        ("Department", True),
+        ("plan", (60, 12)),
+        ("finished", "complete"),
+    ]

@@ -40,8 +40,7 @@ class Place:
         await self.host.connect("namely", "acme", {**self.served.simulator.credentials, **changed})
 
     def people(self) -> dict[str, Employee]:
-        found = self.host.entities("acme", Employee)
-        return {one.source_id: one for one in found if isinstance(one, Employee)}
+        return {one.source_id: one for one in self.host.entities("acme", Employee)}
 
 
 class Start(Protocol):

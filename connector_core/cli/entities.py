@@ -72,10 +72,8 @@ def _print_table(host: Host, name: str, kind: type[Entity], rows: list[Entity]) 
 
 def _names(host: Host, name: str) -> dict[str, str]:
     """Names for the ids that link to people and departments."""
-    people = {
-        one.source_id: one.display_name or "" for one in host.entities(name, Employee) if isinstance(one, Employee)
-    }
-    parts = {one.source_id: one.name for one in host.entities(name, Department) if isinstance(one, Department)}
+    people = {one.source_id: one.display_name or "" for one in host.entities(name, Employee)}
+    parts = {one.source_id: one.name for one in host.entities(name, Department)}
     return people | parts
 
 

@@ -79,7 +79,7 @@ def print_plan(host: Host, run_id: str, state: State | None = None) -> None:
             more.append(f"and {len(listed) - SHOWN[operation]:,} more to {operation} of {kind}")
     out = console()
     if rows:
-        out.print(table(("", "Kind", "Who or what", "Reason", "Fields", "State"), rows))
+        out.print(table(("", "Kind", "Who or what", "Reason", "State"), rows))
     for line in more:
         out.print(f"… {line}")
 
@@ -89,10 +89,14 @@ def _line(change: Change) -> tuple[object, ...]:
         _SIGNS[change.operation],
         change.kind,
         change.label or change.source_id,
-        change.reason,
-        ", ".join(change.fields),
+        change.reason + (f": {_few(change.fields)}" if change.fields else ""),
         change.state,
     )
+
+
+def _few(fields: tuple[str, ...]) -> str:
+    shown = ", ".join(name.removesuffix("_source_id").removesuffix("_source_ids") for name in fields[:3])
+    return f"{shown}, …" if len(fields) > 3 else shown
 
 
 def _print_next(report: Report) -> None:

@@ -1,0 +1,232 @@
+"""What the documents promise, kept by machine: the door, the floors, the docs, the wheel, and the README's examples."""
+
+import ast
+import importlib
+import inspect
+import os
+import re
+import shlex
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import connector_core
+from connector_core import Employee, Entity, Status, errors, hookspecs
+from connector_core.cli.main import app
+from connector_core.connector import Connector
+from connector_core.http import open_session
+from world import DISCOVER, Start
+
+ROOT = Path(__file__).parents[1]
+CODE = [*ROOT.glob("connector_core/**/*.py"), *ROOT.glob("connectors/**/*.py")]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def example(name: str) -> str:
+    found = re.search(rf"<!-- example: {name} -->\n```python\n(.*?)```", README, re.DOTALL)
+    assert found
+    return found[1]
+
+
+def test_the_authors_door_is_sorted_and_complete() -> None:
+    assert connector_core.__all__ == sorted(connector_core.__all__)
+    public = {
+        name for name, value in vars(connector_core).items() if not name.startswith("_") and not inspect.ismodule(value)
+    }
+    assert public == set(connector_core.__all__)
+    for one in vars(errors).values():
+        if inspect.isclass(one) and issubclass(one, errors.ConnectorCoreError):
+            assert one.__name__ in connector_core.__all__
+
+
+def test_the_authors_door_pulls_in_neither_the_command_line_nor_the_store_nor_the_network() -> None:
+    script = "import sys, connector_core; print('\\n'.join(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    for heavy in (
+        "aiohttp",
+        "sqlite3",
+        "cyclopts",
+        "rich",
+        "cryptography",
+        "stamina",
+        "connector_core.store",
+        "connector_core.cli",
+    ):
+        assert heavy not in loaded
+
+
+def test_help_needs_no_connector() -> None:
+    script = "import sys; from connector_core.cli.main import invoke; invoke(['--help']); print(*sys.modules, file=sys.stderr)"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stderr.split()
+    assert "connector_core.cli.main" in loaded
+    assert not [name for name in loaded if name.startswith("connectors")]
+
+
+@pytest.mark.parametrize("file", CODE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_is_small_and_has_a_name_that_says_something(file: Path) -> None:
+    assert len(file.read_text(encoding="utf-8").splitlines()) <= 300
+    assert not {"utils", "helpers", "common", "base", "manager", "misc"} & set(file.with_suffix("").parts[-2:])
+
+
+def test_the_namespace_of_connectors_stays_open() -> None:
+    assert not (ROOT / "connectors" / "__init__.py").exists()
+    assert not (ROOT / "tests" / "connectors").exists()
+
+
+def test_a_connector_neither_opens_sessions_nor_sleeps_nor_retries_nor_writes() -> None:
+    forbidden = {"aiohttp", "stamina", "time", "sqlite3", "socket", "ssl", "requests", "logging", "os", "pathlib"}
+    for file in ROOT.glob("connectors/*/*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                assert not {name.name.partition(".")[0] for name in node.names} & forbidden, file
+            if isinstance(node, ast.ImportFrom):
+                assert (node.module or "").partition(".")[0] not in forbidden, file
+            if isinstance(node, ast.Attribute):
+                assert node.attr != "sleep", file
+            if isinstance(node, ast.Name):
+                assert node.id not in {"open", "print"}, file
+
+
+def test_no_module_holds_mutable_state() -> None:
+    for file in CODE:
+        module = ast.parse(file.read_text(encoding="utf-8"))
+        for node in module.body:
+            value = node.value if isinstance(node, (ast.Assign, ast.AnnAssign)) else None
+            names = [one.id for one in getattr(node, "targets", []) if isinstance(one, ast.Name)]
+            if isinstance(value, (ast.List, ast.Dict, ast.Set)) and names != ["__all__"]:
+                # A table of constants is written in capitals, and nothing may change it.
+                assert all(name.strip("_").isupper() for name in names), (file, names)
+        assert not [node for node in ast.walk(module) if isinstance(node, ast.Global)], file
+
+
+def test_every_hook_is_documented_with_its_signature_and_exercised() -> None:
+    document = (ROOT / "docs" / "hooks.md").read_text(encoding="utf-8")
+    tests = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "tests").rglob("*.py"))
+    hooks = [name for name in vars(hookspecs) if name.startswith("discovery_")]
+    assert len(hooks) == 5
+    for name in hooks:
+        arguments = ", ".join(inspect.signature(getattr(hookspecs, name)).parameters)
+        assert re.search(rf"^def {name}\({arguments.split(',')[0]}", document, re.MULTILINE), name
+        assert f"def {name}(" in tests, name
+
+
+def test_every_error_is_in_the_tree_and_has_a_code_of_its_own() -> None:
+    found = [
+        one for one in vars(errors).values() if inspect.isclass(one) and issubclass(one, errors.ConnectorCoreError)
+    ]
+    assert len({one.code for one in found}) == len(found)
+    for one in found:
+        assert re.search(rf"\b{one.__name__}\b", errors.__doc__ or ""), one
+        assert one.exit_code in {2, 3, 4}
+
+
+def test_the_generated_parts_of_the_documents_are_current() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "docs.generate", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("document", ["README.md", "connectors/namely/README.md", "docs/cli.md"])
+def test_every_command_in_the_documents_is_one_that_the_program_takes(document: str) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    found = re.findall(r"^(?:\$ )?(discover [a-z].*?)(?:\s+#.*)?$", text, re.MULTILINE) + re.findall(
+        r"`(discover [a-z][^`]*)`", text
+    )
+    assert found
+    for line in found:
+        words = shlex.split(line)[1:]
+        if words[0].isupper() or (len(words) == 1 and words[0] not in ("list", "integrations", "demo")):
+            assert words[0] in app.resolved_commands()
+            continue
+        app.parse_args(words, print_error=False, exit_on_error=False)
+
+
+def test_links_in_the_documents_lead_somewhere() -> None:
+    for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("connectors/*/README.md")]:
+        for target in re.findall(r"\]\(([^)#]+)\)", document.read_text(encoding="utf-8")):
+            assert (document.parent / target).exists(), (document, target)
+
+
+async def test_the_readmes_example_of_embedding_discovers_a_tenant(
+    namely: Start, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = await namely()
+    block = example("embedding")
+    names: dict[str, Any] = {}
+    exec(compile(block, "README.md", "exec"), names)  # noqa: S102 - the README's own example
+    body = block[block.index("async def") :]
+    assert len(body.strip().splitlines()) <= 10
+    async with open_session(place.settings.host.endpoints()) as session:
+        await names["discover_people"](session, place.simulator.host, place.tenant.token)
+    printed = capsys.readouterr().out
+    assert "complete" in printed
+    assert printed.count("active") >= 50
+
+
+def test_the_readmes_connector_is_a_good_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("readme_connector")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    names = vars(module)
+    exec(compile(example("connector"), "README.md", "exec"), names)  # noqa: S102 - the README's own example
+    (connector,) = names["discovery_connectors"]()
+    assert issubclass(connector, Connector)
+    assert list(connector.declarations) == ["Employee"]
+    assert names["to_employee"](names["Person"](id="1", name="Ada", active=True)) == Employee(
+        source_id="1", display_name="Ada", status=Status.ACTIVE
+    )
+
+
+def test_the_picture_in_the_readme_is_what_the_demo_shows(tmp_path: Path) -> None:
+    done = subprocess.run([DISCOVER, "demo"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    shown = re.sub(r"\s+", " ", done.stdout)
+    open("/tmp/t/shown.txt","w").write(done.stdout)
+    for person in ("Xenia Varga", "Liam Okafor", "Xenia Sato", "Viktor Schmidt", "Research & Partners"):
+        assert person in README
+        assert person in shown
+    for words in ("not in a complete scan, and Namely answers that it does not exist", "turned inactive in Namely"):
+        assert words in README
+        assert words in shown
+    assert "1,200 of 1,200" in shown
+    # The command that it ends with works.
+    command = shlex.split(done.stdout.strip().splitlines()[-1])
+    applied = subprocess.run([*command, "--yes"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "5 changes applied." in applied.stdout
+
+
+def test_the_wheel_holds_the_host_and_namely_and_nothing_else(tmp_path: Path) -> None:
+    environment = {**os.environ, "PATH": f"{DISCOVER.parent}:{os.environ['PATH']}"}
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
+    subprocess.run([*pip, "--wheel-dir", tmp_path, ROOT], env=environment, check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        archive.extractall(tmp_path / "site")
+    assert {name.split("/")[0] for name in names} == {"connector_core", "connectors", "connector_core-0.1.0.dist-info"}
+    assert "connectors/__init__.py" not in names
+    assert {"connector_core/py.typed", "connectors/namely/simulator/server.py"} <= set(names)
+    # It runs from the wheel, away from the tree.
+    script = "import connector_core, sys; from connector_core.cli.main import invoke; print(connector_core.__file__); invoke(['list'])"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "site")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.startswith(str(tmp_path / "site"))
+    assert "ready" in done.stdout
+
+
+def test_every_field_of_an_entity_that_is_a_link_names_its_kind() -> None:
+    for kind in Entity.__subclasses__():
+        if kind.__module__ == "connector_core.entities":
+            for name, target in kind.links.items():
+                assert name in kind.model_fields
+                assert hasattr(importlib.import_module(kind.__module__), target)
