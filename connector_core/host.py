@@ -16,6 +16,7 @@ import structlog
 from pydantic import SecretStr
 
 from connector_core.connector import AnyConnector, Context, Declaration
+from connector_core.contract import options_of
 from connector_core.credentials import Credentials
 from connector_core.discovery import Work, check, discover
 from connector_core.discovery.reading import ProgressCallback
@@ -26,7 +27,7 @@ from connector_core.http.limits import Limits
 from connector_core.logs import hiding
 from connector_core.manifest import RateLimit
 from connector_core.outcomes import Change, CheckReport, Report, Run, State, Traffic
-from connector_core.plugins import Registry, load, options_of
+from connector_core.plugins import Registry, load
 from connector_core.settings import Settings
 from connector_core.store import Integration, RunSummary, Store
 from connector_core.store.plans import Applied, Held

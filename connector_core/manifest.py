@@ -75,7 +75,7 @@ def _specifier(value: str) -> str:
 class Manifest(BaseModel):
     """The declaration of one connector."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
     """As operators type it, and as the entry point is named."""

@@ -2,8 +2,10 @@
 
 import asyncio
 import inspect
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib.metadata import EntryPoint, entry_points
@@ -13,11 +15,11 @@ from typing import Any
 
 import pluggy
 import structlog
-from packaging.specifiers import SpecifierSet
 from pydantic import ValidationError
 
 from connector_core import hookspecs
-from connector_core.connector import AnyConnector, Connector, Options
+from connector_core.connector import AnyConnector
+from connector_core.contract import problems_of, verify
 from connector_core.errors import (
     PluginConflictError,
     PluginContractError,
@@ -25,7 +27,7 @@ from connector_core.errors import (
     PluginLoadError,
     PluginRefusedError,
 )
-from connector_core.manifest import API_VERSION, Manifest
+from connector_core.manifest import Manifest
 from connector_core.outcomes import Certificate, KindPlan, Report, Run
 from connector_core.settings import PluginSettings, Settings
 
@@ -106,7 +108,7 @@ class Registry:
                 if inspect.isawaitable(result):
                     async with asyncio.timeout(OBSERVER_SECONDS):
                         await result
-            except Exception as error:  # noqa: BLE001 - an observer changes nothing, whatever it raises
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - an observer changes nothing, whatever it raises
                 log.warning(
                     "observer_failed",
                     plugin=implementation.plugin_name,
@@ -121,7 +123,14 @@ def load(settings: Settings) -> Registry:
     manager.add_hookspecs(hookspecs)
     points = sorted(entry_points(group=GROUP), key=lambda point: (point.name, _distribution(point)))
     rivals = Counter(point.name for point in points if _is_candidate(point, settings))
-    return Registry(manager, [_entry(manager, point, settings, rivals) for point in points])
+    entries = [_entry(manager, point, settings, rivals) for point in points]
+    absent = (settings.plugins or {}).keys() - {point.name for point in points}
+    return Registry(manager, [*entries, *(_absent(name) for name in sorted(absent))])
+
+
+def _absent(name: str) -> Entry:
+    reason = "plugins.toml allows it, and no installed distribution brings it: install one, or mend the name."
+    return Entry(name, "", "", Standing.FAILED, reason)
 
 
 def _entry(manager: pluggy.PluginManager, point: EntryPoint, settings: Settings, rivals: Counter[str]) -> Entry:
@@ -177,21 +186,26 @@ def _not_allowed(point: EntryPoint, settings: Settings, chosen: PluginSettings |
     return f"plugins.toml does not name it: add [plugins.{point.name}]."
 
 
-def _load(manager: pluggy.PluginManager, point: EntryPoint, settings: PluginSettings) -> type[AnyConnector]:
+def _load(manager: pluggy.PluginManager, point: EntryPoint, settings: PluginSettings) -> type[AnyConnector] | None:
+    """The plugin's connector; None for a plugin that only observes."""
     if point.value.split(":")[0].split(".")[0] == NAMESPACE and (place := hidden_namespace()):
         raise PluginLoadError(
             f"A package named {NAMESPACE} at {place} hides the connectors: rename it, or take it off the path."
         )
     try:
-        plugin = point.load()
-    except (Exception, SystemExit) as error:
-        raise PluginLoadError(f"{point.value} cannot be imported: {_brief(error)}") from error
-    _register(manager, point.name, plugin)
-    try:
-        return _connector_of(manager, point.name, plugin, settings)
-    except PluginError:
-        manager.unregister(plugin)
-        raise
+        # What a plugin prints while it is imported must not end in the middle of our JSON.
+        with redirect_stdout(sys.stderr):
+            plugin = point.load()
+            _register(manager, point.name, plugin)
+            return _connector_of(manager, point.name, plugin, settings)
+    except BaseException as error:
+        if manager.has_plugin(point.name):
+            manager.unregister(name=point.name)
+        if isinstance(error, (PluginError, KeyboardInterrupt)):
+            raise
+        if isinstance(error, ValidationError) and error.title == Manifest.__name__:
+            raise PluginContractError(f"Its manifest is wrong: {problems_of(error)}.") from None
+        raise PluginLoadError(f"{point.value} cannot be loaded: {_brief(error)}") from error
 
 
 def _brief(error: BaseException) -> str:
@@ -208,73 +222,24 @@ def hidden_namespace() -> str:
 def _register(manager: pluggy.PluginManager, name: str, plugin: Any) -> None:
     try:
         manager.register(plugin, name=name)
-    except Exception as error:
-        # register() adds the plugin before it verifies its hooks, so a refused one must be taken out again.
-        if manager.has_plugin(name):
-            manager.unregister(name=name)
-        raise PluginContractError(f"Its hooks are wrong: {error}") from error
-    try:
         manager.check_pending()
     except pluggy.PluginValidationError as error:
-        manager.unregister(plugin)
-        raise PluginContractError(f"It implements an unknown hook: {error}") from error
+        raise PluginContractError(f"Its hooks are wrong: {error}") from error
 
 
 def _connector_of(
     manager: pluggy.PluginManager, name: str, plugin: Any, settings: PluginSettings
-) -> type[AnyConnector]:
+) -> type[AnyConnector] | None:
+    if not manager.get_hookcallers(plugin):
+        raise PluginContractError("It implements no hook.")
     hooks = [one for one in manager.hook.discovery_connectors.get_hookimpls() if one.plugin is plugin]
     if not hooks:
-        raise PluginContractError("It does not implement discovery_connectors.")
-    if inspect.iscoroutinefunction(hooks[0].function) or inspect.isasyncgenfunction(hooks[0].function):
+        return None
+    function: Any = hooks[0].function
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         raise PluginContractError("discovery_connectors is async, so pluggy would never run it: make it a plain def.")
-    try:
-        connectors = list(_called(hooks[0]))
-    except Exception as error:
-        raise PluginLoadError(f"discovery_connectors raised {_brief(error)}") from error
+    brought = function()
+    connectors = list(brought) if isinstance(brought, Iterable) else [brought]
     if len(connectors) != 1:
         raise PluginContractError(f"It brings {len(connectors)} connectors; one entry point brings one.")
-    _verify(name, connectors[0], settings)
-    connector: type[AnyConnector] = connectors[0]
-    return connector
-
-
-def _called(hook: pluggy.HookImpl) -> Iterable[Any]:
-    brought: Any = hook.function()
-    return brought if isinstance(brought, Iterable) else (brought,)
-
-
-def _verify(name: str, connector: Any, settings: PluginSettings) -> None:
-    if not (inspect.isclass(connector) and issubclass(connector, Connector)):
-        raise PluginContractError("discovery_connectors must give subclasses of Connector.")
-    if inspect.isabstract(connector):
-        missing = ", ".join(sorted(connector.__abstractmethods__))
-        raise PluginContractError(f"{connector.__name__} lacks {missing}.")
-    manifest = getattr(connector, "manifest", None)
-    if not isinstance(manifest, Manifest):
-        raise PluginContractError(f"{connector.__name__} has no manifest.")
-    if not SpecifierSet(manifest.api).contains(API_VERSION):
-        raise PluginContractError(f"It works with API {manifest.api}, and this host offers {API_VERSION}.")
-    if manifest.name != name:
-        raise PluginContractError(f"Its manifest is named {manifest.name}, its entry point {name}.")
-    if not hasattr(connector, "credentials_type"):
-        raise PluginContractError(f"{connector.__name__} names no credentials: write Connector[YourCredentials].")
-    secrets = [one.name for one in connector.credentials_type.form() if one.secret]
-    if manifest.auth.field not in secrets:
-        raise PluginContractError(f"Its manifest authenticates by {manifest.auth.field}, which is no secret field.")
-    if not connector.declarations:
-        raise PluginContractError(f"{connector.__name__} discovers nothing.")
-    try:
-        options_of(connector, settings)
-    except ValueError as error:
-        raise PluginContractError(f"Its options in plugins.toml are wrong: {error}") from None
-
-
-def options_of(connector: type[AnyConnector], settings: PluginSettings) -> Options:
-    """The connector's options. ValueError names each wrong key."""
-    try:
-        return connector.options_type.model_validate(dict(settings.options))
-    except ValidationError as error:
-        problems = error.errors(include_input=False, include_url=False, include_context=False)
-        lines = [f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in problems]
-        raise ValueError("; ".join(lines)) from None
+    return verify(name, connectors[0], settings)

@@ -102,10 +102,12 @@ def test_an_allowed_stranger_stands_beside_namely(folder: Folder) -> None:
 @pytest.mark.parametrize(
     ("source", "standing", "reason"),
     [
-        ("raise RuntimeError('no luck')", Standing.FAILED, "cannot be imported: RuntimeError: no luck"),
-        ("raise SystemExit(3)", Standing.FAILED, "cannot be imported: SystemExit: 3"),
+        ("raise RuntimeError('no luck')", Standing.FAILED, "cannot be loaded: RuntimeError: no luck"),
+        ("raise SystemExit(3)", Standing.FAILED, "cannot be loaded: SystemExit: 3"),
+        ("raise BaseException('rude')", Standing.FAILED, "BaseException: rude"),
+        (CONNECTOR.replace("return [Stranger]", "raise SystemExit(1)"), Standing.FAILED, "SystemExit: 1"),
         ("import no_such_module", Standing.FAILED, "ModuleNotFoundError"),
-        ("", Standing.REFUSED, "does not implement discovery_connectors"),
+        ("", Standing.REFUSED, "implements no hook"),
         (CONNECTOR + "\n@hookimpl\ndef discovery_typo(): ...\n", Standing.REFUSED, "unknown hook"),
         (
             CONNECTOR + "\n@hookimpl\ndef discovery_run_started(run, nonsense): ...\n",
@@ -118,8 +120,8 @@ def test_an_allowed_stranger_stands_beside_namely(folder: Folder) -> None:
             "is async, so pluggy would never run it",
         ),
         (CONNECTOR.replace(">=1,<2", ">=2"), Standing.REFUSED, "works with API >=2, and this host offers 1.0"),
-        (CONNECTOR.replace(">=1,<2", "two"), Standing.FAILED, "is not a version range"),
-        (CONNECTOR.replace('title="Stranger"', 'title=""'), Standing.FAILED, "title"),
+        (CONNECTOR.replace(">=1,<2", "two"), Standing.REFUSED, "is not a version range"),
+        (CONNECTOR.replace('title="Stranger"', 'title=""'), Standing.REFUSED, "manifest is wrong: title: "),
         (
             CONNECTOR.replace('name="stranger"', 'name="other"'),
             Standing.REFUSED,
@@ -129,7 +131,7 @@ def test_an_allowed_stranger_stands_beside_namely(folder: Folder) -> None:
         (CONNECTOR.replace("return [Stranger]", "return [dict]"), Standing.REFUSED, "subclasses of Connector"),
         (CONNECTOR.replace("return [Stranger]", "return 5"), Standing.REFUSED, "subclasses of Connector"),
         (CONNECTOR.replace("return [Stranger]", "return []"), Standing.REFUSED, "brings 0 connectors"),
-        (CONNECTOR.replace("return [Stranger]", "raise KeyError('x')"), Standing.FAILED, "raised KeyError"),
+        (CONNECTOR.replace("return [Stranger]", "raise KeyError('x')"), Standing.FAILED, "KeyError: 'x'"),
         (CONNECTOR.replace("async def check", "async def chek"), Standing.REFUSED, "Stranger lacks check"),
         (CONNECTOR.replace("    @discovers", "    #"), Standing.REFUSED, "discovers nothing"),
         (CONNECTOR.replace("yield Page", "return Page"), Standing.FAILED, "is not an async generator"),
@@ -175,6 +177,26 @@ def test_nobody_else_may_pose_as_namely(folder: Folder) -> None:
     folder.add(CONNECTOR.replace('"stranger"', '"namely"'), name="namely", distribution="imposter")
     standings = {one.distribution: one.standing for one in load(Settings()).entries}
     assert standings == {"connector-core": Standing.READY, "imposter": Standing.NOT_ALLOWED}
+
+
+def test_a_plugin_that_only_observes_is_ready_too(folder: Folder) -> None:
+    folder.add("from connector_core import hookimpl\n@hookimpl\ndef discovery_run_started(run): ...\n")
+    found = entry(allow("stranger"))
+    assert (found.standing, found.connector) == (Standing.READY, None)
+
+
+def test_a_plugin_that_is_allowed_and_not_installed_is_named() -> None:
+    found = entry(allow("namely", "stranger"))
+    assert found.standing is Standing.FAILED
+    assert "no installed distribution brings it" in found.reason
+
+
+def test_what_a_plugin_prints_while_it_loads_is_not_in_our_output(
+    folder: Folder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder.add("print('hello')\n" + CONNECTOR)
+    assert entry(allow("stranger")).standing is Standing.READY
+    assert capsys.readouterr().out == ""
 
 
 RUN = Run("1", "acme", "namely", "SMP", ("Employee",), datetime(2026, 1, 1, tzinfo=UTC))

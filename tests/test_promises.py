@@ -185,7 +185,7 @@ def test_the_readmes_connector_is_a_good_one(monkeypatch: pytest.MonkeyPatch) ->
 def test_the_picture_in_the_readme_is_what_the_demo_shows(tmp_path: Path) -> None:
     done = subprocess.run([DISCOVER, "demo"], cwd=tmp_path, capture_output=True, text=True, check=True)
     shown = re.sub(r"\s+", " ", done.stdout)
-    open("/tmp/t/shown.txt","w").write(done.stdout)
+    open("/tmp/t/shown.txt", "w").write(done.stdout)
     for person in ("Xenia Varga", "Liam Okafor", "Xenia Sato", "Viktor Schmidt", "Research & Partners"):
         assert person in README
         assert person in shown

@@ -1,0 +1,52 @@
+"""The contract that a plugin must keep, checked before it is used."""
+
+import inspect
+from typing import Any
+
+from packaging.specifiers import SpecifierSet
+from pydantic import ValidationError
+
+from connector_core.connector import AnyConnector, Connector, Options
+from connector_core.errors import PluginContractError
+from connector_core.manifest import API_VERSION, Manifest
+from connector_core.settings import PluginSettings
+
+
+def verify(name: str, connector: Any, settings: PluginSettings) -> type[AnyConnector]:
+    """The connector, if it keeps the contract. ``name`` is its entry point's."""
+    if not (inspect.isclass(connector) and issubclass(connector, Connector)):
+        raise PluginContractError("discovery_connectors must give subclasses of Connector.")
+    if inspect.isabstract(connector):
+        missing = ", ".join(sorted(connector.__abstractmethods__))
+        raise PluginContractError(f"{connector.__name__} lacks {missing}.")
+    manifest = getattr(connector, "manifest", None)
+    if not isinstance(manifest, Manifest):
+        raise PluginContractError(f"{connector.__name__} has no manifest.")
+    if not SpecifierSet(manifest.api).contains(API_VERSION):
+        raise PluginContractError(f"It works with API {manifest.api}, and this host offers {API_VERSION}.")
+    if manifest.name != name:
+        raise PluginContractError(f"Its manifest is named {manifest.name}, its entry point {name}.")
+    if not hasattr(connector, "credentials_type"):
+        raise PluginContractError(f"{connector.__name__} names no credentials: write Connector[YourCredentials].")
+    secrets = [one.name for one in connector.credentials_type.form() if one.secret]
+    if manifest.auth.field not in secrets:
+        raise PluginContractError(f"Its manifest authenticates by {manifest.auth.field}, which is no secret field.")
+    if not connector.declarations:
+        raise PluginContractError(f"{connector.__name__} discovers nothing.")
+    options_of(connector, settings)
+    found: type[AnyConnector] = connector
+    return found
+
+
+def options_of(connector: type[AnyConnector], settings: PluginSettings) -> Options:
+    """The connector's options in plugins.toml; PluginContractError names each wrong key."""
+    try:
+        return connector.options_type.model_validate(dict(settings.options))
+    except ValidationError as error:
+        raise PluginContractError(f"Its options in plugins.toml are wrong: {problems_of(error)}.") from None
+
+
+def problems_of(error: ValidationError) -> str:
+    """Each problem with its place, on one line, without the input."""
+    problems = error.errors(include_input=False, include_url=False, include_context=False)
+    return "; ".join(f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in problems)
