@@ -61,6 +61,15 @@ class Rejection:
     problem: str
 
 
+class RowRejectedError(Exception):
+    """Raised by a mapping for a row that it cannot tell what to make of. ``problem`` never holds content."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field}: {problem}")
+        self.field = field
+        self.problem = problem
+
+
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
     """One page: its rows, and what it says of the listing."""
@@ -89,6 +98,8 @@ class Page(Generic[T]):
                 mapped = function(row)
             except ValidationError as error:
                 rejected.append(rejection(source_id, error))
+            except RowRejectedError as error:
+                rejected.append(Rejection(source_id, error.field, error.problem))
             except Exception as error:  # noqa: BLE001 - a mapping is total: a value, or a counted rejection
                 rejected.append(Rejection(source_id, "", f"mapping raised {type(error).__name__}"))
             else:

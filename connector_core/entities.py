@@ -51,7 +51,8 @@ def _distinct(ids: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(set(ids)))
 
 
-SourceId = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+# No control characters: an id is shown on terminals, and comes from somebody else's system.
+SourceId = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^\P{Cc}+$")]
 Text = Annotated[str | None, BeforeValidator(_blank_to_none)]
 Link = Annotated[SourceId | None, BeforeValidator(_blank_to_none)]
 Links = Annotated[tuple[SourceId, ...], AfterValidator(_distinct)]

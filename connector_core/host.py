@@ -30,7 +30,8 @@ from connector_core.outcomes import Change, CheckReport, Report, Run, State, Tra
 from connector_core.plugins import Registry, load
 from connector_core.settings import Settings
 from connector_core.store import Integration, RunSummary, Store
-from connector_core.store.plans import Applied, Held
+from connector_core.store.application import Applied
+from connector_core.store.plans import Held
 from connector_core.vault import Vault
 
 __all__ = ["Host", "Settings"]
@@ -112,9 +113,11 @@ class Host:
                 hint=report.probes[0].remedy,
             )
         sealed = self._vault.seal(credentials.secrets())
-        await asyncio.to_thread(
-            self.store.integrations.save, name, connector, credentials.public(), sealed, report.account
-        )
+        with self.store.lock(name):
+            await asyncio.to_thread(self.store.plans.withdraw, name)
+            await asyncio.to_thread(
+                self.store.integrations.save, name, connector, credentials.public(), sealed, report.account
+            )
         return report
 
     def integrations(self) -> list[Integration]:
@@ -131,6 +134,7 @@ class Host:
         self.store.integrations.get(name)
         with self.store.lock(name):
             await asyncio.to_thread(self.store.integrations.remove, name)
+        self.store.forget_lock(name)
 
     # ---- runs and plans
 
@@ -190,19 +194,19 @@ class Host:
     def changes(self, run_id: str, state: State | None = None) -> Iterator[Change]:
         return self.store.plans.changes(run_id, state)
 
-    async def apply(self, name: str) -> Applied:
-        """Applies the held plan, against the store as it is now."""
+    async def apply(self, name: str, run_id: str | None = None) -> Applied:
+        """Applies the held plan, against the store as it is now; with ``run_id``, only if it is that run's."""
         with self.store.lock(name):
-            held = self._held(name)
+            held = self._held(name, run_id)
             applied = await asyncio.to_thread(self.store.plans.apply, held.run_id, State.HELD)
             # Nothing is held any more: this drops the staged rows that the plan was made of.
             await asyncio.to_thread(self.store.plans.discard, held.run_id)
         return applied
 
-    async def discard(self, name: str) -> int:
-        """Drops the held plan; how many changes it had."""
+    async def discard(self, name: str, run_id: str | None = None) -> int:
+        """Drops the held plan; how many changes it had. With ``run_id``, only if it is that run's."""
         with self.store.lock(name):
-            return await asyncio.to_thread(self.store.plans.discard, self._held(name).run_id)
+            return await asyncio.to_thread(self.store.plans.discard, self._held(name, run_id).run_id)
 
     def history(self, name: str, limit: int = 20) -> list[RunSummary]:
         self.store.integrations.get(name)
@@ -263,10 +267,14 @@ class Host:
         ):
             yield
 
-    def _held(self, name: str) -> Held:
+    def _held(self, name: str, run_id: str | None) -> Held:
         held = self.held(name)
         if held is None:
             raise SettingsError(f"{name} has no held plan.", hint=f"Make one: discover run {name} --plan")
+        if run_id not in {None, held.run_id}:
+            raise SettingsError(
+                f"The plan of {name} has been replaced since it was shown.", hint="Look at the new one."
+            )
         return held
 
 

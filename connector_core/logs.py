@@ -6,8 +6,9 @@ A program that embeds the host puts ``hide_secrets`` into its own structlog chai
 import logging
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from io import TextIOBase
 from typing import Any, TextIO
 
 import structlog
@@ -49,9 +50,28 @@ def _hide(value: Any, secrets: list[str]) -> Any:
     return _hide(str(value), secrets)
 
 
+class Forgiving(TextIOBase):
+    """A stream for logs. Whoever reads them may go away: that must not end a run."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError, ValueError):
+            return self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.flush()
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+
 def configure(*, verbose: bool, stream: TextIO | None = None) -> None:
     """The command line's logging, to standard error: JSON lines, or text on a terminal and only if asked for."""
-    out = stream or sys.stderr
+    out: Any = Forgiving(stream or sys.stderr)
     terminal = out.isatty()
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,

@@ -14,6 +14,10 @@ DEFAULT_FILE = "plugins.toml"
 DEFAULT_STORE = "discover.sqlite"
 
 
+# At least what a clock can tell, at most a day.
+Seconds = Annotated[float, Field(ge=0.001, le=86_400)]
+
+
 class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -36,19 +40,19 @@ def _endpoint(value: str) -> str:
 class HttpSettings(_Settings):
     """Seconds and counts of the polite client."""
 
-    connect_timeout: Annotated[float, Field(gt=0)] = 10
+    connect_timeout: Seconds = 10
     """Seconds until a connection stands, TLS included."""
-    page_timeout: Annotated[float, Field(gt=0)] = 90
+    page_timeout: Seconds = 90
     """Seconds until an answer is there, whole. Seven a page are normal at Namely."""
-    tries: Annotated[int, Field(ge=1)] = 4
+    tries: Annotated[int, Field(ge=1, le=100)] = 4
     """Per request, for 5xx, resets and time-outs."""
-    first_wait: Annotated[float, Field(ge=0)] = 0.5
+    first_wait: Annotated[float, Field(ge=0, le=60)] = 0.5
     """Seconds before the second try; each further wait doubles, with jitter, up to ten seconds."""
-    throttle_tries: Annotated[int, Field(ge=1)] = 10
+    throttle_tries: Annotated[int, Field(ge=1, le=100)] = 10
     """Per request, when the provider says that there were too many."""
-    throttle_wait: Annotated[float, Field(gt=0)] = 60
+    throttle_wait: Seconds = 60
     """The longest wait between two tries when the provider throttles and does not say for how long."""
-    longest_wait: Annotated[float, Field(gt=0)] = 300
+    longest_wait: Seconds = 300
     """A provider that asks to wait longer than this ends the run as deferred."""
     largest_answer: Annotated[int, Field(gt=0)] = 64 * 1024 * 1024
     """Bytes of one answer, decompressed."""
@@ -59,9 +63,9 @@ class LossSettings(_Settings):
 
     share: Annotated[float, Field(ge=0, le=1)] = 0.2
     """Losses are held when they are more than this share of the kind …"""
-    at_least: Annotated[int, Field(ge=1)] = 3
+    at_least: Annotated[int, Field(ge=1, le=1_000_000)] = 3
     """… and at least this many …"""
-    days: Annotated[int, Field(ge=1)] = 7
+    days: Annotated[int, Field(ge=1, le=3650)] = 7
     """… within this many days."""
 
 
@@ -84,8 +88,8 @@ class HostSettings(_Settings):
 
 
 class LimitSettings(_Settings):
-    requests: Annotated[int, Field(ge=1)]
-    per: Annotated[float, Field(gt=0)]
+    requests: Annotated[int, Field(ge=1, le=1_000_000)]
+    per: Seconds
 
 
 class PluginSettings(_Settings):

@@ -47,7 +47,7 @@ class Vault:
         return {name: SecretStr(value) for name, value in plain.items()}
 
     def _fernet(self, *, make: bool) -> Fernet:
-        key = self._key.get_secret_value().encode() if self._key else self._read(make=make)
+        key = self._key.get_secret_value().encode(errors="replace") if self._key else self._read(make=make)
         try:
             return Fernet(key)
         except ValueError:

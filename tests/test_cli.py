@@ -63,7 +63,7 @@ def test_a_plan_is_shown_then_applied_or_dropped(discover: Discover) -> None:
     done = discover("run", "acme", "--plan")
     assert done.code == 0
     assert "discover apply acme" in done.out
-    assert "to create" in done.out
+    assert "Create" in done.out
     assert discover("entities", "acme", "employees", "--json").json() == {"entities": []}
     refused = discover("apply", "acme")
     assert (refused.code, "--yes" in refused.err) == (2, True)
@@ -122,7 +122,7 @@ def test_the_catalogue_and_the_page_of_an_integration(discover: Discover) -> Non
         (("connect", "namely", "--name", "acme", "--personal-access-token", "canary"), "can be seen by others"),
         (
             ("connect", "namely", "--name", "acme", "--personal-access-token-file", "missing.txt"),
-            "missing.txt cannot be read",
+            "The file given to --personal-access-token-file cannot be read",
         ),
         (("connect", "nothing", "--name", "acme"), "There is no connector nothing"),
         (("connect", "namely"), "--name"),
@@ -320,3 +320,98 @@ def test_a_name_cannot_drive_the_terminal() -> None:
 
     assert "\x1b" not in plain("Eve \x1b[2J\x07")
     assert plain("Zoë Łuka 北") == "Zoë Łuka 北"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("entities", "acme", "employees", "--limit", "-1"),
+        ("entities", "acme", "employees", "--limit", "0"),
+        ("history", "acme", "--limit", "0"),
+        ("history", "acme", "--limit", "99999999999999999999"),
+        ("history", "acme", "--run", "nope"),
+        ("simulate", "namely", "--port", "99999"),
+        ("simulate", "namely", "--port", "-1"),
+        ("simulate", "namely", "--people", "-1"),
+        ("demo", "--people", "2"),
+    ],
+)
+@pytest.mark.usefixtures("connected")
+def test_a_number_that_makes_no_sense_is_the_operators_to_mend(discover: Discover, arguments: tuple[str, ...]) -> None:
+    done = discover(*arguments)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("Error: ")
+
+
+@pytest.mark.usefixtures("acme")
+def test_a_secret_that_was_typed_in_the_wrong_place_is_not_repeated(discover: Discover) -> None:
+    connect = ("connect", "namely", "--name", "acme", "--domain", "acme.namely.com")
+    for wrong in (
+        ("--personal-access-token-file", "canary-token"),
+        ("canary-token",),
+        ("--personal-access-token=canary-token",),
+    ):
+        done = discover(*connect, *wrong)
+        assert done.code == 2
+        assert "canary" not in done.err + done.out
+
+
+@pytest.mark.usefixtures("connected")
+def test_the_changes_of_a_past_run_can_be_looked_at(discover: Discover) -> None:
+    run = discover("run", "acme", "--json").json()["run"]
+    done = discover("history", "acme", "--run", run[:8])
+    assert "new in Namely" in done.out
+    assert len(discover("history", "acme", "--run", run, "--json").json()["changes"]) == 72
+
+
+@pytest.mark.usefixtures("connected")
+def test_saying_no_does_nothing(discover: Discover) -> None:
+    terminal = Terminal("remove", "acme")
+    terminal.wait_for("Remove acme")
+    terminal.type("no\n")
+    assert terminal.end() == 130
+    assert "Nothing was done." in terminal.seen
+    assert len(discover("integrations", "--json").json()["integrations"]) == 1
+
+
+@pytest.mark.usefixtures("acme")
+def test_the_end_of_input_at_a_question_is_an_interruption() -> None:
+    terminal = Terminal("connect", "namely", "--name", "acme")
+    terminal.wait_for("such as company.namely.com")
+    terminal.type("\x04")
+    assert terminal.end() == 130
+    assert "bug" not in terminal.seen
+
+
+@pytest.mark.usefixtures("connected")
+@pytest.mark.parametrize("streams", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_streams_that_are_closed_are_no_reason_to_fail(streams: str) -> None:
+    done = subprocess.run(f"{DISCOVER} run acme {streams}", shell=True, capture_output=True, check=False)
+    assert done.returncode == 0
+
+
+@pytest.mark.usefixtures("connected")
+def test_a_reader_of_the_log_that_goes_away_does_not_end_the_run(discover: Discover) -> None:
+    subprocess.run(
+        f"{DISCOVER} run acme 2> >(true)", shell=True, executable="/bin/bash", capture_output=True, check=True
+    )
+    assert discover("history", "acme", "--json").json()["runs"][0]["verdict"] == "complete"
+
+
+@pytest.mark.usefixtures("connected")
+def test_letters_that_the_terminal_lacks_are_no_reason_to_fail() -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([DISCOVER, "run", "acme"], env=environment, capture_output=True, check=True)
+    assert b"complete" in done.stdout
+
+
+@pytest.mark.usefixtures("connected")
+def test_progress_is_drawn_on_a_terminal_and_logs_are_not() -> None:
+    terminal = Terminal("run", "acme")
+    assert terminal.end() == 0
+    assert "Employee" in terminal.seen
+    assert '"event"' not in terminal.seen
+    assert "run_started" not in terminal.seen
+    quiet = subprocess.run([DISCOVER, "run", "acme"], capture_output=True, text=True, check=True)
+    first = next(iter(quiet.stderr.splitlines()))
+    assert json.loads(first)["event"] == "run_started"

@@ -1,12 +1,21 @@
 """Runs end to end: what is read, certified, planned and applied, and what must never be."""
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
 from aiohttp import web
 
-from connector_core import Department, Employee, Product, RejectedCredentialsError, StoreError, Verdict
+from connector_core import (
+    Department,
+    Employee,
+    Product,
+    RejectedCredentialsError,
+    SettingsError,
+    StoreError,
+    Verdict,
+)
 from connector_core.host import Host
 from connector_core.outcomes import Operation, Report, State
 from connector_core.testing import Answer, Faults
@@ -173,7 +182,7 @@ async def test_without_a_second_witness_a_removal_waits_for_a_second_complete_sc
     assert plan(report, "Employee").unconfirmed == 1
     assert gone.id in place.people()
     report = await place.host.run("acme")
-    assert [one.reason for one in place.host.changes(report.run.id)] == ["absent from two complete scans in a row"]
+    assert [one.reason for one in place.host.changes(report.run.id)] == ["absent from two complete scans"]
     assert gone.id not in place.people()
 
 
@@ -200,6 +209,7 @@ async def test_an_empty_listing_removes_nobody(namely: Start) -> None:
     assert me
     report = await place.host.run("acme")
     assert certificate(report, "Employee").announced == 0
+    assert certificate(report, "Employee").reasons == ("the listing is empty, and 60 are stored",)
     assert len(place.people()) == 60
 
 
@@ -243,7 +253,7 @@ async def test_the_first_run_with_a_new_token_holds_even_one_loss(namely: Start)
     await place.connect()
     report = await place.host.run("acme")
     assert report.verdict is Verdict.HELD
-    assert "has changed since the last applied run" in plan(report, "Employee").held_because
+    assert "has changed since the last accepted run" in plan(report, "Employee").held_because
     assert len(place.people()) == 60
     await place.host.apply("acme")
     assert len(place.people()) == 59
@@ -348,7 +358,7 @@ async def test_a_cancelled_run_leaves_what_was_applied_and_the_next_one_is_whole
 async def test_a_token_that_dies_during_a_run_ends_it_and_changes_nothing(namely: Start) -> None:
     place = await namely(120)
     await place.connect()
-    place.simulator.faults = Faults("401@3:/profiles")
+    place.simulator.faults = Faults("401@3x99:/profiles")
     with pytest.raises(RejectedCredentialsError, match=r"Invalid access token provided\."):
         await place.host.run("acme")
     assert place.people() == {}
@@ -407,3 +417,201 @@ async def test_employees_are_stored_as_the_model_declares_them(namely: Start) ->
     assert isinstance(stored, Employee)
     assert stored.email == (person.email or None)
     assert stored.manager_source_id == (person.manager.id if person.manager else None)
+
+
+async def test_a_404_that_is_no_json_does_not_witness_anything(namely: Start) -> None:
+    place = await namely(simulator=Hiding)
+    await place.connect()
+    await place.host.run("acme")
+    hidden = place.tenant.people[-1]
+    place.simulator.hidden = hidden.id  # type: ignore[attr-defined]
+    place.simulator.faults = Faults(f"404:/profiles/{hidden.id}")
+    report = await place.host.run("acme")
+    assert plan(report, "Employee").removes == 0
+    assert hidden.id in place.people()
+
+
+class Hiding(NamelySimulator):
+    """Leaves somebody out of the listing, and out of its total."""
+
+    hidden = ""
+
+    def answer(self, request: web.Request) -> Answer:
+        answer = super().answer(request)
+        if not (self.hidden and listed(request)):
+            return answer
+        body = json.loads(answer.body)
+        body["profiles"] = [one for one in body["profiles"] if one["id"] != self.hidden]
+        body["meta"]["total_count"] -= 1
+        return Answer(answer.status, json.dumps(body).encode(), answer.headers)
+
+
+class Untold(NamelySimulator):
+    """Sends groups, or group types, that lack something."""
+
+    lacking = ""
+
+    def answer(self, request: web.Request) -> Answer:
+        answer = super().answer(request)
+        if not self.lacking or not request.path.endswith(self.lacking):
+            return answer
+        body = json.loads(answer.body)
+        if self.lacking == "/groups":
+            body["groups"][0] |= {"type": None, "links": {}}
+        else:
+            del body["group_types"][-1]
+        return Answer(answer.status, json.dumps(body).encode(), answer.headers)
+
+
+@pytest.mark.parametrize("lacking", ["/groups", "/group_types"])
+async def test_what_a_group_is_must_be_told_before_anything_follows_from_it(namely: Start, lacking: str) -> None:
+    place = await namely(simulator=Untold)
+    await place.connect()
+    await place.host.run("acme")
+    before = place.people()
+    place.simulator.lacking = lacking  # type: ignore[attr-defined]
+    report = await place.host.run("acme")
+    assert not certificate(report, "Department").complete
+    assert plan(report, "Department").removes == 0
+    assert place.people() == before
+    assert place.host.store.entities.count("acme", "Department") == 12
+
+
+async def test_a_route_that_the_token_may_not_use_does_not_end_the_run(namely: Start) -> None:
+    place = await namely()
+    await place.connect()
+    place.simulator.faults = Faults("401:/group_types")
+    report = await place.host.run("acme")
+    assert certificate(report, "Employee").complete
+    assert "refuses it to this token, which is good elsewhere" in certificate(report, "Department").reasons[0]
+    assert len(place.people()) == 60
+
+
+async def test_a_plan_that_was_cut_off_can_not_be_applied(namely: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = await namely()
+    await place.connect()
+    run = asyncio.create_task(place.host.run("acme", apply=False))
+
+    def cut_off(_report: Report) -> None:
+        run.cancel()
+
+    monkeypatch.setattr(place.host.store.runs, "finish", cut_off)
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    assert place.host.held("acme") is None
+    with pytest.raises(SettingsError, match="no held plan"):
+        await place.host.apply("acme")
+    assert place.host.store.plans.counts(place.host.history("acme")[0].run.id).keys() == {
+        ("Employee", "create", "discarded"),
+        ("Department", "create", "discarded"),
+    }
+
+
+async def test_a_plan_is_applied_only_if_it_is_the_one_that_was_shown(namely: Start) -> None:
+    place = await namely()
+    await place.connect()
+    shown = await place.host.run("acme", apply=False)
+    await place.host.run("acme", apply=False)
+    with pytest.raises(SettingsError, match="replaced since it was shown"):
+        await place.host.apply("acme", shown.run.id)
+    assert place.people() == {}
+
+
+async def test_new_credentials_withdraw_a_held_plan(namely: Start) -> None:
+    place = await namely()
+    await place.connect()
+    await place.host.run("acme", apply=False)
+    await place.connect()
+    assert place.host.held("acme") is None
+
+
+async def test_a_new_token_holds_losses_even_if_no_run_was_ever_complete(namely: Start) -> None:
+    place = await namely(120)
+    await place.connect()
+    place.simulator.faults = Faults("500@4x9:/profiles")
+    assert (await place.host.run("acme")).verdict is Verdict.INCOMPLETE
+    place.simulator.faults = Faults()
+    await place.connect()
+    place.tenant.delete(place.tenant.people[30])
+    report = await place.host.run("acme")
+    assert plan(report, "Employee").removes == plan(report, "Employee").held == 1
+
+
+async def test_a_tenant_that_is_never_complete_is_not_held_for_ever(namely: Start) -> None:
+    place = await namely(120)
+    await place.connect()
+    for title in ("First", "Second"):
+        place.simulator.faults = Faults("500@4x9:/profiles")
+        place.tenant.people[5].title = title
+        await place.host.run("acme")
+    place.simulator.faults = Faults("500@4x9:/profiles")
+    leaver = next(one for one in place.tenant.people[1:50] if one.status == "active")
+    place.tenant.leave(leaver)
+    report = await place.host.run("acme")
+    assert plan(report, "Employee").held == 0
+    assert place.people()[leaver.id].status == "inactive"
+
+
+async def test_a_reading_that_brought_nothing_does_not_replace_a_held_plan(namely: Start) -> None:
+    place = await namely()
+    await place.connect()
+    first = await place.host.run("acme", apply=False)
+    place.simulator.faults = Faults("500:/group")
+    await place.host.run("acme", kinds=["departments"])
+    held = place.host.held("acme")
+    assert held
+    assert (held.run_id, held.changes) == (first.run.id, 72)
+
+
+async def test_when_all_who_are_active_leave_it_is_held_however_many_left_before(namely: Start) -> None:
+    place = await namely(60)
+    for one in place.tenant.people[10:]:
+        one.status = "inactive"
+    for one in place.tenant.people[:10]:
+        one.status = "active"
+    await place.connect()
+    await place.host.run("acme")
+    for one in place.tenant.people[:10]:
+        one.status = "inactive"
+    report = await place.host.run("acme")
+    assert "10 of 10 active" in plan(report, "Employee").held_because
+    assert sum(one.status == "active" for one in place.people().values()) == 10
+
+
+async def test_two_rows_with_one_id_are_never_a_complete_reading(
+    namely: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def same(profile: Any, _structure: Any) -> Employee:
+        return Employee(source_id=profile.id[:1], display_name=profile.first_name)
+
+    monkeypatch.setattr("connectors.namely.connector.to_employee", same)
+    place = await namely()
+    await place.connect()
+    report = await place.host.run("acme", kinds=["employees"])
+    assert "were given the id of another" in certificate(report, "Employee").reasons[0]
+
+
+async def test_a_check_that_fails_is_in_the_history(namely: Start) -> None:
+    place = await namely()
+    await place.connect()
+    await place.host.run("acme")
+    place.simulator.faults = Faults("401")
+    with pytest.raises(RejectedCredentialsError):
+        await place.host.run("acme")
+    assert place.host.history("acme")[0].error == "credentials_rejected"
+
+
+async def test_a_bug_in_a_connector_is_named_by_its_place_and_not_by_its_data(
+    namely: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = await namely()
+    await place.connect()
+
+    def broken(*_: Any) -> None:
+        raise KeyError("canary-person")
+
+    monkeypatch.setattr("connectors.namely.connector.structure_of", broken)
+    report = await place.host.run("acme")
+    reason = certificate(report, "Department").reasons[0]
+    assert "The connector namely failed with KeyError in broken, line" in reason
+    assert "canary" not in repr(report)

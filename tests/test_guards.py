@@ -2,18 +2,22 @@
 
 import pytest
 
-from connector_core.discovery.guards import hold_reason
+from connector_core.discovery.guards import Toll, hold_reason
 from connector_core.settings import LossSettings
 
+SETTINGS = LossSettings()
 
-def ids(number: int, prefix: str = "p") -> set[str]:
-    return {f"{prefix}{one}" for one in range(number)}
+
+def toll(planned: int, recent: int, size: int) -> Toll:
+    ids = [f"p{one}" for one in range(planned)], [f"r{one}" for one in range(recent)]
+    return Toll(frozenset(ids[0]), frozenset(ids[1]), size)
 
 
 @pytest.mark.parametrize(
     ("planned", "recent", "size", "held"),
     [
         (0, 0, 100, False),
+        (0, 50, 100, False),
         (2, 0, 2, False),
         (3, 0, 10, True),
         (3, 0, 15, False),
@@ -25,22 +29,25 @@ def ids(number: int, prefix: str = "p") -> set[str]:
     ],
 )
 def test_losses_are_held_above_a_share_and_a_number(planned: int, recent: int, size: int, held: bool) -> None:
-    reason = hold_reason(
-        planned=ids(planned), recent=ids(recent, "r"), size=size, scope_changed=False, settings=LossSettings()
-    )
-    assert bool(reason) is held
+    one = toll(planned, recent, size)
+    assert bool(hold_reason(one, toll(0, 0, 0), scope_changed=False, settings=SETTINGS)) is held
+    assert one.exceeds(SETTINGS) is held
+
+
+def test_the_last_of_the_active_are_not_a_small_share_of_all() -> None:
+    reason = hold_reason(toll(10, 0, 60), toll(10, 0, 10), scope_changed=False, settings=SETTINGS)
+    assert "10 of 10 active would be lost" in reason
 
 
 def test_somebody_who_turned_inactive_and_is_then_removed_counts_once() -> None:
-    arguments = {"planned": ids(3), "recent": ids(3), "size": 14, "scope_changed": False}
-    assert not hold_reason(**arguments, settings=LossSettings(at_least=3, share=0.25))  # type: ignore[arg-type]
+    assert Toll(frozenset({"a", "b"}), frozenset({"b", "c"}), 10).lost == 3
 
 
 def test_any_loss_is_held_when_what_it_was_read_with_has_changed() -> None:
-    assert hold_reason(planned=ids(1), recent=set(), size=1000, scope_changed=True, settings=LossSettings())
-    assert not hold_reason(planned=set(), recent=set(), size=1000, scope_changed=True, settings=LossSettings())
+    assert hold_reason(toll(1, 0, 1000), toll(0, 0, 0), scope_changed=True, settings=SETTINGS)
+    assert not hold_reason(toll(0, 0, 1000), toll(0, 0, 0), scope_changed=True, settings=SETTINGS)
 
 
 def test_the_thresholds_are_settings() -> None:
     strict = LossSettings(share=0, at_least=1)
-    assert hold_reason(planned=ids(1), recent=set(), size=1000, scope_changed=False, settings=strict)
+    assert hold_reason(toll(1, 0, 1000), toll(0, 0, 0), scope_changed=False, settings=strict)

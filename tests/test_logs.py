@@ -68,6 +68,7 @@ async def test_a_run_says_an_event_a_step_with_its_run_and_integration(namely: S
     said = [line for line in lines(stream) if line.get("run") == report.run.id]
     assert [line["event"] for line in said] == [
         "run_started",
+        "checked",
         "kind_certified",
         "kind_certified",
         "applied",

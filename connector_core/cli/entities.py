@@ -5,6 +5,7 @@ import sys
 from typing import Annotated, Any
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from connector_core.cli.flags import DEFAULT, Flags
 from connector_core.cli.output import console, count, print_json, table
@@ -24,7 +25,7 @@ def entities(
     /,
     *,
     csv: Annotated[bool, Parameter(negative="")] = False,
-    limit: int | None = None,
+    limit: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
     flags: Flags = DEFAULT,
 ) -> int:
     """What is stored of one kind: a table, --json, or --csv.

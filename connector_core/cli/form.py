@@ -2,13 +2,14 @@
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import SecretStr
 from rich.prompt import Prompt
+from rich.text import Text
 
-from connector_core.cli.output import console, error_console
+from connector_core.cli.output import error_console
 from connector_core.credentials import Credentials, FormField
 from connector_core.errors import InvalidCredentialsError, SettingsError
 
@@ -20,7 +21,7 @@ def fill(credentials: type[Credentials], given: Mapping[str, str]) -> Fields:
     form = {field.name: field for field in credentials.form()}
     fields = _given(form, given)
     missing = [field for field in form.values() if field.required and field.name not in fields]
-    if missing and not sys.stdin.isatty():
+    if missing and not _somebody_is_there():
         lines = "; ".join(f"{field.name}: {_how(field)}" for field in missing)
         raise InvalidCredentialsError(f"Missing: {lines}.", field=missing[0].name)
     for field in missing:
@@ -52,7 +53,7 @@ def _given(form: Mapping[str, FormField], given: Mapping[str, str]) -> Fields:
         if name in form:
             fields[name] = value
         elif field and field.secret and name.endswith("_file"):
-            fields[field.name] = _read(value)
+            fields[field.name] = _read(value, flag.replace("_", "-"))
         else:
             known = ", ".join(_flag(one) for one in form.values())
             raise SettingsError(f"There is no flag --{flag.replace('_', '-')}; the fields are {known}.")
@@ -63,21 +64,21 @@ def _given(form: Mapping[str, FormField], given: Mapping[str, str]) -> Fields:
     return fields
 
 
-def _read(place: str) -> SecretStr:
+def _read(place: str, flag: str) -> SecretStr:
+    """The secret in a file. Errors name the flag, not the place: somebody may have given the secret itself."""
     try:
         text = sys.stdin.read() if place == "-" else Path(place).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise SettingsError(f"{place} cannot be read: {reason}.") from None
+        raise SettingsError(f"The file given to --{flag} cannot be read: {reason}.") from None
     return SecretStr(text.strip())
 
 
 def _ask(field: FormField) -> str | SecretStr:
-    ask: Callable[..., str] = Prompt.ask
-    example = f" [{field.example}]" if field.example else ""
-    out = console()
+    example = f", such as {field.example}" if field.example else ""
+    out = error_console()
     out.print(field.help, style="dim")
-    answer = ask(f"{field.title}{example}", console=out, password=field.secret)
+    answer = Prompt.ask(Text(f"{field.title}{example}"), console=out, password=field.secret)
     return SecretStr(answer.strip()) if field.secret else answer.strip()
 
 
@@ -90,12 +91,20 @@ def _how(field: FormField) -> str:
     return f"{_flag(field)} or DISCOVER_{field.name.upper()}" if field.secret else _flag(field)
 
 
+class DeclinedError(Exception):
+    """Somebody was asked, and said no."""
+
+
 def confirm(question: str, *, yes: bool) -> None:
     """Asks before something that cannot be undone. Without a terminal only --yes will do."""
     if yes:
         return
-    if not sys.stdin.isatty():
+    if not _somebody_is_there():
         raise SettingsError(f"{question} There is no terminal to ask on: add --yes.")
-    answer = Prompt.ask(question, choices=["yes", "no"], default="no", console=console())
+    answer = Prompt.ask(Text(question), choices=["yes", "no"], default="no", console=error_console())
     if answer != "yes":
-        raise SettingsError("Nothing was done.")
+        raise DeclinedError
+
+
+def _somebody_is_there() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()

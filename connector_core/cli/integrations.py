@@ -9,7 +9,7 @@ from rich.text import Text
 
 from connector_core.cli.flags import DEFAULT, Flags
 from connector_core.cli.form import Fields, confirm, fill
-from connector_core.cli.output import ago, console, print_json, table
+from connector_core.cli.output import ago, console, plain, print_json, table
 from connector_core.host import Host
 from connector_core.outcomes import CheckReport
 from connector_core.store import Integration
@@ -48,7 +48,7 @@ async def _connect(host: Host, connector: str, name: str, filled: Fields, flags:
     _print_check(report)
     out = console()
     done = "has new credentials; its data is kept" if known else "is connected"
-    out.print(f"{name} ({report.account.name}) {done}.", style="green")
+    out.print(f"{name} ({plain(report.account.name)}) {done}.", style="green")
     out.print(f"Next: discover run {name}")
     return 0
 
@@ -174,5 +174,5 @@ def _print_check(report: CheckReport) -> None:
         state = Text("may be read", style="green") if probe.ok else Text("may not be read", style="red")
         hidden = f"not visible: {', '.join(probe.unread)}" if probe.unread else ""
         rows.append((probe.declaration.kind.plural, state, probe.problem or hidden, probe.remedy))
-    out.print(f"Account: {report.account.name}")
+    out.print(f"Account: {plain(report.account.name)}")
     out.print(table(("Kind", "Permission", "Problem", "What to do"), rows))

@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import io
 import json
 import os
 import signal
@@ -9,14 +10,16 @@ import sys
 import traceback
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, UnusedCliTokensError
 
 from connector_core.cli import catalogue, entities, integrations, runs, simulation
-from connector_core.cli.output import error_console
+from connector_core.cli.form import DeclinedError
+from connector_core.cli.output import error_console, plain
 from connector_core.errors import ConnectorCoreError
 
 INTERRUPTED = 130
@@ -43,35 +46,78 @@ app.command(simulation.demo)
 
 
 def main() -> NoReturn:
+    _mend_streams()
     sys.exit(invoke(sys.argv[1:]))
 
 
 def invoke(arguments: Sequence[str]) -> int:
     """Runs one command line; its exit code. Raises nothing."""
-    as_json = "--json" in arguments
     try:
         command, bound, _ = app.parse_args(list(arguments), print_error=False, exit_on_error=False)
         result = command(*bound.args, **bound.kwargs)
         if inspect.iscoroutine(result):
             result = asyncio.run(_until_told(result))
         sys.stdout.flush()
-    except CycloptsError as error:
-        return _say("usage", f"{_sentence(error)}", "discover --help lists the commands.", 2, as_json=as_json)
-    except ConnectorCoreError as error:
-        return _say(error.code, error.message, error.hint, error.exit_code, as_json=as_json)
-    except (KeyboardInterrupt, asyncio.CancelledError, EOFError):
-        return _say("interrupted", "Interrupted.", "", INTERRUPTED, as_json=as_json)
     except BrokenPipeError:
         # Whoever read our output has gone. Python would complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return INTERRUPTED
-    except OSError as error:
-        return _say("system", f"{error.filename or 'The system'}: {error.strerror}.", "", 4, as_json=as_json)
-    except Exception as error:  # noqa: BLE001 - the operator gets a sentence, never a traceback with data in it
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        where = f"{type(error).__name__} in {last.name}, line {last.lineno} of {Path(last.filename).name}"
-        return _say("bug", f"A bug: {where}.", "Please report it, with the command.", 4, as_json=as_json)
+    except (Exception, KeyboardInterrupt, asyncio.CancelledError) as error:  # noqa: BLE001 - an ending for each
+        ending = _ending(error)
+        ending.say(as_json="--json" in arguments)
+        return ending.exit_code
     return result if isinstance(result, int) else 0
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a command ended that did not end well."""
+
+    code: str
+    message: str
+    hint: str = ""
+    exit_code: int = 4
+
+    def say(self, *, as_json: bool) -> None:
+        if as_json:
+            error = {"code": self.code, "message": self.message, "hint": self.hint}
+            sys.stderr.write(json.dumps({"error": error}) + "\n")
+            return
+        out = error_console()
+        heading = "" if self.exit_code == INTERRUPTED else "Error: "
+        out.print(plain(heading + self.message), style="bold red")
+        if self.hint:
+            out.print(plain(self.hint))
+
+
+def _ending(error: BaseException) -> Ending:
+    if isinstance(error, ConnectorCoreError):
+        return Ending(error.code, error.message, error.hint, error.exit_code)
+    if isinstance(error, UnusedCliTokensError):
+        # Not named: a secret may be among them.
+        return Ending("usage", "There are more arguments than the command takes.", "See its --help.", 2)
+    if isinstance(error, CycloptsError):
+        return Ending("usage", " ".join(str(error).split()), "discover --help lists the commands.", 2)
+    if isinstance(error, DeclinedError):
+        return Ending("declined", "Nothing was done.", exit_code=INTERRUPTED)
+    if isinstance(error, (KeyboardInterrupt, asyncio.CancelledError, EOFError)):
+        return Ending("interrupted", "Interrupted.", exit_code=INTERRUPTED)
+    if isinstance(error, OSError):
+        return Ending("system", f"{error.filename or 'The system'}: {error.strerror}.")
+    # A sentence, never a traceback with data in it.
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{type(error).__name__} in {last.name}, line {last.lineno} of {Path(last.filename).name}"
+    return Ending("bug", f"A bug: {where}.", "Please report it, with the command.")
+
+
+def _mend_streams() -> None:
+    """Streams that are closed, or whose encoding lacks somebody's letters, are no reason to fail."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, io.TextIOWrapper(io.FileIO(os.devnull, "w")))
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 async def _until_told(coroutine: Coroutine[Any, Any, Any]) -> Any:
@@ -81,18 +127,3 @@ async def _until_told(coroutine: Coroutine[Any, Any, Any]) -> Any:
     with suppress(NotImplementedError):  # Windows has no such handlers.
         loop.add_signal_handler(signal.SIGTERM, task.cancel)
     return await task
-
-
-def _sentence(error: CycloptsError) -> str:
-    return " ".join(str(error).split())
-
-
-def _say(code: str, message: str, hint: str, exit_code: int, *, as_json: bool) -> int:
-    if as_json:
-        sys.stderr.write(json.dumps({"error": {"code": code, "message": message, "hint": hint}}) + "\n")
-    else:
-        console = error_console()
-        console.print(f"Error: {message}" if exit_code != INTERRUPTED else message, style="bold red")
-        if hint:
-            console.print(hint)
-    return exit_code

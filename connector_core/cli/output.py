@@ -36,7 +36,7 @@ def plain(value: object) -> str:
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> Table:
     """Cells are text, or rich's Text where they are coloured."""
-    made = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    made = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for heading in headings:
         made.add_column(heading, overflow="fold")
     for row in rows:

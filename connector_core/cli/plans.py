@@ -4,7 +4,7 @@ from itertools import groupby
 
 from rich.text import Text
 
-from connector_core.cli.output import console, count, table
+from connector_core.cli.output import console, count, plain, table
 from connector_core.host import Host
 from connector_core.outcomes import Certificate, Change, Operation, Report, State, Verdict
 
@@ -39,10 +39,8 @@ def print_report(host: Host, report: Report) -> None:
         state = Text("complete", style="green") if certificate.complete else Text("incomplete", style="red")
         numbers = (certificate.found, plan.creates, plan.updates, plan.removes, plan.held)
         rows.append((certificate.kind, state, f"{certificate.seen:,} of {announced}", *(f"{n:,}" for n in numbers)))
-    created = (
-        ("created", "updated", "removed", "held") if report.applied else ("to create", "to update", "to remove", "held")
-    )
-    out.print(table(("Kind", "Certificate", "Rows read", "Found", *created), rows))
+    verbs = ("Created", "Updated", "Removed") if report.applied else ("Create", "Update", "Remove")
+    out.print(table(("Kind", "Certificate", "Rows read", "Found", *verbs, "Held"), rows))
     for certificate in report.certificates:
         _print_notes(certificate)
     for plan in report.plans:
@@ -58,7 +56,7 @@ def print_report(host: Host, report: Report) -> None:
 def _print_notes(certificate: Certificate) -> None:
     out = console()
     for reason in certificate.reasons:
-        out.print(f"{certificate.kind}: incomplete: {reason}.", style="red")
+        out.print(f"{certificate.kind}: incomplete: {plain(reason)}.", style="red")
     for field, rows in certificate.unread.items():
         out.print(f"{certificate.kind}: {field} did not come for {count(rows, 'row')}; stored values stay.")
     for note, rows in certificate.notes.items():

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from connector_core.cli.flags import DEFAULT, Flags
@@ -19,6 +20,7 @@ from connector_core.errors import ConnectorCoreError, SettingsError
 from connector_core.host import Host
 from connector_core.outcomes import Report, State, Verdict
 from connector_core.store import RunSummary
+from connector_core.store.plans import Held
 
 
 async def run(
@@ -80,12 +82,13 @@ def apply(
         name: The integration.
         yes: Do not ask.
     """
-    return _apply(_host_with_held_plan(name, flags, question="Apply", yes=yes), name, flags)
+    host, held = _host_with_held_plan(name, flags, question="Apply", yes=yes)
+    return _apply(host, name, held, flags)
 
 
-async def _apply(host: Host, name: str, flags: Flags) -> int:
+async def _apply(host: Host, name: str, held: Held, flags: Flags) -> int:
     async with host:
-        applied = await host.apply(name)
+        applied = await host.apply(name, held.run_id)
     if flags.json:
         print_json({"integration": name, "applied": applied.applied, "stale": applied.stale})
     else:
@@ -103,12 +106,13 @@ def discard(
         name: The integration.
         yes: Do not ask.
     """
-    return _discard(_host_with_held_plan(name, flags, question="Discard", yes=yes), name, flags)
+    host, held = _host_with_held_plan(name, flags, question="Discard", yes=yes)
+    return _discard(host, name, held, flags)
 
 
-async def _discard(host: Host, name: str, flags: Flags) -> int:
+async def _discard(host: Host, name: str, held: Held, flags: Flags) -> int:
     async with host:
-        dropped = await host.discard(name)
+        dropped = await host.discard(name, held.run_id)
     if flags.json:
         print_json({"integration": name, "discarded": dropped})
     else:
@@ -116,14 +120,24 @@ async def _discard(host: Host, name: str, flags: Flags) -> int:
     return 0
 
 
-def history(name: str, /, *, limit: int = 20, flags: Flags = DEFAULT) -> int:
+def history(
+    name: str,
+    /,
+    *,
+    limit: Annotated[int, Parameter(validator=Number(gte=1, lte=10_000))] = 20,
+    run: str | None = None,
+    flags: Flags = DEFAULT,
+) -> int:
     """The runs of an integration, their certificates and their changes.
 
     Args:
         name: The integration.
         limit: How many runs, the newest first.
+        run: Show the changes of this run, by the beginning of its id.
     """
     host = flags.host()
+    if run is not None:
+        return _print_changes(host, name, run, flags)
     runs = host.history(name, limit)
     if flags.json:
         print_json({"integration": name, "runs": [_summary(host, one) for one in runs]})
@@ -133,6 +147,7 @@ def history(name: str, /, *, limit: int = 20, flags: Flags = DEFAULT) -> int:
         counts = _counts(host, one.run.id)
         rows.append(
             (
+                one.run.id[:8],
                 one.run.started_at.isoformat(sep=" ", timespec="seconds"),
                 ago(one.run.started_at),
                 one.run.product or "all",
@@ -146,13 +161,27 @@ def history(name: str, /, *, limit: int = 20, flags: Flags = DEFAULT) -> int:
                 "; ".join(reason for c in one.certificates for reason in c.reasons),
             )
         )
-    headings = ("Started", "", "Product", "Verdict", "Certificates", "Changes", "Why")
+    headings = ("Run", "Started", "", "Product", "Verdict", "Certificates", "Changes", "Why")
     out = console()
     out.print(table(headings, rows) if rows else f"{name} has not run yet. Run it: discover run {name}")
     return 0
 
 
-def _host_with_held_plan(name: str, flags: Flags, *, question: str, yes: bool) -> Host:
+def _print_changes(host: Host, name: str, beginning: str, flags: Flags) -> int:
+    """The changes of one past run."""
+    found = [one for one in host.history(name, 10_000) if one.run.id.startswith(beginning)]
+    if len(found) != 1:
+        raise SettingsError(
+            f"{len(found)} runs of {name} begin with {beginning!r}.", hint=f"discover history {name} lists them."
+        )
+    if flags.json:
+        print_json({**_summary(host, found[0]), "changes": [asdict(one) for one in host.changes(found[0].run.id)]})
+    else:
+        print_plan(host, found[0].run.id)
+    return 0
+
+
+def _host_with_held_plan(name: str, flags: Flags, *, question: str, yes: bool) -> tuple[Host, Held]:
     """Shows the plan and asks, before there is an event loop: Ctrl-C at a question must end it."""
     host = flags.host()
     held = host.held(name)
@@ -161,7 +190,7 @@ def _host_with_held_plan(name: str, flags: Flags, *, question: str, yes: bool) -
     if not flags.json:
         print_plan(host, held.run_id, State.HELD)
     confirm(f"{question} {count(held.changes, 'change')}?", yes=yes)
-    return host
+    return host, held
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import Annotated
 
 from cryptography.fernet import Fernet
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from connector_core.cli import entities, integrations, runs
 from connector_core.cli.flags import DEFAULT, Flags
@@ -26,8 +27,8 @@ async def simulate(
     connector: str,
     /,
     *,
-    people: int = 1200,
-    port: int = 0,
+    people: Annotated[int, Parameter(validator=Number(gte=1, lte=1_000_000))] = 1200,
+    port: Annotated[int, Parameter(validator=Number(gte=0, lte=65535))] = 0,
     seed: int = 1,
     faults: str = "",
     recorded: Path | None = None,
@@ -54,7 +55,9 @@ async def simulate(
     return 0
 
 
-async def demo(*, people: int = 1200, flags: Flags = DEFAULT) -> int:
+async def demo(
+    *, people: Annotated[int, Parameter(validator=Number(gte=50, lte=1_000_000))] = 1200, flags: Flags = DEFAULT
+) -> int:
     """Discovers a simulated organisation twice, and shows what changed in between.
 
     Args:

@@ -30,7 +30,7 @@ class Losses:
 
     removes: tuple[tuple[Missing, Change], ...] = ()
     unconfirmed: tuple[str, ...] = ()
-    still_there: int = 0
+    still_there: tuple[str, ...] = ()
     """Rows that the provider has, though its listing lacked them: the listing was not complete."""
 
 
@@ -48,14 +48,14 @@ async def witness(connector: AnyConnector, declaration: Declaration, missing: li
         elif testimony is Testimony.GONE:
             reason = f"not in a complete scan, and {title} answers that it does not exist"
         elif testimony is Testimony.SILENT and one.missed_before:
-            reason = "absent from two complete scans in a row"
+            reason = "absent from two complete scans"
         else:
             if testimony is Testimony.SILENT:
                 unconfirmed.append(one.source_id)
             continue
         removes.append((one, Change(kind, one.source_id, Operation.REMOVE, reason, loss=True)))
-    present = sum(testimony is Testimony.PRESENT for testimony in heard.values())
-    return Losses(tuple(removes), tuple(unconfirmed), present)
+    present = [source_id for source_id, testimony in heard.items() if testimony is Testimony.PRESENT]
+    return Losses(tuple(removes), tuple(unconfirmed), tuple(present))
 
 
 async def _ask(connector: AnyConnector, declaration: Declaration, source_ids: list[str]) -> dict[str, Testimony]:

@@ -9,12 +9,16 @@ from dataclasses import dataclass, field
 from connector_core.connector import AnyConnector, Declaration, Page, Rejection
 from connector_core.discovery.faults import mapped
 from connector_core.entities import Employee, Entity
-from connector_core.errors import ConnectorCoreError, CredentialsError, DiscoveryError, ThrottledError
+from connector_core.errors import ConnectorCoreError, DiscoveryError, RejectedCredentialsError, ThrottledError
 from connector_core.outcomes import Run
 from connector_core.store import Store
 
 ProgressCallback = Callable[[str, int, int | None], None]
 """Kind, rows read so far, and the total announced last."""
+
+
+BARREN_PAGES = 10
+"""So many pages in a row without one usable row end a reading."""
 
 
 @dataclass(slots=True)
@@ -29,6 +33,7 @@ class Reading:
     promised: bool = False
     ended: bool = False
     doubled: int = 0
+    barren: int = 0
     rejected: list[Rejection] = field(default_factory=list)
     unread: Counter[str] = field(default_factory=Counter)
     links: dict[str, set[str]] = field(default_factory=dict)
@@ -41,9 +46,19 @@ class Reading:
     def kind(self) -> str:
         return self.declaration.kind.__name__
 
-    def reasons(self, provider: str) -> tuple[str, ...]:
-        """Why this reading is not complete; empty when it is."""
+    def reasons(self, provider: str, *, staged: int, stored: int) -> tuple[str, ...]:
+        """Why this reading is not complete; empty when it is.
+
+        Args:
+            provider: Its title.
+            staged: Entities that lie staged; fewer than were read where two rows became one.
+            stored: Entities of the kind that are stored from before.
+        """
         found = list(self.problems)
+        if staged < self.entities - self.doubled:
+            found.append(f"{self.entities - staged} rows were given the id of another")
+        if stored and not self.entities and not found:
+            found.append(f"the listing is empty, and {stored} are stored")
         if not self.ended and not found:
             found.append("the reader stopped before the listing ended")
         if self.doubled:
@@ -68,7 +83,9 @@ class Reading:
         self.rejected += page.rejected
         ids = [*page.ids, *page.skipped]
         fresh = set(ids) - self.seen
-        if ids and not fresh and not page.last:
+        # A page of rejected rows has nothing fresh either, and may be the last of its sort: a few are borne.
+        self.barren = 0 if fresh or not page.rejected else self.barren + 1
+        if not page.last and ((ids and not fresh) or self.barren == BARREN_PAGES):
             self.problems.append(f"page {self.pages} repeats earlier pages")
             return False
         self.doubled += len(ids) - len(fresh)
@@ -116,9 +133,11 @@ async def read(
             while (page := await _next(connector, stream)) and reading.take(page):
                 await asyncio.to_thread(store.staging.add, run, reading.kind, page.rows, page.skipped)
                 progress(reading.kind, len(reading.seen), reading.announced)
-    except CredentialsError:
-        # The token died during the run: that is the operator's to mend, and no kind can go on.
-        raise
+    except RejectedCredentialsError:
+        # Either the token died, and no kind can go on; or this is how the provider forbids one resource.
+        with mapped(connector):
+            await connector.check()
+        reading.problems.append(f"{connector.manifest.title} refuses it to this token, which is good elsewhere")
     except ThrottledError as error:
         reading.deferred = True
         reading.problems.append(_deferral(error))

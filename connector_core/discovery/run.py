@@ -11,7 +11,7 @@ import structlog
 
 from connector_core.connector import Account, AnyConnector, Declaration
 from connector_core.discovery.faults import mapped
-from connector_core.discovery.guards import hold_reason
+from connector_core.discovery.guards import Toll, hold_reason
 from connector_core.discovery.plan import Losses, add_facts, witness
 from connector_core.discovery.reading import ProgressCallback, Reading, read
 from connector_core.errors import ConnectorCoreError
@@ -19,6 +19,7 @@ from connector_core.outcomes import Certificate, KindPlan, Operation, Report, Ru
 from connector_core.plugins import Registry
 from connector_core.settings import LossSettings
 from connector_core.store import Integration, Store
+from connector_core.store.plans import Loss
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +45,12 @@ async def discover(work: Work) -> Report:
     report incomplete.
     """
     log = structlog.get_logger()
-    with mapped(work.connector):
-        account = await work.connector.check()
     await asyncio.to_thread(work.store.runs.start, work.run)
     log.info("run_started", product=work.run.product, kinds=work.run.kinds)
     try:
+        with mapped(work.connector):
+            account = await work.connector.check()
+        log.info("checked")
         await work.registry.run_started(work.run)
         readings = [
             await read(work.connector, declaration, work.run, work.store, work.progress)
@@ -83,7 +85,9 @@ async def discover(work: Work) -> Report:
 async def _plan_kind(work: Work, reading: Reading, account: Account) -> tuple[Certificate, KindPlan]:
     store, run, kind = work.store, work.run, reading.kind
     title = work.connector.manifest.title
-    reasons = reading.reasons(title)
+    staged = await asyncio.to_thread(store.staging.count, run, kind)
+    stored = await asyncio.to_thread(store.entities.count, run.integration, kind)
+    reasons = reading.reasons(title, staged=staged, stored=stored)
     losses = Losses()
     await asyncio.to_thread(store.entities.mark_seen, run, kind)
     # Removals are never planned from an incomplete or an empty read.
@@ -91,10 +95,12 @@ async def _plan_kind(work: Work, reading: Reading, account: Account) -> tuple[Ce
         missing = await asyncio.to_thread(store.plans.missing, run, kind)
         losses = await witness(work.connector, reading.declaration, missing)
         if losses.still_there:
-            reasons = (f"{losses.still_there} rows were not in the listing, and {title} still has them",)
+            await asyncio.to_thread(store.entities.mark_present, run, kind, losses.still_there)
+            reasons = (f"{len(losses.still_there)} rows were not in the listing, and {title} still has them",)
             losses = Losses()
-        await asyncio.to_thread(store.entities.mark_missed, run, kind, list(losses.unconfirmed))
-    await asyncio.to_thread(store.plans.replace_older, run, kind)
+        await asyncio.to_thread(store.entities.mark_missed, run, kind, losses.unconfirmed)
+    if reading.pages:
+        await asyncio.to_thread(store.plans.replace_older, run, kind)
     kept = await asyncio.to_thread(add_facts, store, run, reading.declaration, title)
     await asyncio.to_thread(store.plans.add_removes, run, kind, list(losses.removes))
     certificate = await asyncio.to_thread(_certify, work, reading, reasons, kept)
@@ -145,13 +151,13 @@ def _scope(work: Work, declaration: Declaration, account: Account) -> str:
 
 def _guard(work: Work, kind: str, scope: str) -> KindPlan:
     store, run = work.store, work.run
-    recent, removed = store.plans.recent_losses(run, kind, work.losses.days)
     accepted = store.plans.scope(run.integration, kind)
+    stored = store.entities.count(run.integration, kind)
     because = hold_reason(
-        planned=store.plans.losses(run, kind),
-        recent=recent,
-        size=store.entities.count(run.integration, kind) + removed,
-        scope_changed=accepted is not None and accepted != scope,
+        _toll(work, kind, Loss.OTHER, stored),
+        _toll(work, kind, Loss.ACTIVE, store.entities.count_active(run.integration, kind)),
+        # Rows that only incomplete runs brought have no accepted scope: nobody vouches for their loss either.
+        scope_changed=accepted != scope and stored > 0,
         settings=work.losses,
     )
     if because:
@@ -171,6 +177,14 @@ def _guard(work: Work, kind: str, scope: str) -> KindPlan:
         held=sum(n for (of, _, state), n in counts.items() if of == kind and state == State.HELD),
         held_because=because,
     )
+
+
+def _toll(work: Work, kind: str, least: Loss, now: int) -> Toll:
+    planned = work.store.plans.losses(work.run, kind, least)
+    recent = work.store.plans.recent_losses(work.run, kind, work.losses.days, least)
+    # Who was lost is still stored unless removed, but no longer active.
+    gone = [one for one, removed in recent.items() if removed or least is Loss.ACTIVE]
+    return Toll(planned, frozenset(recent), now + len(gone))
 
 
 def _verdict(certificates: tuple[Certificate, ...], plans: tuple[KindPlan, ...], *, applied: bool) -> Verdict:

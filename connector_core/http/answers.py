@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 from pydantic import ValidationError
 from pydantic_core import from_json
 
-from connector_core.connector import Listing, Page, R, Rejection, W, rejection
+from connector_core.connector import Listing, Page, R, Rejection, Row, W, rejection
 from connector_core.errors import (
     ForbiddenError,
     NotFoundError,
@@ -29,7 +29,7 @@ def judge(manifest: Manifest, method: str, path: str, status: int, headers: Mapp
         raise RejectedCredentialsError(manifest.rejected.message, hint=manifest.rejected.hint)
     if status == 403:
         raise ForbiddenError(f"{said}, forbidden", **where)
-    if status in {404, 410}:
+    if status in {404, 410} and _is_json(headers):
         raise NotFoundError(f"{said}, not found", **where)
     if status >= 500 or status == 408:
         raise UnavailableError(said, **where)
@@ -37,9 +37,13 @@ def judge(manifest: Manifest, method: str, path: str, status: int, headers: Mapp
         raise ProtocolError(f"{said}, a redirect, so it is not the API", **where)
     if status >= 400:
         raise ProtocolError(said, **where)
+    if not _is_json(headers):
+        raise ProtocolError(f"{said} with something else than JSON, so it is not the API", **where)
+
+
+def _is_json(headers: Mapping[str, str]) -> bool:
     kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if method != "HEAD" and kind != "application/json" and not kind.endswith("+json"):
-        raise ProtocolError(f"{said} with {kind or 'no content type'} in place of JSON, so it is not the API", **where)
+    return kind == "application/json" or kind.endswith("+json")
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -94,17 +98,24 @@ def _without_bad_rows(
     rows, row_type = raw[key], _row_type(listing)
     rejected: list[Rejection] = []
     for index in sorted(index for index in bad if isinstance(index, int)):
-        source_id = rows[index].get("id") if isinstance(rows[index], dict) else None
         try:
             row_type.model_validate(rows[index])
         except ValidationError as problem:
-            rejected.append(rejection(source_id if isinstance(source_id, str) else None, problem))
+            rejected.append(rejection(_id_of(rows[index]), problem))
     raw[key] = [row for index, row in enumerate(rows) if index not in bad]
     try:
         answer = listing.model_validate(raw)
     except ValidationError as problem:
         raise _shape(path, problem) from None
     return answer, tuple(rejected)
+
+
+def _id_of(row: object) -> str | None:
+    """The row's id, if it is fit to be shown."""
+    try:
+        return Row.model_validate(row).id
+    except ValidationError:
+        return None
 
 
 def _row_type(listing: type[Listing[R]]) -> type[R]:

@@ -34,7 +34,7 @@ class Store:
     @contextmanager
     def lock(self, integration: str) -> Iterator[None]:
         """One writer per integration. The lock of a process that died is free."""
-        lock = FileLock(f"{self._path}.{integration}.lock", timeout=0, mode=0o600, thread_local=False)
+        lock = FileLock(self._lock_file(integration), timeout=0, mode=0o600, thread_local=False)
         try:
             lock.acquire()
         except Timeout:
@@ -47,6 +47,13 @@ class Store:
             yield
         finally:
             lock.release()
+
+    def forget_lock(self, integration: str) -> None:
+        """Removes the lock's file, with an integration that is no more."""
+        self._lock_file(integration).unlink(missing_ok=True)
+
+    def _lock_file(self, integration: str) -> Path:
+        return self._path.with_name(f"{self._path.name}.{integration}.lock")
 
     def close(self) -> None:
         self._database.close()

@@ -25,7 +25,12 @@ class Database:
         self._lock = threading.RLock()
         with self._explained():
             # Made here, not by SQLite, so that nobody else may read it: it holds people.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            try:
+                handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            except ValueError:
+                raise StoreError(f"The store {str(path)!r} is no path.") from None
+            os.fchmod(handle, 0o600)
+            os.close(handle)
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
         try:
             self._prepare()

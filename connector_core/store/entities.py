@@ -1,12 +1,15 @@
 """What is stored now."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from connector_core.entities import Entity
 from connector_core.outcomes import Run
 from connector_core.store.database import Database
 
 _PAGE = 1000
+
+ACTIVE = '"status":"active"'
+"""In the body of somebody who is active, and in no other: a quote inside a JSON string is escaped."""
 
 
 class Entities:
@@ -16,6 +19,13 @@ class Entities:
     def count(self, integration: str, kind: str) -> int:
         rows = self._database.query(
             "SELECT count(*) FROM entities WHERE integration = ? AND kind = ?", (integration, kind)
+        )
+        return int(rows[0][0])
+
+    def count_active(self, integration: str, kind: str) -> int:
+        rows = self._database.query(
+            "SELECT count(*) FROM entities WHERE integration = ? AND kind = ? AND body LIKE ?",
+            (integration, kind, f"%{ACTIVE}%"),
         )
         return int(rows[0][0])
 
@@ -56,7 +66,14 @@ class Entities:
             (run.integration, kind, run.id),
         )
 
-    def mark_missed(self, run: Run, kind: str, source_ids: list[str]) -> None:
+    def mark_present(self, run: Run, kind: str, source_ids: Sequence[str]) -> None:
+        """Rows that the provider says it has: whatever a scan lacked, they are not missing."""
+        self._database.execute_many(
+            "UPDATE entities SET missed_run = NULL WHERE integration = ? AND kind = ? AND source_id = ?",
+            [(run.integration, kind, source_id) for source_id in source_ids],
+        )
+
+    def mark_missed(self, run: Run, kind: str, source_ids: Sequence[str]) -> None:
         """Rows that a complete scan lacked, and that nobody could confirm to be gone: one witness so far."""
         self._database.execute_many(
             "UPDATE entities SET missed_run = ? WHERE integration = ? AND kind = ? AND source_id = ?",

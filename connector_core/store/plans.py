@@ -1,19 +1,30 @@
 """Plans: what a run would change, found by comparing sets in SQL, and applied in one transaction."""
 
 import json
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import IntEnum
 from typing import Any
 
 from connector_core.outcomes import Change, Operation, Run, State
+from connector_core.store.application import Applied, apply_changes
 from connector_core.store.database import Database, now
+from connector_core.store.entities import ACTIVE
 
 _INSERT = (
     "INSERT INTO changes (run_id, integration, kind, source_id, operation, state, loss, fields, reason, "
     "body, digest, base_digest) VALUES (?, ?, ?, ?, ?, 'planned', ?, ?, ?, ?, ?, ?)"
 )
+
+
+class Loss(IntEnum):
+    """What a change takes away."""
+
+    NONE = 0
+    OTHER = 1
+    """A row that was not active, or is of a kind that knows no status."""
+    ACTIVE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +45,7 @@ class Missing:
     source_id: str
     skipped: bool
     missed_before: bool
+    active: bool
     base_digest: bytes
 
 
@@ -43,14 +55,6 @@ class Held:
 
     run_id: str
     changes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """How many changes were applied, and how many had been overtaken by what is stored."""
-
-    applied: int
-    stale: int
 
 
 class Plans:
@@ -69,6 +73,18 @@ class Plans:
                 "DELETE FROM staged WHERE kind = ? AND run_id <> ? AND run_id IN "
                 "(SELECT id FROM runs WHERE integration = ?)",
                 (kind, run.id, run.integration),
+            )
+
+    def withdraw(self, integration: str) -> None:
+        """Drops every held plan: it was made with credentials that are no longer those of the integration."""
+        with self._database.transaction() as cursor:
+            cursor.execute(
+                "UPDATE changes SET state = 'replaced', body = NULL, decided_at = ? "
+                "WHERE integration = ? AND state = 'held'",
+                (now(), integration),
+            )
+            cursor.execute(
+                "DELETE FROM staged WHERE run_id IN (SELECT id FROM runs WHERE integration = ?)", (integration,)
             )
 
     def add_creates(self, run: Run, kind: str, reason: str) -> int:
@@ -91,12 +107,15 @@ class Plans:
 
     def missing(self, run: Run, kind: str) -> list[Missing]:
         rows = self._database.query(
-            "SELECT e.source_id, s.source_id IS NOT NULL, e.missed_run IS NOT NULL, e.digest FROM entities e "
+            "SELECT e.source_id, s.source_id IS NOT NULL, e.missed_run IS NOT NULL, e.body, e.digest FROM entities e "
             "LEFT JOIN staged s ON s.run_id = ? AND s.kind = e.kind AND s.source_id = e.source_id "
             "WHERE e.integration = ? AND e.kind = ? AND s.body IS NULL ORDER BY e.source_id",
             (run.id, run.integration, kind),
         )
-        return [Missing(source_id, bool(skipped), bool(missed), base) for source_id, skipped, missed, base in rows]
+        return [
+            Missing(source_id, bool(skipped), bool(missed), ACTIVE in body, base)
+            for source_id, skipped, missed, body, base in rows
+        ]
 
     def add_updates(self, run: Run, kind: str, updates: list[tuple[Candidate, Change, str]]) -> None:
         """Each with its change and the merged body."""
@@ -105,7 +124,7 @@ class Plans:
             [
                 (
                     *_key(run, kind, change),
-                    int(change.loss),
+                    Loss.ACTIVE if change.loss else Loss.NONE,
                     json.dumps(change.fields),
                     change.reason,
                     body,
@@ -120,7 +139,15 @@ class Plans:
         self._database.execute_many(
             _INSERT,
             [
-                (*_key(run, kind, change), 1, "[]", change.reason, None, None, missing.base_digest)
+                (
+                    *_key(run, kind, change),
+                    Loss.ACTIVE if missing.active else Loss.OTHER,
+                    "[]",
+                    change.reason,
+                    None,
+                    None,
+                    missing.base_digest,
+                )
                 for missing, change in removes
             ],
         )
@@ -128,31 +155,32 @@ class Plans:
     def hold(self, run: Run, kind: str, *, losses_only: bool) -> int:
         """How many planned changes are now held."""
         sql = "UPDATE changes SET state = 'held' WHERE run_id = ? AND kind = ? AND state = 'planned'"
-        return self._database.execute(sql + (" AND loss = 1" if losses_only else ""), (run.id, kind))
+        return self._database.execute(sql + (" AND loss > 0" if losses_only else ""), (run.id, kind))
 
-    def losses(self, run: Run, kind: str) -> set[str]:
+    def losses(self, run: Run, kind: str, least: Loss) -> frozenset[str]:
         """The ids that this run's plan would lose."""
         rows = self._database.query(
-            "SELECT source_id FROM changes WHERE run_id = ? AND kind = ? AND loss = 1 AND state = 'planned'",
-            (run.id, kind),
+            "SELECT source_id FROM changes WHERE run_id = ? AND kind = ? AND loss >= ? AND state = 'planned'",
+            (run.id, kind, least),
         )
-        return {source_id for (source_id,) in rows}
+        return frozenset(source_id for (source_id,) in rows)
 
-    def recent_losses(self, run: Run, kind: str, days: int) -> tuple[set[str], int]:
-        """The ids lost within these days, and how many of them were removed."""
+    def recent_losses(self, run: Run, kind: str, days: int, least: Loss) -> dict[str, bool]:
+        """The ids lost within these days, and whether they were removed."""
         since = (datetime.now(UTC) - timedelta(days=days)).isoformat(timespec="milliseconds")
         rows = self._database.query(
-            "SELECT source_id, max(operation = 'remove') FROM changes WHERE integration = ? AND kind = ? "
-            "AND loss = 1 AND state = 'applied' AND decided_at >= ? GROUP BY source_id",
-            (run.integration, kind, since),
+            "SELECT source_id, max(CASE operation WHEN 'remove' THEN 1 ELSE 0 END) FROM changes "
+            "WHERE integration = ? AND kind = ? AND loss >= ? AND state = 'applied' AND decided_at >= ? "
+            "GROUP BY source_id",
+            (run.integration, kind, least, since),
         )
-        return {source_id for source_id, _ in rows}, sum(removed for _, removed in rows)
+        return {source_id: bool(removed) for source_id, removed in rows}
 
     def held(self, integration: str) -> Held | None:
         """The held plan: after a run for one kind, another kind's may be of an older run."""
         rows = self._database.query(
             "SELECT run_id, count(*) FROM changes c JOIN runs r ON r.id = c.run_id WHERE c.integration = ? "
-            "AND c.state = 'held' GROUP BY run_id ORDER BY r.started_at DESC LIMIT 1",
+            "AND c.state = 'held' AND r.verdict IS NOT NULL GROUP BY run_id ORDER BY r.started_at DESC LIMIT 1",
             (integration,),
         )
         return Held(*rows[0]) if rows else None
@@ -192,27 +220,8 @@ class Plans:
         return count
 
     def apply(self, run_id: str, state: State) -> Applied:
-        """Applies a run's changes in this state, in one transaction.
-
-        A change is stale, and not applied, when the stored row is not the one it was planned against.
-        """
-        moment = now()
-        with self._database.transaction() as cursor:
-            stale = _mark_stale(cursor, run_id, state, moment)
-            _write(cursor, run_id, state, moment)
-            applied = cursor.execute(
-                "UPDATE changes SET state = 'applied', body = NULL, decided_at = ? WHERE run_id = ? AND state = ?",
-                (moment, run_id, state),
-            ).rowcount
-            # A complete reading with nothing held back makes its token, account and rule the accepted ones.
-            cursor.execute(
-                "INSERT INTO scopes (integration, kind, scope) SELECT r.integration, t.kind, t.scope "
-                "FROM certificates t JOIN runs r ON r.id = t.run_id WHERE t.run_id = ? AND t.complete = 1 "
-                "AND NOT EXISTS (SELECT 1 FROM changes c WHERE c.run_id = t.run_id AND c.kind = t.kind "
-                "AND c.state = 'held') ON CONFLICT (integration, kind) DO UPDATE SET scope = excluded.scope",
-                (run_id,),
-            )
-        return Applied(applied, stale)
+        """Applies a run's changes in this state, in one transaction."""
+        return apply_changes(self._database, run_id, state)
 
     def scope(self, integration: str, kind: str) -> str | None:
         """What the last applied reading of this kind was made with: token, account, rule."""
@@ -230,35 +239,3 @@ class Plans:
 
 def _key(run: Run, kind: str, change: Change) -> tuple[Any, ...]:
     return run.id, run.integration, kind, change.source_id, change.operation
-
-
-def _mark_stale(cursor: sqlite3.Cursor, run_id: str, state: State, moment: str) -> int:
-    return cursor.execute(
-        "UPDATE changes SET state = 'stale', body = NULL, decided_at = ? WHERE run_id = ? AND state = ? "
-        "AND (operation = 'create') = EXISTS (SELECT 1 FROM entities e WHERE e.integration = changes.integration "
-        "AND e.kind = changes.kind AND e.source_id = changes.source_id "
-        "AND (changes.operation = 'create' OR e.digest = changes.base_digest))",
-        (moment, run_id, state),
-    ).rowcount
-
-
-def _write(cursor: sqlite3.Cursor, run_id: str, state: State, moment: str) -> None:
-    cursor.execute(
-        "INSERT INTO entities (integration, kind, source_id, body, digest, run_id, changed_at) "
-        "SELECT c.integration, c.kind, c.source_id, s.body, s.digest, c.run_id, ? FROM changes c JOIN staged s "
-        "ON s.run_id = c.run_id AND s.kind = c.kind AND s.source_id = c.source_id "
-        "WHERE c.run_id = ? AND c.state = ? AND c.operation = 'create'",
-        (moment, run_id, state),
-    )
-    cursor.execute(
-        "UPDATE entities SET body = c.body, digest = c.digest, run_id = c.run_id, changed_at = ? FROM changes c "
-        "WHERE c.run_id = ? AND c.state = ? AND c.operation = 'update' AND entities.integration = c.integration "
-        "AND entities.kind = c.kind AND entities.source_id = c.source_id",
-        (moment, run_id, state),
-    )
-    cursor.execute(
-        "DELETE FROM entities WHERE EXISTS (SELECT 1 FROM changes c WHERE c.run_id = ? AND c.state = ? "
-        "AND c.operation = 'remove' AND c.integration = entities.integration AND c.kind = entities.kind "
-        "AND c.source_id = entities.source_id)",
-        (run_id, state),
-    )

@@ -1,6 +1,7 @@
 """Runs and their certificates."""
 
 import json
+import sqlite3
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -27,13 +28,13 @@ class Runs:
         self._database = database
 
     def start(self, run: Run) -> None:
-        """Also drops what unfinished runs of this integration had staged."""
+        """Also drops what unfinished runs of this integration left: they were cut off."""
         with self._database.transaction() as cursor:
-            cursor.execute(
-                "DELETE FROM staged WHERE run_id IN "
-                "(SELECT id FROM runs WHERE integration = ? AND finished_at IS NULL)",
-                (run.integration,),
-            )
+            cut_off = cursor.execute(
+                "SELECT id FROM runs WHERE integration = ? AND finished_at IS NULL", (run.integration,)
+            ).fetchall()
+            for (run_id,) in cut_off:
+                _drop(cursor, run_id)
             cursor.execute(
                 "INSERT INTO runs (id, integration, connector, product, kinds, started_at) VALUES (?, ?, ?, ?, ?, ?)",
                 (
@@ -84,9 +85,9 @@ class Runs:
         )
 
     def fail(self, run: Run, code: str) -> None:
-        """Ends a run that an error stopped, and drops what it had staged."""
+        """Ends a run that an error stopped, and drops what it had staged and planned."""
         with self._database.transaction() as cursor:
-            cursor.execute("DELETE FROM staged WHERE run_id = ?", (run.id,))
+            _drop(cursor, run.id)
             cursor.execute("UPDATE runs SET finished_at = ?, error = ? WHERE id = ?", (now(), code, run.id))
 
     def history(self, integration: str, limit: int) -> list[RunSummary]:
@@ -118,6 +119,15 @@ class Runs:
             error=error,
             certificates=tuple(_certificates(certificates)),
         )
+
+
+def _drop(cursor: sqlite3.Cursor, run_id: str) -> None:
+    cursor.execute("DELETE FROM staged WHERE run_id = ?", (run_id,))
+    cursor.execute(
+        "UPDATE changes SET state = 'discarded', body = NULL, decided_at = ? "
+        "WHERE run_id = ? AND state IN ('planned', 'held')",
+        (now(), run_id),
+    )
 
 
 def _certificates(rows: list[tuple[Any, ...]]) -> Iterable[Certificate]:

@@ -27,6 +27,13 @@ class Staging:
         rows += [(run.id, kind, source_id, None, None) for source_id in skipped]
         self._database.execute_many(_INSERT, rows)
 
+    def count(self, run: Run, kind: str) -> int:
+        """Entities that lie staged: rows of other kinds are not counted."""
+        rows = self._database.query(
+            "SELECT count(*) FROM staged WHERE run_id = ? AND kind = ? AND body IS NOT NULL", (run.id, kind)
+        )
+        return int(rows[0][0])
+
     def drop(self, run: Run) -> None:
         """Drops what no held change of this run still needs."""
         self._database.execute(

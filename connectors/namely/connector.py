@@ -29,7 +29,7 @@ from connector_core import (
     witnesses,
 )
 from connectors.namely.credentials import NamelyCredentials, NamelyOptions
-from connectors.namely.mapping import Structure, structure_of, to_department, to_employee, types_that_are
+from connectors.namely.mapping import Structure, structure_of, to_department, to_employee, types_named, types_that_are
 from connectors.namely.wire import CompanyInfo, Group, Groups, GroupType, GroupTypes, Profiles
 
 _VISIBLE = "Namely > Company > Access Roles: let the role of the token's user view "
@@ -71,6 +71,7 @@ class Namely(Connector[NamelyCredentials, NamelyOptions]):
         self._reading = asyncio.Lock()
         self._groups: tuple[Page[Group], ...] | None = None
         self._types: tuple[GroupType, ...] | None = None
+        self._departments: frozenset[str] = frozenset()
 
     async def check(self) -> Account:
         """``/companies/info`` (no token) tells a wrong company from a wrong token; ``/profiles/me`` tells the token."""
@@ -158,12 +159,13 @@ class Namely(Connector[NamelyCredentials, NamelyOptions]):
         return await self.api.exists("/groups", source_id)
 
     def rule(self, kind: type[Entity]) -> str:
-        return self.options.model_dump_json() if kind is Department else ""
+        return " ".join(sorted(self._departments)) if kind is Department else ""
 
     async def _structure_if_readable(self) -> Structure | None:
         try:
             return await self._structure()
-        except ProviderError as error:
+        except (ProviderError, RejectedCredentialsError) as error:
+            # Not the end of the people: their departments stay as they are stored.
             self.log.warning("departments_unresolved", error=error.code)
             return None
 
@@ -171,16 +173,40 @@ class Namely(Connector[NamelyCredentials, NamelyOptions]):
         """The groups and their types, read once per run."""
         async with self._reading:
             if self._types is None:
-                pages = [page async for page in self.api.pages("/group_types", GroupTypes, paging=Whole())]
-                self._types = tuple(row for page in pages for row in page.rows)
-            departments = types_that_are("department", self._types, self.options.department_group_types)
-            if not departments:
-                raise ProtocolError(
-                    "GET /group_types: no type of group is the department type",
-                    path="/group_types",
-                    hint="Name it in plugins.toml: department_group_types under [plugins.namely.options].",
-                )
+                self._types = await self._read_types()
+                self._departments = self._choose(self._types)
             if self._groups is None:
                 self._groups = tuple([page async for page in self.api.pages("/groups", Groups, paging=Whole())])
             groups = tuple(row for page in self._groups for row in page.rows)
-            return structure_of(groups, self._types, departments)
+            return structure_of(groups, self._types, self._departments)
+
+    async def _read_types(self) -> tuple[GroupType, ...]:
+        pages = [page async for page in self.api.pages("/group_types", GroupTypes, paging=Whole())]
+        rows = tuple(row for page in pages for row in page.rows)
+        announced = next((page.announced for page in reversed(pages) if page.announced is not None), len(rows))
+        # A type that did not come would turn its groups into something else.
+        if len(rows) != announced or any(page.rejected for page in pages):
+            raise ProtocolError(f"GET /group_types: {len(rows)} of {announced} came in order", path="/group_types")
+        return rows
+
+    def _choose(self, types: tuple[GroupType, ...]) -> frozenset[str]:
+        named = self.options.department_group_types
+        try:
+            departments = types_named(named, types) if named else types_that_are("department", types)
+        except KeyError as missing:
+            raise ProtocolError(
+                f"GET /group_types: there is no type of group named {missing}",
+                path="/group_types",
+                hint=f"Mend department_group_types in plugins.toml. {_titles(types)}",
+            ) from None
+        if not departments:
+            raise ProtocolError(
+                "GET /group_types: no type of group is the department type",
+                path="/group_types",
+                hint=f"Name it in plugins.toml: [plugins.namely.options] department_group_types. {_titles(types)}",
+            )
+        return departments
+
+
+def _titles(types: tuple[GroupType, ...]) -> str:
+    return f"The types are {', '.join(one.title or one.id for one in types)}."

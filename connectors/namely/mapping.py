@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from connector_core import Department, DepartmentKind, Employee, Status, WorkerType
+from connector_core import Department, DepartmentKind, Employee, RowRejectedError, Status, Wire, WorkerType
 from connectors.namely.wire import Group, GroupType, Profile
 
 NO_MANAGER = "no_guid"
@@ -38,40 +38,50 @@ def words(text: str | None) -> str:
     return " ".join((text or "").replace("_", " ").replace("-", " ").lower().split())
 
 
-def types_that_are(singular: str, types: tuple[GroupType, ...], configured: tuple[str, ...] = ()) -> frozenset[str]:
-    """The ids of the group types that are departments, offices …: as configured, by type, or by title."""
-    if configured:
-        wanted = {words(name) for name in configured}
-        return frozenset(one.id for one in types if words(one.title) in wanted or one.id in configured)
+def types_that_are(singular: str, types: tuple[GroupType, ...]) -> frozenset[str]:
+    """The ids of the group types that are departments, offices …: by type, else by title in either number."""
     by_type = frozenset(one.id for one in types if words(one.type) == singular)
     return by_type or frozenset(one.id for one in types if words(one.title) in {singular, singular + "s"})
 
 
+def types_named(names: tuple[str, ...], types: tuple[GroupType, ...]) -> frozenset[str]:
+    """The ids of the group types with these titles or ids. KeyError names the first that is none of them."""
+    found = set()
+    for name in names:
+        matching = [one.id for one in types if name == one.id or words(one.title) == words(name)]
+        if not matching:
+            raise KeyError(name)
+        found.update(matching)
+    return frozenset(found)
+
+
 def structure_of(groups: tuple[Group, ...], types: tuple[GroupType, ...], departments: frozenset[str]) -> Structure:
     titles = {one.id: one.title or "" for one in types}
+    kinds = {group.id: type_of(group, titles) for group in groups}
     offices = types_that_are("office location", types)
     return Structure(
-        departments={
-            group.id: titles[type_id]
-            for group in groups
-            if (type_id := type_of(group, titles)) in departments and type_id in titles
-        },
-        offices={group.id: group.title or "" for group in groups if type_of(group, titles) in offices},
-        known=frozenset(group.id for group in groups),
+        departments={one: titles[kind] for one, kind in kinds.items() if kind in departments},
+        offices={group.id: group.title or "" for group in groups if kinds[group.id] in offices},
+        # A group whose type cannot be told is not known: it may be a department.
+        known=frozenset(one for one, kind in kinds.items() if kind in titles),
     )
 
 
-def type_of(group: Group, titles: Mapping[str, str]) -> str:
-    """The id of a group's type: its link, or else the type whose title or id it names."""
+def type_of(group: Group, titles: Mapping[str, str]) -> str | None:
+    """The id of a group's type: its link, or else the type whose id or title it names. None if it tells nothing."""
     if group.links and group.links.group_type:
         return group.links.group_type
-    if group.type and group.type in titles:
+    if group.type is None:
+        return None
+    if group.type in titles:
         return group.type
-    return next((type_id for type_id, title in titles.items() if words(title) == words(group.type)), "")
+    return next((type_id for type_id, title in titles.items() if words(title) == words(group.type)), None)
 
 
 def to_department(group: Group, structure: Structure) -> Department | None:
     """None for an office, a division, a custom group."""
+    if group.id not in structure.known:
+        raise RowRejectedError("type", "unknown")
     if group.id not in structure.departments:
         return None
     return Department(
@@ -100,18 +110,23 @@ def to_employee(profile: Profile, structure: Structure | None) -> Employee:
         fields["display_name"] = _display_name(profile)
     if "user_status" in came:
         fields["status"] = _STATUSES.get(words(profile.user_status), Status.UNKNOWN)
-    if "job_title" in came:
+    if "job_title" in came and _has(profile.job_title, "title"):
         fields["job_title"] = profile.job_title.title if profile.job_title else None
-    if "employee_type" in came:
+    if "employee_type" in came and _has(profile.employee_type, "title"):
         worker = words(profile.employee_type.title) if profile.employee_type else ""
         fields["worker_type"] = _WORKERS.get(worker, WorkerType.UNKNOWN)
-    if "reports_to" in came:
+    if "reports_to" in came and all(_has(one, "id") for one in (profile.reports_to or ())[:1]):
         fields["manager_source_id"] = _manager(profile)
-    if "office" in came and profile.office and "country_id" in profile.office.model_fields_set:
+    if profile.office and _has(profile.office, "country_id"):
         fields["country_code"] = profile.office.country_id
     fields |= _dates(profile, came)
     fields |= _placement(profile, structure)
     return Employee(source_id=profile.id, **fields)
+
+
+def _has(part: Wire | None, name: str) -> bool:
+    """Whether the part says this, be it null. A part that is null says that there is nothing."""
+    return part is None or name in part.model_fields_set
 
 
 def _display_name(profile: Profile) -> str:
@@ -155,12 +170,15 @@ def _placement(profile: Profile, structure: Structure | None) -> dict[str, Any]:
     if structure is None or profile.links is None or profile.links.groups is None:
         return {}
     ids = [group.id for group in profile.links.groups if group.id]
-    if not structure.known.issuperset(ids):
+    if len(ids) < len(profile.links.groups) or not structure.known.issuperset(ids):
         return {}
-    departments = [one for one in ids if one in structure.departments]
-    return {
-        "department_source_ids": tuple(departments),
+    fields: dict[str, Any] = {}
+    # Where no department, or no office, is to be seen at all, the token may not see them: then nothing is said.
+    if structure.departments:
+        departments = sorted({one for one in ids if one in structure.departments})
+        fields["department_source_ids"] = tuple(departments)
         # Namely marks no primary department, so only a single one is known to be it.
-        "primary_department_source_id": departments[0] if len(set(departments)) == 1 else None,
-        "location_name": next((structure.offices[one] for one in ids if one in structure.offices), None),
-    }
+        fields["primary_department_source_id"] = departments[0] if len(departments) == 1 else None
+    if structure.offices:
+        fields["location_name"] = next((structure.offices[one] for one in ids if one in structure.offices), None)
+    return fields

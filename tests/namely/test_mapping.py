@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from connector_core import Employee, Page, ProtocolError, Status, WorkerType
+from connector_core import Employee, Page, ProtocolError, RowRejectedError, Status, WorkerType
 from connector_core.http.answers import parse_page
-from connectors.namely.mapping import Structure, structure_of, to_department, to_employee, types_that_are
+from connectors.namely.mapping import Structure, structure_of, to_department, to_employee, types_named, types_that_are
 from connectors.namely.wire import Group, GroupType, Profiles
 
 PLACES = Structure(
@@ -46,7 +46,6 @@ def test_a_key_that_is_absent_is_left_unset_and_one_that_is_null_is_a_fact() -> 
         ([{"id": "boss"}, {"id": "second"}], "boss"),
         ([], None),
         (None, None),
-        ([{}], None),
     ],
 )
 def test_the_manager_is_the_first_of_reports_to_and_nobody_is_nobody(reports_to: Any, manager: str | None) -> None:
@@ -184,22 +183,24 @@ TYPES = (
 
 
 @pytest.mark.parametrize(
-    ("types", "configured", "found"),
+    ("types", "found"),
     [
-        (TYPES, (), {"t2"}),
-        ((GroupType(id="t", title="Whatever", type="DEPARTMENT"),), (), {"t"}),
-        ((GroupType(id="t", title="departments", type="custom"),), (), {"t"}),
-        ((GroupType(id="t", title="Department", type=None),), (), {"t"}),
-        ((GroupType(id="t", title="Teams", type="custom"),), (), set()),
-        (TYPES, ("divisions",), {"t1"}),
-        (TYPES, ("t1", "Departments"), {"t1", "t2"}),
-        (TYPES, ("Nonsense",), set()),
+        (TYPES, {"t2"}),
+        ((GroupType(id="t", title="Whatever", type="DEPARTMENT"),), {"t"}),
+        ((GroupType(id="t", title="departments", type="custom"),), {"t"}),
+        ((GroupType(id="t", title="Department", type=None),), {"t"}),
+        ((GroupType(id="t", title="Teams", type="custom"),), set()),
     ],
 )
-def test_departments_are_told_by_type_then_by_title_or_as_configured(
-    types: tuple[GroupType, ...], configured: tuple[str, ...], found: set[str]
-) -> None:
-    assert types_that_are("department", types, configured) == found
+def test_departments_are_told_by_type_then_by_title(types: tuple[GroupType, ...], found: set[str]) -> None:
+    assert types_that_are("department", types) == found
+
+
+def test_departments_may_be_named_by_title_or_id_and_a_name_that_is_none_is_an_error() -> None:
+    assert types_named(("divisions",), TYPES) == {"t1"}
+    assert types_named(("t1", "Departments"), TYPES) == {"t1", "t2"}
+    with pytest.raises(KeyError, match="Nonsense"):
+        types_named(("Departments", "Nonsense"), TYPES)
 
 
 def test_a_group_names_its_type_by_link_by_title_or_by_id() -> None:
@@ -209,17 +210,41 @@ def test_a_group_names_its_type_by_link_by_title_or_by_id() -> None:
         Group.model_validate({"id": "c", "title": "C", "type": "t2"}),
         Group.model_validate({"id": "d", "title": "D", "type": "Divisions"}),
         Group.model_validate({"id": "e", "title": "E"}),
+        Group.model_validate({"id": "f", "title": "F", "links": {"group_type": "unheard-of"}}),
     )
     structure = structure_of(groups, TYPES, frozenset({"t2"}))
     assert set(structure.departments) == {"a", "b", "c"}
-    made = [to_department(group, structure) for group in groups]
+    assert structure.known == {"a", "b", "c", "d"}
+    made = [to_department(group, structure) for group in groups[:4]]
+    for untold in groups[4:]:
+        with pytest.raises(RowRejectedError):
+            to_department(untold, structure)
     assert [(one.name, one.source_type) if one else None for one in made] == [
         ("A", "Departments"),
         ("B", "Departments"),
         ("C", "Departments"),
         None,
-        None,
     ]
+
+
+@pytest.mark.parametrize(
+    ("profile", "untold"),
+    [
+        ({"job_title": {"id": "x"}}, "job_title"),
+        ({"employee_type": {}}, "worker_type"),
+        ({"reports_to": [{"first_name": "Ada"}]}, "manager_source_id"),
+        ({"links": {"groups": [{"name": "Sales"}]}}, "department_source_ids"),
+        ({"office": {"city": "Berlin"}}, "country_code"),
+    ],
+)
+def test_a_part_that_lacks_its_key_says_nothing(profile: dict[str, Any], untold: str) -> None:
+    assert untold not in employee(**profile).model_fields_set
+
+
+def test_where_no_department_is_to_be_seen_nobody_is_said_to_be_in_none() -> None:
+    nothing = Structure(departments={}, offices={}, known=frozenset({"emea"}))
+    (found,) = page({"id": "p1", "links": {"groups": [{"id": "emea"}]}}).map(lambda one: to_employee(one, nothing)).rows
+    assert not {"department_source_ids", "location_name"} & found.model_fields_set
 
 
 CANARIES = {

@@ -15,5 +15,7 @@ __all__ = ["Behaviour", "NamelySimulator", "Tenant", "simulator"]
 def simulator(options: SimulatorOptions) -> Simulator:
     behaviour = Behaviour.parse(options.behaviour)
     if options.recorded:
-        return NamelySimulator(recorded_directory(options.recorded), behaviour)
+        # In the recordings of 2015 and 2016 `count` is the total.
+        recorded = behaviour.model_copy(update={"count_means": "total"})
+        return NamelySimulator(recorded_directory(options.recorded), recorded)
     return NamelySimulator(Tenant(options.people, options.seed, behaviour), behaviour)

@@ -42,6 +42,22 @@ class Behaviour(BaseModel):
     job_title: Literal["always", "sometimes_null"] = "always"
     owner: Literal["administrator", "limited", "no_groups", "inactive", "sso"] = "administrator"
     """Whose token it is: limited sees few fields; no_groups is refused /groups; inactive is refused all (403)."""
+    unpermitted: Literal[403, 401] = 403
+    """What a route answers that the token may not use."""
+    hidden_rows: Literal["no", "yes"] = "no"
+    """Whether a token may be kept from whole profiles: every tenth is missing, and is not counted."""
+    total_means: Literal["filtered", "company"] = "filtered"
+    """What total_count holds when the listing is filtered."""
+    filters: Literal["exact", "part"] = "exact"
+    """How filter[…] compares."""
+    short_format: Literal["names", "same"] = "names"
+    """What profile_format=short sends."""
+    group_change: Literal["silent", "touches"] = "silent"
+    """Whether renaming a group sets updated_at of its people."""
+    not_modified: Literal["no", "yes"] = "no"
+    """Whether If-None-Match is answered with 304."""
+    latency: Annotated[int, Field(ge=0)] = 0
+    """Milliseconds before each answer."""
     token_by_query: Literal["no", "yes"] = "no"
 
     @classmethod

@@ -38,18 +38,18 @@ _CUSTOM = (
 ).split()
 
 
-def profile_of(person: "Person", group_titles: Mapping[str, str], behaviour: Behaviour) -> dict[str, Any]:
+def profile_of(person: "Person", titles: Mapping[str, str], behaviour: Behaviour) -> dict[str, Any]:
     """The profile as this token's user may see it."""
-    full = _profile(person, group_titles)
+    full = _profile(person, titles)
     if behaviour.owner != "limited":
         return full
     return {name: full[name] for name in ALWAYS} | {"links": {}}
 
 
-def _profile(person: "Person", group_titles: Mapping[str, str]) -> dict[str, Any]:
+def _profile(person: "Person", titles: Mapping[str, str]) -> dict[str, Any]:
     number = zlib.crc32(person.id.encode())
     given = person.preferred_name or person.first_name
-    title = {"id": f"title-{zlib.crc32(person.title.encode())}", "title": person.title} if person.has_title else None
+    job = {"id": f"title-{zlib.crc32(person.title.encode())}", "title": person.title} if person.has_title else None
     manager = person.manager
     return {
         "id": person.id,
@@ -60,15 +60,15 @@ def _profile(person: "Person", group_titles: Mapping[str, str]) -> dict[str, Any
         "updated_at": person.updated_at,
         "created_at": person.created_at,
         "links": {
-            "job_title": title,
-            "groups": [{"id": one, "name": group_titles[one]} for one in person.groups],
-            "teams": [],
+            "job_title": job,
+            "groups": [{"id": one, "name": titles[one]} for one in person.groups],
+            "teams": [{"id": one, "name": titles[one]} for one in person.teams],
         },
         "image": None,
         "middle_name": "",
         "preferred_name": person.preferred_name,
         "full_name": f"{given} {person.last_name}",
-        "job_title": title,
+        "job_title": job,
         "reports_to": [
             {
                 "id": manager.id,

@@ -2,6 +2,7 @@
 
 import time
 import uuid
+import zlib
 from collections import deque
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -12,11 +13,10 @@ from aiohttp import web
 
 from connector_core.testing import Answer, Simulator, json_answer
 from connectors.namely.simulator.behaviour import Behaviour
+from connectors.namely.simulator.listing import SMALL_PAGE, BadQueryError, number, select
 from connectors.namely.simulator.tenant import Group, GroupType
 
 PREFIX = "/api/v1"
-SMALL_PAGE = 30
-"""Rows when no size is asked for."""
 LOGIN = (
     b"<!DOCTYPE html><html><head><title>Namely</title></head><body><form action='/users/login'></form></body></html>"
 )
@@ -51,6 +51,7 @@ class NamelySimulator(Simulator):
         self.host = directory.host
         self.credentials = {"domain": directory.host, "personal_access_token": directory.token}
         self.notes = directory.notes
+        self.latency = behaviour.latency / 1000
         self._asked: deque[float] = deque()
 
     def evolve(self) -> tuple[str, ...]:
@@ -80,7 +81,7 @@ class NamelySimulator(Simulator):
         if first == "profiles":
             return self._profile(rest)
         if first == "groups" and self.behaviour.owner == "no_groups":
-            return self._error(403, "Forbidden")
+            return self._error(self.behaviour.unpermitted, "Forbidden")
         if first == "groups" and not rest:
             return self._groups(request)
         if first == "groups":
@@ -147,35 +148,24 @@ class NamelySimulator(Simulator):
         }
 
     def _profiles(self, request: web.Request) -> Answer:
-        query = request.query
-        people = self.directory.profiles()
-        if "after" in query or ("limit" in query and "page" not in query):
-            return self._profiles_after(query.get("after", ""), query.get("limit", ""))
-        page, size = self._number(query.get("page"), 1), self._number(query.get("per_page"), SMALL_PAGE)
-        if (page < 1 and self.behaviour.page_zero == "error") or (size > 50 and self.behaviour.oversize == "error"):
-            return self._error(422, "invalid paging parameter")
-        size = max(1, min(size, self.behaviour.page_size))
-        start = (max(1, page) - 1) * size
-        return self._listing([self.directory.profile(one) for one in people[start : start + size]])
-
-    def _profiles_after(self, after: str, limit: str) -> Answer:
-        if limit == "all" and self.behaviour.limit_all == "error":
-            return self._error(422, "limit=all is no longer permitted")
-        profiles = [self.directory.profile(one) for one in self.directory.profiles()]
-        start = next((number + 1 for number, row in enumerate(profiles) if row["id"] == after), 0)
-        rows = profiles[start : start + min(self._number(limit, SMALL_PAGE), 50)]
-        meta = {"count": len(rows), "status": 200, "after": after} if after else None
-        return self._listing(rows, meta)
-
-    def _listing(self, rows: list[dict[str, Any]], meta: dict[str, Any] | None = None) -> Answer:
-        if meta is None:
-            total = self.directory.total
-            legacy = self.behaviour.count_means == "total" or self.directory.label == "recorded"
-            meta = {"count": len(rows), "total_count": total, "status": 200}
-            if legacy:
-                meta = {"count": total if rows else 0, "status": 200}
+        visible = self._visible()
+        total = self.directory.total if self.behaviour.hidden_rows == "no" else len(visible)
+        try:
+            rows, meta = select(visible, self.directory.profile, request.query, self.behaviour, total)
+        except BadQueryError as error:
+            return self._error(422, str(error))
         envelope = {"profiles": rows, "meta": meta, "links": self._links(), "linked": self._linked(rows)}
-        return self._ok(envelope)
+        answer = self._ok(envelope)
+        etag = f'W/"{zlib.crc32(answer.body):08x}"'
+        if self.behaviour.not_modified == "yes" and request.headers.get("If-None-Match") == etag:
+            return Answer(304, b"", self._headers(304, "max-age=0"), compressed=False)
+        return Answer(answer.status, answer.body, (*answer.headers, ("ETag", etag)))
+
+    def _visible(self) -> list[Any]:
+        people = self.directory.profiles()
+        if self.behaviour.hidden_rows == "no":
+            return people
+        return [one for place, one in enumerate(people, 1) if place % 10]
 
     def _profile(self, source_id: str) -> Answer:
         found: dict[str, Any] | None = None
@@ -183,8 +173,8 @@ class NamelySimulator(Simulator):
             me = self.directory.me
             found = self.directory.profile(me) if me is not None else None
         else:
-            rows = (self.directory.profile(one) for one in self.directory.profiles())
-            found = next((row for row in rows if row["id"] == source_id), None)
+            profiles = (self.directory.profile(one) for one in self._visible())
+            found = next((row for row in profiles if row["id"] == source_id), None)
         if found is None:
             return self._error(404, "Profile not found")
         if found.get("links") == {}:
@@ -196,7 +186,7 @@ class NamelySimulator(Simulator):
         groups = self.directory.groups
         total = len(groups)
         if self.behaviour.groups_pages == "yes":
-            start = (max(1, self._number(request.query.get("page"), 1)) - 1) * SMALL_PAGE
+            start = (max(1, number(request.query.get("page"), 1)) - 1) * SMALL_PAGE
             groups = groups[start : start + SMALL_PAGE]
         return self._generated(
             {
@@ -249,12 +239,13 @@ class NamelySimulator(Simulator):
 
     def _linked(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
         used = {link["id"] for row in rows for link in row["links"].get("groups") or []}
+        teams = {team["id"]: team for row in rows for team in row["links"].get("teams") or []}
         titles = {row["job_title"]["id"]: row["job_title"] for row in rows if row.get("job_title")}
         return {
             "job_titles": [{**title, "parent_id": None, "links": {"job_tier": None}} for title in titles.values()],
             "files": [],
             "groups": [self._group_row(one) for one in self.directory.groups if one.id in used],
-            "teams": [],
+            "teams": list(teams.values()),
         }
 
     def _ok(self, value: Any) -> Answer:
@@ -290,10 +281,3 @@ class NamelySimulator(Simulator):
             ("X-Request-Id", str(uuid.uuid4())),
             ("X-Runtime", f"{self.latency:.6f}"),
         )
-
-    @staticmethod
-    def _number(text: str | None, default: int) -> int:
-        try:
-            return int(text) if text else default
-        except ValueError:
-            return default

@@ -25,6 +25,7 @@ DEPARTMENTS = (
 ).split()
 DIVISIONS = ("Americas", "Europe", "Asia Pacific")
 OFFICES = (("New York", "US"), ("Berlin", "DE"), ("Singapore", "SG"), ("Lisbon", "PT"))
+TEAMS = ("Choir", "Running Club", "Works Council")
 PROJECTS = ("Project Atlas", "Project Borealis")
 TITLES = ("Associate", "Specialist", "Senior Specialist", "Lead", "Manager", "Director")
 KINDS = ("Full Time",) * 16 + ("Part Time", "Intern", "Contractor", "Freelance")
@@ -47,6 +48,7 @@ class Person:
     departure: str
     manager: "Person | None"
     groups: list[str]
+    teams: list[str]
     country: str
     created_at: int
     updated_at: int
@@ -98,7 +100,7 @@ class Tenant:
         return self.people
 
     def profile(self, person: Person) -> dict[str, Any]:
-        return profile_of(person, self.group_titles(), self._behaviour)
+        return profile_of(person, self.group_titles() | self.teams, self._behaviour)
 
     def group_titles(self) -> dict[str, str]:
         return {group.id: group.title for group in self.groups}
@@ -120,6 +122,13 @@ class Tenant:
         departments = {group.id for group in self.departments()}
         person.groups = [*(one for one in person.groups if one not in departments), department.id]
         self._touch(person)
+
+    def rename(self, group: Group, title: str) -> None:
+        group.title = title
+        if self._behaviour.group_change == "touches":
+            for person in self.people:
+                if group.id in person.groups:
+                    self._touch(person)
 
     def delete(self, person: Person) -> None:
         """Gone altogether, as after a request for erasure; reports move up."""
@@ -146,7 +155,7 @@ class Tenant:
         )
         self.leave(leaver)
         self.move(mover, target)
-        renamed.title = f"{renamed.title} & Partners"
+        self.rename(renamed, f"{renamed.title} & Partners")
         self.delete(erased)
         return (f"{name(self.hire())} was hired", *said)
 
@@ -179,6 +188,7 @@ class Tenant:
         self._offices = [Group(self._id(), title, office.id) for title, _ in OFFICES]
         self._projects = [Group(self._id(), title, project.id) for title in PROJECTS]
         made = [Group(self._id(), title, self.department_type.id) for title in DEPARTMENTS]
+        self.teams = {self._id(): title for title in TEAMS}
         self.groups = [*made, *self._divisions, *self._offices, *self._projects]
 
     def _person(self, number: int) -> Person:
@@ -208,6 +218,7 @@ class Tenant:
             departure="",
             manager=manager,
             groups=groups,
+            teams=[rnd.choice(list(self.teams))] if rnd.random() < 0.2 else [],
             country=OFFICES[office][1],
             created_at=created,
             updated_at=created + rnd.randrange(5_000),
