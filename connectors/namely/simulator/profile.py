@@ -2,12 +2,10 @@
 
 import zlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from connectors.namely.simulator.behaviour import Behaviour
-
-if TYPE_CHECKING:
-    from connectors.namely.simulator.tenant import Person
+from connectors.namely.simulator.directory import Person
 
 ALWAYS = (
     "id",
@@ -38,7 +36,7 @@ _CUSTOM = (
 ).split()
 
 
-def profile_of(person: "Person", titles: Mapping[str, str], behaviour: Behaviour) -> dict[str, Any]:
+def profile_of(person: Person, titles: Mapping[str, str], behaviour: Behaviour) -> dict[str, Any]:
     """The profile as this token's user may see it."""
     full = _profile(person, titles)
     if behaviour.owner != "limited":
@@ -46,7 +44,7 @@ def profile_of(person: "Person", titles: Mapping[str, str], behaviour: Behaviour
     return {name: full[name] for name in ALWAYS} | {"links": {}}
 
 
-def _profile(person: "Person", titles: Mapping[str, str]) -> dict[str, Any]:
+def _profile(person: Person, titles: Mapping[str, str]) -> dict[str, Any]:
     number = zlib.crc32(person.id.encode())
     given = person.preferred_name or person.first_name
     job = {"id": f"title-{zlib.crc32(person.title.encode())}", "title": person.title} if person.has_title else None
@@ -95,7 +93,7 @@ def _profile(person: "Person", titles: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _private(person: "Person", number: int) -> dict[str, Any]:
+def _private(person: Person, number: int) -> dict[str, Any]:
     """What must never be kept."""
     return {
         "personal_email": f"{person.first_name.lower()}{number % 1000}@home.example",

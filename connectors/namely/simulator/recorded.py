@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from connector_core import SettingsError
-from connectors.namely.simulator.tenant import Group, GroupType
+from connectors.namely.simulator.directory import Group, GroupType
 
 _NAMES = uuid.UUID("6f1c0b52-6f7e-4a53-9c3e-6f5d2f7a4e11")
 

@@ -7,38 +7,19 @@ from collections import deque
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any
 
 from aiohttp import web
 
 from connector_core.testing import Answer, Simulator, json_answer
 from connectors.namely.simulator.behaviour import Behaviour
+from connectors.namely.simulator.directory import Directory, Group, GroupType
 from connectors.namely.simulator.listing import SMALL_PAGE, BadQueryError, number, select
-from connectors.namely.simulator.tenant import Group, GroupType
 
 PREFIX = "/api/v1"
 LOGIN = (
     b"<!DOCTYPE html><html><head><title>Namely</title></head><body><form action='/users/login'></form></body></html>"
 )
-
-
-class Directory(Protocol):
-    """Where the people come from: a tenant, or a recording."""
-
-    host: str
-    token: str
-    label: str
-    notes: tuple[str, ...]
-    company_name: str
-    groups: list[Group]
-    group_types: list[GroupType]
-    me: Any
-
-    @property
-    def total(self) -> int: ...
-    def profiles(self) -> list[Any]: ...
-    def profile(self, person: Any) -> dict[str, Any]: ...
-    def evolve(self) -> tuple[str, ...]: ...
 
 
 class NamelySimulator(Simulator):

@@ -2,11 +2,11 @@
 
 import random
 import uuid
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from connectors.namely.simulator.behaviour import Behaviour
+from connectors.namely.simulator.directory import Group, GroupType, Person
 from connectors.namely.simulator.profile import profile_of
 
 FIRST = (
@@ -29,45 +29,6 @@ TEAMS = ("Choir", "Running Club", "Works Council")
 PROJECTS = ("Project Atlas", "Project Borealis")
 TITLES = ("Associate", "Specialist", "Senior Specialist", "Lead", "Manager", "Director")
 KINDS = ("Full Time",) * 16 + ("Part Time", "Intern", "Contractor", "Freelance")
-
-
-@dataclass(slots=True)
-class Person:
-    """One profile, before it is dressed as Namely's JSON."""
-
-    id: str
-    first_name: str
-    last_name: str
-    preferred_name: str
-    email: str
-    employee_id: str
-    title: str
-    employee_type: str
-    status: str
-    start: str
-    departure: str
-    manager: "Person | None"
-    groups: list[str]
-    teams: list[str]
-    country: str
-    created_at: int
-    updated_at: int
-    has_title: bool = True
-
-
-@dataclass(slots=True)
-class Group:
-    id: str
-    title: str
-    type_id: str
-    people: int = 0
-
-
-@dataclass(slots=True)
-class GroupType:
-    id: str
-    title: str
-    type: str
 
 
 class Tenant:

@@ -1,0 +1,62 @@
+"""Who and what there is to serve: people, groups and their types, from a tenant or from a recording."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(slots=True)
+class Person:
+    """One profile, before it is dressed as Namely's JSON."""
+
+    id: str
+    first_name: str
+    last_name: str
+    preferred_name: str
+    email: str
+    employee_id: str
+    title: str
+    employee_type: str
+    status: str
+    start: str
+    departure: str
+    manager: "Person | None"
+    groups: list[str]
+    teams: list[str]
+    country: str
+    created_at: int
+    updated_at: int
+    has_title: bool = True
+
+
+@dataclass(slots=True)
+class Group:
+    id: str
+    title: str
+    type_id: str
+    people: int = 0
+
+
+@dataclass(slots=True)
+class GroupType:
+    id: str
+    title: str
+    type: str
+
+
+class Directory(Protocol):
+    """Where the people come from: a tenant, or a recording."""
+
+    host: str
+    token: str
+    label: str
+    notes: tuple[str, ...]
+    company_name: str
+    groups: list[Group]
+    group_types: list[GroupType]
+    me: Any
+
+    @property
+    def total(self) -> int: ...
+    def profiles(self) -> list[Any]: ...
+    def profile(self, person: Any) -> dict[str, Any]: ...
+    def evolve(self) -> tuple[str, ...]: ...
