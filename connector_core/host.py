@@ -72,6 +72,10 @@ class Host:
             await self._own_session.close()
             # aiohttp closes TLS transports in the next turns of the loop.
             await asyncio.sleep(0)
+        self.close()
+
+    def close(self) -> None:
+        """Closes the store. Enough where nothing was asked of a provider."""
         if self._store:
             self._store.close()
 

@@ -4,11 +4,11 @@ import csv
 import io
 import json
 import os
-import pty
 import select
 import signal
 import sqlite3
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -252,39 +252,45 @@ def test_a_signal_ends_a_run_at_once_and_says_so(tmp_path: Path, number: signal.
         assert server.wait(5) == 130
 
 
+SPAWN = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+
+
 class Terminal:
-    """A command on a pseudo-terminal, as a person sees it."""
+    """A command on a pseudo-terminal, as a person sees it.
+
+    A process of its own makes the terminal: forking one out of this process, which has threads, is not safe.
+    """
 
     def __init__(self, *arguments: str) -> None:
         self.seen = ""
-        self.pid, self.handle = pty.fork()
-        if self.pid == 0:
-            os.execv(DISCOVER, [str(DISCOVER), *arguments])
+        command = [sys.executable, "-c", SPAWN, str(DISCOVER), *arguments]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+
+    def _read(self) -> bool:
+        assert self.process.stdout
+        data = self.process.stdout.read(4096)
+        self.seen += data.decode(errors="replace")
+        return bool(data)
 
     def wait_for(self, text: str, seconds: float = 10) -> None:
         end = time.monotonic() + seconds
         while text not in self.seen:
-            if time.monotonic() > end:
+            if time.monotonic() > end or not (self._ready() and self._read()):
                 pytest.fail(f"never saw {text!r} in {self.seen!r}")
-            if select.select([self.handle], [], [], 0.1)[0]:
-                try:
-                    self.seen += os.read(self.handle, 4096).decode(errors="replace")
-                except OSError:
-                    break
+
+    def _ready(self) -> bool:
+        assert self.process.stdout
+        return bool(select.select([self.process.stdout], [], [], 10)[0])
 
     def type(self, text: str) -> None:
-        os.write(self.handle, text.encode())
+        assert self.process.stdin
+        self.process.stdin.write(text.encode())
 
     def end(self) -> int:
-        while True:
-            try:
-                data = os.read(self.handle, 4096)
-            except OSError:
-                break
-            if not data:
-                break
-            self.seen += data.decode(errors="replace")
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        while self._ready() and self._read():
+            pass
+        with self.process:
+            return self.process.wait(5)
 
 
 def test_on_a_terminal_the_fields_are_asked_for_and_the_secret_is_hidden(

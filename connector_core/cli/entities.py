@@ -2,6 +2,7 @@
 
 import csv
 import sys
+from contextlib import closing
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -38,15 +39,15 @@ def entities(
     """
     if csv and flags.json:
         raise SettingsError("Give --csv or --json, not both.")
-    host = flags.host()
-    found = host.kind(name, kind)
-    rows = [entity for entity, _ in zip(host.entities(name, found), _up_to(limit), strict=False)]
-    if flags.json:
-        print_json({"entities": [row.model_dump(mode="json") for row in rows]})
-    elif csv:
-        _print_csv(found, rows)
-    else:
-        _print_table(host, name, found, rows)
+    with closing(flags.host()) as host:
+        found = host.kind(name, kind)
+        rows = [entity for entity, _ in zip(host.entities(name, found), _up_to(limit), strict=False)]
+        if flags.json:
+            print_json({"entities": [row.model_dump(mode="json") for row in rows]})
+        elif csv:
+            _print_csv(found, rows)
+        else:
+            _print_table(host, name, found, rows)
     return 0
 
 

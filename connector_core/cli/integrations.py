@@ -1,6 +1,7 @@
 """What is configured: ``connect``, ``integrations``, ``check`` and ``remove``."""
 
 from collections.abc import Coroutine
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -55,8 +56,8 @@ async def _connect(host: Host, connector: str, name: str, filled: Fields, flags:
 
 def integrations(*, flags: Flags = DEFAULT) -> int:
     """What is configured: connector, last run and its verdict, counts, age of the token."""
-    host = flags.host()
-    rows = [_integration(host, one) for one in host.integrations()]
+    with closing(flags.host()) as host:
+        rows = [_integration(host, one) for one in host.integrations()]
     if flags.json:
         print_json({"integrations": rows})
         return 0
@@ -109,15 +110,15 @@ def remove(
         name: The integration.
         yes: Do not ask.
     """
-    host = flags.host()
-    host.store.integrations.get(name)
-    stored = ", ".join(f"{number:,} {kind}" for kind, number in _stored(host, name).items()) or "no entities"
+    with closing(flags.host()) as host:
+        host.store.integrations.get(name)
+        stored = ", ".join(f"{number:,} {kind}" for kind, number in _stored(host, name).items()) or "no entities"
     confirm(f"Remove {name}, its secrets and its data ({stored})?", yes=yes)
-    return _remove(host, name, flags)
+    return _remove(name, flags)
 
 
-async def _remove(host: Host, name: str, flags: Flags) -> int:
-    async with host:
+async def _remove(name: str, flags: Flags) -> int:
+    async with flags.host() as host:
         await host.remove(name)
     if flags.json:
         print_json({"removed": name})

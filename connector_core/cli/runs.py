@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -18,7 +18,7 @@ from connector_core.discovery.reading import ProgressCallback
 from connector_core.entities import Product
 from connector_core.errors import ConnectorCoreError, SettingsError
 from connector_core.host import Host
-from connector_core.outcomes import Report, State, Verdict
+from connector_core.outcomes import Certificate, Report, State, Verdict
 from connector_core.store import RunSummary
 from connector_core.store.plans import Held
 
@@ -82,12 +82,11 @@ def apply(
         name: The integration.
         yes: Do not ask.
     """
-    host, held = _host_with_held_plan(name, flags, question="Apply", yes=yes)
-    return _apply(host, name, held, flags)
+    return _apply(name, _confirmed(name, flags, question="Apply", yes=yes), flags)
 
 
-async def _apply(host: Host, name: str, held: Held, flags: Flags) -> int:
-    async with host:
+async def _apply(name: str, held: Held, flags: Flags) -> int:
+    async with flags.host() as host:
         applied = await host.apply(name, held.run_id)
     if flags.json:
         print_json({"integration": name, "applied": applied.applied, "stale": applied.stale})
@@ -106,12 +105,11 @@ def discard(
         name: The integration.
         yes: Do not ask.
     """
-    host, held = _host_with_held_plan(name, flags, question="Discard", yes=yes)
-    return _discard(host, name, held, flags)
+    return _discard(name, _confirmed(name, flags, question="Discard", yes=yes), flags)
 
 
-async def _discard(host: Host, name: str, held: Held, flags: Flags) -> int:
-    async with host:
+async def _discard(name: str, held: Held, flags: Flags) -> int:
+    async with flags.host() as host:
         dropped = await host.discard(name, held.run_id)
     if flags.json:
         print_json({"integration": name, "discarded": dropped})
@@ -135,36 +133,37 @@ def history(
         limit: How many runs, the newest first.
         run: Show the changes of this run, by the beginning of its id.
     """
-    host = flags.host()
-    if run is not None:
-        return _print_changes(host, name, run, flags)
-    runs = host.history(name, limit)
-    if flags.json:
-        print_json({"integration": name, "runs": [_summary(host, one) for one in runs]})
-        return 0
-    rows = []
-    for one in runs:
-        counts = _counts(host, one.run.id)
-        rows.append(
-            (
-                one.run.id[:8],
-                one.run.started_at.isoformat(sep=" ", timespec="seconds"),
-                ago(one.run.started_at),
-                one.run.product or "all",
-                one.verdict or (f"failed: {one.error}" if one.error else "interrupted"),
-                "; ".join(
-                    f"{c.kind} {'complete' if c.complete else 'incomplete'}, {c.seen:,} of "
-                    f"{'?' if c.announced is None else format(c.announced, ',')}"
-                    for c in one.certificates
-                ),
-                ", ".join(f"{number:,} {what}" for what, number in counts.items()),
-                "; ".join(reason for c in one.certificates for reason in c.reasons),
-            )
-        )
+    with closing(flags.host()) as host:
+        if run is not None:
+            return _print_changes(host, name, run, flags)
+        runs = host.history(name, limit)
+        if flags.json:
+            print_json({"integration": name, "runs": [_summary(host, one) for one in runs]})
+            return 0
+        rows = [_row(host, one) for one in runs]
     headings = ("Run", "Started", "", "Product", "Verdict", "Certificates", "Changes", "Why")
     out = console()
     out.print(table(headings, rows) if rows else f"{name} has not run yet. Run it: discover run {name}")
     return 0
+
+
+def _row(host: Host, one: RunSummary) -> tuple[str, ...]:
+    return (
+        one.run.id[:8],
+        one.run.started_at.isoformat(sep=" ", timespec="seconds"),
+        ago(one.run.started_at),
+        one.run.product or "all",
+        one.verdict or (f"failed: {one.error}" if one.error else "interrupted"),
+        "; ".join(map(_standing, one.certificates)),
+        ", ".join(f"{number:,} {what}" for what, number in _counts(host, one.run.id).items()),
+        "; ".join(reason for certificate in one.certificates for reason in certificate.reasons),
+    )
+
+
+def _standing(certificate: Certificate) -> str:
+    announced = "?" if certificate.announced is None else f"{certificate.announced:,}"
+    state = "complete" if certificate.complete else "incomplete"
+    return f"{certificate.kind} {state}, {certificate.seen:,} of {announced}"
 
 
 def _print_changes(host: Host, name: str, beginning: str, flags: Flags) -> int:
@@ -181,16 +180,16 @@ def _print_changes(host: Host, name: str, beginning: str, flags: Flags) -> int:
     return 0
 
 
-def _host_with_held_plan(name: str, flags: Flags, *, question: str, yes: bool) -> tuple[Host, Held]:
-    """Shows the plan and asks, before there is an event loop: Ctrl-C at a question must end it."""
-    host = flags.host()
-    held = host.held(name)
-    if held is None:
-        raise SettingsError(f"{name} has no held plan.", hint=f"Make one: discover run {name} --plan")
-    if not flags.json:
-        print_plan(host, held.run_id, State.HELD)
+def _confirmed(name: str, flags: Flags, *, question: str, yes: bool) -> Held:
+    """The held plan, shown and agreed to, before there is an event loop: Ctrl-C at a question must end it."""
+    with closing(flags.host()) as host:
+        held = host.held(name)
+        if held is None:
+            raise SettingsError(f"{name} has no held plan.", hint=f"Make one: discover run {name} --plan")
+        if not flags.json:
+            print_plan(host, held.run_id, State.HELD)
     confirm(f"{question} {count(held.changes, 'change')}?", yes=yes)
-    return host, held
+    return held
 
 
 @contextmanager
