@@ -86,6 +86,8 @@ class Page(Generic[T]):
     """The ids of rows that were read and are not of this kind."""
     last: bool = False
     """True on the page that ends the listing."""
+    source: str = ""
+    """Which listing this is a page of. Set by the host."""
 
     def map(self, function: Callable[[T], U | None]) -> "Page[U]":
         """The same page with every row mapped. None skips a row; an exception rejects it."""
@@ -108,16 +110,8 @@ class Page(Generic[T]):
                 else:
                     rows.append(mapped)
                     ids.append(source_id)
-        return Page(
-            number=self.number,
-            rows=tuple(rows),
-            ids=tuple(ids),
-            announced=self.announced,
-            promised=self.promised,
-            rejected=tuple(rejected),
-            skipped=tuple(skipped),
-            last=self.last,
-        )
+        # mypy cannot say that replace() changes the type of the rows.
+        return replace(self, rows=tuple(rows), ids=tuple(ids), rejected=tuple(rejected), skipped=tuple(skipped))  # type: ignore[arg-type, return-value]
 
 
 def rejection(source_id: str | None, error: ValidationError) -> Rejection:

@@ -20,6 +20,7 @@
     │   ├── NotFoundError              the provider denies that the thing exists
     │   ├── InsecureError              its certificate is not trusted
     │   └── ProtocolError              the answer is not what the API promises
+    │       └── MalformedError         it is no JSON, or JSON of another shape     (retryable)
     ├── DiscoveryError                 the connector's fault                                    exit 4
     └── StoreError                     the store or its key                                     exit 4
 
@@ -141,6 +142,11 @@ class InsecureError(ProviderError):
 
 class ProtocolError(ProviderError):
     code = "provider_protocol"
+
+
+class MalformedError(ProtocolError):
+    code = "provider_malformed"
+    retryable = True
 
 
 class DiscoveryError(ConnectorCoreError):

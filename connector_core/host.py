@@ -19,14 +19,14 @@ from connector_core.connector import AnyConnector, Context, Declaration
 from connector_core.contract import options_of
 from connector_core.credentials import Credentials
 from connector_core.discovery import Work, check, discover
-from connector_core.discovery.reading import ProgressCallback
+from connector_core.discovery.reader import ProgressCallback
 from connector_core.entities import Entity, Product
 from connector_core.errors import ForbiddenError, SettingsError
 from connector_core.http import HttpApi, open_session, tls_context
 from connector_core.http.limits import Limits
 from connector_core.logs import hiding
 from connector_core.manifest import RateLimit
-from connector_core.outcomes import Change, CheckReport, Report, Run, State, Traffic
+from connector_core.outcomes import Change, CheckReport, Report, Run, State
 from connector_core.plugins import Registry, load
 from connector_core.settings import Settings
 from connector_core.store import Integration, RunSummary, Store
@@ -149,11 +149,13 @@ class Host:
         product: Product | None = None,
         kinds: Iterable[str] = (),
         apply: bool = True,
+        accept: Iterable[str] = (),
         progress: ProgressCallback = _no_progress,
     ) -> Report:
         """One discovery. ``kinds`` are plurals (``employees``); none given means all that serve the product.
 
-        With ``apply=False`` the whole plan is held, to be applied or discarded later.
+        With ``apply=False`` the whole plan is held, to be applied or discarded later. ``accept`` names fields
+        that have emptied for good reason, and whose stored values may go.
         """
         integration, connector, credentials = self._restore(name)
         declarations = _chosen(connector, product, tuple(kinds))
@@ -166,10 +168,6 @@ class Host:
             started_at=datetime.now(UTC),
         )
         api = self._api(name, connector, credentials)
-
-        def traffic() -> Traffic:
-            return Traffic(api.tally.requests, api.tally.retries, api.tally.throttled)
-
         with (
             self.store.lock(name),
             self._speaking(name, credentials),
@@ -183,10 +181,12 @@ class Host:
                     declarations=declarations,
                     store=self.store,
                     registry=self.registry,
-                    losses=self.settings.host.losses,
-                    traffic=traffic,
+                    settings=self.settings.host,
+                    traffic=api.traffic,
                     progress=progress,
+                    resume=api.resume,
                     apply=apply,
+                    accepted=frozenset(accept),
                 )
             )
 

@@ -66,6 +66,12 @@ class Certificate:
     """Links whose target is not known, per field."""
     notes: Mapping[str, int] = field(default_factory=dict)
     """What is odd in the data and stays as it is: people without an e-mail, or with somebody else's."""
+    fill: Mapping[str, float] = field(default_factory=dict)
+    """The share of rows in which each field is filled."""
+    drifted: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """Fields that were filled for most and are now for almost none, with both shares: their values stay."""
+    began: str = ""
+    """How the reading began, where it did not begin at the first page of a fresh scan."""
     deferred: bool = False
     """True when the provider asked to wait longer than a run may."""
 

@@ -69,6 +69,17 @@ class LossSettings(_Settings):
     """… within this many days."""
 
 
+class DriftSettings(_Settings):
+    """When a field that empties is held."""
+
+    filled: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """A field is held if it was filled in at least this share of the rows …"""
+    emptied: Annotated[float, Field(ge=0, le=1)] = 0.05
+    """… and is now in at most this share …"""
+    at_least: Annotated[int, Field(ge=1, le=1_000_000)] = 10
+    """… of at least this many rows."""
+
+
 class HostSettings(_Settings):
     store: Path = Path(DEFAULT_STORE)
     """The database."""
@@ -76,6 +87,12 @@ class HostSettings(_Settings):
     """See [host.http]."""
     losses: LossSettings = LossSettings()
     """See [host.losses]."""
+    drift: DriftSettings = DriftSettings()
+    """See [host.drift]."""
+    resume_within: Seconds = 3600
+    """Seconds for which a run that was cut off may be resumed."""
+    run_timeout: Seconds = 14_400
+    """Seconds after which a run stops reading; the next one goes on where it stopped."""
     resolve: Mapping[str, Annotated[str, AfterValidator(_endpoint)]] = {}
     """Host name to address and port, as curl's --connect-to does."""
 

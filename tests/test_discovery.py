@@ -132,35 +132,43 @@ async def test_an_incomplete_read_applies_what_was_read_and_removes_nothing(name
 
 
 class Shifting(NamelySimulator):
-    """After the first page somebody on it is deleted and somebody is appended, so that a third moves up unread."""
+    """After its first page somebody on it is deleted and somebody is appended, so that a third moves up unread."""
 
-    armed = False
-    hidden = ""
+    scans = 0
+    """How many more scans this happens in."""
+    appends = True
 
     def answer(self, request: web.Request) -> Answer:
         answer = super().answer(request)
-        if self.armed and listed(request):
+        if self.scans and listed(request) and request.query["page"] == "1":
             tenant: Any = self.directory
-            Shifting.hidden = tenant.people[50].id
             tenant.delete(tenant.people[9])
-            tenant.hire()
-            self.armed = False
+            if self.appends:
+                tenant.hire()
+            self.scans -= 1
         return answer
 
 
-async def test_a_row_hidden_by_one_deleted_and_one_appended_is_never_removed(namely: Start) -> None:
+@pytest.mark.parametrize("scans", [1, 2])
+async def test_a_row_hidden_by_one_deleted_and_one_appended_is_found_by_reading_again(
+    namely: Start, scans: int
+) -> None:
     place = await namely(120, simulator=Shifting)
     await place.connect()
     await place.host.run("acme")
-    place.simulator.armed = True  # type: ignore[attr-defined]
+    before = set(place.people())
+    place.simulator.scans = scans  # type: ignore[attr-defined]
     report = await place.host.run("acme")
     people = certificate(report, "Employee")
-    # The counters agree, and still the scan lacked somebody.
+    # The counters agree in every scan, and still it lacked somebody.
     assert people.seen == people.announced == 120
-    assert not people.complete
-    assert "Namely still has them" in people.reasons[0]
-    assert Shifting.hidden in place.people()
+    assert people.began.startswith("read twice")
     assert plan(report, "Employee").removes == 0
+    assert before <= set(place.people())
+    assert people.complete
+    # Once it is quiet again, those who were deleted are removed, and nobody else.
+    assert (await place.host.run("acme")).verdict is Verdict.COMPLETE
+    assert set(place.people()) == {one.id for one in place.tenant.people}
 
 
 class Mute(NamelySimulator):
@@ -350,9 +358,11 @@ async def test_a_cancelled_run_leaves_what_was_applied_and_the_next_one_is_whole
     with pytest.raises(asyncio.CancelledError):
         await run
     assert place.host.history("acme")[0].error == "CancelledError"
-    assert place.host.store.staging._database.query("SELECT count(*) FROM staged") == [(0,)]
     place.simulator.latency = 0
-    assert (await place.host.run("acme")).plans[0].updates == 1
+    report = await place.host.run("acme")
+    assert certificate(report, "Employee").began.startswith("resumed at page")
+    assert plan(report, "Employee").updates == 1
+    assert place.host.store.staging._database.query("SELECT count(*) FROM staged") == [(0,)]
 
 
 async def test_a_token_that_dies_during_a_run_ends_it_and_changes_nothing(namely: Start) -> None:
@@ -370,7 +380,7 @@ async def test_a_long_throttle_defers_the_run(namely: Start) -> None:
     await place.connect()
     report = await place.host.run("acme", kinds=["employees"])
     assert report.verdict is Verdict.DEFERRED
-    assert "longer than a run waits" in certificate(report, "Employee").reasons[0]
+    assert "deferred until 20" in certificate(report, "Employee").reasons[0]
 
 
 async def test_people_without_an_email_or_with_somebody_elses_are_kept_and_noted(namely: Start) -> None:
@@ -444,6 +454,20 @@ class Hiding(NamelySimulator):
         body["profiles"] = [one for one in body["profiles"] if one["id"] != self.hidden]
         body["meta"]["total_count"] -= 1
         return Answer(answer.status, json.dumps(body).encode(), answer.headers)
+
+
+async def test_a_row_that_the_listing_lacks_and_the_provider_has_makes_the_scan_incomplete(namely: Start) -> None:
+    place = await namely(simulator=Hiding)
+    await place.connect()
+    await place.host.run("acme")
+    place.simulator.hidden = place.tenant.people[-1].id  # type: ignore[attr-defined]
+    report = await place.host.run("acme")
+    people = certificate(report, "Employee")
+    # The counters agree, in two scans.
+    assert people.seen == people.announced == 59
+    assert people.reasons == ("1 rows were not in the listing, and Namely still has them",)
+    assert plan(report, "Employee").removes == 0
+    assert len(place.people()) == 60
 
 
 class Untold(NamelySimulator):
@@ -537,19 +561,119 @@ async def test_a_new_token_holds_losses_even_if_no_run_was_ever_complete(namely:
     assert plan(report, "Employee").removes == plan(report, "Employee").held == 1
 
 
+class Overstated(NamelySimulator):
+    """Announces one more than there is, always."""
+
+    def answer(self, request: web.Request) -> Answer:
+        answer = super().answer(request)
+        if not listed(request):
+            return answer
+        body = json.loads(answer.body)
+        body["meta"]["total_count"] += 1
+        return Answer(answer.status, json.dumps(body).encode(), answer.headers)
+
+
 async def test_a_tenant_that_is_never_complete_is_not_held_for_ever(namely: Start) -> None:
-    place = await namely(120)
+    place = await namely(simulator=Overstated)
     await place.connect()
-    for title in ("First", "Second"):
-        place.simulator.faults = Faults("500@4x9:/profiles")
-        place.tenant.people[5].title = title
-        await place.host.run("acme")
-    place.simulator.faults = Faults("500@4x9:/profiles")
-    leaver = next(one for one in place.tenant.people[1:50] if one.status == "active")
+    assert (await place.host.run("acme")).verdict is Verdict.INCOMPLETE
+    leaver = next(one for one in place.tenant.people[1:] if one.status == "active")
     place.tenant.leave(leaver)
     report = await place.host.run("acme")
+    assert report.verdict is Verdict.INCOMPLETE
     assert plan(report, "Employee").held == 0
     assert place.people()[leaver.id].status == "inactive"
+
+
+async def test_a_listing_that_shrank_while_it_was_read_is_read_again(namely: Start) -> None:
+    place = await namely(120, simulator=Shifting)
+    await place.connect()
+    await place.host.run("acme")
+    place.simulator.scans, place.simulator.appends = 1, False  # type: ignore[attr-defined]
+    report = await place.host.run("acme")
+    people = certificate(report, "Employee")
+    assert people.complete
+    assert people.began.startswith("read twice")
+    assert people.seen == people.announced == 119
+    assert {one.id for one in place.tenant.people} <= set(place.people())
+
+
+async def test_a_lost_field_keeps_its_values_until_the_loss_is_accepted(namely: Start) -> None:
+    place = await namely()
+    await place.connect()
+    await place.host.run("acme")
+    before = place.people()
+    titles = [one.title for one in place.tenant.people]
+    for one in place.tenant.people:
+        one.title = ""
+    place.tenant.people[3].email = "new@acme.example"
+    for _ in range(2):
+        report = await place.host.run("acme")
+        assert report.verdict is Verdict.HELD
+        assert certificate(report, "Employee").drifted == {"job_title": (1.0, 0.0)}
+    people = place.people()
+    assert [people[one.id].job_title for one in place.tenant.people] == titles
+    assert people[place.tenant.people[3].id].email == "new@acme.example"
+    assert {key: value.job_title for key, value in people.items()} == {k: v.job_title for k, v in before.items()}
+    report = await place.host.run("acme", accept=["job_title"])
+    assert report.verdict is Verdict.COMPLETE
+    assert all(one.job_title is None for one in place.people().values())
+    assert (await place.host.run("acme")).verdict is Verdict.COMPLETE
+
+
+@pytest.mark.parametrize("moved", [False, True])
+async def test_a_run_that_was_cut_off_goes_on_at_its_last_page_or_starts_over_and_says_which(
+    namely: Start, moved: bool
+) -> None:
+    place = await namely(220)
+    await place.connect()
+    place.simulator.faults = Faults("500@5x9:/profiles")
+    report = await place.host.run("acme", kinds=["employees"])
+    assert certificate(report, "Employee").seen == 150
+    place.simulator.faults = Faults()
+    if moved:
+        place.tenant.delete(place.tenant.people[10])
+    asked = len(place.simulator.requests)
+    report = await place.host.run("acme", kinds=["employees"])
+    people = certificate(report, "Employee")
+    assert people.complete
+    assert people.seen == people.announced == len(place.tenant.people)
+    pages = [one for one in place.simulator.requests[asked:] if "/profiles?" in one]
+    if moved:
+        assert people.began.startswith("started over")
+        assert len(pages) == 1 + 6
+    else:
+        assert people.began == "resumed at page 3"
+        assert len(pages) == 4
+    # Whoever went between the two runs was stored by the first, and is not removed by the way.
+    assert len(place.people()) == 220 - moved
+
+
+async def test_a_checkpoint_that_is_too_old_is_not_resumed(namely: Start) -> None:
+    place = await namely(120)
+    await place.connect()
+    place.simulator.faults = Faults("500@4x9:/profiles")
+    await place.host.run("acme", kinds=["employees"])
+    place.simulator.faults = Faults()
+    host = place.settings.host.model_copy(update={"resume_within": 0.001})
+    async with Host(place.settings.model_copy(update={"host": host})) as later:
+        report = await later.run("acme", kinds=["employees"])
+    assert certificate(report, "Employee").began == ""
+    assert certificate(report, "Employee").complete
+
+
+async def test_a_run_that_takes_too_long_stops_and_the_next_one_goes_on(namely: Start) -> None:
+    place = await namely(220)
+    await place.connect()
+    place.simulator.latency = 0.2
+    host = place.settings.host.model_copy(update={"run_timeout": 0.9})
+    async with Host(place.settings.model_copy(update={"host": host})) as short:
+        report = await short.run("acme", kinds=["employees"])
+    assert "the run's time was over" in certificate(report, "Employee").reasons[0]
+    place.simulator.latency = 0
+    report = await place.host.run("acme", kinds=["employees"])
+    assert certificate(report, "Employee").began.startswith("resumed at page")
+    assert certificate(report, "Employee").complete
 
 
 async def test_a_reading_that_brought_nothing_does_not_replace_a_held_plan(namely: Start) -> None:

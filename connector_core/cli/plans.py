@@ -55,8 +55,16 @@ def print_report(host: Host, report: Report) -> None:
 
 def _print_notes(certificate: Certificate) -> None:
     out = console()
+    if certificate.began:
+        out.print(f"{certificate.kind}: {certificate.began}.")
     for reason in certificate.reasons:
         out.print(f"{certificate.kind}: incomplete: {plain(reason)}.", style="red")
+    for field, (before, now) in certificate.drifted.items():
+        said = f"{field} was filled for {before:.0%} and is now for {now:.0%}; stored values stay"
+        out.print(
+            f"{certificate.kind}: {said}. Has the token lost a permission? If it is true: --accept {field}.",
+            style="yellow",
+        )
     for field, rows in certificate.unread.items():
         out.print(f"{certificate.kind}: {field} did not come for {count(rows, 'row')}; stored values stay.")
     for note, rows in certificate.notes.items():

@@ -14,7 +14,7 @@ from connector_core.cli.flags import DEFAULT, Flags
 from connector_core.cli.form import confirm
 from connector_core.cli.output import ago, console, count, error_console, print_json, table
 from connector_core.cli.plans import print_plan, print_report
-from connector_core.discovery.reading import ProgressCallback
+from connector_core.discovery.reader import ProgressCallback
 from connector_core.entities import Product
 from connector_core.errors import ConnectorCoreError, SettingsError
 from connector_core.host import Host
@@ -30,6 +30,7 @@ async def run(
     product: Product | None = None,
     kind: tuple[str, ...] = (),
     plan: Annotated[bool, Parameter(negative="")] = False,
+    accept: tuple[str, ...] = (),
     all_: Annotated[bool, Parameter(name="--all", negative="")] = False,
     flags: Flags = DEFAULT,
 ) -> int:
@@ -40,6 +41,7 @@ async def run(
         product: Only the kinds that serve this product: EAM or SMP.
         kind: Only this kind, such as employees. May be given more than once.
         plan: Stop before applying, and hold the plan.
+        accept: A field that has emptied for good reason, such as job_title: its stored values may go.
         all_: Run every integration, one after the other.
     """
     if (name is None) is not all_:
@@ -53,7 +55,9 @@ async def run(
         for one in names:
             try:
                 with _progress(flags) as progress:
-                    report = await host.run(one, product=product, kinds=kind, apply=not plan, progress=progress)
+                    report = await host.run(
+                        one, product=product, kinds=kind, apply=not plan, accept=accept, progress=progress
+                    )
             except ConnectorCoreError as error:
                 # One integration's failure does not keep the others from running.
                 if not all_:

@@ -1,8 +1,9 @@
 """When losses wait for a person: pure decisions on counts."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from connector_core.settings import LossSettings
+from connector_core.settings import DriftSettings, LossSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +47,19 @@ def hold_reason(everyone: Toll, active: Toll, *, scope_changed: bool, settings: 
                 f"more than {settings.share:.0%} (host.losses in plugins.toml)"
             )
     return ""
+
+
+def drifted_fields(
+    before: Mapping[str, float], now: Mapping[str, float], rows: int, *, settings: DriftSettings
+) -> dict[str, tuple[float, float]]:
+    """The fields that were filled for most and are now for almost none, with both shares.
+
+    A permission that was lost looks so: the provider answers 200, and the field is empty or absent.
+    """
+    if rows < settings.at_least:
+        return {}
+    return {
+        name: (share, now.get(name, 0.0))
+        for name, share in before.items()
+        if share >= settings.filled and now.get(name, 0.0) <= settings.emptied
+    }

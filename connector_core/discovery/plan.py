@@ -3,7 +3,8 @@
 import asyncio
 import json
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from connector_core.connector import AnyConnector, Declaration
@@ -77,14 +78,24 @@ async def _ask(connector: AnyConnector, declaration: Declaration, source_ids: li
     return {source_id: task.result() for source_id, task in tasks.items()}
 
 
-def add_facts(store: Store, run: Run, declaration: Declaration, provider: str) -> Counter[str]:
-    """Plans the creates and updates of rows that were read; counts the fields whose stored value is kept."""
+def add_facts(
+    store: Store, run: Run, declaration: Declaration, provider: str, drifted: Collection[str]
+) -> Counter[str]:
+    """Plans the creates and updates of rows that were read; counts the fields whose stored value is kept.
+
+    A field that has drifted is believed where it says something, and not where it is empty.
+    """
     kind = declaration.kind.__name__
     store.plans.add_creates(run, kind, f"new in {provider}")
     updates: list[tuple[Candidate, Change, str]] = []
     kept: Counter[str] = Counter()
     for candidate in store.plans.candidates(run, kind):
         stored, read = json.loads(candidate.stored), json.loads(candidate.read)
+        doubted = [name for name in drifted if name in read and not read[name]]
+        for name in doubted:
+            del read[name]
+        # What was not believed is not what was read: no digest, so that the row is looked at again next time.
+        digest = b"" if doubted else candidate.digest
         kept.update(name for name, value in stored.items() if name not in read and value is not None)
         # A key that is absent leaves the stored value as it was.
         merged = {**stored, **read}
@@ -95,6 +106,6 @@ def add_facts(store: Store, run: Run, declaration: Declaration, provider: str) -
         reason = f"turned {merged.get('status')} in {provider}" if loss else f"changed in {provider}"
         change = Change(kind, candidate.source_id, Operation.UPDATE, reason, fields, loss=loss)
         body = json.dumps(merged, ensure_ascii=False, separators=(",", ":"))
-        updates.append((candidate, change, body))
+        updates.append((replace(candidate, digest=digest), change, body))
     store.plans.add_updates(run, kind, updates)
     return kept

@@ -1,21 +1,12 @@
-"""Reading one kind: every page staged, and what is needed to judge whether all of it was read."""
+"""What a kind's pages came to: what is needed to judge whether all of it was read."""
 
-import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from connector_core.connector import AnyConnector, Declaration, Page, Rejection
-from connector_core.discovery.faults import mapped
+from connector_core.connector import Declaration, Page, Rejection
 from connector_core.entities import Employee, Entity
-from connector_core.errors import ConnectorCoreError, DiscoveryError, RejectedCredentialsError, ThrottledError
-from connector_core.outcomes import Run
-from connector_core.store import Store
-
-ProgressCallback = Callable[[str, int, int | None], None]
-"""Kind, rows read so far, and the total announced last."""
-
+from connector_core.errors import DiscoveryError
 
 BARREN_PAGES = 10
 """So many pages in a row without one usable row end a reading."""
@@ -32,6 +23,7 @@ class Reading:
     announced: int | None = None
     promised: bool = False
     ended: bool = False
+    shrunk: bool = False
     doubled: int = 0
     barren: int = 0
     rejected: list[Rejection] = field(default_factory=list)
@@ -39,12 +31,39 @@ class Reading:
     links: dict[str, set[str]] = field(default_factory=dict)
     notes: Counter[str] = field(default_factory=Counter)
     emails: set[str] = field(default_factory=set)
+    filled: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
     deferred: bool = False
+    began: str = ""
 
     @property
     def kind(self) -> str:
         return self.declaration.kind.__name__
+
+    @property
+    def fill(self) -> dict[str, float]:
+        """The share of rows in which each field is filled."""
+        return {name: count / self.entities for name, count in self.filled.items()}
+
+    @property
+    def sound(self) -> bool:
+        """Whether all that was read lies staged, so that a later run may go on from here."""
+        return not (self.rejected or self.doubled)
+
+    @property
+    def moved(self) -> bool:
+        """Whether the listing seems to have changed while it was read, so that reading it again may help."""
+        counted = len(self.seen) + len(self.rejected)
+        off = self.announced is not None and counted != self.announced
+        return self.ended and (self.shrunk or self.doubled > 0 or off)
+
+    def restore(self, rows: Iterable[tuple[str, str | None]]) -> None:
+        """Counts what an earlier run has staged: ids, with a body where the row is of this kind."""
+        for source_id, body in rows:
+            self.seen.add(source_id)
+            if body is not None:
+                self.entities += 1
+                self._count(self.declaration.kind.model_validate_json(body))
 
     def reasons(self, provider: str, *, staged: int, stored: int) -> tuple[str, ...]:
         """Why this reading is not complete; empty when it is.
@@ -75,18 +94,14 @@ class Reading:
 
     def take(self, page: Page[Entity]) -> bool:
         """Counts one page; False when it repeats earlier ones, so that reading on would never end."""
-        self.pages += 1
-        self.promised |= page.promised
-        self.ended = page.last
-        if page.announced is not None:
-            self.announced = page.announced
+        self.take_again(page)
         self.rejected += page.rejected
         ids = [*page.ids, *page.skipped]
         fresh = set(ids) - self.seen
         # A page of rejected rows has nothing fresh either, and may be the last of its sort: a few are borne.
         self.barren = 0 if fresh or not page.rejected else self.barren + 1
         if not page.last and ((ids and not fresh) or self.barren == BARREN_PAGES):
-            self.problems.append(f"page {self.pages} repeats earlier pages")
+            self.problems.append(f"page {page.number} repeats earlier pages")
             return False
         self.doubled += len(ids) - len(fresh)
         self.seen |= fresh
@@ -95,6 +110,16 @@ class Reading:
             self._count(entity)
         return True
 
+    def take_again(self, page: Page[Entity]) -> None:
+        """A page whose rows an earlier run has counted: only what it says of the listing is new."""
+        self.pages += 1
+        self.promised |= page.promised
+        self.ended = page.last
+        if page.announced is not None:
+            # A hire is appended and is read. Somebody who goes moves others up, across the edge of a page.
+            self.shrunk |= self.announced is not None and page.announced < self.announced
+            self.announced = page.announced
+
     def _count(self, entity: Entity) -> None:
         if type(entity) is not self.declaration.kind:
             raise DiscoveryError(
@@ -102,6 +127,7 @@ class Reading:
                 hint="Report this to the connector's author.",
             )
         came = entity.model_fields_set
+        self.filled.update(name for name in came if getattr(entity, name))
         if isinstance(entity, Employee) and "email" in came:
             self._count_email((entity.email or "").casefold())
         self.unread.update(name for name in self.declaration.provides if name not in came)
@@ -116,42 +142,3 @@ class Reading:
         elif email in self.emails:
             self.notes["with an e-mail that another has too"] += 1
         self.emails.add(email)
-
-
-async def read(
-    connector: AnyConnector,
-    declaration: Declaration,
-    run: Run,
-    store: Store,
-    progress: ProgressCallback,
-) -> Reading:
-    """Reads and stages one kind. A provider's failure ends this kind only, with its reason."""
-    reading = Reading(declaration)
-    pages: AsyncGenerator[Page[Entity], None] = getattr(connector, declaration.method)()
-    try:
-        async with aclosing(pages) as stream:
-            while (page := await _next(connector, stream)) and reading.take(page):
-                await asyncio.to_thread(store.staging.add, run, reading.kind, page.rows, page.skipped)
-                progress(reading.kind, len(reading.seen), reading.announced)
-    except RejectedCredentialsError:
-        # Either the token died, and no kind can go on; or this is how the provider forbids one resource.
-        with mapped(connector):
-            await connector.check()
-        reading.problems.append(f"{connector.manifest.title} refuses it to this token, which is good elsewhere")
-    except ThrottledError as error:
-        reading.deferred = True
-        reading.problems.append(_deferral(error))
-    except ConnectorCoreError as error:
-        reading.problems.append(error.message)
-    return reading
-
-
-async def _next(connector: AnyConnector, pages: AsyncGenerator[Page[Entity], None]) -> Page[Entity] | None:
-    """The next page. Only the connector's own code runs here, so what it raises is its fault."""
-    with mapped(connector):
-        return await anext(pages, None)
-
-
-def _deferral(error: ThrottledError) -> str:
-    wait = f"asks to wait {error.retry_after:.0f} s" if error.retry_after else "went on refusing"
-    return f"{error.message}: it {wait}, longer than a run waits; run again later"

@@ -5,19 +5,20 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
 from connector_core.connector import Account, AnyConnector, Declaration
 from connector_core.discovery.faults import mapped
-from connector_core.discovery.guards import Toll, hold_reason
+from connector_core.discovery.guards import Toll, drifted_fields, hold_reason
 from connector_core.discovery.plan import Losses, add_facts, witness
-from connector_core.discovery.reading import ProgressCallback, Reading, read
+from connector_core.discovery.reader import READ_TWICE, ProgressCallback, Reader, ResumeCallback
+from connector_core.discovery.reading import Reading
 from connector_core.errors import ConnectorCoreError
 from connector_core.outcomes import Certificate, KindPlan, Operation, Report, Run, State, Traffic, Verdict
 from connector_core.plugins import Registry
-from connector_core.settings import LossSettings
+from connector_core.settings import HostSettings
 from connector_core.store import Integration, Store
 from connector_core.store.plans import Loss
 
@@ -32,10 +33,13 @@ class Work:
     declarations: tuple[Declaration, ...]
     store: Store
     registry: Registry
-    losses: LossSettings
+    settings: HostSettings
     traffic: Callable[[], Traffic]
     progress: ProgressCallback
+    resume: ResumeCallback
     apply: bool = True
+    accepted: frozenset[str] = frozenset()
+    """Fields whose emptying the operator has accepted."""
 
 
 async def discover(work: Work) -> Report:
@@ -52,17 +56,16 @@ async def discover(work: Work) -> Report:
             account = await work.connector.check()
         log.info("checked")
         await work.registry.run_started(work.run)
-        readings = [
-            await read(work.connector, declaration, work.run, work.store, work.progress)
-            for declaration in work.declarations
-        ]
-        kinds = [await _plan_kind(work, reading, account) for reading in readings]
+        reader = _reader(work)
+        readings = [await reader.read(declaration) for declaration in work.declarations]
+        kinds = [await _plan_kind(work, reader, reading, account) for reading in readings]
         certificates, plans = tuple(kind[0] for kind in kinds), tuple(kind[1] for kind in kinds)
         await work.registry.plan_made(work.run, plans)
         if work.apply:
             applied = await asyncio.to_thread(work.store.plans.apply, work.run.id, State.PLANNED)
             log.info("applied", changes=applied.applied)
-        await asyncio.to_thread(work.store.staging.drop, work.run)
+        unfinished = [reading.kind for reading in readings if not reading.ended]
+        await asyncio.to_thread(work.store.staging.drop, work.run, unfinished)
         report = Report(
             run=work.run,
             verdict=_verdict(certificates, plans, applied=work.apply),
@@ -82,28 +85,51 @@ async def discover(work: Work) -> Report:
     return report
 
 
-async def _plan_kind(work: Work, reading: Reading, account: Account) -> tuple[Certificate, KindPlan]:
+def _reader(work: Work) -> Reader:
+    return Reader(
+        connector=work.connector,
+        run=work.run,
+        store=work.store,
+        progress=work.progress,
+        resume=work.resume,
+        since=datetime.now(UTC) - timedelta(seconds=work.settings.resume_within),
+        deadline=asyncio.get_running_loop().time() + work.settings.run_timeout,
+    )
+
+
+async def _missing(work: Work, reading: Reading) -> tuple[tuple[str, ...], Losses]:
+    """Why the reading is not complete; if it is, the stored rows that it lacked, with what the witness says."""
     store, run, kind = work.store, work.run, reading.kind
-    title = work.connector.manifest.title
     staged = await asyncio.to_thread(store.staging.count, run, kind)
     stored = await asyncio.to_thread(store.entities.count, run.integration, kind)
-    reasons = reading.reasons(title, staged=staged, stored=stored)
-    losses = Losses()
+    reasons = reading.reasons(work.connector.manifest.title, staged=staged, stored=stored)
     await asyncio.to_thread(store.entities.mark_seen, run, kind)
     # Removals are never planned from an incomplete or an empty read.
-    if not reasons and reading.entities:
-        missing = await asyncio.to_thread(store.plans.missing, run, kind)
-        losses = await witness(work.connector, reading.declaration, missing)
-        if losses.still_there:
-            await asyncio.to_thread(store.entities.mark_present, run, kind, losses.still_there)
-            reasons = (f"{len(losses.still_there)} rows were not in the listing, and {title} still has them",)
-            losses = Losses()
-        await asyncio.to_thread(store.entities.mark_missed, run, kind, losses.unconfirmed)
+    if reasons or not reading.entities:
+        return reasons, Losses()
+    missing = await asyncio.to_thread(store.plans.missing, run, kind)
+    return reasons, await witness(work.connector, reading.declaration, missing)
+
+
+async def _plan_kind(work: Work, reader: Reader, reading: Reading, account: Account) -> tuple[Certificate, KindPlan]:
+    store, run, kind = work.store, work.run, reading.kind
+    title = work.connector.manifest.title
+    reasons, losses = await _missing(work, reading)
+    if losses.still_there and reading.began != READ_TWICE:
+        # Its counters agreed, and it lacked somebody: reading again may find them.
+        reading = await reader.read_again(reading.declaration)
+        reasons, losses = await _missing(work, reading)
+    if losses.still_there:
+        await asyncio.to_thread(store.entities.mark_present, run, kind, losses.still_there)
+        reasons = (f"{len(losses.still_there)} rows were not in the listing, and {title} still has them",)
+        losses = Losses()
+    await asyncio.to_thread(store.entities.mark_missed, run, kind, losses.unconfirmed)
     if reading.pages:
         await asyncio.to_thread(store.plans.replace_older, run, kind)
-    kept = await asyncio.to_thread(add_facts, store, run, reading.declaration, title)
+    drifted = await asyncio.to_thread(_drifted, work, reading)
+    kept = await asyncio.to_thread(add_facts, store, run, reading.declaration, title, drifted)
     await asyncio.to_thread(store.plans.add_removes, run, kind, list(losses.removes))
-    certificate = await asyncio.to_thread(_certify, work, reading, reasons, kept)
+    certificate = await asyncio.to_thread(_certify, work, reading, reasons, kept, drifted)
     scope = _scope(work, reading.declaration, account)
     await asyncio.to_thread(store.runs.certify, run, certificate, scope)
     structlog.get_logger().info(
@@ -114,7 +140,19 @@ async def _plan_kind(work: Work, reading: Reading, account: Account) -> tuple[Ce
     return certificate, replace(plan, unconfirmed=len(losses.unconfirmed))
 
 
-def _certify(work: Work, reading: Reading, reasons: tuple[str, ...], kept: Counter[str]) -> Certificate:
+def _drifted(work: Work, reading: Reading) -> dict[str, tuple[float, float]]:
+    before = work.store.runs.baseline(work.run.integration, reading.kind)
+    found = drifted_fields(before, reading.fill, reading.entities, settings=work.settings.drift)
+    return {name: shares for name, shares in found.items() if name not in work.accepted}
+
+
+def _certify(
+    work: Work,
+    reading: Reading,
+    reasons: tuple[str, ...],
+    kept: Counter[str],
+    drifted: dict[str, tuple[float, float]],
+) -> Certificate:
     targets = {target.__name__: target for target in (one.kind for one in work.connector.declarations.values())}
     dangling: dict[str, int] = {}
     for name, ids in reading.links.items():
@@ -135,6 +173,10 @@ def _certify(work: Work, reading: Reading, reasons: tuple[str, ...], kept: Count
         unread=dict(sorted((kept | reading.unread).items())),
         dangling=dangling,
         notes=dict(reading.notes),
+        # What is held back is not the new measure of how full a field should be.
+        fill={**reading.fill, **{name: before for name, (before, _) in drifted.items()}},
+        drifted=drifted,
+        began=reading.began,
         deferred=reading.deferred,
     )
 
@@ -158,7 +200,7 @@ def _guard(work: Work, kind: str, scope: str) -> KindPlan:
         _toll(work, kind, Loss.ACTIVE, store.entities.count_active(run.integration, kind)),
         # Rows that only incomplete runs brought have no accepted scope: nobody vouches for their loss either.
         scope_changed=accepted != scope and stored > 0,
-        settings=work.losses,
+        settings=work.settings.losses,
     )
     if because:
         store.plans.hold(run, kind, losses_only=True)
@@ -181,7 +223,7 @@ def _guard(work: Work, kind: str, scope: str) -> KindPlan:
 
 def _toll(work: Work, kind: str, least: Loss, now: int) -> Toll:
     planned = work.store.plans.losses(work.run, kind, least)
-    recent = work.store.plans.recent_losses(work.run, kind, work.losses.days, least)
+    recent = work.store.plans.recent_losses(work.run, kind, work.settings.losses.days, least)
     # Who was lost is still stored unless removed, but no longer active.
     gone = [one for one, removed in recent.items() if removed or least is Loss.ACTIVE]
     return Toll(planned, frozenset(recent), now + len(gone))
@@ -192,6 +234,6 @@ def _verdict(certificates: tuple[Certificate, ...], plans: tuple[KindPlan, ...],
         return Verdict.DEFERRED
     if not all(one.complete for one in certificates):
         return Verdict.INCOMPLETE
-    if applied and any(plan.held for plan in plans):
+    if any(one.drifted for one in certificates) or (applied and any(plan.held for plan in plans)):
         return Verdict.HELD
     return Verdict.COMPLETE

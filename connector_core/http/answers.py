@@ -10,6 +10,7 @@ from pydantic_core import from_json
 from connector_core.connector import Listing, Page, R, Rejection, Row, W, rejection
 from connector_core.errors import (
     ForbiddenError,
+    MalformedError,
     NotFoundError,
     ProtocolError,
     RejectedCredentialsError,
@@ -67,7 +68,7 @@ def parse(path: str, model: type[W], body: bytes) -> W:
         raise _shape(path, error) from None
 
 
-def parse_page(path: str, listing: type[Listing[R]], body: bytes, number: int) -> Page[R]:
+def parse_page(path: str, listing: type[Listing[R]], body: bytes, *, number: int) -> Page[R]:
     """The page in this body. A row that does not validate is rejected alone, not with its page."""
     try:
         answer = listing.model_validate_json(body)
@@ -96,18 +97,19 @@ def _without_bad_rows(
         raise _shape(path, error) from None
     raw = from_json(body)
     rows, row_type = raw[key], _row_type(listing)
-    rejected: list[Rejection] = []
+    rejected: dict[int, Rejection] = {}
     for index in sorted(index for index in bad if isinstance(index, int)):
         try:
             row_type.model_validate(rows[index])
         except ValidationError as problem:
-            rejected.append(rejection(_id_of(rows[index]), problem))
-    raw[key] = [row for index, row in enumerate(rows) if index not in bad]
+            rejected[index] = rejection(_id_of(rows[index]), problem)
+    # Whatever does not fail again is kept: a row is either used or counted as rejected.
+    raw[key] = [row for index, row in enumerate(rows) if index not in rejected]
     try:
         answer = listing.model_validate(raw)
     except ValidationError as problem:
         raise _shape(path, problem) from None
-    return answer, tuple(rejected)
+    return answer, tuple(rejected.values())
 
 
 def _id_of(row: object) -> str | None:
@@ -124,7 +126,7 @@ def _row_type(listing: type[Listing[R]]) -> type[R]:
     return row_type
 
 
-def _shape(path: str, error: ValidationError) -> ProtocolError:
+def _shape(path: str, error: ValidationError) -> MalformedError:
     problem = error.errors(include_input=False, include_url=False, include_context=False)[0]
     where = ".".join(str(part) for part in problem["loc"]) or "the answer"
-    return ProtocolError(f"GET {path}: {where} is not as the API promises ({problem['type']})", path=path)
+    return MalformedError(f"GET {path}: {where} is not as the API promises ({problem['type']})", path=path)

@@ -1,18 +1,20 @@
 """Api over aiohttp: one polite request at a time, or a listing of them."""
 
 import ssl
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, replace
-from urllib.parse import quote
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from urllib.parse import quote, urlencode
 
 import aiohttp
 import stamina
 from yarl import URL
 
-from connector_core.connector import Listing, Page, R, W
+from connector_core.connector import Listing, Page, R, T, W
 from connector_core.credentials import Credentials
 from connector_core.errors import (
     InsecureError,
+    MalformedError,
     NotFoundError,
     ProtocolError,
     SettingsError,
@@ -22,17 +24,9 @@ from connector_core.errors import (
 from connector_core.http.answers import judge, parse, parse_page
 from connector_core.http.limits import Limits
 from connector_core.manifest import Manifest
+from connector_core.outcomes import Traffic
 from connector_core.paging import Paging, Progress
 from connector_core.settings import HttpSettings
-
-
-@dataclass(slots=True)
-class Tally:
-    """What was asked of the provider so far."""
-
-    requests: int = 0
-    retries: int = 0
-    throttled: int = 0
 
 
 class HttpApi:
@@ -56,7 +50,12 @@ class HttpApi:
         self._limits = limits
         self._base = manifest.base_url.format_map(credentials.public())
         self._timeout = aiohttp.ClientTimeout(total=settings.page_timeout, sock_connect=settings.connect_timeout)
-        self.tally = Tally()
+        self._resume: dict[str, Progress] = {}
+        self._requests = self._retries = self._throttled = 0
+
+    def traffic(self) -> Traffic:
+        """What this client has cost the provider so far."""
+        return Traffic(self._requests, self._retries, self._throttled)
 
     async def pages(
         self,
@@ -66,11 +65,12 @@ class HttpApi:
         paging: Paging,
         params: Mapping[str, str] | None = None,
     ) -> AsyncIterator[Page[R]]:
-        progress = Progress()
+        source = f"{path}?{urlencode(sorted((params or {}).items()))}"
+        progress = self._resume.pop(source, Progress())
         query = paging.query(progress)
         while query is not None:
-            body = await self._request("GET", path, params={**query, **(params or {})})
-            page = parse_page(path, listing, body, progress.pages + 1)
+            read = partial(parse_page, path, listing, number=progress.pages + 1)
+            page = await self._request("GET", path, read, params={**query, **(params or {})})
             rows = len(page.rows) + len(page.rejected)
             progress = Progress(
                 pages=progress.pages + 1,
@@ -79,14 +79,18 @@ class HttpApi:
                 announced=progress.announced if page.announced is None else page.announced,
             )
             query = paging.query(progress)
-            yield replace(page, last=query is None)
+            yield replace(page, last=query is None, source=source)
+
+    def resume(self, source: str, progress: Progress) -> None:
+        """The next reading of this listing goes on from here, once."""
+        self._resume[source] = progress
 
     async def get(self, path: str, model: type[W], *, authenticated: bool = True) -> W:
-        return parse(path, model, await self._request("GET", path, authenticated=authenticated))
+        return await self._request("GET", path, partial(parse, path, model), authenticated=authenticated)
 
     async def exists(self, path: str, source_id: str) -> bool:
         try:
-            await self._request("GET", f"{path}/{quote(source_id, safe='')}")
+            await self._request("GET", f"{path}/{quote(source_id, safe='')}", bytes)
         except NotFoundError:
             return False
         return True
@@ -95,11 +99,12 @@ class HttpApi:
         self,
         method: str,
         path: str,
+        read: Callable[[bytes], T],
         *,
         params: Mapping[str, str] | None = None,
         authenticated: bool = True,
-    ) -> bytes:
-        """The body of a good answer, after as many tries as it takes and the settings allow."""
+    ) -> T:
+        """What ``read`` makes of a good answer, after as many tries as it takes and the settings allow."""
         settings = self._settings
         async for unthrottled in stamina.retry_context(
             on=self._throttle_wait,
@@ -110,7 +115,7 @@ class HttpApi:
         ):
             with unthrottled:
                 async for attempt in stamina.retry_context(
-                    on=UnavailableError,
+                    on=(UnavailableError, MalformedError),
                     attempts=settings.tries,
                     timeout=None,
                     wait_initial=settings.first_wait,
@@ -118,15 +123,15 @@ class HttpApi:
                     wait_jitter=settings.first_wait,
                 ):
                     with attempt:
-                        self.tally.retries += attempt.num > 1
+                        self._retries += attempt.num > 1
                         await self._limits.wait(path)
-                        return await self._ask(method, path, params or {}, authenticated=authenticated)
+                        return read(await self._ask(method, path, params or {}, authenticated=authenticated))
         raise AssertionError("unreachable: stamina raises the last error")  # pragma: no cover
 
     def _throttle_wait(self, error: Exception) -> bool | float:
         if not isinstance(error, ThrottledError):
             return False
-        self.tally.throttled += 1
+        self._throttled += 1
         if error.retry_after is None:
             return True
         if error.retry_after > self._settings.longest_wait:
@@ -142,7 +147,7 @@ class HttpApi:
             secret = self._credentials.secrets()[self._manifest.auth.field]
             headers["Authorization"] = f"Bearer {secret.get_secret_value()}"
         said = f"{method} {path}: {self._manifest.title}"
-        self.tally.requests += 1
+        self._requests += 1
         try:
             async with self._session.request(
                 method,

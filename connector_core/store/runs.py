@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -28,13 +28,13 @@ class Runs:
         self._database = database
 
     def start(self, run: Run) -> None:
-        """Also drops what unfinished runs of this integration left: they were cut off."""
+        """Also ends the runs that were cut off: their plans go, and what they staged may be resumed."""
         with self._database.transaction() as cursor:
             cut_off = cursor.execute(
                 "SELECT id FROM runs WHERE integration = ? AND finished_at IS NULL", (run.integration,)
             ).fetchall()
             for (run_id,) in cut_off:
-                _drop(cursor, run_id)
+                _end(cursor, run_id, "interrupted")
             cursor.execute(
                 "INSERT INTO runs (id, integration, connector, product, kinds, started_at) VALUES (?, ?, ?, ?, ?, ?)",
                 (
@@ -51,6 +51,9 @@ class Runs:
         """``scope``: what the kind was read with, as one digest of token, account and rule."""
         details = {
             "found": certificate.found,
+            "fill": dict(certificate.fill),
+            "drifted": {name: list(shares) for name, shares in certificate.drifted.items()},
+            "began": certificate.began,
             "pages": certificate.pages,
             "reasons": certificate.reasons,
             "rejected": [asdict(one) for one in certificate.rejected],
@@ -73,6 +76,16 @@ class Runs:
             ),
         )
 
+    def baseline(self, integration: str, kind: str) -> Mapping[str, float]:
+        """How full each field was when this kind was last read whole."""
+        rows = self._database.query(
+            "SELECT t.details FROM certificates t JOIN runs r ON r.id = t.run_id WHERE r.integration = ? "
+            "AND t.kind = ? AND t.complete = 1 AND r.verdict IS NOT NULL ORDER BY r.started_at DESC LIMIT 1",
+            (integration, kind),
+        )
+        fill: Mapping[str, float] = json.loads(rows[0][0])["fill"] if rows else {}
+        return fill
+
     def finish(self, report: Report) -> None:
         self._database.execute(
             "UPDATE runs SET finished_at = ?, verdict = ?, requests = ? WHERE id = ?",
@@ -85,10 +98,9 @@ class Runs:
         )
 
     def fail(self, run: Run, code: str) -> None:
-        """Ends a run that an error stopped, and drops what it had staged and planned."""
+        """Ends a run that an error stopped. Its plan goes; what it staged may be resumed."""
         with self._database.transaction() as cursor:
-            _drop(cursor, run.id)
-            cursor.execute("UPDATE runs SET finished_at = ?, error = ? WHERE id = ?", (now(), code, run.id))
+            _end(cursor, run.id, code)
 
     def history(self, integration: str, limit: int) -> list[RunSummary]:
         """The newest first."""
@@ -121,13 +133,14 @@ class Runs:
         )
 
 
-def _drop(cursor: sqlite3.Cursor, run_id: str) -> None:
-    cursor.execute("DELETE FROM staged WHERE run_id = ?", (run_id,))
+def _end(cursor: sqlite3.Cursor, run_id: str, code: str) -> None:
+    moment = now()
     cursor.execute(
         "UPDATE changes SET state = 'discarded', body = NULL, decided_at = ? "
         "WHERE run_id = ? AND state IN ('planned', 'held')",
-        (now(), run_id),
+        (moment, run_id),
     )
+    cursor.execute("UPDATE runs SET finished_at = ?, error = ? WHERE id = ?", (moment, code, run_id))
 
 
 def _certificates(rows: list[tuple[Any, ...]]) -> Iterable[Certificate]:
@@ -139,6 +152,9 @@ def _certificates(rows: list[tuple[Any, ...]]) -> Iterable[Certificate]:
             seen=seen,
             announced=announced,
             found=more["found"],
+            fill=more["fill"],
+            drifted={name: tuple(shares) for name, shares in more["drifted"].items()},
+            began=more["began"],
             pages=more["pages"],
             reasons=tuple(more["reasons"]),
             rejected=tuple(Rejection(**one) for one in more["rejected"]),

@@ -44,6 +44,18 @@ CREATE TABLE staged (
     digest BLOB,
     PRIMARY KEY (run_id, kind, source_id)
 );
+CREATE TABLE checkpoints (
+    run_id TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    kind TEXT NOT NULL,
+    source TEXT NOT NULL,
+    page INTEGER NOT NULL,
+    rows_before INTEGER NOT NULL,
+    announced INTEGER,
+    ids BLOB NOT NULL,
+    sound INTEGER NOT NULL,
+    taken_at TEXT NOT NULL,
+    PRIMARY KEY (run_id, kind)
+);
 CREATE TABLE entities (
     integration TEXT NOT NULL REFERENCES integrations (name) ON DELETE CASCADE,
     kind TEXT NOT NULL,

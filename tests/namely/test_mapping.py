@@ -23,7 +23,7 @@ PLACES = Structure(
 
 def page(*profiles: Any, **meta: Any) -> Page[Any]:
     body = json.dumps({"profiles": profiles, "meta": meta}).encode()
-    return parse_page("/profiles", Profiles, body, 1)
+    return parse_page("/profiles", Profiles, body, number=1)
 
 
 def employee(**profile: Any) -> Employee:
