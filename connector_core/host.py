@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import ssl
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,17 +14,15 @@ import aiohttp
 import structlog
 from pydantic import SecretStr
 
-from connector_core.connector import AnyConnector, Context, Declaration
-from connector_core.contract import options_of
+from connector_core.connections import Connections
+from connector_core.connector import AnyConnector, Declaration
 from connector_core.credentials import Credentials
 from connector_core.discovery import Work, check, discover
 from connector_core.discovery.reader import ProgressCallback
 from connector_core.entities import Entity, Product
 from connector_core.errors import ForbiddenError, SettingsError
-from connector_core.http import HttpApi, open_session, tls_context
-from connector_core.http.limits import Limits
+from connector_core.http import HttpApi
 from connector_core.logs import hiding
-from connector_core.manifest import RateLimit
 from connector_core.outcomes import Change, CheckReport, Report, Run, State
 from connector_core.plugins import Registry, load
 from connector_core.settings import Settings
@@ -56,11 +53,9 @@ class Host:
         vault: Vault | None = None,
     ) -> None:
         self.settings = settings or Settings()
-        self._session = session
-        self._own_session: aiohttp.ClientSession | None = None
+        self._connections = Connections(self.settings.host, session)
         self._vault = vault or Vault()
         self._store: Store | None = None
-        self._limits: dict[str, Limits] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -68,10 +63,7 @@ class Host:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._own_session:
-            await self._own_session.close()
-            # aiohttp closes TLS transports in the next turns of the loop.
-            await asyncio.sleep(0)
+        await self._connections.close()
         self.close()
 
     def close(self) -> None:
@@ -90,10 +82,6 @@ class Host:
             self._store = Store(self.settings.host.store)
         return self._store
 
-    @cached_property
-    def _tls(self) -> ssl.SSLContext:
-        return tls_context()
-
     # ---- integrations
 
     async def connect(self, connector: str, name: str, fields: Mapping[str, str | SecretStr]) -> CheckReport:
@@ -110,7 +98,8 @@ class Host:
             raise SettingsError(f"The integration {name} exists already, for {existing.connector}.")
         credentials = wanted.credentials_type.parse(fields)
         with self._speaking(name, credentials):
-            report = await check(self._open(name, wanted, credentials), wanted.declarations.values())
+            opened, _ = self._open(name, wanted, credentials)
+            report = await check(opened, wanted.declarations.values())
         if not any(probe.ok for probe in report.probes):
             raise ForbiddenError(
                 f"The connection works, but nothing may be read: {report.probes[0].problem}",
@@ -131,7 +120,8 @@ class Host:
         """The connection, and each kind's permission."""
         integration, connector, credentials = self._restore(name)
         with self._speaking(integration.name, credentials):
-            return await check(self._open(name, connector, credentials), connector.declarations.values())
+            opened, _ = self._open(name, connector, credentials)
+            return await check(opened, connector.declarations.values())
 
     async def remove(self, name: str) -> None:
         """The integration, its secrets, its data and its history."""
@@ -139,6 +129,10 @@ class Host:
         with self.store.lock(name):
             await asyncio.to_thread(self.store.integrations.remove, name)
         self.store.forget_lock(name)
+
+    def rotate_secrets(self) -> int:
+        """Seals every integration's secrets with a new key; how many integrations."""
+        return self._vault.rotate(self.store.integrations.reseal)
 
     # ---- runs and plans
 
@@ -167,7 +161,7 @@ class Host:
             kinds=tuple(one.kind.__name__ for one in declarations),
             started_at=datetime.now(UTC),
         )
-        api = self._api(name, connector, credentials)
+        opened, api = self._open(name, connector, credentials)
         with (
             self.store.lock(name),
             self._speaking(name, credentials),
@@ -177,7 +171,7 @@ class Host:
                 Work(
                     run=run,
                     integration=integration,
-                    connector=self._instance(connector, credentials, api),
+                    connector=opened,
                     declarations=declarations,
                     store=self.store,
                     registry=self.registry,
@@ -237,31 +231,9 @@ class Host:
         fields: dict[str, str | SecretStr] = {**integration.fields, **self._vault.open(integration.sealed)}
         return integration, connector, connector.credentials_type.parse(fields)
 
-    def _open(self, name: str, connector: type[AnyConnector], credentials: Credentials) -> AnyConnector:
-        return self._instance(connector, credentials, self._api(name, connector, credentials))
-
-    def _instance(self, connector: type[AnyConnector], credentials: Credentials, api: HttpApi) -> AnyConnector:
-        options = options_of(connector, self.registry.settings(connector.manifest.name))
-        log = structlog.get_logger().bind(connector=connector.manifest.name)
-        return connector(Context(credentials, options, api, log))
-
-    def _api(self, name: str, connector: type[AnyConnector], credentials: Credentials) -> HttpApi:
-        if name not in self._limits:
-            declared = {limit.path: limit for limit in connector.manifest.limits}
-            for path, limit in self.registry.settings(connector.manifest.name).limits.items():
-                declared[path] = RateLimit(path, requests=limit.requests, per=limit.per)
-            self._limits[name] = Limits(declared.values())
-        session = self._session or self._own_session
-        if session is None:
-            session = self._own_session = open_session(self.settings.host.endpoints())
-        return HttpApi(
-            session,
-            self._tls,
-            connector.manifest,
-            credentials,
-            settings=self.settings.host.http,
-            limits=self._limits[name],
-        )
+    def _open(self, name: str, connector: type[AnyConnector], credentials: Credentials) -> tuple[AnyConnector, HttpApi]:
+        api = self._connections.api(name, connector.manifest, credentials, self.registry)
+        return self._connections.connector(connector, credentials, api, self.registry), api
 
     @contextmanager
     def _speaking(self, name: str, credentials: Credentials) -> Iterator[None]:

@@ -1,5 +1,6 @@
 """plugins.toml and its defaults: what is allowed, with which options, and where things are kept."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -157,5 +158,31 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _explain(path: Path, error: ValidationError) -> SettingsError:
     problems = error.errors(include_input=False, include_url=False, include_context=False)
-    lines = [f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in problems]
+    text = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    lines = []
+    for one in problems:
+        keys = [str(part) for part in one["loc"]]
+        line = _line_of(text, keys)
+        lines.append(f"{f'line {line}: ' if line else ''}{'.'.join(keys)}: {one['msg']}")
     return SettingsError(f"{path}: {'; '.join(lines)}.", hint="docs/settings.md lists every key.")
+
+
+def _line_of(text: list[str], keys: list[str]) -> int:
+    """The line of the deepest of these keys that is written on a line of its own, or 0."""
+    table: list[str] = []
+    found = depth = 0
+    for number, line in enumerate(text, 1):
+        if header := re.match(r"\s*\[([^\[\]]+)\]", line):
+            place = table = _parts(header[1])
+        elif key := re.match(r"""\s*([\w.\-"'/]+)\s*=""", line):
+            place = [*table, *_parts(key[1])]
+        else:
+            continue
+        shared = min(len(place), len(keys))
+        if shared > depth and place[:shared] == keys[:shared]:
+            found, depth = number, shared
+    return found
+
+
+def _parts(key: str) -> list[str]:
+    return [quoted or bare for quoted, bare in re.findall(r"""["']([^"']*)["']|([^.\s"']+)""", key)]

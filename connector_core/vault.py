@@ -3,11 +3,10 @@
 import json
 import os
 import stat
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from platformdirs import user_config_path
 from pydantic import SecretStr
 
@@ -24,7 +23,7 @@ class Vault:
     """Seals and opens secrets.
 
     The key is ``key``, or the environment's ``DISCOVER_SECRET_KEY``, or in ``key_file``, which is made with
-    mode 0600 when something is first sealed.
+    mode 0600 when something is first sealed. Several keys, separated by commas or lines, all open; the first seals.
     """
 
     def __init__(self, key: SecretStr | None = None, *, key_file: Path | None = None) -> None:
@@ -46,16 +45,39 @@ class Vault:
             ) from None
         return {name: SecretStr(value) for name, value in plain.items()}
 
-    def _fernet(self, *, make: bool) -> Fernet:
-        key = self._key.get_secret_value().encode(errors="replace") if self._key else self._read(make=make)
+    def rotate(self, reseal: Callable[[Callable[[bytes], bytes]], int]) -> int:
+        """Seals everything with a new key; how many secrets that were.
+
+        ``reseal`` is given the function that turns an old seal into a new one, and saves what it makes as one.
+        The new key is written before, the old one is dropped after: cut off at any moment, all seals still open.
+        """
+        if self._key:
+            if len(self._keys(make=False)) < 2:
+                raise SettingsError(
+                    f"The key is given in {KEY_VARIABLE}, so it is yours to change.",
+                    hint="Put a new key before the old one, with a comma between, rotate, then drop the old one.",
+                )
+            return reseal(self._fernet(make=False).rotate)
+        old = self._keys(make=False)
+        new = Fernet.generate_key()
+        self._write(b"\n".join([new, *old]))
+        count = reseal(self._fernet(make=False).rotate)
+        self._write(new)
+        return count
+
+    def _fernet(self, *, make: bool) -> MultiFernet:
         try:
-            return Fernet(key)
+            return MultiFernet([Fernet(key) for key in self._keys(make=make)])
         except ValueError:
             where = KEY_VARIABLE if self._key else str(self._file)
             raise SettingsError(
                 f"The key in {where} is not a Fernet key.",
                 hint="It is 32 bytes in URL-safe base64, as `openssl rand -base64 32 | tr +/ -_` prints.",
             ) from None
+
+    def _keys(self, *, make: bool) -> list[bytes]:
+        text = self._key.get_secret_value().encode(errors="replace") if self._key else self._read(make=make)
+        return text.replace(b",", b" ").split()
 
     def _read(self, *, make: bool) -> bytes:
         try:
@@ -78,22 +100,32 @@ class Vault:
 
     def _make(self) -> bytes:
         key = Fernet.generate_key()
-        draft = self._file.with_name(f".{self._file.name}.{os.getpid()}")
         try:
             self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "wb") as file:
-                file.write(key)
-                file.flush()
-                os.fsync(file.fileno())
+            draft = self._draft(key)
             try:
                 # link, not rename: two processes that make a key at once must end with the same one.
                 os.link(draft, self._file)
             except FileExistsError:
                 return self._file.read_bytes().strip()
             finally:
-                with suppress(FileNotFoundError):
-                    draft.unlink()
+                draft.unlink()
         except OSError as error:
             raise StoreError(f"The key {self._file} cannot be made: {error.strerror}.") from None
         return key
+
+    def _write(self, keys: bytes) -> None:
+        try:
+            self._draft(keys).replace(self._file)
+        except OSError as error:
+            raise StoreError(f"The key {self._file} cannot be written: {error.strerror}.") from None
+
+    def _draft(self, keys: bytes) -> Path:
+        draft = self._file.with_name(f".{self._file.name}.{os.getpid()}")
+        draft.unlink(missing_ok=True)
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(keys)
+            file.flush()
+            os.fsync(file.fileno())
+        return draft

@@ -37,8 +37,8 @@ def commands(_: str) -> str:
     rows = []
     for name in app.resolved_commands():
         if not name.startswith("-"):
-            function = app[name].default_command
-            rows.append((f"`discover {name}`", (inspect.getdoc(function) or "").splitlines()[0]))
+            help_text = inspect.getdoc(app[name].default_command) if app[name].default_command else app[name].help
+            rows.append((f"`discover {name}`", (help_text or "").splitlines()[0]))
     return table(("command", "does"), rows)
 
 
@@ -47,7 +47,7 @@ def help_of(name: str) -> str:
     os.environ["COLUMNS"] = "100"  # The same wherever it is made.
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        invoke([name, "--help"])
+        invoke([*name.split("-"), "--help"])
     return "```text\n" + "\n".join(line.rstrip() for line in printed.getvalue().strip().splitlines()) + "\n```"
 
 

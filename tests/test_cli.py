@@ -204,7 +204,7 @@ def test_every_command_has_help_and_takes_json(discover: Discover) -> None:
     for name in app.resolved_commands():
         if name.startswith("-"):
             continue
-        done = discover(name, "--help")
+        done = discover(name, *(("rotate",) if name == "secrets" else ()), "--help")
         assert done.code == 0
         assert "--json" in done.out, name
         assert len(done.out.splitlines()) > 5

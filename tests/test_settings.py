@@ -88,3 +88,19 @@ def test_the_projects_own_file_is_valid() -> None:
     settings = Settings.load(Path(__file__).parents[1] / "plugins.toml")
     assert settings.plugins
     assert list(settings.plugins) == ["namely"]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("[plugins.namely]\n\n[host]\nstor = 'x'\n", 4),
+        ("[host.http]\npage_timeout = 9\ntries = 0\n", 3),
+        ('# a comment\n[host.resolve]\n"a.namely.com" = "localhost"\n', 3),
+        ("[host]\nlosses = { share = 20 }\n", 2),
+        ("[plugin.namely]\n", 1),
+        ("[plugins.namely.limits]\n'/profiles' = 3\n", 2),
+    ],
+)
+def test_a_wrong_key_is_named_with_its_line(text: str, line: int) -> None:
+    with pytest.raises(SettingsError, match=rf"plugins\.toml: line {line}: "):
+        load(text)

@@ -4,12 +4,13 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from connector_core import Account, StoreError, UnknownIntegrationError
-from connector_core.store import Store
+from connector_core.store import Store, schema
 from connector_core.store.database import Database
 
 
@@ -104,3 +105,22 @@ def test_the_lock_of_a_process_that_died_is_free(path: Path) -> None:
         holder.wait()
         with store.lock("acme"):
             pass
+
+
+def test_a_store_of_an_older_version_is_brought_forward_and_a_copy_is_kept(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript(schema.FIRST)
+        old.execute(
+            "INSERT INTO integrations VALUES ('acme', 'namely', '{}', x'', '1', 'One', '2026-01-01', '2026-01-01')"
+        )
+        old.execute("PRAGMA user_version = 1")
+        old.commit()
+    with Store(path) as store:
+        assert store.integrations.get("acme").connector == "namely"
+        assert store._database.query("PRAGMA user_version") == [(schema.VERSION,)]
+        assert store._database.query("SELECT count(*) FROM checkpoints") == [(0,)]
+    copy = path.with_name("people.sqlite.v1")
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    with closing(sqlite3.connect(copy)) as kept:
+        assert kept.execute("PRAGMA user_version").fetchone() == (1,)
+        assert kept.execute("SELECT name FROM integrations").fetchall() == [("acme",)]

@@ -1,6 +1,7 @@
 """Secrets at rest."""
 
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,55 @@ def test_a_key_file_that_cannot_be_made_is_named(tmp_path: Path, monkeypatch: py
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match=r"secret\.key"):
         Vault(key_file=tmp_path / "file" / "secret.key").seal(SECRETS)
+
+
+class Sealed:
+    """A store of one seal, which can be cut off."""
+
+    def __init__(self, seal: bytes) -> None:
+        self.seal = seal
+        self.cut = False
+
+    def reseal(self, renew: Callable[[bytes], bytes]) -> int:
+        if self.cut:
+            raise KeyboardInterrupt
+        self.seal = renew(self.seal)
+        return 1
+
+
+def test_rotation_seals_with_a_new_key_and_forgets_the_old_one(file: Path) -> None:
+    stored = Sealed(Vault(key_file=file).seal(SECRETS))
+    old_key, old_seal = file.read_bytes(), stored.seal
+    assert Vault(key_file=file).rotate(stored.reseal) == 1
+    assert Vault(key_file=file).open(stored.seal) == SECRETS
+    assert old_key not in file.read_bytes()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    with pytest.raises(StoreError, match="another key"):
+        Vault(key_file=file).open(old_seal)
+    assert [path.name for path in file.parent.iterdir()] == ["secret.key"]
+
+
+def test_rotation_that_is_cut_off_loses_no_secret_and_can_be_done_again(file: Path) -> None:
+    stored = Sealed(Vault(key_file=file).seal(SECRETS))
+    stored.cut = True
+    with pytest.raises(KeyboardInterrupt):
+        Vault(key_file=file).rotate(stored.reseal)
+    assert Vault(key_file=file).open(stored.seal) == SECRETS
+    stored.cut = False
+    Vault(key_file=file).rotate(stored.reseal)
+    assert Vault(key_file=file).open(stored.seal) == SECRETS
+    assert len(file.read_bytes().split()) == 1
+
+
+def test_a_key_of_the_environment_is_rotated_by_putting_the_new_one_first(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = (Fernet.generate_key().decode() for _ in range(2))
+    monkeypatch.setenv(KEY_VARIABLE, old)
+    stored = Sealed(Vault(key_file=file).seal(SECRETS))
+    with pytest.raises(SettingsError, match="yours to change"):
+        Vault().rotate(stored.reseal)
+    monkeypatch.setenv(KEY_VARIABLE, f"{new},{old}")
+    Vault().rotate(stored.reseal)
+    monkeypatch.setenv(KEY_VARIABLE, new)
+    assert Vault().open(stored.seal) == SECRETS

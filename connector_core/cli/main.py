@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 from cyclopts import App, CycloptsError, UnusedCliTokensError
 
-from connector_core.cli import catalogue, entities, integrations, runs, simulation
+from connector_core.cli import catalogue, entities, integrations, runs, secrets, simulation
 from connector_core.cli.form import DeclinedError
 from connector_core.cli.output import error_console, plain
 from connector_core.errors import ConnectorCoreError
@@ -41,6 +41,7 @@ app.command(runs.discard)
 app.command(entities.entities)
 app.command(runs.history)
 app.command(integrations.remove)
+app.command(secrets.app)
 app.command(simulation.simulate)
 app.command(simulation.demo)
 

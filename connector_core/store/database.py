@@ -4,7 +4,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -53,13 +53,28 @@ class Database:
                 f"{self._path} was written by a newer version of this program (store version {version}).",
                 hint="Use that version, or another store.",
             )
-        if version == 0:
-            with self.transaction() as cursor:
-                # Asked again inside the transaction: another process may have made the tables meanwhile.
-                if cursor.execute("PRAGMA user_version").fetchone() == (0,):
-                    for statement in schema.TABLES.split(";"):
-                        cursor.execute(statement)
-                    cursor.execute(f"PRAGMA user_version = {schema.VERSION}")
+        if 0 < version < schema.VERSION:
+            self._keep_copy(version)
+        if version < schema.VERSION:
+            self._migrate()
+
+    def _migrate(self) -> None:
+        with self.transaction() as cursor:
+            # Asked again inside the transaction: another process may have been faster.
+            (version,) = cursor.execute("PRAGMA user_version").fetchone()
+            scripts = [] if version else [schema.FIRST]
+            scripts += [script for before, script in sorted(schema.MIGRATIONS.items()) if before >= version]
+            for statement in ";".join(scripts).split(";"):
+                cursor.execute(statement)
+            cursor.execute(f"PRAGMA user_version = {schema.VERSION}")
+
+    def _keep_copy(self, version: int) -> None:
+        """The store as it was before a migration, beside it."""
+        copy = self._path.with_name(f"{self._path.name}.v{version}")
+        with self._explained():
+            os.close(os.open(copy, os.O_RDWR | os.O_CREAT, 0o600))
+            with closing(sqlite3.connect(copy)) as target:
+                self._connection.backup(target)
 
     def query(self, sql: str, arguments: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         with self._lock, self._explained():

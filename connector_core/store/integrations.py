@@ -1,7 +1,7 @@
 """Configured integrations: public fields in the clear, secrets sealed."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -63,6 +63,16 @@ class Integrations:
             f"SELECT {_COLUMNS} FROM integrations ORDER BY name"  # noqa: S608 - a constant
         )
         return [_integration(row) for row in rows]
+
+    def reseal(self, renew: Callable[[bytes], bytes]) -> int:
+        """Renews every seal, all or none; how many there were."""
+        with self._database.transaction() as cursor:
+            rows = cursor.execute("SELECT name, secrets FROM integrations").fetchall()
+            cursor.executemany(
+                "UPDATE integrations SET secrets = ? WHERE name = ?", [(renew(sealed), name) for name, sealed in rows]
+            )
+        self._database.forget()
+        return len(rows)
 
     def remove(self, name: str) -> None:
         """The integration, its secrets, its entities and its history."""

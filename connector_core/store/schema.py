@@ -1,8 +1,8 @@
 """The tables. Times are ISO 8601 in UTC; bodies are the canonical JSON of an entity's fields that were read."""
 
-VERSION = 1
+VERSION = 2
 
-TABLES = """
+FIRST = """
 CREATE TABLE integrations (
     name TEXT PRIMARY KEY,
     connector TEXT NOT NULL,
@@ -44,18 +44,6 @@ CREATE TABLE staged (
     digest BLOB,
     PRIMARY KEY (run_id, kind, source_id)
 );
-CREATE TABLE checkpoints (
-    run_id TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
-    kind TEXT NOT NULL,
-    source TEXT NOT NULL,
-    page INTEGER NOT NULL,
-    rows_before INTEGER NOT NULL,
-    announced INTEGER,
-    ids BLOB NOT NULL,
-    sound INTEGER NOT NULL,
-    taken_at TEXT NOT NULL,
-    PRIMARY KEY (run_id, kind)
-);
 CREATE TABLE entities (
     integration TEXT NOT NULL REFERENCES integrations (name) ON DELETE CASCADE,
     kind TEXT NOT NULL,
@@ -91,3 +79,21 @@ CREATE TABLE scopes (
     PRIMARY KEY (integration, kind)
 );
 """
+
+MIGRATIONS = {
+    1: """
+CREATE TABLE checkpoints (
+    run_id TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    kind TEXT NOT NULL,
+    source TEXT NOT NULL,
+    page INTEGER NOT NULL,
+    rows_before INTEGER NOT NULL,
+    announced INTEGER,
+    ids BLOB NOT NULL,
+    sound INTEGER NOT NULL,
+    taken_at TEXT NOT NULL,
+    PRIMARY KEY (run_id, kind)
+);
+""",
+}
+"""What leads from a version to the next. A new store goes all the way from the first."""

@@ -1,0 +1,65 @@
+"""Connections to providers: one session, one trust, and per integration the quota that its runs share."""
+
+import asyncio
+import ssl
+from functools import cached_property
+
+import aiohttp
+import structlog
+
+from connector_core.connector import AnyConnector, Context
+from connector_core.contract import options_of
+from connector_core.credentials import Credentials
+from connector_core.http import HttpApi, open_session, tls_context
+from connector_core.http.limits import Limits
+from connector_core.manifest import Manifest, RateLimit
+from connector_core.plugins import Registry
+from connector_core.settings import HostSettings
+
+
+class Connections:
+    """Gives connectors what they need for one run or check. A session that is passed in is not closed."""
+
+    def __init__(self, settings: HostSettings, session: aiohttp.ClientSession | None) -> None:
+        self._settings = settings
+        self._given = session
+        self._own: aiohttp.ClientSession | None = None
+        self._limits: dict[str, Limits] = {}
+
+    async def close(self) -> None:
+        if self._own:
+            await self._own.close()
+            # aiohttp closes TLS transports in the next turns of the loop.
+            await asyncio.sleep(0)
+
+    def api(self, name: str, manifest: Manifest, credentials: Credentials, registry: Registry) -> HttpApi:
+        """A client for one run. ``name`` is the integration's: its quota outlives the run."""
+        if name not in self._limits:
+            declared = {limit.path: limit for limit in manifest.limits}
+            for path, limit in registry.settings(manifest.name).limits.items():
+                declared[path] = RateLimit(path, requests=limit.requests, per=limit.per)
+            self._limits[name] = Limits(declared.values())
+        return HttpApi(
+            self._session, self._tls, manifest, credentials, settings=self._settings.http, limits=self._limits[name]
+        )
+
+    @staticmethod
+    def connector(
+        connector: type[AnyConnector], credentials: Credentials, api: HttpApi, registry: Registry
+    ) -> AnyConnector:
+        """A connector for one run."""
+        options = options_of(connector, registry.settings(connector.manifest.name))
+        log = structlog.get_logger().bind(connector=connector.manifest.name)
+        return connector(Context(credentials, options, api, log))
+
+    @property
+    def _session(self) -> aiohttp.ClientSession:
+        if self._given:
+            return self._given
+        if self._own is None:
+            self._own = open_session(self._settings.endpoints())
+        return self._own
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        return tls_context()
