@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint types docs generate check setup lock clean
+.PHONY: demo test lint types docs generate reliability check setup lock clean
 
 demo: setup
 	@$(BIN)/discover demo
@@ -27,6 +27,10 @@ docs: setup
 # Writes the parts of the documents that quote the program.
 generate: setup
 	$(BIN)/python -m docs.generate
+
+# Every fault, and kill -9 at 250 instants: writes docs/reliability.md. A few minutes.
+reliability: setup
+	$(BIN)/python tests/reliability.py
 
 # What CI runs.
 check: test lint types docs

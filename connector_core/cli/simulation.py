@@ -17,7 +17,7 @@ from connector_core.cli import entities, integrations, runs
 from connector_core.cli.flags import DEFAULT, Flags
 from connector_core.cli.output import console, print_json
 from connector_core.errors import SettingsError
-from connector_core.testing import Faults, Served, Simulator, SimulatorOptions, load, serve
+from connector_core.testing import Served, Simulator, SimulatorOptions, load, serve
 from connector_core.vault import KEY_VARIABLE
 
 FOLDER = Path(".demo")
@@ -48,7 +48,7 @@ async def simulate(
     """
     behaviour = dict(_pair(text) for text in set_)
     simulator = _simulator(flags, connector, SimulatorOptions(people, seed, recorded, behaviour))
-    simulator.faults = Faults(faults)
+    simulator.script(faults)
     async with serve(simulator, port) as served:
         _print_served(connector, served, flags)
         await asyncio.Event().wait()

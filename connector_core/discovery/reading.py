@@ -24,6 +24,7 @@ class Reading:
     promised: bool = False
     ended: bool = False
     shrunk: bool = False
+    repeated: bool = False
     doubled: int = 0
     barren: int = 0
     rejected: list[Rejection] = field(default_factory=list)
@@ -55,7 +56,7 @@ class Reading:
         """Whether the listing seems to have changed while it was read, so that reading it again may help."""
         counted = len(self.seen) + len(self.rejected)
         off = self.announced is not None and counted != self.announced
-        return self.ended and (self.shrunk or self.doubled > 0 or off)
+        return self.repeated or (self.ended and (self.shrunk or self.doubled > 0 or off))
 
     def restore(self, rows: Iterable[tuple[str, str | None]]) -> None:
         """Counts what an earlier run has staged: ids, with a body where the row is of this kind."""
@@ -102,6 +103,7 @@ class Reading:
         self.barren = 0 if fresh or not page.rejected else self.barren + 1
         if not page.last and ((ids and not fresh) or self.barren == BARREN_PAGES):
             self.problems.append(f"page {page.number} repeats earlier pages")
+            self.repeated = True
             return False
         self.doubled += len(ids) - len(fresh)
         self.seen |= fresh

@@ -7,7 +7,7 @@ import json
 import ssl
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,8 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from connector_core.errors import SettingsError
-from connector_core.testing.faults import Fault, Faults
+from connector_core.testing.faults import Faults
+from connector_core.testing.strike import STRIKES, page
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,15 @@ class Simulator(ABC):
         """The path that faults are scripted by."""
         return request.path
 
+    @property
+    def damages(self) -> Mapping[str, Callable[[web.Request], Answer]]:
+        """Faults of this provider's own: answers that are whole, and wrong."""
+        return {}
+
+    def script(self, faults: str) -> None:
+        """Scripts faults: those of the wire, and this provider's own."""
+        self.faults = Faults(faults, own=tuple(self.damages))
+
     def evolve(self) -> tuple[str, ...]:
         """Lets time pass in the organisation; what happened, one sentence each."""
         return ()
@@ -79,7 +89,11 @@ class Simulator(ABC):
         await asyncio.sleep(self.latency)
         if fault is None:
             return _response(request, self.answer(request))
-        return await _strike(fault, request, self)
+        if fault.kind in self.damages:
+            return _response(request, self.damages[fault.kind](request))
+        if fault.kind.isdigit():
+            return page(int(fault.kind))
+        return await STRIKES[fault.kind](request, _response(request, self.answer(request)))
 
     def application(self) -> web.Application:
         app = web.Application()
@@ -94,37 +108,6 @@ def _response(request: web.Request, answer: Answer) -> web.Response:
         body = gzip.compress(body, compresslevel=1)
         headers["Content-Encoding"] = "gzip"
     return web.Response(status=answer.status, body=body, headers=headers)
-
-
-async def _strike(fault: Fault, request: web.Request, simulator: Simulator) -> web.StreamResponse:
-    if fault.kind == "reset":
-        _cut(request)
-        return web.Response()
-    if fault.kind == "stall":
-        await asyncio.sleep(3600)
-    if fault.kind == "truncate":
-        whole = _response(request, simulator.answer(request))
-        body = bytes(whole.body) if isinstance(whole.body, (bytes, bytearray)) else b""
-        half = web.StreamResponse(status=whole.status, headers=whole.headers)
-        half.content_length = len(body)
-        await half.prepare(request)
-        await half.write(body[: len(body) // 2])
-        _cut(request)
-        return half
-    json_type = {"Content-Type": "application/json; charset=utf-8"}
-    if fault.kind == "garbage":
-        return web.Response(body=b'{"profiles": [', headers=json_type)
-    if fault.kind == "empty":
-        return web.Response(body=b"{}", headers=json_type)
-    status = 200 if fault.kind == "html" else int(fault.kind)
-    return web.Response(
-        status=status, text=f"<html><head><title>{status}</title></head></html>", content_type="text/html"
-    )
-
-
-def _cut(request: web.Request) -> None:
-    if request.transport is not None:
-        request.transport.abort()
 
 
 @dataclass(frozen=True, slots=True)

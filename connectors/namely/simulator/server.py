@@ -4,8 +4,10 @@ import time
 import uuid
 import zlib
 from collections import deque
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -13,6 +15,7 @@ from aiohttp import web
 
 from connector_core.testing import Answer, Simulator, json_answer
 from connectors.namely.simulator.behaviour import Behaviour
+from connectors.namely.simulator.damage import DAMAGES, damage
 from connectors.namely.simulator.directory import Directory, Group, GroupType
 from connectors.namely.simulator.listing import SMALL_PAGE, BadQueryError, number, select
 
@@ -34,6 +37,10 @@ class NamelySimulator(Simulator):
         self.notes = directory.notes
         self.latency = behaviour.latency / 1000
         self._asked: deque[float] = deque()
+
+    @property
+    def damages(self) -> Mapping[str, Callable[[web.Request], Answer]]:
+        return {kind: partial(damage, self, self.directory, kind) for kind in DAMAGES}
 
     def evolve(self) -> tuple[str, ...]:
         return self.directory.evolve()
