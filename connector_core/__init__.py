@@ -20,6 +20,7 @@ from connector_core.connector import (
 from connector_core.credentials import Credentials, TenantDomain
 from connector_core.entities import Department, DepartmentKind, Employee, Entity, Product, Status, WorkerType
 from connector_core.errors import (
+    BusyError,
     ConnectorCoreError,
     CredentialsError,
     DiscoveryError,
@@ -52,6 +53,7 @@ __all__ = [
     "Advice",
     "Api",
     "Bearer",
+    "BusyError",
     "Category",
     "Certificate",
     "Connector",

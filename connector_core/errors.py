@@ -3,7 +3,7 @@
 ::
 
     ConnectorCoreError                 code · hint · retryable · exit_code
-    ├── SettingsError                  plugins.toml or the command line: where, and which key   exit 2
+    ├── SettingsError                  plugins.toml, the command line, or the key of secrets    exit 2
     │   └── UnknownIntegrationError    no integration of that name
     ├── PluginError                    a plugin cannot be used                                  exit 2
     │   ├── PluginLoadError            it could not be imported
@@ -22,7 +22,8 @@
     │   └── ProtocolError              the answer is not what the API promises
     │       └── MalformedError         it is no JSON, or JSON of another shape     (retryable)
     ├── DiscoveryError                 the connector's fault                                    exit 4
-    └── StoreError                     the store or its key                                     exit 4
+    └── StoreError                     the store                                                exit 4
+        └── BusyError                  another process writes to this integration               exit 1
 
 No message holds a secret, a query, a body or a person.
 """
@@ -155,3 +156,9 @@ class DiscoveryError(ConnectorCoreError):
 
 class StoreError(ConnectorCoreError):
     code = "store"
+
+
+class BusyError(StoreError):
+    code = "busy"
+    exit_code = 1
+    retryable = True

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -20,7 +20,7 @@ from connector_core.credentials import Credentials
 from connector_core.discovery import Work, check, discover
 from connector_core.discovery.reader import ProgressCallback
 from connector_core.entities import Entity, Product
-from connector_core.errors import ForbiddenError, SettingsError
+from connector_core.errors import ConnectorCoreError, ForbiddenError, SettingsError
 from connector_core.http import HttpApi
 from connector_core.logs import hiding
 from connector_core.outcomes import Change, CheckReport, Report, Run, State
@@ -106,12 +106,22 @@ class Host:
                 hint=report.probes[0].remedy,
             )
         sealed = self._vault.seal(credentials.secrets())
+        # The same credentials given again are no new ones: their age goes on, and so does what they vouch for.
+        since = existing.credentials_at if existing and self._same(existing, credentials, report) else None
+        save = partial(self.store.integrations.save, since=since)
         with self.store.lock(name):
-            await asyncio.to_thread(self.store.plans.withdraw, name)
-            await asyncio.to_thread(
-                self.store.integrations.save, name, connector, credentials.public(), sealed, report.account
-            )
+            if since is None:
+                await asyncio.to_thread(self.store.plans.withdraw, name)
+            await asyncio.to_thread(save, name, connector, credentials.public(), sealed, report.account)
         return report
+
+    def _same(self, existing: Integration, credentials: Credentials, report: CheckReport) -> bool:
+        try:
+            secrets = self._vault.open(existing.sealed)
+        except ConnectorCoreError:
+            return False
+        fields = (secrets, dict(existing.fields), existing.account.id)
+        return fields == (credentials.secrets(), credentials.public(), report.account.id)
 
     def integrations(self) -> list[Integration]:
         return self.store.integrations.all()

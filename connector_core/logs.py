@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from io import TextIOBase
 from typing import Any, TextIO
 
+import stamina.instrumentation
 import structlog
 from pydantic import SecretStr
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -84,6 +85,8 @@ def configure(*, verbose: bool, stream: TextIO | None = None) -> None:
         structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer(default=str)
     )
     level = logging.DEBUG if verbose else logging.ERROR if terminal else logging.INFO
+    # Our own client says when it tries again, without the library's arguments.
+    stamina.instrumentation.set_on_retry_hooks([])
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),

@@ -70,6 +70,8 @@ class Certificate:
     """The share of rows in which each field is filled."""
     drifted: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """Fields that were filled for most and are now for almost none, with both shares: their values stay."""
+    remedy: str = ""
+    """What to do about it, where the error or the connector says."""
     began: str = ""
     """How the reading began, where it did not begin at the first page of a fresh scan."""
     deferred: bool = False
@@ -126,6 +128,8 @@ class Report:
     certificates: tuple[Certificate, ...]
     plans: tuple[KindPlan, ...]
     applied: bool
+    removed: Mapping[str, str]
+    """The names of those whom the plan removes, by id: they are stored no more when it is applied."""
     traffic: Traffic
     finished_at: datetime
 

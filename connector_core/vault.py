@@ -10,7 +10,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from platformdirs import user_config_path
 from pydantic import SecretStr
 
-from connector_core.errors import SettingsError, StoreError
+from connector_core.errors import SettingsError
 
 KEY_VARIABLE = "DISCOVER_SECRET_KEY"
 
@@ -39,7 +39,7 @@ class Vault:
         try:
             plain = json.loads(self._fernet(make=False).decrypt(sealed))
         except InvalidToken:
-            raise StoreError(
+            raise SettingsError(
                 "The stored secrets were sealed with another key.",
                 hint=f"Give the key they were sealed with in {KEY_VARIABLE} or {self._file}, or connect again.",
             ) from None
@@ -91,12 +91,12 @@ class Vault:
         except FileNotFoundError:
             if make:
                 return self._make()
-            raise StoreError(
+            raise SettingsError(
                 f"The key {self._file} is missing, so the stored secrets cannot be opened.",
                 hint=f"Restore it, give it in {KEY_VARIABLE}, or connect again.",
             ) from None
         except OSError as error:
-            raise StoreError(f"The key {self._file} cannot be read: {error.strerror}.") from None
+            raise SettingsError(f"The key {self._file} cannot be read: {error.strerror}.") from None
 
     def _make(self) -> bytes:
         key = Fernet.generate_key()
@@ -111,14 +111,14 @@ class Vault:
             finally:
                 draft.unlink()
         except OSError as error:
-            raise StoreError(f"The key {self._file} cannot be made: {error.strerror}.") from None
+            raise SettingsError(f"The key {self._file} cannot be made: {error.strerror}.") from None
         return key
 
     def _write(self, keys: bytes) -> None:
         try:
             self._draft(keys).replace(self._file)
         except OSError as error:
-            raise StoreError(f"The key {self._file} cannot be written: {error.strerror}.") from None
+            raise SettingsError(f"The key {self._file} cannot be written: {error.strerror}.") from None
 
     def _draft(self, keys: bytes) -> Path:
         draft = self._file.with_name(f".{self._file.name}.{os.getpid()}")

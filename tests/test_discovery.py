@@ -258,7 +258,7 @@ async def test_the_first_run_with_a_new_token_holds_even_one_loss(namely: Start)
     await place.connect()
     await place.host.run("acme")
     place.tenant.delete(place.tenant.people[-1])
-    await place.connect()
+    await place.connect_with_new_token()
     report = await place.host.run("acme")
     assert report.verdict is Verdict.HELD
     assert "has changed since the last accepted run" in plan(report, "Employee").held_because
@@ -351,16 +351,18 @@ async def test_a_cancelled_run_leaves_what_was_applied_and_the_next_one_is_whole
     await place.connect()
     await place.host.run("acme")
     place.tenant.people[-1].title = "Changed"
-    place.simulator.latency = 0.1
-    run = asyncio.create_task(place.host.run("acme"))
-    await asyncio.sleep(0.45)
-    run.cancel()
+
+    def cut_off(_kind: str, seen: int, _announced: int | None) -> None:
+        if seen == 100:
+            run.cancel()
+
+    run = asyncio.create_task(place.host.run("acme", progress=cut_off))
     with pytest.raises(asyncio.CancelledError):
         await run
-    assert place.host.history("acme")[0].error == "CancelledError"
-    place.simulator.latency = 0
+    assert len(place.people()) == 200
+    assert place.host.history("acme")[0].error == "interrupted"
     report = await place.host.run("acme")
-    assert certificate(report, "Employee").began.startswith("resumed at page")
+    assert certificate(report, "Employee").began == "resumed at page 2"
     assert plan(report, "Employee").updates == 1
     assert place.host.store.staging._database.query("SELECT count(*) FROM staged") == [(0,)]
 
@@ -546,6 +548,8 @@ async def test_new_credentials_withdraw_a_held_plan(namely: Start) -> None:
     await place.connect()
     await place.host.run("acme", apply=False)
     await place.connect()
+    assert place.host.held("acme"), "the same credentials are no new ones"
+    await place.connect_with_new_token()
     assert place.host.held("acme") is None
 
 
@@ -555,7 +559,7 @@ async def test_a_new_token_holds_losses_even_if_no_run_was_ever_complete(namely:
     place.simulator.faults = Faults("500@4x9:/profiles")
     assert (await place.host.run("acme")).verdict is Verdict.INCOMPLETE
     place.simulator.faults = Faults()
-    await place.connect()
+    await place.connect_with_new_token()
     place.tenant.delete(place.tenant.people[30])
     report = await place.host.run("acme")
     assert plan(report, "Employee").removes == plan(report, "Employee").held == 1
@@ -739,3 +743,32 @@ async def test_a_bug_in_a_connector_is_named_by_its_place_and_not_by_its_data(
     reason = certificate(report, "Department").reasons[0]
     assert "The connector namely failed with KeyError in broken, line" in reason
     assert "canary" not in repr(report)
+
+
+async def test_a_wrong_name_for_departments_is_an_error_in_every_way_to_run(namely: Start) -> None:
+    place = await namely(options={"department_group_types": ["Nope"]})
+    report = await place.host.connect("namely", "acme", place.simulator.credentials)
+    assert "no type of group named 'Nope'" in report.probes[1].problem
+    for kinds in ([], ["departments"]):
+        run = await place.host.run("acme", kinds=kinds)
+        departments = certificate(run, "Department")
+        assert "no type of group named 'Nope'" in departments.reasons[0]
+        assert "The types are Departments, Divisions" in departments.remedy
+
+
+async def test_what_to_do_stands_beside_what_was_wrong(namely: Start) -> None:
+    place = await namely(owner="no_groups")
+    await place.connect()
+    report = await place.host.run("acme")
+    assert "Access Roles" in certificate(report, "Department").remedy
+
+
+async def test_a_report_names_those_whom_it_removed(namely: Start) -> None:
+    place = await namely()
+    await place.connect()
+    await place.host.run("acme")
+    gone = place.tenant.people[-1]
+    place.tenant.delete(gone)
+    report = await place.host.run("acme")
+    assert list(report.removed) == [gone.id]
+    assert gone.last_name in report.removed[gone.id]

@@ -264,7 +264,7 @@ async def test_a_host_that_does_not_answer_is_named(namely: Start) -> None:
         update={"host": place.settings.host.model_copy(update={"resolve": {"acme.namely.com": "127.0.0.1:9"}})}
     )
     async with Host(settings) as host:
-        with pytest.raises(UnavailableError, match=r"Namely broke the connection"):
+        with pytest.raises(UnavailableError, match=r"Namely \(acme\.namely\.com\) cannot be reached"):
             await host.connect("namely", "acme", place.simulator.credentials)
 
 

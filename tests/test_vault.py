@@ -8,7 +8,7 @@ import pytest
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
-from connector_core import SettingsError, StoreError
+from connector_core import SettingsError
 from connector_core.vault import KEY_VARIABLE, Vault
 
 SECRETS = {"token": SecretStr("canary-token")}
@@ -47,14 +47,14 @@ def test_a_key_that_others_may_read_is_refused(file: Path) -> None:
 def test_a_missing_key_is_said_and_no_new_one_is_made(file: Path) -> None:
     sealed = Vault(key_file=file).seal(SECRETS)
     file.unlink()
-    with pytest.raises(StoreError, match="is missing"):
+    with pytest.raises(SettingsError, match="is missing"):
         Vault(key_file=file).open(sealed)
     assert not file.exists()
 
 
 def test_another_key_opens_nothing(file: Path) -> None:
     sealed = Vault(key_file=file).seal(SECRETS)
-    with pytest.raises(StoreError, match="sealed with another key"):
+    with pytest.raises(SettingsError, match="sealed with another key"):
         Vault(SecretStr(Fernet.generate_key().decode())).open(sealed)
 
 
@@ -72,7 +72,7 @@ def test_the_environment_may_give_the_key(file: Path, monkeypatch: pytest.Monkey
 def test_a_key_file_that_cannot_be_made_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(KEY_VARIABLE)
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match=r"secret\.key"):
+    with pytest.raises(SettingsError, match=r"secret\.key"):
         Vault(key_file=tmp_path / "file" / "secret.key").seal(SECRETS)
 
 
@@ -97,7 +97,7 @@ def test_rotation_seals_with_a_new_key_and_forgets_the_old_one(file: Path) -> No
     assert Vault(key_file=file).open(stored.seal) == SECRETS
     assert old_key not in file.read_bytes()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    with pytest.raises(StoreError, match="another key"):
+    with pytest.raises(SettingsError, match="another key"):
         Vault(key_file=file).open(old_seal)
     assert [path.name for path in file.parent.iterdir()] == ["secret.key"]
 

@@ -39,6 +39,10 @@ class Place:
     async def connect(self, **changed: str) -> None:
         await self.host.connect("namely", "acme", {**self.served.simulator.credentials, **changed})
 
+    async def connect_with_new_token(self) -> None:
+        self.tenant.token = f"{self.tenant.token}-again"
+        await self.connect(personal_access_token=self.tenant.token)
+
     def people(self) -> dict[str, Employee]:
         return {one.source_id: one for one in self.host.entities("acme", Employee)}
 

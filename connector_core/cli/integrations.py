@@ -130,7 +130,7 @@ async def _remove(name: str, flags: Flags) -> int:
 def _integration(host: Host, one: Integration) -> dict[str, Any]:
     runs = host.history(one.name, 1)
     last = runs[0] if runs else None
-    verdict = (last.verdict or (f"failed: {last.error}" if last.error else "interrupted")) if last else None
+    verdict = last.standing(running=host.store.is_locked(one.name)) if last else None
     found = host.registry.connectors.get(one.connector)
     lifetime = found.manifest.token_lifetime if found else None
     age = (datetime.now(UTC) - one.credentials_at).days

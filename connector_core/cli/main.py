@@ -19,7 +19,7 @@ from cyclopts import App, CycloptsError, UnusedCliTokensError
 
 from connector_core.cli import catalogue, entities, integrations, runs, secrets, simulation
 from connector_core.cli.form import DeclinedError
-from connector_core.cli.output import error_console, plain
+from connector_core.cli.output import error_console, error_json, plain
 from connector_core.errors import ConnectorCoreError
 
 INTERRUPTED = 130
@@ -81,8 +81,7 @@ class Ending:
 
     def say(self, *, as_json: bool) -> None:
         if as_json:
-            error = {"code": self.code, "message": self.message, "hint": self.hint}
-            sys.stderr.write(json.dumps({"error": error}) + "\n")
+            sys.stderr.write(json.dumps({"error": error_json(self.code, self.message, self.hint)}) + "\n")
             return
         out = error_console()
         heading = "" if self.exit_code == INTERRUPTED else "Error: "

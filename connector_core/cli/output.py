@@ -44,6 +44,11 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, title: s
     return made
 
 
+def error_json(code: str, message: str, hint: str) -> dict[str, str]:
+    """An error as programs read it, the same wherever it is printed."""
+    return {"code": code, "message": message, "hint": hint}
+
+
 def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, ensure_ascii=False, default=_jsonable) + "\n")
 

@@ -1,6 +1,8 @@
 """How a report and a plan are shown: counts first, then a reason per line, then what to type next."""
 
+from collections.abc import Mapping
 from itertools import groupby
+from types import MappingProxyType
 
 from rich.text import Text
 
@@ -49,7 +51,7 @@ def print_report(host: Host, report: Report) -> None:
         if plan.unconfirmed:
             said = f"{count(plan.unconfirmed, 'row')} missing, not yet proven gone: kept until a second scan"
             out.print(f"{plan.kind}: {said}.")
-    print_plan(host, report.run.id)
+    print_plan(host, report.run.id, names=report.removed)
     _print_next(report)
 
 
@@ -59,6 +61,8 @@ def _print_notes(certificate: Certificate) -> None:
         out.print(f"{certificate.kind}: {certificate.began}.")
     for reason in certificate.reasons:
         out.print(f"{certificate.kind}: incomplete: {plain(reason)}.", style="red")
+    if certificate.remedy:
+        out.print(f"{certificate.kind}: {plain(certificate.remedy)}")
     for field, (before, now) in certificate.drifted.items():
         said = f"{field} was filled for {before:.0%} and is now for {now:.0%}; stored values stay"
         out.print(
@@ -73,14 +77,16 @@ def _print_notes(certificate: Certificate) -> None:
         out.print(f"{certificate.kind}: {field} points to {count(ids, 'id')} that nobody has.")
 
 
-def print_plan(host: Host, run_id: str, state: State | None = None) -> None:
-    """A line per change, with its reason."""
+def print_plan(
+    host: Host, run_id: str, state: State | None = None, *, names: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """A line per change, with its reason. ``names`` are those of entities that are stored no more."""
     rows: list[tuple[object, ...]] = []
     more: list[str] = []
     changes = sorted(host.changes(run_id, state), key=lambda one: (one.kind, list(Operation).index(one.operation)))
     for (kind, operation), group in groupby(changes, key=lambda one: (one.kind, one.operation)):
         listed = list(group)
-        rows += [_line(change) for change in listed[: SHOWN[operation]]]
+        rows += [_line(change, names) for change in listed[: SHOWN[operation]]]
         if len(listed) > SHOWN[operation]:
             more.append(f"and {len(listed) - SHOWN[operation]:,} more to {operation} of {kind}")
     out = console()
@@ -90,11 +96,11 @@ def print_plan(host: Host, run_id: str, state: State | None = None) -> None:
         out.print(f"… {line}")
 
 
-def _line(change: Change) -> tuple[object, ...]:
+def _line(change: Change, names: Mapping[str, str]) -> tuple[object, ...]:
     return (
         _SIGNS[change.operation],
         change.kind,
-        change.label or change.source_id,
+        change.label or names.get(change.source_id) or change.source_id,
         change.reason + (f": {_few(change.fields)}" if change.fields else ""),
         change.state,
     )
@@ -111,6 +117,8 @@ def _print_next(report: Report) -> None:
     if any(plan.held for plan in report.plans):
         out.print(f"Next: discover apply {name}   (or: discover discard {name})")
     elif report.verdict is Verdict.COMPLETE:
-        out.print(f"Next: discover entities {name} employees")
+        out.print(f"Next: discover entities {name} {report.certificates[0].kind.lower()}s")
     else:
-        out.print(f"Next: mend the cause, then discover run {name}. What was read is stored; nothing was removed.")
+        unread = ", ".join(one.kind for one in report.certificates if not one.complete)
+        said = f"What was read is stored, and nothing of {unread} was removed. " if unread else ""
+        out.print(f"{said}Next: discover check {name}, mend the cause, then discover run {name}.")

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from connector_core.cli.flags import DEFAULT, Flags
 from connector_core.cli.form import confirm
-from connector_core.cli.output import ago, console, count, error_console, print_json, table
+from connector_core.cli.output import ago, console, count, error_console, error_json, print_json, table
 from connector_core.cli.plans import print_plan, print_report
 from connector_core.discovery.reader import ProgressCallback
 from connector_core.entities import Product
@@ -63,7 +63,7 @@ async def run(
                 if not all_:
                     raise
                 codes.append(error.exit_code)
-                reports.append({"integration": one, "error": {"code": error.code, "message": error.message}})
+                reports.append({"integration": one, "error": error_json(error.code, error.message, error.hint)})
                 if not flags.json:
                     error_console().print(f"{one}: {error.message} {error.hint}", style="bold red")
                 continue
@@ -154,10 +154,10 @@ def history(
 def _row(host: Host, one: RunSummary) -> tuple[str, ...]:
     return (
         one.run.id[:8],
-        one.run.started_at.isoformat(sep=" ", timespec="seconds"),
+        f"{one.run.started_at:%Y-%m-%d %H:%M:%S} UTC",
         ago(one.run.started_at),
         one.run.product or "all",
-        one.verdict or (f"failed: {one.error}" if one.error else "interrupted"),
+        one.standing(running=host.store.is_locked(one.run.integration)),
         "; ".join(map(_standing, one.certificates)),
         ", ".join(f"{number:,} {what}" for what, number in _counts(host, one.run.id).items()),
         "; ".join(reason for certificate in one.certificates for reason in certificate.reasons),

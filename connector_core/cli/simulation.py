@@ -12,10 +12,11 @@ from typing import Annotated
 from cryptography.fernet import Fernet
 from cyclopts import Parameter
 from cyclopts.validators import Number
+from rich.console import Console
 
 from connector_core.cli import entities, integrations, runs
 from connector_core.cli.flags import DEFAULT, Flags
-from connector_core.cli.output import console, print_json
+from connector_core.cli.output import console, error_console, print_json
 from connector_core.errors import SettingsError
 from connector_core.testing import Served, Simulator, SimulatorOptions, load, serve
 from connector_core.vault import KEY_VARIABLE
@@ -69,7 +70,7 @@ async def demo(
         with ExitStack() as stack:
             _set(stack, SSL_CERT_FILE=str(served.ca_file), **{KEY_VARIABLE: Fernet.generate_key().decode()})
             _set(stack, DISCOVER_PERSONAL_ACCESS_TOKEN=simulator.credentials["personal_access_token"])
-            await _tell(simulator, replace(flags, settings=settings))
+            await _demonstrate(simulator, replace(flags, settings=settings))
     return 0
 
 
@@ -81,28 +82,29 @@ def _make_folder(toml: str) -> Path:
     return settings
 
 
-async def _tell(simulator: Simulator, flags: Flags) -> None:
-    out = console()
+async def _demonstrate(simulator: Simulator, flags: Flags) -> None:
+    # With --json, standard output belongs to the commands.
+    out = error_console() if flags.json else console()
     domain = simulator.credentials["domain"]
-    _type(f"discover connect namely --name acme --domain {domain}")
+    _announce(out, f"discover connect namely --name acme --domain {domain}")
     await integrations.connect("namely", name="acme", flags=flags, domain=domain)
-    _type("discover run acme")
+    _announce(out, "discover run acme")
     await runs.run("acme", flags=flags)
-    _type("discover entities acme departments")
+    _announce(out, "discover entities acme departments")
     entities.entities("acme", "departments", flags=flags)
-    _type("discover entities acme employees --limit 8")
+    _announce(out, "discover entities acme employees --limit 8")
     entities.entities("acme", "employees", limit=8, flags=flags)
     out.print("\nTime passes at Acme Widgets:", style="bold")
     for sentence in simulator.evolve():
         out.print(f"  {sentence}")
-    _type("discover run acme --plan")
+    _announce(out, "discover run acme --plan")
     await runs.run("acme", plan=True, flags=flags)
     out.print("\nNothing of this is applied yet. The next command to type:", style="bold")
     out.print(f"  {sys.argv[0]} apply acme --settings {flags.settings}")
 
 
-def _type(command: str) -> None:
-    console().print(f"\n$ {command}", style="bold cyan")
+def _announce(out: Console, command: str) -> None:
+    out.print(f"\n$ {command}", style="bold cyan")
 
 
 def _set(stack: ExitStack, **variables: str) -> None:

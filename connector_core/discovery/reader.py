@@ -10,7 +10,7 @@ from connector_core.connector import AnyConnector, Declaration, Page
 from connector_core.discovery.faults import mapped
 from connector_core.discovery.reading import Reading
 from connector_core.entities import Entity
-from connector_core.errors import ConnectorCoreError, RejectedCredentialsError, ThrottledError
+from connector_core.errors import ConnectorCoreError, ForbiddenError, RejectedCredentialsError, ThrottledError
 from connector_core.outcomes import Run
 from connector_core.paging import Progress
 from connector_core.store import Store
@@ -86,11 +86,15 @@ class Reader:
                 await self.connector.check()
             title = self.connector.manifest.title
             reading.problems.append(f"{title} refuses it to this token, which is good elsewhere")
+            reading.remedy = reading.declaration.permission
         except ThrottledError as error:
             reading.deferred = True
             reading.problems.append(_deferral(error))
         except ConnectorCoreError as error:
             reading.problems.append(error.message)
+            reading.remedy = error.hint
+            if isinstance(error, ForbiddenError):
+                reading.remedy = reading.declaration.permission
         except TimeoutError:
             reading.problems.append("the run's time was over; the next run goes on here")
         return True

@@ -35,6 +35,7 @@ class Reading:
     filled: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
     deferred: bool = False
+    remedy: str = ""
     began: str = ""
 
     @property

@@ -61,6 +61,7 @@ async def discover(work: Work) -> Report:
         kinds = [await _plan_kind(work, reader, reading, account) for reading in readings]
         certificates, plans = tuple(kind[0] for kind in kinds), tuple(kind[1] for kind in kinds)
         await work.registry.plan_made(work.run, plans)
+        removed = await asyncio.to_thread(work.store.plans.removed, work.run.id)
         if work.apply:
             applied = await asyncio.to_thread(work.store.plans.apply, work.run.id, State.PLANNED)
             log.info("applied", changes=applied.applied)
@@ -72,17 +73,24 @@ async def discover(work: Work) -> Report:
             certificates=certificates,
             plans=plans,
             applied=work.apply,
+            removed=removed,
             traffic=work.traffic(),
             finished_at=datetime.now(UTC),
         )
         await asyncio.to_thread(work.store.runs.finish, report)
     except BaseException as error:
         # Not in a thread: a cancelled task could not wait for it.
-        work.store.runs.fail(work.run, error.code if isinstance(error, ConnectorCoreError) else type(error).__name__)
+        work.store.runs.fail(work.run, _code(error))
         raise
     log.info("run_finished", verdict=report.verdict, requests=report.traffic.requests)
     await work.registry.run_finished(report)
     return report
+
+
+def _code(error: BaseException) -> str:
+    if isinstance(error, ConnectorCoreError):
+        return error.code
+    return "bug" if isinstance(error, Exception) else "interrupted"
 
 
 def _reader(work: Work) -> Reader:
@@ -176,6 +184,7 @@ def _certify(
         # What is held back is not the new measure of how full a field should be.
         fill={**reading.fill, **{name: before for name, (before, _) in drifted.items()}},
         drifted=drifted,
+        remedy=reading.remedy,
         began=reading.began,
         deferred=reading.deferred,
     )

@@ -8,13 +8,14 @@ from urllib.parse import quote, urlencode
 
 import aiohttp
 import stamina
+import structlog
 from yarl import URL
 
 from connector_core.connector import Listing, Page, R, T, W
 from connector_core.credentials import Credentials
 from connector_core.errors import (
+    ConnectorCoreError,
     InsecureError,
-    MalformedError,
     NotFoundError,
     ProtocolError,
     SettingsError,
@@ -50,6 +51,7 @@ class HttpApi:
         self._limits = limits
         self._base = manifest.base_url.format_map(credentials.public())
         self._timeout = aiohttp.ClientTimeout(total=settings.page_timeout, sock_connect=settings.connect_timeout)
+        self._log = structlog.get_logger()
         self._resume: dict[str, Progress] = {}
         self._requests = self._retries = self._throttled = 0
 
@@ -115,7 +117,7 @@ class HttpApi:
         ):
             with unthrottled:
                 async for attempt in stamina.retry_context(
-                    on=(UnavailableError, MalformedError),
+                    on=_is_passing,
                     attempts=settings.tries,
                     timeout=None,
                     wait_initial=settings.first_wait,
@@ -123,7 +125,9 @@ class HttpApi:
                     wait_jitter=settings.first_wait,
                 ):
                     with attempt:
-                        self._retries += attempt.num > 1
+                        if attempt.num > 1:
+                            self._retries += 1
+                            self._log.info("retrying", method=method, path=path, attempt=attempt.num)
                         await self._limits.wait(path)
                         return read(await self._ask(method, path, params or {}, authenticated=authenticated))
         raise AssertionError("unreachable: stamina raises the last error")  # pragma: no cover
@@ -170,8 +174,14 @@ class HttpApi:
                 path=path,
                 hint="If a proxy inspects TLS here, name its certificate authority in SSL_CERT_FILE.",
             ) from None
-        except aiohttp.ClientConnectorDNSError:
-            raise UnavailableError(f"{said}: {url.host} cannot be resolved", method=method, path=path) from None
+        except aiohttp.ClientConnectorError as error:
+            what = "resolved" if isinstance(error, aiohttp.ClientConnectorDNSError) else "reached"
+            raise UnavailableError(
+                f"{said} ({url.host}) cannot be {what}",
+                method=method,
+                path=path,
+                hint="Check the network here, and the address that the integration was given.",
+            ) from None
         except aiohttp.InvalidURL:
             raise SettingsError(f"{said}: the address that the credentials make is not a URL") from None
         except (aiohttp.ClientError, OSError, ssl.SSLError) as error:
@@ -187,3 +197,8 @@ class HttpApi:
                     f"{said} sent more than {self._settings.largest_answer} bytes in one answer", path=path
                 )
         return bytes(body)
+
+
+def _is_passing(error: Exception) -> bool:
+    """Worth another try at once; being throttled is waited out elsewhere."""
+    return isinstance(error, ConnectorCoreError) and error.retryable and not isinstance(error, ThrottledError)

@@ -8,7 +8,7 @@ from typing import Self
 
 from filelock import FileLock, Timeout
 
-from connector_core.errors import StoreError
+from connector_core.errors import BusyError, StoreError
 from connector_core.store.database import Database
 from connector_core.store.entities import Entities
 from connector_core.store.integrations import Integration, Integrations
@@ -38,7 +38,7 @@ class Store:
         try:
             lock.acquire()
         except Timeout:
-            raise StoreError(
+            raise BusyError(
                 f"{integration} is being run or changed by another process.", hint="Wait until it has ended."
             ) from None
         except OSError as error:
@@ -47,6 +47,14 @@ class Store:
             yield
         finally:
             lock.release()
+
+    def is_locked(self, integration: str) -> bool:
+        """Whether a run, or something else that writes, is under way."""
+        try:
+            with self.lock(integration):
+                return False
+        except BusyError:
+            return True
 
     def forget_lock(self, integration: str) -> None:
         """Removes the lock's file, with an integration that is no more."""

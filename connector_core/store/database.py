@@ -29,7 +29,6 @@ class Database:
                 handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
             except ValueError:
                 raise StoreError(f"The store {str(path)!r} is no path.") from None
-            os.fchmod(handle, 0o600)
             os.close(handle)
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
         try:
@@ -53,6 +52,9 @@ class Database:
                 f"{self._path} was written by a newer version of this program (store version {version}).",
                 hint="Use that version, or another store.",
             )
+        if version:
+            # Ours, whoever made it readable for others. Another program's file is left as it is.
+            self._path.chmod(0o600)
         if 0 < version < schema.VERSION:
             self._keep_copy(version)
         if version < schema.VERSION:

@@ -30,15 +30,28 @@ class Integrations:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def save(self, name: str, connector: str, fields: Mapping[str, str], sealed: bytes, account: Account) -> None:
-        """Adds an integration, or replaces the credentials of the one that has this name."""
+    def save(
+        self,
+        name: str,
+        connector: str,
+        fields: Mapping[str, str],
+        sealed: bytes,
+        account: Account,
+        *,
+        since: datetime | None = None,
+    ) -> None:
+        """Adds an integration, or replaces the credentials of the one that has this name.
+
+        ``since`` is when these credentials were first given; now, if it is left out.
+        """
         moment = now()
+        given = since.isoformat(timespec="milliseconds") if since else moment
         self._database.execute(
             f"INSERT INTO integrations ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "  # noqa: S608 - a constant
             "ON CONFLICT (name) DO UPDATE SET fields = excluded.fields, secrets = excluded.secrets, "
             "account = excluded.account, account_name = excluded.account_name, "
             "credentials_at = excluded.credentials_at",
-            (name, connector, json.dumps(dict(fields)), sealed, account.id, account.name, moment, moment),
+            (name, connector, json.dumps(dict(fields)), sealed, account.id, account.name, moment, given),
         )
         self._database.forget()
 

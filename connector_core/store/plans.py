@@ -185,6 +185,15 @@ class Plans:
         )
         return Held(*rows[0]) if rows else None
 
+    def removed(self, run_id: str) -> dict[str, str]:
+        """The names of those whom a run's plan removes, by id."""
+        rows = self._database.query(
+            "SELECT c.source_id, e.body FROM changes c JOIN entities e ON e.integration = c.integration "
+            "AND e.kind = c.kind AND e.source_id = c.source_id WHERE c.run_id = ? AND c.operation = 'remove'",
+            (run_id,),
+        )
+        return {source_id: _name(body) for source_id, body in rows}
+
     def changes(self, run_id: str, state: State | None = None) -> Iterator[Change]:
         """A run's changes, with the names of entities that are still stored or staged."""
         rows = self._database.query(
@@ -196,7 +205,6 @@ class Plans:
             (run_id, state, state),
         )
         for kind, source_id, operation, reason, fields, loss, stands, body in rows:
-            named = json.loads(body) if body else {}
             yield Change(
                 kind=kind,
                 source_id=source_id,
@@ -205,7 +213,7 @@ class Plans:
                 fields=tuple(json.loads(fields)),
                 loss=bool(loss),
                 state=State(stands),
-                label=named.get("display_name") or named.get("name") or "",
+                label=_name(body),
             )
 
     def discard(self, run_id: str) -> int:
@@ -235,6 +243,11 @@ class Plans:
             (run_id,),
         )
         return {(kind, operation, state): count for kind, operation, state, count in rows}
+
+
+def _name(body: str | None) -> str:
+    named = json.loads(body) if body else {}
+    return str(named.get("display_name") or named.get("name") or "")
 
 
 def _key(run: Run, kind: str, change: Change) -> tuple[Any, ...]:

@@ -22,6 +22,14 @@ class RunSummary:
     error: str | None
     certificates: tuple[Certificate, ...]
 
+    def standing(self, *, running: bool) -> str:
+        """In one word or two. ``running``: whether somebody holds the integration's lock."""
+        if self.verdict:
+            return self.verdict
+        if self.error and self.error != "interrupted":
+            return f"failed: {self.error}"
+        return "running" if running and not self.finished_at else "interrupted"
+
 
 class Runs:
     def __init__(self, database: Database) -> None:
@@ -53,6 +61,7 @@ class Runs:
             "found": certificate.found,
             "fill": dict(certificate.fill),
             "drifted": {name: list(shares) for name, shares in certificate.drifted.items()},
+            "remedy": certificate.remedy,
             "began": certificate.began,
             "pages": certificate.pages,
             "reasons": certificate.reasons,
@@ -154,6 +163,7 @@ def _certificates(rows: list[tuple[Any, ...]]) -> Iterable[Certificate]:
             found=more["found"],
             fill=more["fill"],
             drifted={name: tuple(shares) for name, shares in more["drifted"].items()},
+            remedy=more["remedy"],
             began=more["began"],
             pages=more["pages"],
             reasons=tuple(more["reasons"]),

@@ -135,7 +135,8 @@ async def serve(simulator: Simulator, port: int = 0) -> AsyncIterator[Served]:
         ) from None
     authority = trustme.CA(organization_name="connector-core simulator")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert(simulator.host).configure_cert(context)
+    # Its siblings too: a tenant that does not exist must be told by its answer, not by its certificate.
+    authority.issue_cert(simulator.host, f"*.{simulator.host.partition('.')[2]}").configure_cert(context)
     runner = web.AppRunner(simulator.application(), access_log=None, handler_cancellation=True, shutdown_timeout=0.2)
     with tempfile.TemporaryDirectory(prefix="connector-core-") as folder:
         ca_file = Path(folder) / "ca.pem"

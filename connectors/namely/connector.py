@@ -173,8 +173,10 @@ class Namely(Connector[NamelyCredentials, NamelyOptions]):
         """The groups and their types, read once per run."""
         async with self._reading:
             if self._types is None:
-                self._types = await self._read_types()
-                self._departments = self._choose(self._types)
+                types = await self._read_types()
+                # Both or neither: whoever asks next must meet the same error.
+                self._departments = self._choose(types)
+                self._types = types
             if self._groups is None:
                 self._groups = tuple([page async for page in self.api.pages("/groups", Groups, paging=Whole())])
             groups = tuple(row for page in self._groups for row in page.rows)

@@ -98,8 +98,10 @@ async def test_new_credentials_replace_the_old_ones_once_checked_and_keep_the_da
     with pytest.raises(RejectedCredentialsError):
         await place.connect(personal_access_token="wrong")
     assert place.host.integrations() == [before]
-    await asyncio.sleep(0.01)
     await place.connect()
+    assert place.host.integrations()[0].credentials_at == before.credentials_at
+    await asyncio.sleep(0.01)
+    await place.connect_with_new_token()
     after = place.host.integrations()[0]
     assert after.credentials_at > before.credentials_at
     assert after.created_at == before.created_at
