@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from connector_core.connector import AnyConnector, Connector, Options
 from connector_core.errors import PluginContractError
 from connector_core.manifest import API_VERSION, Manifest
+from connector_core.problems import sentence
 from connector_core.settings import PluginSettings
 
 
@@ -43,10 +44,4 @@ def options_of(connector: type[AnyConnector], settings: PluginSettings) -> Optio
     try:
         return connector.options_type.model_validate(dict(settings.options))
     except ValidationError as error:
-        raise PluginContractError(f"Its options in plugins.toml are wrong: {problems_of(error)}.") from None
-
-
-def problems_of(error: ValidationError) -> str:
-    """Each problem with its place, on one line, without the input."""
-    problems = error.errors(include_input=False, include_url=False, include_context=False)
-    return "; ".join(f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in problems)
+        raise PluginContractError(f"Its options in plugins.toml are wrong: {sentence(error)}.") from None

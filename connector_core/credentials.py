@@ -18,6 +18,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import PydanticCustomError, core_schema
 
 from connector_core.errors import InvalidCredentialsError
+from connector_core.problems import problems
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 
@@ -97,20 +98,14 @@ class Credentials(BaseModel):
         try:
             return cls.model_validate(dict(fields))
         except ValidationError as error:
-            problems = error.errors(include_input=False, include_url=False, include_context=False)
-        names = [str(problem["loc"][0]) if problem["loc"] else "" for problem in problems]
-        sentences = [
-            cls._sentence(name, problem["type"], problem["msg"]) for name, problem in zip(names, problems, strict=True)
+            found = list(problems(error))
+        names = [place[0] if place else "" for place, _ in found]
+        known = ", ".join(cls.model_fields)
+        lines = [
+            f"{name}: {said}" if name in cls.model_fields else f"there is no field {name}; the fields are {known}"
+            for name, (_, said) in zip(names, found, strict=True)
         ]
-        raise InvalidCredentialsError("; ".join(sentences) + ".", field=names[0])
-
-    @classmethod
-    def _sentence(cls, name: str, error_type: str, message: str) -> str:
-        if error_type == "missing":
-            return f"{name} is missing"
-        if error_type == "extra_forbidden":
-            return f"there is no field {name}; the fields are {', '.join(cls.model_fields)}"
-        return f"{name}: {message}"
+        raise InvalidCredentialsError("; ".join(lines) + ".", field=names[0])
 
     @classmethod
     def form(cls) -> tuple[FormField, ...]:

@@ -105,10 +105,6 @@ class KindPlan:
     unconfirmed: int = 0
     """Rows missing from a complete scan that have no second witness yet: they stay."""
 
-    @property
-    def changes(self) -> int:
-        return self.creates + self.updates + self.removes
-
 
 @dataclass(frozen=True, slots=True)
 class Traffic:

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from connector_core import hookspecs
 from connector_core.connector import AnyConnector
-from connector_core.contract import problems_of, verify
+from connector_core.contract import verify
 from connector_core.errors import (
     PluginConflictError,
     PluginContractError,
@@ -29,6 +29,7 @@ from connector_core.errors import (
 )
 from connector_core.manifest import Manifest
 from connector_core.outcomes import Certificate, KindPlan, Report, Run
+from connector_core.problems import sentence
 from connector_core.settings import PluginSettings, Settings
 
 GROUP = "connector_core"
@@ -204,7 +205,7 @@ def _load(manager: pluggy.PluginManager, point: EntryPoint, settings: PluginSett
         if isinstance(error, (PluginError, KeyboardInterrupt)):
             raise
         if isinstance(error, ValidationError) and error.title == Manifest.__name__:
-            raise PluginContractError(f"Its manifest is wrong: {problems_of(error)}.") from None
+            raise PluginContractError(f"Its manifest is wrong: {sentence(error)}.") from None
         raise PluginLoadError(f"{point.value} cannot be loaded: {_brief(error)}") from error
 
 

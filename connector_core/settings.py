@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic.dataclasses import dataclass
 
 from connector_core.errors import SettingsError
+from connector_core.problems import problems
 
 DEFAULT_FILE = "plugins.toml"
 DEFAULT_STORE = "discover.sqlite"
@@ -30,11 +31,16 @@ class Endpoint:
     address: str
     port: int
 
+    @classmethod
+    def parse(cls, value: object) -> "Endpoint":
+        address, _, port = str(value).rpartition(":")
+        if not address.strip("[]") or not (port.isascii() and port.isdigit()) or not 0 < int(port) < 65536:
+            raise ValueError("is not an address and a port such as 127.0.0.1:8443")
+        return cls(address.strip("[]"), int(port))
+
 
 def _endpoint(value: str) -> str:
-    address, _, port = value.rpartition(":")
-    if not address.strip("[]") or not (port.isascii() and port.isdigit()) or not 0 < int(port) < 65536:
-        raise ValueError("is not an address and a port such as 127.0.0.1:8443")
+    Endpoint.parse(value)
     return value
 
 
@@ -98,11 +104,7 @@ class HostSettings(_Settings):
     """Host name to address and port, as curl's --connect-to does."""
 
     def endpoints(self) -> dict[str, Endpoint]:
-        found = {}
-        for host, value in self.resolve.items():
-            address, _, port = value.rpartition(":")
-            found[host] = Endpoint(address.strip("[]"), int(port))
-        return found
+        return {host: Endpoint.parse(value) for host, value in self.resolve.items()}
 
 
 class LimitSettings(_Settings):
@@ -157,13 +159,11 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _explain(path: Path, error: ValidationError) -> SettingsError:
-    problems = error.errors(include_input=False, include_url=False, include_context=False)
     text = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     lines = []
-    for one in problems:
-        keys = [str(part) for part in one["loc"]]
+    for keys, said in problems(error):
         line = _line_of(text, keys)
-        lines.append(f"{f'line {line}: ' if line else ''}{'.'.join(keys)}: {one['msg']}")
+        lines.append(f"{f'line {line}: ' if line else ''}{'.'.join(keys)}: {said}")
     return SettingsError(f"{path}: {'; '.join(lines)}.", hint="docs/settings.md lists every key.")
 
 

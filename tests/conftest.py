@@ -84,7 +84,9 @@ def discover(capsys: pytest.CaptureFixture[str]) -> Discover:
 @pytest.fixture(scope="session")
 def simulated() -> Iterator[Running]:
     with subprocess.Popen(
-        [DISCOVER, "simulate", "namely", "--people", "60", "--json"], stdout=subprocess.PIPE, text=True
+        [DISCOVER, "simulate", "namely", "--people", "60", "--set", "quota=1000000", "--json"],
+        stdout=subprocess.PIPE,
+        text=True,
     ) as process:
         assert process.stdout
         said = json.loads(process.stdout.readline())

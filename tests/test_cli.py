@@ -114,7 +114,7 @@ def test_the_catalogue_and_the_page_of_an_integration(discover: Discover) -> Non
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("connect", "namely", "--name", "acme"), "domain: --domain"),
+        (("connect", "namely", "--name", "acme"), "Missing: --domain"),
         (("connect", "namely", "--name", "acme", "--domain", "https://acme.namely.com"), "type acme.namely.com"),
         (("connect", "namely", "--name", "acme", "--domain", "acme"), "type acme.namely.com"),
         (("connect", "namely", "--name", "a b", "--domain", "acme.namely.com"), "no name for an integration"),

@@ -80,7 +80,7 @@ def test_a_token_that_would_break_a_header_is_refused_unseen(token: str) -> None
 
 
 def test_a_missing_and_an_unknown_field_are_named() -> None:
-    assert "personal_access_token is missing" in refused(domain="a.namely.com").message
+    assert "personal_access_token: is missing" in refused(domain="a.namely.com").message
     error = refused(domain="a.namely.com", personal_access_token=TOKEN, colour="red")
     assert "there is no field colour" in error.message
 

@@ -56,8 +56,8 @@ def test_every_table_is_read() -> None:
     [
         ("[plugins\n", "not valid TOML"),
         ("a = 1\na = 2\n", "line 2"),
-        ("[plugin.namely]\n", "plugin: Extra inputs"),
-        ("[host]\nstor = 'x'\n", "host.stor: Extra inputs"),
+        ("[plugin.namely]\n", "plugin: there is no such key"),
+        ("[host]\nstor = 'x'\n", "host.stor: there is no such key"),
         ("[host.http]\ntries = 0\n", "host.http.tries: "),
         ("[host.losses]\nshare = 20\n", "host.losses.share: "),
         ('[host.resolve]\n"a.namely.com" = "localhost"\n', "host.resolve.a.namely.com: "),

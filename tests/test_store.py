@@ -20,7 +20,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_only_its_owner_may_read_it(path: Path) -> None:
-    with Store(path) as store:
+    with closing(Store(path)) as store:
         store.integrations.save("acme", "namely", {}, b"", Account("1", "One"))
         modes = {stat.S_IMODE(file.stat().st_mode) for file in path.parent.glob("people.sqlite*")}
     assert modes == {0o600}
@@ -80,7 +80,7 @@ def test_no_exception_of_sqlite_comes_out(path: Path) -> None:
 
 
 def test_an_unknown_integration_names_those_that_are_known(path: Path) -> None:
-    with Store(path) as store:
+    with closing(Store(path)) as store:
         store.integrations.save("acme", "namely", {}, b"", Account("1", "One"))
         with pytest.raises(UnknownIntegrationError, match="known: acme"):
             store.integrations.get("other")
@@ -93,7 +93,7 @@ def test_the_lock_of_a_process_that_died_is_free(path: Path) -> None:
     )
     with (
         subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as holder,
-        Store(path) as store,
+        closing(Store(path)) as store,
     ):
         assert holder.stdout
         assert holder.stdout.readline() == "held\n"
@@ -115,7 +115,7 @@ def test_a_store_of_an_older_version_is_brought_forward_and_a_copy_is_kept(path:
         )
         old.execute("PRAGMA user_version = 1")
         old.commit()
-    with Store(path) as store:
+    with closing(Store(path)) as store:
         assert store.integrations.get("acme").connector == "namely"
         assert store._database.query("PRAGMA user_version") == [(schema.VERSION,)]
         assert store._database.query("SELECT count(*) FROM checkpoints") == [(0,)]

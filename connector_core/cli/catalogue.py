@@ -5,6 +5,7 @@ from typing import Any
 from rich.text import Text
 
 from connector_core.cli.flags import DEFAULT, Flags
+from connector_core.cli.form import how_to_give
 from connector_core.cli.output import console, print_json, table
 from connector_core.connector import AnyConnector, Declaration
 from connector_core.plugins import Entry, Standing
@@ -60,14 +61,17 @@ def show(connector: str, /, *, flags: Flags = DEFAULT) -> int:
         (f"{one.kind.__name__}s", _products(one), one.description, one.resource) for one in _declared(found)
     ]
     out.print(table(("Entity", "Product", "Description", f"{manifest.title} resource"), capabilities))
-    fields = [
-        (one.title, _flag(one.name, secret=one.secret), one.help, one.example) for one in found.credentials_type.form()
-    ]
+    fields = [(one.title, how_to_give(one), one.help, one.example) for one in found.credentials_type.form()]
     out.print(table(("Field", "Flag", "Help", "Example"), fields, title="Credentials"))
-    out.print(f"Set-up in {manifest.title}", style="bold")
-    for number, step in enumerate(manifest.provider_setup, 1):
-        out.print(f"  {number}. {step}")
+    for one in _declared(found):
+        if one.permission:
+            out.print(f"To read {one.kind.plural}: {one.permission}.")
     out.print()
+    if manifest.provider_setup:
+        out.print(f"Set-up in {manifest.title}", style="bold")
+        for number, step in enumerate(manifest.provider_setup, 1):
+            out.print(f"  {number}. {step}")
+        out.print()
     out.print("Set-up here", style="bold")
     for number, step in enumerate(page["setup_here"], 1):
         out.print(f"  {number}. {step}")
@@ -127,8 +131,3 @@ def _declared(connector: type[AnyConnector] | None) -> list[Declaration]:
 
 def _products(declaration: Declaration) -> str:
     return ", ".join(sorted(declaration.products))
-
-
-def _flag(name: str, *, secret: bool) -> str:
-    flag = name.replace("_", "-")
-    return f"--{flag}-file FILE, or DISCOVER_{name.upper()}" if secret else f"--{flag}"

@@ -22,8 +22,8 @@ def fill(credentials: type[Credentials], given: Mapping[str, str]) -> Fields:
     fields = _given(form, given)
     missing = [field for field in form.values() if field.required and field.name not in fields]
     if missing and not _somebody_is_there():
-        lines = "; ".join(f"{field.name}: {_how(field)}" for field in missing)
-        raise InvalidCredentialsError(f"Missing: {lines}.", field=missing[0].name)
+        ways = "; ".join(how_to_give(field) for field in missing)
+        raise InvalidCredentialsError(f"Missing: {ways}.", field=missing[0].name)
     for field in missing:
         fields[field.name] = _ask(field)
     while missing:
@@ -48,7 +48,7 @@ def _given(form: Mapping[str, FormField], given: Mapping[str, str]) -> Fields:
         if name in form and form[name].secret:
             raise SettingsError(
                 f"--{flag.replace('_', '-')} is a secret, and a flag's value can be seen by others.",
-                hint=f"Give {_how(form[name])}. If the value was real, revoke it.",
+                hint=f"Give {how_to_give(form[name])}. If the value was real, revoke it.",
             )
         if name in form:
             fields[name] = value
@@ -87,7 +87,8 @@ def _flag(field: FormField) -> str:
     return f"--{flag}-file FILE" if field.secret else f"--{flag}"
 
 
-def _how(field: FormField) -> str:
+def how_to_give(field: FormField) -> str:
+    """How a field is given where nobody can be asked."""
     return f"{_flag(field)} or DISCOVER_{field.name.upper()}" if field.secret else _flag(field)
 
 

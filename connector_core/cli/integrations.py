@@ -139,6 +139,7 @@ def _integration(host: Host, one: Integration) -> dict[str, Any]:
         "name": one.name,
         "connector": one.connector,
         "account": one.account.name,
+        "connected_at": one.created_at,
         "last_run": last.run.started_at if last else None,
         "verdict": verdict,
         "stored": _stored(host, one.name),

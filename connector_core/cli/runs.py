@@ -229,6 +229,7 @@ def _summary(host: Host, one: RunSummary) -> dict[str, Any]:
         "product": one.run.product or None,
         "verdict": one.verdict,
         "error": one.error,
+        "requests": one.requests,
         "certificates": [asdict(certificate) for certificate in one.certificates],
         "changes": _counts(host, one.run.id),
     }

@@ -24,7 +24,7 @@ def apply_changes(database: Database, run_id: str, state: State) -> Applied:
     moment = now()
     with database.transaction() as cursor:
         stale = _mark_stale(cursor, run_id, state, moment)
-        _write(cursor, run_id, state, moment)
+        _write(cursor, run_id, state)
         applied = cursor.execute(
             "UPDATE changes SET state = 'applied', body = NULL, decided_at = ? WHERE run_id = ? AND state = ?",
             (moment, run_id, state),
@@ -53,24 +53,24 @@ def _mark_stale(cursor: sqlite3.Cursor, run_id: str, state: State, moment: str) 
     ).rowcount
 
 
-def _write(cursor: sqlite3.Cursor, run_id: str, state: State, moment: str) -> None:
+def _write(cursor: sqlite3.Cursor, run_id: str, state: State) -> None:
     (creates,) = cursor.execute(
         "SELECT count(*) FROM changes WHERE run_id = ? AND state = ? AND operation = 'create'", (run_id, state)
     ).fetchone()
     created = cursor.execute(
-        "INSERT INTO entities (integration, kind, source_id, body, digest, run_id, changed_at) "
-        "SELECT c.integration, c.kind, c.source_id, s.body, s.digest, c.run_id, ? FROM changes c JOIN staged s "
+        "INSERT INTO entities (integration, kind, source_id, body, digest, run_id) "
+        "SELECT c.integration, c.kind, c.source_id, s.body, s.digest, c.run_id FROM changes c JOIN staged s "
         "ON s.run_id = c.run_id AND s.kind = c.kind AND s.source_id = c.source_id "
         "WHERE c.run_id = ? AND c.state = ? AND c.operation = 'create'",
-        (moment, run_id, state),
+        (run_id, state),
     ).rowcount
     if created != creates:
         raise StoreError(f"The plan has {creates} to create, and {created} of them are staged; nothing was applied.")
     cursor.execute(
-        "UPDATE entities SET body = c.body, digest = c.digest, run_id = c.run_id, changed_at = ? FROM changes c "
+        "UPDATE entities SET body = c.body, digest = c.digest, run_id = c.run_id FROM changes c "
         "WHERE c.run_id = ? AND c.state = ? AND c.operation = 'update' AND entities.integration = c.integration "
         "AND entities.kind = c.kind AND entities.source_id = c.source_id",
-        (moment, run_id, state),
+        (run_id, state),
     )
     cursor.execute(
         "DELETE FROM entities WHERE EXISTS (SELECT 1 FROM changes c WHERE c.run_id = ? AND c.state = ? "

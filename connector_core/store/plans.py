@@ -87,8 +87,8 @@ class Plans:
                 "DELETE FROM staged WHERE run_id IN (SELECT id FROM runs WHERE integration = ?)", (integration,)
             )
 
-    def add_creates(self, run: Run, kind: str, reason: str) -> int:
-        return self._database.execute(
+    def add_creates(self, run: Run, kind: str, reason: str) -> None:
+        self._database.execute(
             "INSERT INTO changes (run_id, integration, kind, source_id, operation, state, loss, fields, reason, "
             "digest) SELECT s.run_id, ?, s.kind, s.source_id, 'create', 'planned', 0, '[]', ?, s.digest FROM staged s "
             "WHERE s.run_id = ? AND s.kind = ? AND s.body IS NOT NULL AND NOT EXISTS (SELECT 1 FROM entities e "
@@ -152,10 +152,10 @@ class Plans:
             ],
         )
 
-    def hold(self, run: Run, kind: str, *, losses_only: bool) -> int:
-        """How many planned changes are now held."""
+    def hold(self, run: Run, kind: str, *, losses_only: bool) -> None:
+        """The planned changes wait for a person: those that lose somebody, or all."""
         sql = "UPDATE changes SET state = 'held' WHERE run_id = ? AND kind = ? AND state = 'planned'"
-        return self._database.execute(sql + (" AND loss > 0" if losses_only else ""), (run.id, kind))
+        self._database.execute(sql + (" AND loss > 0" if losses_only else ""), (run.id, kind))
 
     def losses(self, run: Run, kind: str, least: Loss) -> frozenset[str]:
         """The ids that this run's plan would lose."""

@@ -20,6 +20,7 @@ class RunSummary:
     finished_at: datetime | None
     verdict: str | None
     error: str | None
+    requests: int
     certificates: tuple[Certificate, ...]
 
     def standing(self, *, running: bool) -> str:
@@ -114,14 +115,14 @@ class Runs:
     def history(self, integration: str, limit: int) -> list[RunSummary]:
         """The newest first."""
         rows = self._database.query(
-            "SELECT id, integration, connector, product, kinds, started_at, finished_at, verdict, error "
+            "SELECT id, integration, connector, product, kinds, started_at, finished_at, verdict, error, requests "
             "FROM runs WHERE integration = ? ORDER BY started_at DESC, id DESC LIMIT ?",
             (integration, limit),
         )
         return [self._summary(row) for row in rows]
 
     def _summary(self, row: tuple[Any, ...]) -> RunSummary:
-        run_id, integration, connector, product, kinds, started_at, finished_at, verdict, error = row
+        run_id, integration, connector, product, kinds, started_at, finished_at, verdict, error, requests = row
         certificates = self._database.query(
             "SELECT kind, complete, seen, announced, details FROM certificates WHERE run_id = ? ORDER BY kind",
             (run_id,),
@@ -138,6 +139,7 @@ class Runs:
             finished_at=datetime.fromisoformat(finished_at) if finished_at else None,
             verdict=verdict,
             error=error,
+            requests=requests,
             certificates=tuple(_certificates(certificates)),
         )
 

@@ -51,7 +51,6 @@ CREATE TABLE entities (
     body TEXT NOT NULL,
     digest BLOB NOT NULL,
     run_id TEXT NOT NULL,
-    changed_at TEXT NOT NULL,
     missed_run TEXT,
     PRIMARY KEY (integration, kind, source_id)
 );

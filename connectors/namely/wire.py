@@ -119,5 +119,4 @@ class Authentication(Wire):
 
 class CompanyInfo(Wire):
     name: str | None = None
-    permalink: str | None = None
     authentications: tuple[Authentication, ...] = ()

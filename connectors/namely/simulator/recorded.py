@@ -41,7 +41,6 @@ class Recording:
             for link in (row.get("links") or {}).get("groups") or []:
                 kind = office if city.startswith(link["name"].lower()) else department
                 group = found.setdefault(link["id"], Group(link["id"], link["name"], kind.id))
-                group.people += 1
                 if kind is office:
                     group.type_id = office.id
         return list(found.values())
@@ -51,6 +50,11 @@ class Recording:
 
     def profile(self, row: dict[str, Any]) -> dict[str, Any]:
         return row
+
+    def members(self, group: Group) -> int:
+        return sum(
+            group.id in {link["id"] for link in (row.get("links") or {}).get("groups") or []} for row in self.rows
+        )
 
     def evolve(self) -> tuple[str, ...]:
         return ()

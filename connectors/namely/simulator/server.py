@@ -178,7 +178,7 @@ class NamelySimulator(Simulator):
             groups = groups[start : start + SMALL_PAGE]
         return self._generated(
             {
-                "groups": [self._group_row(one) for one in groups],
+                "groups": [self._group_row(one, self.directory.members(one)) for one in groups],
                 "meta": {"response": 200, "count": total, "page_title": "Groups", "page_copy": ""},
                 "links": {"groups.group_types": {"type": "group_types"}},
                 "linked": {"group_types": [self._type_row(one) for one in self.directory.group_types]},
@@ -199,7 +199,8 @@ class NamelySimulator(Simulator):
 
     # ---- the shapes
 
-    def _group_row(self, group: Group) -> dict[str, Any]:
+    def _group_row(self, group: Group, people: int = 0) -> dict[str, Any]:
+        """Where a page of profiles brings its groups along, their count was 0 in the only sample there is."""
         title = next(one.title for one in self.directory.group_types if one.id == group.type_id)
         return {
             "id": group.id,
@@ -207,7 +208,7 @@ class NamelySimulator(Simulator):
             "type": title,
             "is_team": False,
             "address": None,
-            "count": group.people,
+            "count": people,
             "links": {"group_type": group.type_id},
         }
 

@@ -63,6 +63,9 @@ class Tenant:
     def profile(self, person: Person) -> dict[str, Any]:
         return profile_of(person, self.group_titles() | self.teams, self._behaviour)
 
+    def members(self, group: Group) -> int:
+        return sum(group.id in person.groups for person in self.people)
+
     def group_titles(self) -> dict[str, str]:
         return {group.id: group.title for group in self.groups}
 

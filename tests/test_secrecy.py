@@ -1,0 +1,144 @@
+"""Canaries: the token, and what is sent of people's private life, are looked for wherever we print or keep."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import traceback
+from pathlib import Path
+
+import pytest
+
+from connector_core import ConnectorCoreError
+from connector_core.testing import Faults
+from world import DISCOVER, Discover, Running, Start
+
+# How every private value of a simulated profile looks; the simulator's own test holds it to that.
+PRIVATE = re.compile(
+    rb"Private Lane|@home\.example|999-\d\d-\d{4}|custom-\d+-|555-0\d\d\d|salary-\d+|a relative|3\.72E\+14|50000\.08"
+)
+
+
+def leaks(data: bytes, token: str) -> list[bytes]:
+    return [*PRIVATE.findall(data), *([token.encode()] if token.encode() in data else [])]
+
+
+def kept(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+async def test_the_canaries_are_what_the_simulator_sends(namely: Start) -> None:
+    place = await namely()
+    for person in place.tenant.people:
+        sent = json.dumps(place.tenant.profile(person)).encode()
+        assert len(PRIVATE.findall(sent)) >= 8
+
+
+@pytest.mark.parametrize("verbose", [(), ("--verbose",)])
+def test_no_command_prints_or_keeps_a_canary(
+    acme: Running, discover: Discover, tmp_path: Path, verbose: tuple[str, ...]
+) -> None:
+    commands = [
+        ("list",),
+        ("show", "namely"),
+        ("connect", "namely", "--name", "acme", "--domain", acme.host),
+        ("integrations",),
+        ("check", "acme"),
+        ("run", "acme", "--plan"),
+        ("apply", "acme", "--yes"),
+        ("run", "acme"),
+        ("run", "--all"),
+        ("discard", "acme", "--yes"),
+        ("entities", "acme", "employees"),
+        ("entities", "acme", "employees", "--csv"),
+        ("entities", "acme", "departments"),
+        ("history", "acme"),
+        ("secrets", "rotate"),
+    ]
+    for command in commands:
+        for as_json in ((), ("--json",)) if "--csv" not in command else ((),):
+            done = discover(*command, *as_json, *verbose)
+            assert leaks(done.out.encode() + done.err.encode(), acme.token) == [], command
+            assert leaks(kept(tmp_path), acme.token) == [], command
+    done = discover("remove", "acme", "--yes")
+    assert done.code == 0
+    assert leaks(done.out.encode(), acme.token) == []
+    assert b"acme.example" not in kept(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        "bad_row:/profiles",
+        "null@3x99:/profiles",
+        "garbage@3x99:/profiles",
+        "cutzip@3x99:/profiles",
+        "401@3x99:/profiles",
+        "html@3x99:/",
+        "reset@3x99:/profiles",
+        "500@3x99:/profiles",
+    ],
+)
+def test_no_fault_prints_or_keeps_a_canary(
+    discover: Discover, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faults: str
+) -> None:
+    command = [str(DISCOVER), "simulate", "namely", "--people", "60", "--faults", faults, "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout
+        said = json.loads(server.stdout.readline())
+        token = said["credentials"]["personal_access_token"]
+        settings = Running(said["host"], said["port"], "", "").settings(
+            http="[host.http]\nfirst_wait = 0.01\ntries = 2"
+        )
+        (tmp_path / "plugins.toml").write_text(settings)
+        monkeypatch.setenv("SSL_CERT_FILE", said["ca_file"])
+        monkeypatch.setenv("DISCOVER_PERSONAL_ACCESS_TOKEN", token)
+        printed = b""
+        for arguments in (
+            ("connect", "namely", "--name", "acme", "--domain", said["host"]),
+            ("run", "acme", "--verbose"),
+            ("run", "acme", "--json"),
+            ("history", "acme", "--json"),
+        ):
+            done = discover(*arguments)
+            printed += done.out.encode() + done.err.encode()
+            assert "Traceback" not in done.err
+        assert leaks(printed + kept(tmp_path), token) == []
+        server.send_signal(signal.SIGINT)
+        server.wait(5)
+
+
+@pytest.mark.parametrize("fault", ["401", "500", "garbage", "html", "bad_row", "reset"])
+async def test_no_exception_holds_a_canary(namely: Start, fault: str) -> None:
+    place = await namely()
+    place.simulator.script(f"{fault}x99:/profiles")
+    try:
+        await place.connect()
+        report = await place.host.run("acme")
+        said = repr(report)
+    except ConnectorCoreError as error:
+        said = "".join(traceback.format_exception(error)) + repr(error) + error.hint
+    assert leaks(said.encode(), place.tenant.token) == []
+
+
+async def test_nothing_that_is_held_in_memory_shows_the_token(namely: Start) -> None:
+    place = await namely()
+    place.simulator.faults = Faults()
+    await place.connect()
+    shown = (
+        repr(place.host.integrations())
+        + repr(vars(place.host))
+        + repr(place.settings)
+        + str(place.host.registry.entries)
+    )
+    assert leaks(shown.encode(), place.tenant.token) == []
+
+
+def test_the_key_and_the_token_are_in_no_argument_of_a_process(acme: Running) -> None:
+    command = [str(DISCOVER), "connect", "namely", "--name", "acme", "--domain", acme.host]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        seen = Path(f"/proc/{process.pid}/cmdline").read_bytes() if Path("/proc").exists() else b""
+        process.communicate()
+    assert leaks(seen, acme.token) == []
+    assert os.environ["DISCOVER_SECRET_KEY"].encode() not in seen
