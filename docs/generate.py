@@ -6,6 +6,7 @@
 
 import ast
 import contextlib
+import importlib
 import inspect
 import io
 import os
@@ -14,7 +15,7 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 
@@ -148,6 +149,17 @@ def options(name: str) -> str:
         for key, field in _connector(name).options_type.model_fields.items()
     ]
     return table(("option", "meaning", "default"), rows)
+
+
+def switches(name: str) -> str:
+    """The simulator's switches."""
+    model = importlib.import_module(f"connectors.{name}.simulator.behaviour").Behaviour
+    meanings = _attribute_docs(model)
+    rows = []
+    for key, field in model.model_fields.items():
+        choices = [str(one) for one in get_args(field.annotation)] or ["a number"]
+        rows.append((f"`{key}`", ", ".join(choices), f"`{field.default}`", meanings.get(key, "")))
+    return table(("switch", "values", "default", "what it decides"), rows)
 
 
 def current(text: str) -> str:

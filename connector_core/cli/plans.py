@@ -66,8 +66,7 @@ def _print_notes(certificate: Certificate) -> None:
     for field, (before, now) in certificate.drifted.items():
         said = f"{field} was filled for {before:.0%} and is now for {now:.0%}; stored values stay"
         out.print(
-            f"{certificate.kind}: {said}. Has the token lost a permission? If it is true: --accept {field}.",
-            style="yellow",
+            f"{certificate.kind}: {said}. If that is true, and no lost permission: --accept {field}.", style="yellow"
         )
     for field, rows in certificate.unread.items():
         out.print(f"{certificate.kind}: {field} did not come for {count(rows, 'row')}; stored values stay.")

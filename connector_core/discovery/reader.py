@@ -56,7 +56,9 @@ class Reader:
                 reading.began = f"resumed at page {checkpoint.page}"
                 return reading
             await asyncio.to_thread(self.store.staging.forget, self.run, kind)
-            reading = Reading(declaration, began="started over: the listing had changed since the run that was cut off")
+            reading = Reading(declaration, began="started over: the listing has changed since the run that was cut off")
+        elif await asyncio.to_thread(self.store.staging.left, self.run, kind):
+            reading.began = "started over: the run that was cut off is too long ago, or was not sound"
         await self._pages(reading)
         return await self.read_again(declaration) if reading.moved else reading
 

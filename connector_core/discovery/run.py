@@ -184,7 +184,7 @@ def _certify(
         # What is held back is not the new measure of how full a field should be.
         fill={**reading.fill, **{name: before for name, (before, _) in drifted.items()}},
         drifted=drifted,
-        remedy=reading.remedy,
+        remedy=reading.remedy or (reading.declaration.permission if drifted else ""),
         began=reading.began,
         deferred=reading.deferred,
     )

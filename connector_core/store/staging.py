@@ -83,6 +83,16 @@ class Staging:
             cursor.execute("UPDATE checkpoints SET run_id = ? WHERE run_id = ? AND kind = ?", (run.id, before, kind))
         return Checkpoint(source, page, rows_before, announced, ids, sound=True)
 
+    def left(self, run: Run, kind: str) -> bool:
+        """Whether a run before left a checkpoint of this kind, fit to be resumed or not."""
+        return bool(
+            self._database.query(
+                "SELECT 1 FROM checkpoints c JOIN runs r ON r.id = c.run_id "
+                "WHERE r.integration = ? AND c.kind = ? AND c.run_id <> ? LIMIT 1",
+                (run.integration, kind, run.id),
+            )
+        )
+
     def bodies(self, run: Run, kind: str) -> Iterator[tuple[str, str | None]]:
         """Id and body of every staged row."""
         yield from self._database.query(
