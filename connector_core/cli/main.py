@@ -48,7 +48,14 @@ app.command(simulation.demo)
 
 def main() -> NoReturn:
     _mend_streams()
-    sys.exit(invoke(sys.argv[1:]))
+    try:
+        code = invoke(sys.argv[1:])
+    except KeyboardInterrupt:
+        # A second Ctrl-C, while the first was being answered.
+        code = INTERRUPTED
+    # And a third has nothing left to end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.exit(code)
 
 
 def invoke(arguments: Sequence[str]) -> int:
@@ -85,7 +92,8 @@ class Ending:
             return
         out = error_console()
         heading = "" if self.exit_code == INTERRUPTED else "Error: "
-        out.print(plain(heading + self.message), style="bold red")
+        stop = "" if self.message.endswith((".", "!", "?")) else "."
+        out.print(plain(f"{heading}{self.message}{stop}"), style="bold red")
         if self.hint:
             out.print(plain(self.hint))
 
