@@ -3,7 +3,7 @@
 import asyncio
 import re
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from connector_core.connections import Connections
 from connector_core.connector import AnyConnector, Declaration
+from connector_core.contract import options_of
 from connector_core.credentials import Credentials
 from connector_core.discovery import Work, check, discover
 from connector_core.discovery.reader import ProgressCallback
@@ -140,9 +141,12 @@ class Host:
             await asyncio.to_thread(self.store.integrations.remove, name)
         self.store.forget_lock(name)
 
-    def rotate_secrets(self) -> int:
-        """Seals every integration's secrets with a new key; how many integrations."""
-        return self._vault.rotate(self.store.integrations.reseal)
+    def rotate_secrets(self, *, forget: bool = False) -> int:
+        """Seals every integration's secrets with a new key; how many integrations.
+
+        With ``forget`` the old keys go: only where no other store of this user is sealed with them.
+        """
+        return self._vault.rotate(self.store.integrations.reseal, forget=forget)
 
     # ---- runs and plans
 
@@ -153,7 +157,7 @@ class Host:
         product: Product | None = None,
         kinds: Iterable[str] = (),
         apply: bool = True,
-        accept: Iterable[str] = (),
+        accept: Collection[str] = (),
         progress: ProgressCallback = _no_progress,
     ) -> Report:
         """One discovery. ``kinds`` are plurals (``employees``); none given means all that serve the product.
@@ -162,6 +166,10 @@ class Host:
         that have emptied for good reason, and whose stored values may go.
         """
         integration, connector, credentials = self._restore(name)
+        if unknown := set(accept) - {
+            field for one in connector.declarations.values() for field in one.kind.model_fields
+        }:
+            raise SettingsError(f"{connector.manifest.title} discovers no field {', '.join(sorted(unknown))}.")
         declarations = _chosen(connector, product, tuple(kinds))
         run = Run(
             id=uuid.uuid4().hex,
@@ -189,10 +197,16 @@ class Host:
                     traffic=api.traffic,
                     progress=progress,
                     resume=api.resume,
+                    renew=partial(self._connections.connector, connector, credentials, api, self.registry),
+                    read_with=self._read_with(connector),
                     apply=apply,
                     accepted=frozenset(accept),
                 )
             )
+
+    def _read_with(self, connector: type[AnyConnector]) -> str:
+        entry = self.registry.entry(connector.manifest.name)
+        return f"{entry.distribution} {entry.version} {options_of(connector, entry.settings).model_dump_json()}"
 
     def held(self, name: str) -> Held | None:
         """The held plan, if there is one."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,9 @@ class Progress:
 class Paging(Protocol):
     """``None`` ends the listing."""
 
+    resumable: ClassVar[bool]
+    """Whether a reading may go on in the middle of the listing."""
+
     def query(self, progress: Progress) -> Mapping[str, str] | None: ...
 
 
@@ -27,6 +30,8 @@ class PageNumber:
 
     A short page ends nothing: a server that clamps the size, or leaves rows out, sends short pages.
     """
+
+    resumable: ClassVar[bool] = True
 
     size: int
     page: str = "page"
@@ -41,6 +46,8 @@ class PageNumber:
 @dataclass(frozen=True, slots=True)
 class Whole:
     """One answer holds all. Pages on only if the answer announces more rows than it holds."""
+
+    resumable: ClassVar[bool] = False
 
     page: str = "page"
 

@@ -84,6 +84,10 @@ class Registry:
             f"There is no connector {name}; ready: {known}.", hint="discover list shows every plugin found."
         )
 
+    def entry(self, name: str) -> Entry:
+        """Where a ready connector comes from."""
+        return self._ready[name]
+
     def settings(self, name: str) -> PluginSettings:
         return self._ready[name].settings
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from filelock import FileLock
 from platformdirs import user_config_path
 from pydantic import SecretStr
 
@@ -45,11 +46,12 @@ class Vault:
             ) from None
         return {name: SecretStr(value) for name, value in plain.items()}
 
-    def rotate(self, reseal: Callable[[Callable[[bytes], bytes]], int]) -> int:
-        """Seals everything with a new key; how many secrets that were.
+    def rotate(self, reseal: Callable[[Callable[[bytes], bytes]], int], *, forget: bool = False) -> int:
+        """Seals everything with a new key; how many seals that were.
 
-        ``reseal`` is given the function that turns an old seal into a new one, and saves what it makes as one.
-        The new key is written before, the old one is dropped after: cut off at any moment, all seals still open.
+        ``reseal`` is given the function that turns an old seal into a new one, and saves what it makes as one. The
+        new key is written before. The old ones stay, since other stores of this user may be sealed with them, unless
+        ``forget``: cut off at any moment, all seals still open.
         """
         if self._key:
             if len(self._keys(make=False)) < 2:
@@ -57,13 +59,19 @@ class Vault:
                     f"The key is given in {KEY_VARIABLE}, so it is yours to change.",
                     hint="Put a new key before the old one, with a comma between, rotate, then drop the old one.",
                 )
-            return reseal(self._fernet(make=False).rotate)
-        old = self._keys(make=False)
-        new = Fernet.generate_key()
-        self._write(b"\n".join([new, *old]))
-        count = reseal(self._fernet(make=False).rotate)
-        self._write(new)
+            return reseal(self._renew)
+        # Two rotations at once would each drop the other's new key.
+        with FileLock(self._file.with_name(f".{self._file.name}.lock"), mode=0o600, timeout=10):
+            new, old = Fernet.generate_key(), self._keys(make=True)
+            self._write(b"\n".join([new, *old]))
+            count = reseal(self._renew)
+            if forget:
+                self._write(new)
         return count
+
+    def _renew(self, sealed: bytes) -> bytes:
+        self.open(sealed)
+        return self._fernet(make=False).rotate(sealed)
 
     def _fernet(self, *, make: bool) -> MultiFernet:
         try:

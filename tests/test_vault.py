@@ -95,11 +95,15 @@ def test_rotation_seals_with_a_new_key_and_forgets_the_old_one(file: Path) -> No
     old_key, old_seal = file.read_bytes(), stored.seal
     assert Vault(key_file=file).rotate(stored.reseal) == 1
     assert Vault(key_file=file).open(stored.seal) == SECRETS
+    # Another store of the same user may still be sealed with the old key.
+    assert Vault(key_file=file).open(old_seal) == SECRETS
+    assert Vault(key_file=file).rotate(stored.reseal, forget=True) == 1
+    assert Vault(key_file=file).open(stored.seal) == SECRETS
     assert old_key not in file.read_bytes()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     with pytest.raises(SettingsError, match="another key"):
         Vault(key_file=file).open(old_seal)
-    assert [path.name for path in file.parent.iterdir()] == ["secret.key"]
+    assert {path.name for path in file.parent.iterdir()} <= {"secret.key", ".secret.key.lock"}
 
 
 def test_rotation_that_is_cut_off_loses_no_secret_and_can_be_done_again(file: Path) -> None:
@@ -109,9 +113,17 @@ def test_rotation_that_is_cut_off_loses_no_secret_and_can_be_done_again(file: Pa
         Vault(key_file=file).rotate(stored.reseal)
     assert Vault(key_file=file).open(stored.seal) == SECRETS
     stored.cut = False
-    Vault(key_file=file).rotate(stored.reseal)
+    Vault(key_file=file).rotate(stored.reseal, forget=True)
     assert Vault(key_file=file).open(stored.seal) == SECRETS
     assert len(file.read_bytes().split()) == 1
+
+
+def test_a_seal_that_no_key_opens_is_said_and_nothing_is_lost(file: Path) -> None:
+    stored = Sealed(Vault(key_file=file).seal(SECRETS))
+    stranger = Sealed(Vault(SecretStr(Fernet.generate_key().decode())).seal(SECRETS))
+    with pytest.raises(SettingsError, match="another key"):
+        Vault(key_file=file).rotate(stranger.reseal)
+    assert Vault(key_file=file).open(stored.seal) == SECRETS
 
 
 def test_a_key_of_the_environment_is_rotated_by_putting_the_new_one_first(

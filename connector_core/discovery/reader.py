@@ -6,6 +6,8 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from pydantic import ValidationError
+
 from connector_core.connector import AnyConnector, Declaration, Page
 from connector_core.discovery.faults import mapped
 from connector_core.discovery.reading import Reading
@@ -14,13 +16,14 @@ from connector_core.errors import ConnectorCoreError, ForbiddenError, RejectedCr
 from connector_core.outcomes import Run
 from connector_core.paging import Progress
 from connector_core.store import Store
+from connector_core.store.database import now
 from connector_core.store.staging import Checkpoint, digest_of
 
 ProgressCallback = Callable[[str, int, int | None], None]
 """Kind, rows read so far, and the total announced last."""
 
-ResumeCallback = Callable[[str, Progress], None]
-"""Tells the client that the next reading of a listing goes on from a place in it."""
+ResumeCallback = Callable[[str, Progress | None], None]
+"""Tells the client that the next reading of a listing goes on from a place in it, or with None that none does."""
 
 
 READ_TWICE = "read twice: the listing moved while it was read"
@@ -35,6 +38,10 @@ class Reader:
     store: Store
     progress: ProgressCallback
     resume: ResumeCallback
+    renew: Callable[[], AnyConnector]
+    """A connector that has read nothing yet."""
+    scope: str
+    """What this run reads with."""
     since: datetime
     """Checkpoints from before this moment are too old."""
     deadline: float
@@ -44,33 +51,48 @@ class Reader:
         """Reads and stages one kind. A provider's failure ends this kind only, with its reason."""
         kind = declaration.kind.__name__
         reading = Reading(declaration)
-        checkpoint = await asyncio.to_thread(self.store.staging.adopt, self.run, kind, self.since)
-        if checkpoint:
-            reading.restore(await asyncio.to_thread(self.store.staging.bodies, self.run, kind))
-            reading.announced = checkpoint.announced
-            # The last page is asked for again: if it still has the same ids, the rest goes on behind it.
-            self.resume(
-                checkpoint.source, Progress(checkpoint.page - 1, 1, checkpoint.rows_before, checkpoint.announced)
-            )
-            if await self._pages(reading, checkpoint):
-                reading.began = f"resumed at page {checkpoint.page}"
-                return reading
+        adopted = await asyncio.to_thread(self.store.staging.adopt, self.run, kind, self.scope, self.since)
+        if adopted:
+            resumed = await self._go_on(declaration, adopted)
+            if resumed:
+                return resumed
             await asyncio.to_thread(self.store.staging.forget, self.run, kind)
-            reading = Reading(declaration, began="started over: the listing has changed since the run that was cut off")
+            reading.began = "started over: the listing has changed since the run that was cut off"
         elif await asyncio.to_thread(self.store.staging.left, self.run, kind):
-            reading.began = "started over: the run that was cut off is too long ago, or was not sound"
-        await self._pages(reading)
+            reading.began = "started over: what the run that was cut off left is too old, or was not read as now"
+        await self._pages(reading, self.renew() if adopted else self.connector)
         return await self.read_again(declaration) if reading.moved else reading
 
     async def read_again(self, declaration: Declaration) -> Reading:
         """A second reading, after one that somebody left or was re-sorted in. What that staged stays: it was read."""
         reading = Reading(declaration, began=READ_TWICE)
-        await self._pages(reading)
+        await self._pages(reading, self.renew())
         return reading
 
-    async def _pages(self, reading: Reading, checkpoint: Checkpoint | None = None) -> bool:
+    async def _go_on(self, declaration: Declaration, checkpoint: Checkpoint) -> Reading | None:
+        """The rest of a reading that was cut off; None if the listing, or what lies staged, is not as it was."""
+        reading = Reading(declaration, announced=checkpoint.announced, began=f"resumed at page {checkpoint.page}")
+        rows = await asyncio.to_thread(self.store.staging.bodies, self.run, reading.kind)
+        try:
+            reading.restore(rows)
+        except ValidationError:
+            return None
+        # The last page is asked for again: if it still has the same ids, the rest goes on behind it.
+        place = Progress(checkpoint.page - 1, 1, checkpoint.rows_before, checkpoint.announced)
+        same = await self._pages(reading, self.connector, checkpoint, place)
+        return reading if same and not reading.moved else None
+
+    async def _pages(
+        self,
+        reading: Reading,
+        connector: AnyConnector,
+        checkpoint: Checkpoint | None = None,
+        place: Progress | None = None,
+    ) -> bool:
         """False if the first page is not the one of the checkpoint."""
-        pages: AsyncGenerator[Page[Entity], None] = getattr(self.connector, reading.declaration.method)()
+        self.resume(checkpoint.source if checkpoint else "", place)
+        began_at = checkpoint.began_at if checkpoint else now()
+        pages: AsyncGenerator[Page[Entity], None] = getattr(connector, reading.declaration.method)()
         try:
             async with asyncio.timeout_at(self.deadline), aclosing(pages) as stream:
                 while page := await self._next(stream):
@@ -81,7 +103,7 @@ class Reader:
                         reading.take_again(page)
                     elif not reading.take(page):
                         break
-                    await self._stage(reading, page)
+                    await self._stage(reading, page, began_at)
         except RejectedCredentialsError:
             # Either the token died, and no kind can go on; or this is how the provider forbids one resource.
             with mapped(self.connector):
@@ -106,7 +128,7 @@ class Reader:
         with mapped(self.connector):
             return await anext(pages, None)
 
-    async def _stage(self, reading: Reading, page: Page[Entity]) -> None:
+    async def _stage(self, reading: Reading, page: Page[Entity], began_at: str) -> None:
         ids = [*page.ids, *page.skipped]
         checkpoint = Checkpoint(
             source=page.source,
@@ -114,7 +136,13 @@ class Reader:
             rows_before=len(reading.seen) - len(ids),
             announced=reading.announced,
             ids=digest_of(ids),
-            sound=reading.sound and all(row.source_id == one for row, one in zip(page.rows, page.ids, strict=True)),
+            # A second reading shares its staged rows with the first, so nobody could go on behind it.
+            sound=reading.sound
+            and bool(page.source)
+            and reading.began != READ_TWICE
+            and all(row.source_id == one for row, one in zip(page.rows, page.ids, strict=True)),
+            scope=self.scope,
+            began_at=began_at,
         )
         staging = self.store.staging
         await asyncio.to_thread(staging.add, self.run, reading.kind, page.rows, page.skipped, checkpoint)

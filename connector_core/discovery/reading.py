@@ -82,6 +82,8 @@ class Reading:
             found.append(f"the listing is empty, and {stored} are stored")
         if not self.ended and not found:
             found.append("the reader stopped before the listing ended")
+        if self.shrunk:
+            found.append("the total fell while it was read, so some may have moved up unread")
         if self.doubled:
             found.append(f"{self.doubled} rows came twice, so others may have been missed")
         if self.rejected:

@@ -37,7 +37,10 @@ class Work:
     traffic: Callable[[], Traffic]
     progress: ProgressCallback
     resume: ResumeCallback
+    renew: Callable[[], AnyConnector]
     apply: bool = True
+    read_with: str = ""
+    """The connector's version and options: what staged rows depend on besides the account and the token."""
     accepted: frozenset[str] = frozenset()
     """Fields whose emptying the operator has accepted."""
 
@@ -56,14 +59,15 @@ async def discover(work: Work) -> Report:
             account = await work.connector.check()
         log.info("checked")
         await work.registry.run_started(work.run)
-        reader = _reader(work)
+        reader = _reader(work, account)
         readings = [await reader.read(declaration) for declaration in work.declarations]
         kinds = [await _plan_kind(work, reader, reading, account) for reading in readings]
-        certificates, plans = tuple(kind[0] for kind in kinds), tuple(kind[1] for kind in kinds)
+        certificates, plans = tuple(one.certificate for one in kinds), tuple(one.plan for one in kinds)
+        missed = {one.plan.kind: one.unconfirmed for one in kinds if one.unconfirmed}
         await work.registry.plan_made(work.run, plans)
         removed = await asyncio.to_thread(work.store.plans.removed, work.run.id)
         if work.apply:
-            applied = await asyncio.to_thread(work.store.plans.apply, work.run.id, State.PLANNED)
+            applied = await asyncio.to_thread(work.store.plans.apply, work.run.id, State.PLANNED, tuple(missed))
             log.info("applied", changes=applied.applied)
         unfinished = [reading.kind for reading in readings if not reading.ended]
         await asyncio.to_thread(work.store.staging.drop, work.run, unfinished)
@@ -77,7 +81,7 @@ async def discover(work: Work) -> Report:
             traffic=work.traffic(),
             finished_at=datetime.now(UTC),
         )
-        await asyncio.to_thread(work.store.runs.finish, report)
+        await asyncio.to_thread(work.store.runs.finish, report, missed)
     except BaseException as error:
         # Not in a thread: a cancelled task could not wait for it.
         work.store.runs.fail(work.run, _code(error))
@@ -93,19 +97,21 @@ def _code(error: BaseException) -> str:
     return "bug" if isinstance(error, Exception) else "interrupted"
 
 
-def _reader(work: Work) -> Reader:
+def _reader(work: Work, account: Account) -> Reader:
     return Reader(
         connector=work.connector,
         run=work.run,
         store=work.store,
         progress=work.progress,
         resume=work.resume,
+        renew=work.renew,
+        scope=_digest(account.id, work.integration.credentials_at.isoformat(), work.read_with),
         since=datetime.now(UTC) - timedelta(seconds=work.settings.resume_within),
         deadline=asyncio.get_running_loop().time() + work.settings.run_timeout,
     )
 
 
-async def _missing(work: Work, reading: Reading) -> tuple[tuple[str, ...], Losses]:
+async def _missing(work: Work, reading: Reading, account: Account) -> tuple[tuple[str, ...], Losses]:
     """Why the reading is not complete; if it is, the stored rows that it lacked, with what the witness says."""
     store, run, kind = work.store, work.run, reading.kind
     staged = await asyncio.to_thread(store.staging.count, run, kind)
@@ -115,23 +121,33 @@ async def _missing(work: Work, reading: Reading) -> tuple[tuple[str, ...], Losse
     # Removals are never planned from an incomplete or an empty read.
     if reasons or not reading.entities:
         return reasons, Losses()
-    missing = await asyncio.to_thread(store.plans.missing, run, kind)
+    # A scan with another token, account or rule is no first witness to this one.
+    scope = _scope(work, reading.declaration, account)
+    missing = await asyncio.to_thread(store.plans.missing, run, kind, scope)
     return reasons, await witness(work.connector, reading.declaration, missing)
 
 
-async def _plan_kind(work: Work, reader: Reader, reading: Reading, account: Account) -> tuple[Certificate, KindPlan]:
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """One kind, certified and planned."""
+
+    certificate: Certificate
+    plan: KindPlan
+    unconfirmed: tuple[str, ...]
+
+
+async def _plan_kind(work: Work, reader: Reader, reading: Reading, account: Account) -> _Planned:
     store, run, kind = work.store, work.run, reading.kind
     title = work.connector.manifest.title
-    reasons, losses = await _missing(work, reading)
+    reasons, losses = await _missing(work, reading, account)
     if losses.still_there and reading.began != READ_TWICE:
         # Its counters agreed, and it lacked somebody: reading again may find them.
         reading = await reader.read_again(reading.declaration)
-        reasons, losses = await _missing(work, reading)
+        reasons, losses = await _missing(work, reading, account)
     if losses.still_there:
         await asyncio.to_thread(store.entities.mark_present, run, kind, losses.still_there)
         reasons = (f"{len(losses.still_there)} rows were not in the listing, and {title} still has them",)
         losses = Losses()
-    await asyncio.to_thread(store.entities.mark_missed, run, kind, losses.unconfirmed)
     if reading.pages:
         await asyncio.to_thread(store.plans.replace_older, run, kind)
     drifted = await asyncio.to_thread(_drifted, work, reading)
@@ -145,12 +161,14 @@ async def _plan_kind(work: Work, reader: Reader, reading: Reading, account: Acco
     )
     await work.registry.kind_certified(run, certificate)
     plan = await asyncio.to_thread(_guard, work, kind, scope)
-    return certificate, replace(plan, unconfirmed=len(losses.unconfirmed))
+    return _Planned(certificate, replace(plan, unconfirmed=len(losses.unconfirmed)), losses.unconfirmed)
 
 
 def _drifted(work: Work, reading: Reading) -> dict[str, tuple[float, float]]:
-    before = work.store.runs.baseline(work.run.integration, reading.kind)
-    found = drifted_fields(before, reading.fill, reading.entities, settings=work.settings.drift)
+    if not reading.entities:
+        return {}
+    before, stored = work.store.entities.fill(work.run.integration, reading.kind)
+    found = drifted_fields(before, reading.fill, stored, settings=work.settings.drift)
     return {name: shares for name, shares in found.items() if name not in work.accepted}
 
 
@@ -181,8 +199,7 @@ def _certify(
         unread=dict(sorted((kept | reading.unread).items())),
         dangling=dangling,
         notes=dict(reading.notes),
-        # What is held back is not the new measure of how full a field should be.
-        fill={**reading.fill, **{name: before for name, (before, _) in drifted.items()}},
+        fill=reading.fill,
         drifted=drifted,
         remedy=reading.remedy or (reading.declaration.permission if drifted else ""),
         began=reading.began,
@@ -192,11 +209,10 @@ def _certify(
 
 def _scope(work: Work, declaration: Declaration, account: Account) -> str:
     """What the kind was read with. When it differs from the last applied reading's, losses are held."""
-    parts = (
-        account.id,
-        work.integration.credentials_at.isoformat(),
-        work.connector.rule(declaration.kind),
-    )
+    return _digest(account.id, work.integration.credentials_at.isoformat(), work.connector.rule(declaration.kind))
+
+
+def _digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 

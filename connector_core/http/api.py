@@ -81,11 +81,11 @@ class HttpApi:
                 announced=progress.announced if page.announced is None else page.announced,
             )
             query = paging.query(progress)
-            yield replace(page, last=query is None, source=source)
+            yield replace(page, last=query is None, source=source if paging.resumable else "")
 
-    def resume(self, source: str, progress: Progress) -> None:
-        """The next reading of this listing goes on from here, once."""
-        self._resume[source] = progress
+    def resume(self, source: str, progress: Progress | None) -> None:
+        """The next reading of this listing goes on from here, once; every other one, and all of None, begin anew."""
+        self._resume = {source: progress} if progress else {}
 
     async def get(self, path: str, model: type[W], *, authenticated: bool = True) -> W:
         return await self._request("GET", path, partial(parse, path, model), authenticated=authenticated)

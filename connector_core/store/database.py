@@ -73,6 +73,8 @@ class Database:
     def _keep_copy(self, version: int) -> None:
         """The store as it was before a migration, beside it."""
         copy = self._path.with_name(f"{self._path.name}.v{version}")
+        if copy.exists():
+            return
         with self._explained():
             os.close(os.open(copy, os.O_RDWR | os.O_CREAT, 0o600))
             with closing(sqlite3.connect(copy)) as target:
@@ -105,10 +107,21 @@ class Database:
                 raise
             cursor.execute("COMMIT")
 
-    def forget(self) -> None:
-        """Leaves no deleted row behind in the write-ahead log; the pages themselves are zeroed as they go."""
+    def forget(self, *, copies: bool = False) -> None:
+        """Leaves no deleted row behind in the write-ahead log; the pages themselves are zeroed as they go.
+
+        With ``copies`` those that migrations kept go too. StoreError when somebody who reads keeps the log busy.
+        """
         with self._lock, self._explained():
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+            (busy, *_) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if copies:
+                for copy in self._path.parent.glob(f"{self._path.name}.v[0-9]*"):
+                    copy.unlink()
+        if busy and copies:
+            raise StoreError(
+                f"What was deleted from {self._path} is still in its write-ahead log: another process is reading.",
+                hint="It goes when that process has ended and something is written.",
+            )
 
     def close(self) -> None:
         with self._lock:

@@ -1,5 +1,7 @@
 """What is stored now."""
 
+import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from connector_core.entities import Entity
@@ -73,9 +75,11 @@ class Entities:
             [(run.integration, kind, source_id) for source_id in source_ids],
         )
 
-    def mark_missed(self, run: Run, kind: str, source_ids: Sequence[str]) -> None:
-        """Rows that a complete scan lacked, and that nobody could confirm to be gone: one witness so far."""
-        self._database.execute_many(
-            "UPDATE entities SET missed_run = ? WHERE integration = ? AND kind = ? AND source_id = ?",
-            [(run.id, run.integration, kind, source_id) for source_id in source_ids],
-        )
+    def fill(self, integration: str, kind: str) -> tuple[dict[str, float], int]:
+        """The share of stored entities in which each field is filled, and how many there are."""
+        filled: Counter[str] = Counter()
+        total = 0
+        for _, body in self.bodies(integration, kind):
+            total += 1
+            filled.update(name for name, value in json.loads(body).items() if value)
+        return {name: count / total for name, count in filled.items()}, total

@@ -84,14 +84,14 @@ class Integrations:
             cursor.executemany(
                 "UPDATE integrations SET secrets = ? WHERE name = ?", [(renew(sealed), name) for name, sealed in rows]
             )
-        self._database.forget()
+        self._database.forget(copies=True)
         return len(rows)
 
     def remove(self, name: str) -> None:
         """The integration, its secrets, its entities and its history."""
         with self._database.transaction() as cursor:
             cursor.execute("DELETE FROM integrations WHERE name = ?", (name,))
-        self._database.forget()
+        self._database.forget(copies=True)
 
 
 def _integration(row: tuple[Any, ...]) -> Integration:

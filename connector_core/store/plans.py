@@ -1,7 +1,7 @@
 """Plans: what a run would change, found by comparing sets in SQL, and applied in one transaction."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
@@ -105,12 +105,14 @@ class Plans:
         )
         return [Candidate(*row) for row in rows]
 
-    def missing(self, run: Run, kind: str) -> list[Missing]:
+    def missing(self, run: Run, kind: str, scope: str) -> list[Missing]:
+        """``missed_before`` counts only a scan that was made with the same ``scope``."""
         rows = self._database.query(
-            "SELECT e.source_id, s.source_id IS NOT NULL, e.missed_run IS NOT NULL, e.body, e.digest FROM entities e "
+            "SELECT e.source_id, s.source_id IS NOT NULL, EXISTS (SELECT 1 FROM certificates t "
+            "WHERE t.run_id = e.missed_run AND t.kind = e.kind AND t.scope = ?), e.body, e.digest FROM entities e "
             "LEFT JOIN staged s ON s.run_id = ? AND s.kind = e.kind AND s.source_id = e.source_id "
             "WHERE e.integration = ? AND e.kind = ? AND s.body IS NULL ORDER BY e.source_id",
-            (run.id, run.integration, kind),
+            (scope, run.id, run.integration, kind),
         )
         return [
             Missing(source_id, bool(skipped), bool(missed), ACTIVE in body, base)
@@ -227,9 +229,9 @@ class Plans:
             cursor.execute("DELETE FROM staged WHERE run_id = ?", (run_id,))
         return count
 
-    def apply(self, run_id: str, state: State) -> Applied:
-        """Applies a run's changes in this state, in one transaction."""
-        return apply_changes(self._database, run_id, state)
+    def apply(self, run_id: str, state: State, unproven: Collection[str] = ()) -> Applied:
+        """Applies a run's changes in this state, as one. ``unproven`` kinds have losses yet to be told."""
+        return apply_changes(self._database, run_id, state, unproven)
 
     def scope(self, integration: str, kind: str) -> str | None:
         """What the last applied reading of this kind was made with: token, account, rule."""

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -86,26 +86,26 @@ class Runs:
             ),
         )
 
-    def baseline(self, integration: str, kind: str) -> Mapping[str, float]:
-        """How full each field was when this kind was last read whole."""
-        rows = self._database.query(
-            "SELECT t.details FROM certificates t JOIN runs r ON r.id = t.run_id WHERE r.integration = ? "
-            "AND t.kind = ? AND t.complete = 1 AND r.verdict IS NOT NULL ORDER BY r.started_at DESC LIMIT 1",
-            (integration, kind),
-        )
-        fill: Mapping[str, float] = json.loads(rows[0][0])["fill"] if rows else {}
-        return fill
+    def finish(self, report: Report, missed: Mapping[str, Sequence[str]]) -> None:
+        """Ends a run. ``missed``: by kind, the rows that its complete scan lacked and nobody could confirm to be gone.
 
-    def finish(self, report: Report) -> None:
-        self._database.execute(
-            "UPDATE runs SET finished_at = ?, verdict = ?, requests = ? WHERE id = ?",
-            (
-                report.finished_at.isoformat(timespec="milliseconds"),
-                report.verdict,
-                report.traffic.requests,
-                report.run.id,
-            ),
-        )
+        They are marked only now, in one transaction: a run that was cut off before is no witness.
+        """
+        run = report.run
+        with self._database.transaction() as cursor:
+            cursor.execute(
+                "UPDATE runs SET finished_at = ?, verdict = ?, requests = ? WHERE id = ?",
+                (
+                    report.finished_at.isoformat(timespec="milliseconds"),
+                    report.verdict,
+                    report.traffic.requests,
+                    run.id,
+                ),
+            )
+            cursor.executemany(
+                "UPDATE entities SET missed_run = ? WHERE integration = ? AND kind = ? AND source_id = ?",
+                [(run.id, run.integration, kind, one) for kind, ids in missed.items() for one in ids],
+            )
 
     def fail(self, run: Run, code: str) -> None:
         """Ends a run that an error stopped. Its plan goes; what it staged may be resumed."""

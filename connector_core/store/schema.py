@@ -90,6 +90,9 @@ CREATE TABLE checkpoints (
     announced INTEGER,
     ids BLOB NOT NULL,
     sound INTEGER NOT NULL,
+    staged INTEGER NOT NULL,
+    scope TEXT NOT NULL,
+    began_at TEXT NOT NULL,
     taken_at TEXT NOT NULL,
     PRIMARY KEY (run_id, kind)
 );

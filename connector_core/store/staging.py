@@ -28,6 +28,10 @@ class Checkpoint:
     """A digest of the page's ids."""
     sound: bool
     """Whether all that was read lies staged: false after a rejected or a doubled row."""
+    scope: str
+    """What it was read with. A run with another token, other options or another version does not go on here."""
+    began_at: str
+    """When the first page was read: a chain of runs that were cut off grows no older than one."""
 
 
 def digest_of(ids: Iterable[str]) -> bytes:
@@ -52,7 +56,8 @@ class Staging:
             cursor.executemany(_INSERT, rows)
             cursor.execute("DELETE FROM checkpoints WHERE run_id = ? AND kind = ?", (run.id, kind))
             cursor.execute(
-                "INSERT INTO checkpoints VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO checkpoints SELECT ?, ?, ?, ?, ?, ?, ?, ?, count(*), ?, ?, ? FROM staged "
+                "WHERE run_id = ? AND kind = ?",
                 (
                     run.id,
                     kind,
@@ -62,26 +67,35 @@ class Staging:
                     checkpoint.announced,
                     checkpoint.ids,
                     int(checkpoint.sound),
+                    checkpoint.scope,
+                    checkpoint.began_at,
                     now(),
+                    run.id,
+                    kind,
                 ),
             )
 
-    def adopt(self, run: Run, kind: str, since: datetime) -> Checkpoint | None:
-        """Takes over what the run before staged of this kind, if it is sound and was taken after ``since``."""
+    def adopt(self, run: Run, kind: str, scope: str, since: datetime) -> Checkpoint | None:
+        """Takes over what a run before staged of this kind.
+
+        Only if it is sound, was read with the same ``scope``, began after ``since``, and is all still there.
+        """
         with self._database.transaction() as cursor:
             found = cursor.execute(
-                "SELECT c.run_id, c.source, c.page, c.rows_before, c.announced, c.ids FROM checkpoints c "
+                "SELECT c.run_id, c.source, c.page, c.rows_before, c.announced, c.ids, c.began_at FROM checkpoints c "
                 "JOIN runs r ON r.id = c.run_id WHERE r.integration = ? AND c.kind = ? AND c.run_id <> ? "
-                "AND c.sound = 1 AND c.taken_at >= ? AND NOT EXISTS (SELECT 1 FROM changes h WHERE h.run_id = c.run_id "
-                "AND h.kind = c.kind AND h.state = 'held') ORDER BY c.taken_at DESC LIMIT 1",
-                (run.integration, kind, run.id, since.isoformat(timespec="milliseconds")),
+                "AND c.sound = 1 AND c.scope = ? AND c.began_at >= ? AND c.taken_at <= ? "
+                "AND c.staged = (SELECT count(*) FROM staged s WHERE s.run_id = c.run_id AND s.kind = c.kind) "
+                "AND NOT EXISTS (SELECT 1 FROM changes h WHERE h.run_id = c.run_id AND h.kind = c.kind "
+                "AND h.state = 'held' AND h.operation = 'create') ORDER BY c.taken_at DESC LIMIT 1",
+                (run.integration, kind, run.id, scope, since.isoformat(timespec="milliseconds"), now()),
             ).fetchone()
             if found is None:
                 return None
-            before, source, page, rows_before, announced, ids = found
+            before, source, page, rows_before, announced, ids, began_at = found
             cursor.execute("UPDATE staged SET run_id = ? WHERE run_id = ? AND kind = ?", (run.id, before, kind))
             cursor.execute("UPDATE checkpoints SET run_id = ? WHERE run_id = ? AND kind = ?", (run.id, before, kind))
-        return Checkpoint(source, page, rows_before, announced, ids, sound=True)
+        return Checkpoint(source, page, rows_before, announced, ids, sound=True, scope=scope, began_at=began_at)
 
     def left(self, run: Run, kind: str) -> bool:
         """Whether a run before left a checkpoint of this kind, fit to be resumed or not."""
