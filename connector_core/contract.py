@@ -6,8 +6,9 @@ from typing import Any
 from packaging.specifiers import SpecifierSet
 from pydantic import ValidationError
 
-from connector_core.connector import AnyConnector, Connector, Options
-from connector_core.errors import PluginContractError
+from connector_core.connector import AnyConnector, Connector, Declaration, Options
+from connector_core.entities import Product
+from connector_core.errors import PluginContractError, SettingsError
 from connector_core.manifest import API_VERSION, Manifest
 from connector_core.problems import sentence
 from connector_core.settings import PluginSettings
@@ -45,3 +46,21 @@ def options_of(connector: type[AnyConnector], settings: PluginSettings) -> Optio
         return connector.options_type.model_validate(dict(settings.options))
     except ValidationError as error:
         raise PluginContractError(f"Its options in plugins.toml are wrong: {sentence(error)}.") from None
+
+
+def declared(
+    connector: type[AnyConnector], product: Product | None, plurals: tuple[str, ...]
+) -> tuple[Declaration, ...]:
+    """The declarations that serve the product and are asked for, in the connector's order."""
+    declared = {one.kind.plural: one for one in connector.declarations.values()}
+    for plural in plurals:
+        if plural not in declared:
+            raise SettingsError(f"{connector.manifest.title} discovers {', '.join(declared)}; not {plural!r}.")
+    chosen = tuple(
+        one
+        for plural, one in declared.items()
+        if (not plurals or plural in plurals) and (product is None or product in one.products)
+    )
+    if not chosen:
+        raise SettingsError(f"{connector.manifest.title} discovers none of these for {product}.")
+    return chosen

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -15,8 +15,8 @@ import structlog
 from pydantic import SecretStr
 
 from connector_core.connections import Connections
-from connector_core.connector import AnyConnector, Declaration
-from connector_core.contract import options_of
+from connector_core.connector import AnyConnector
+from connector_core.contract import declared, options_of
 from connector_core.credentials import Credentials
 from connector_core.discovery import Work, check, discover
 from connector_core.discovery.reader import ProgressCallback
@@ -157,7 +157,7 @@ class Host:
         product: Product | None = None,
         kinds: Iterable[str] = (),
         apply: bool = True,
-        accept: Collection[str] = (),
+        accept: Iterable[str] = (),
         progress: ProgressCallback = _no_progress,
     ) -> Report:
         """One discovery. ``kinds`` are plurals (``employees``); none given means all that serve the product.
@@ -165,12 +165,25 @@ class Host:
         With ``apply=False`` the whole plan is held, to be applied or discarded later. ``accept`` names fields
         that have emptied for good reason, and whose stored values may go.
         """
+        self.store.integrations.get(name)
+        # Locked before anything is read, so that nobody replaces the credentials in between.
+        with self.store.lock(name), structlog.contextvars.bound_contextvars(integration=name):
+            return await self._run(name, product, tuple(kinds), frozenset(accept), progress, apply=apply)
+
+    async def _run(
+        self,
+        name: str,
+        product: Product | None,
+        kinds: tuple[str, ...],
+        accept: frozenset[str],
+        progress: ProgressCallback,
+        *,
+        apply: bool,
+    ) -> Report:
         integration, connector, credentials = self._restore(name)
-        if unknown := set(accept) - {
-            field for one in connector.declarations.values() for field in one.kind.model_fields
-        }:
+        if unknown := accept - {field for one in connector.declarations.values() for field in one.kind.model_fields}:
             raise SettingsError(f"{connector.manifest.title} discovers no field {', '.join(sorted(unknown))}.")
-        declarations = _chosen(connector, product, tuple(kinds))
+        declarations = declared(connector, product, kinds)
         run = Run(
             id=uuid.uuid4().hex,
             integration=name,
@@ -180,11 +193,7 @@ class Host:
             started_at=datetime.now(UTC),
         )
         opened, api = self._open(name, connector, credentials)
-        with (
-            self.store.lock(name),
-            self._speaking(name, credentials),
-            structlog.contextvars.bound_contextvars(run=run.id),
-        ):
+        with self._speaking(name, credentials), structlog.contextvars.bound_contextvars(run=run.id):
             return await discover(
                 Work(
                     run=run,
@@ -200,7 +209,7 @@ class Host:
                     renew=partial(self._connections.connector, connector, credentials, api, self.registry),
                     read_with=self._read_with(connector),
                     apply=apply,
-                    accepted=frozenset(accept),
+                    accepted=accept,
                 )
             )
 
@@ -245,7 +254,7 @@ class Host:
     def kind(self, name: str, plural: str) -> type[Entity]:
         """The kind that an integration's connector calls ``plural``."""
         connector = self.registry.connector(self.store.integrations.get(name).connector)
-        return _chosen(connector, None, (plural,))[0].kind
+        return declared(connector, None, (plural,))[0].kind
 
     # ---- inside
 
@@ -276,21 +285,3 @@ class Host:
                 f"The plan of {name} has been replaced since it was shown.", hint="Look at the new one."
             )
         return held
-
-
-def _chosen(
-    connector: type[AnyConnector], product: Product | None, plurals: tuple[str, ...]
-) -> tuple[Declaration, ...]:
-    """The declarations that serve the product and are asked for, in the connector's order."""
-    declared = {one.kind.plural: one for one in connector.declarations.values()}
-    for plural in plurals:
-        if plural not in declared:
-            raise SettingsError(f"{connector.manifest.title} discovers {', '.join(declared)}; not {plural!r}.")
-    chosen = tuple(
-        one
-        for plural, one in declared.items()
-        if (not plurals or plural in plurals) and (product is None or product in one.products)
-    )
-    if not chosen:
-        raise SettingsError(f"{connector.manifest.title} discovers none of these for {product}.")
-    return chosen

@@ -9,6 +9,7 @@ import asyncio
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import sqlite3
@@ -128,7 +129,9 @@ async def _run(host: Host) -> tuple[str, Certificate | None]:
     began = f"{found.began}: " if found.began else ""
     if found.complete:
         return f"{began}complete" if began else "repaired: complete", found
-    return f"{report.verdict}: {found.reasons[0]}", found
+    # The moment is another in every round, and the document should change only when the outcome does.
+    reason = re.sub(r"until \d{4}-\S+ \S+ UTC", "for an hour", found.reasons[0])
+    return f"{report.verdict}: {reason}", found
 
 
 def _emptied(before: Employee, after: Employee) -> int:

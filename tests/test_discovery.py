@@ -948,3 +948,19 @@ async def test_staged_rows_that_no_longer_fit_the_model_are_read_anew(namely: St
     place.host.store.staging._database.execute('UPDATE staged SET body = \'{"of": "another version"}\'')
     report = await place.host.run("acme", kinds=["employees"])
     assert certificate(report, "Employee").complete
+
+
+async def test_a_disk_that_is_full_while_a_page_is_staged_ends_the_run_and_the_next_one_goes_on(namely: Start) -> None:
+    place = await namely(220)
+    await place.connect()
+    database = place.host.store.staging._database
+    (pages,) = database.query("PRAGMA page_count")[0]
+    database.query(f"PRAGMA max_page_count = {pages + 12}")
+    with pytest.raises(StoreError, match="full"):
+        await place.host.run("acme")
+    assert place.people() == {}
+    database.query("PRAGMA max_page_count = 1000000")
+    report = await place.host.run("acme")
+    assert certificate(report, "Employee").complete
+    assert len(place.people()) == 220
+    assert database.query("PRAGMA integrity_check") == [("ok",)]

@@ -12,7 +12,13 @@ from connector_core.connector import AnyConnector, Declaration, Page
 from connector_core.discovery.faults import mapped
 from connector_core.discovery.reading import Reading
 from connector_core.entities import Entity
-from connector_core.errors import ConnectorCoreError, ForbiddenError, RejectedCredentialsError, ThrottledError
+from connector_core.errors import (
+    ConnectorCoreError,
+    ForbiddenError,
+    RejectedCredentialsError,
+    StoreError,
+    ThrottledError,
+)
 from connector_core.outcomes import Run
 from connector_core.paging import Progress
 from connector_core.store import Store
@@ -91,19 +97,10 @@ class Reader:
     ) -> bool:
         """False if the first page is not the one of the checkpoint."""
         self.resume(checkpoint.source if checkpoint else "", place)
-        began_at = checkpoint.began_at if checkpoint else now()
         pages: AsyncGenerator[Page[Entity], None] = getattr(connector, reading.declaration.method)()
         try:
             async with asyncio.timeout_at(self.deadline), aclosing(pages) as stream:
-                while page := await self._next(stream):
-                    if checkpoint:
-                        if page.source != checkpoint.source or digest_of([*page.ids, *page.skipped]) != checkpoint.ids:
-                            return False
-                        checkpoint = None
-                        reading.take_again(page)
-                    elif not reading.take(page):
-                        break
-                    await self._stage(reading, page, began_at)
+                return await self._follow(reading, connector, stream, checkpoint)
         except RejectedCredentialsError:
             # Either the token died, and no kind can go on; or this is how the provider forbids one resource.
             with mapped(self.connector):
@@ -114,6 +111,9 @@ class Reader:
         except ThrottledError as error:
             reading.deferred = True
             reading.problems.append(_deferral(error))
+        except StoreError:
+            # A full disk is not the provider's doing, and no other kind would fare better.
+            raise
         except ConnectorCoreError as error:
             reading.problems.append(error.message)
             reading.remedy = error.hint
@@ -123,9 +123,30 @@ class Reader:
             reading.problems.append("the run's time was over; the next run goes on here")
         return True
 
-    async def _next(self, pages: AsyncGenerator[Page[Entity], None]) -> Page[Entity] | None:
+    async def _follow(
+        self,
+        reading: Reading,
+        connector: AnyConnector,
+        pages: AsyncGenerator[Page[Entity], None],
+        checkpoint: Checkpoint | None,
+    ) -> bool:
+        """Every page to the end; False if the first is not the one of the checkpoint."""
+        began_at = checkpoint.began_at if checkpoint else now()
+        while page := await self._next(connector, pages):
+            if checkpoint:
+                if page.source != checkpoint.source or digest_of([*page.ids, *page.skipped]) != checkpoint.ids:
+                    return False
+                checkpoint = None
+                reading.take_again(page)
+            elif not reading.take(page):
+                break
+            await self._stage(reading, page, began_at)
+        return True
+
+    @staticmethod
+    async def _next(connector: AnyConnector, pages: AsyncGenerator[Page[Entity], None]) -> Page[Entity] | None:
         """The next page. Only the connector's own code runs here, so what it raises is its fault."""
-        with mapped(self.connector):
+        with mapped(connector):
             return await anext(pages, None)
 
     async def _stage(self, reading: Reading, page: Page[Entity], began_at: str) -> None:
