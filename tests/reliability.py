@@ -318,7 +318,7 @@ def _document(outcomes: list[Outcome], kills: Kills, rounds: int) -> str:
         "## kill -9",
         "",
         f"A run over a changed tenant of 600 people is killed at {rounds} random instants; the next run must end",
-        "with the store that an undisturbed run ends with, to the byte of every entity.",
+        "with the store that an undisturbed run ends with, in every field of every entity.",
         "",
         "| killed while | times |",
         "| --- | --- |",
