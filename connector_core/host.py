@@ -228,7 +228,7 @@ class Host:
     async def apply(self, name: str, run_id: str | None = None) -> Applied:
         """Applies the held plan, against the store as it is now; with ``run_id``, only if it is that run's."""
         with self.store.lock(name):
-            held = self._held(name, run_id)
+            held = self.held_plan(name, run_id)
             applied = await asyncio.to_thread(self.store.plans.apply, held.run_id, State.HELD)
             # Nothing is held any more: this drops the staged rows that the plan was made of.
             await asyncio.to_thread(self.store.plans.discard, held.run_id)
@@ -237,7 +237,7 @@ class Host:
     async def discard(self, name: str, run_id: str | None = None) -> int:
         """Drops the held plan; how many changes it had. With ``run_id``, only if it is that run's."""
         with self.store.lock(name):
-            return await asyncio.to_thread(self.store.plans.discard, self._held(name, run_id).run_id)
+            return await asyncio.to_thread(self.store.plans.discard, self.held_plan(name, run_id).run_id)
 
     def history(self, name: str, limit: int = 20) -> list[RunSummary]:
         self.store.integrations.get(name)
@@ -276,7 +276,8 @@ class Host:
         ):
             yield
 
-    def _held(self, name: str, run_id: str | None) -> Held:
+    def held_plan(self, name: str, run_id: str | None = None) -> Held:
+        """The held plan; SettingsError if there is none, or if it is not that of ``run_id``."""
         held = self.held(name)
         if held is None:
             raise SettingsError(f"{name} has no held plan.", hint=f"Make one: discover run {name} --plan")

@@ -187,9 +187,7 @@ def _print_changes(host: Host, name: str, beginning: str, flags: Flags) -> int:
 def _confirmed(name: str, flags: Flags, *, question: str, yes: bool) -> Held:
     """The held plan, shown and agreed to, before there is an event loop: Ctrl-C at a question must end it."""
     with closing(flags.host()) as host:
-        held = host.held(name)
-        if held is None:
-            raise SettingsError(f"{name} has no held plan.", hint=f"Make one: discover run {name} --plan")
+        held = host.held_plan(name)
         if not flags.json:
             print_plan(host, held.run_id, State.HELD)
     confirm(f"{question} {count(held.changes, 'change')}?", yes=yes)

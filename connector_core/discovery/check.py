@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from contextlib import aclosing
 
 from connector_core.connector import AnyConnector, Declaration
-from connector_core.discovery.faults import mapped
+from connector_core.discovery.faults import mapped, refusal
 from connector_core.errors import ConnectorCoreError, ForbiddenError, RejectedCredentialsError
 from connector_core.outcomes import CheckReport, Probe
 
@@ -33,8 +33,7 @@ async def _probe(connector: AnyConnector, declaration: Declaration) -> Probe:
         return Probe(declaration, error.message, declaration.permission)
     except RejectedCredentialsError:
         # connector.check() judges the token; where that passes, this is how one resource is forbidden.
-        problem = f"{connector.manifest.title} refuses it to this token, which is good elsewhere"
-        return Probe(declaration, problem, declaration.permission)
+        return Probe(declaration, refusal(connector), declaration.permission)
     except ConnectorCoreError as error:
         return Probe(declaration, error.message, error.hint)
     rows = page.rows if page else ()

@@ -8,6 +8,11 @@ from connector_core.connector import AnyConnector
 from connector_core.errors import ConnectorCoreError, DiscoveryError
 
 
+def refusal(connector: AnyConnector) -> str:
+    """Said of a 401 where ``connector.check`` passes: this is how the provider forbids one resource."""
+    return f"{connector.manifest.title} refuses it to this token, which is good elsewhere"
+
+
 @contextmanager
 def mapped(connector: AnyConnector) -> Iterator[None]:
     """Within this context a connector's bug becomes a DiscoveryError. Its message could hold a person, so it goes."""

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pydantic import ValidationError
 
 from connector_core.connector import AnyConnector, Declaration, Page
-from connector_core.discovery.faults import mapped
+from connector_core.discovery.faults import mapped, refusal
 from connector_core.discovery.reading import Reading
 from connector_core.entities import Entity
 from connector_core.errors import (
@@ -105,8 +105,7 @@ class Reader:
             # Either the token died, and no kind can go on; or this is how the provider forbids one resource.
             with mapped(self.connector):
                 await self.connector.check()
-            title = self.connector.manifest.title
-            reading.problems.append(f"{title} refuses it to this token, which is good elsewhere")
+            reading.problems.append(refusal(self.connector))
             reading.remedy = reading.declaration.permission
         except ThrottledError as error:
             reading.deferred = True

@@ -139,7 +139,7 @@ class Staging:
                 arguments,
             )
             cursor.execute(
-                "DELETE FROM checkpoints WHERE run_id IN (SELECT id FROM runs WHERE integration = ?) "  # noqa: S608
+                "DELETE FROM checkpoints WHERE run_id IN (SELECT id FROM runs WHERE integration = ?) "  # noqa: S608 - marks
                 f"AND NOT ({mine})",
                 arguments,
             )
