@@ -14,7 +14,15 @@ from connector_core.http import HttpApi, open_session, tls_context
 from connector_core.http.limits import Limits
 from connector_core.manifest import Manifest, RateLimit
 from connector_core.plugins import Registry
-from connector_core.settings import HostSettings
+from connector_core.settings import HostSettings, PluginSettings
+
+
+def limits_of(manifest: Manifest, settings: PluginSettings | None = None) -> tuple[RateLimit, ...]:
+    """The provider's quotas: as the manifest says, or as plugins.toml says instead."""
+    declared = {limit.path: limit for limit in manifest.limits}
+    for path, limit in settings.limits.items() if settings else ():
+        declared[path] = RateLimit(path, requests=limit.requests, per=limit.per)
+    return tuple(declared.values())
 
 
 class Connections:
@@ -35,10 +43,7 @@ class Connections:
     def api(self, name: str, manifest: Manifest, credentials: Credentials, registry: Registry) -> HttpApi:
         """A client for one run. ``name`` is the integration's: its quota outlives the run."""
         if name not in self._limits:
-            declared = {limit.path: limit for limit in manifest.limits}
-            for path, limit in registry.settings(manifest.name).limits.items():
-                declared[path] = RateLimit(path, requests=limit.requests, per=limit.per)
-            self._limits[name] = Limits(declared.values())
+            self._limits[name] = Limits(limits_of(manifest, registry.settings(manifest.name)))
         return HttpApi(
             self._session, self._tls, manifest, credentials, settings=self._settings.http, limits=self._limits[name]
         )

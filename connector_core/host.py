@@ -44,7 +44,10 @@ def _no_progress(_kind: str, _seen: int, _announced: int | None) -> None:
 
 
 class Host:
-    """``async with Host(settings) as host``. A session that is passed in stays the caller's to close."""
+    """``async with Host(settings) as host``. A session that is passed in stays the caller's to close.
+
+    A program that brings its connectors itself passes a ``registry``; without one, plugins are found and loaded.
+    """
 
     def __init__(
         self,
@@ -52,10 +55,12 @@ class Host:
         *,
         session: aiohttp.ClientSession | None = None,
         vault: Vault | None = None,
+        registry: Registry | None = None,
     ) -> None:
         self.settings = settings or Settings()
         self._connections = Connections(self.settings.host, session)
         self._vault = vault or Vault()
+        self._registry = registry
         self._store: Store | None = None
 
     async def __aenter__(self) -> Self:
@@ -75,7 +80,7 @@ class Host:
     @cached_property
     def registry(self) -> Registry:
         """Every plugin found, ready or not."""
-        return load(self.settings)
+        return self._registry or load(self.settings)
 
     @property
     def store(self) -> Store:

@@ -1,6 +1,7 @@
 """What a connector says of itself. Data only: reading a manifest runs nothing and touches no network."""
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated
@@ -99,6 +100,8 @@ class Manifest(BaseModel):
     token_lifetime: timedelta | None = None
     simulator: str | None = None
     """The module with the connector's simulator."""
+    exemptions: Mapping[str, Annotated[str, Field(min_length=10)]] = {}
+    """Rules of the kit that the connector does not keep, each with the reason. One that is kept after all is stale."""
     api: Annotated[str, AfterValidator(_specifier)] = ">=1,<2"
     """The versions of the author's door that the connector works with."""
 

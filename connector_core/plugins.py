@@ -133,6 +133,16 @@ def load(settings: Settings) -> Registry:
     return Registry(manager, [*entries, *(_absent(name) for name in sorted(absent))])
 
 
+def registry_of(connector: type[AnyConnector], settings: PluginSettings | None = None) -> Registry:
+    """A registry of this one connector, which needs no entry point. PluginError if it breaks the contract."""
+    chosen = settings or PluginSettings()
+    name = connector.manifest.name
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    entry = Entry(name, "", "", Standing.READY, connector=verify(name, connector, chosen), settings=chosen)
+    return Registry(manager, [entry])
+
+
 def _absent(name: str) -> Entry:
     reason = "plugins.toml allows it, and no installed distribution brings it: install one, or mend the name."
     return Entry(name, "", "", Standing.FAILED, reason)

@@ -1,36 +1,32 @@
 """Writes what documents quote from the program: tables and signatures between markers.
 
 ``python -m docs.generate`` writes; ``--check`` only says what is not current. A part of a document between
-``<!-- generated: NAME ARGUMENT -->`` and ``<!-- end -->`` is what the function NAME gives.
+``<!-- generated: NAME ARGUMENT -->`` and ``<!-- end -->`` is what the function NAME gives; in a connector's README,
+what NAME gives in ``connector_core.testing.pages``.
 """
 
-import ast
 import contextlib
-import importlib
 import inspect
 import io
 import os
 import re
 import sys
-import textwrap
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import BaseModel
 
 from connector_core import errors, hookspecs, settings
 from connector_core.cli.main import app, invoke
-from connector_core.connector import AnyConnector
 from connector_core.plugins import load
+from connector_core.testing import pages
+from connector_core.testing.damage import DAMAGES
+from connector_core.testing.kit.declaration import page_of
+from connector_core.testing.kit.rules import RULES
+from connector_core.testing.pages import MARKED, meanings, table
+from connector_core.testing.strike import STRIKES, THROTTLES
 
 ROOT = Path(__file__).parents[1]
-MARKED = re.compile(r"(<!-- generated: (\w+) ?([\w-]*) -->\n).*?(<!-- end -->)", re.DOTALL)
-
-
-def table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    lines = [headings, tuple("---" for _ in headings), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def commands(_: str) -> str:
@@ -78,12 +74,12 @@ def hooks(_: str) -> str:
 def keys(name: str) -> str:
     """The keys of one settings table, with defaults and meanings."""
     model: type[BaseModel] = getattr(settings, name)
-    meanings = _attribute_docs(model)
+    said = meanings(model)
     rows = []
     for key, field in model.model_fields.items():
         default = field.get_default(call_default_factory=True)
         shown = "" if isinstance(default, BaseModel) or default is None else f"`{_toml(default)}`"
-        rows.append((f"`{key}`", shown, meanings.get(key, "")))
+        rows.append((f"`{key}`", shown, said.get(key, "")))
     return table(("key", "default", "meaning"), rows)
 
 
@@ -93,73 +89,21 @@ def _toml(value: Any) -> str:
     return str(value) if isinstance(value, (int, float)) else "{}" if isinstance(value, dict) else f'"{value}"'
 
 
-def _attribute_docs(model: type) -> dict[str, str]:
-    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(model))).body
-    assert isinstance(definition, ast.ClassDef)  # noqa: S101 - the source of a class is a class
-    found = {}
-    for node, following in zip(definition.body, definition.body[1:], strict=False):
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and isinstance(following, ast.Expr):
-            found[node.target.id] = " ".join(str(ast.literal_eval(following.value)).split())
-    return found
+def rules(_: str) -> str:
+    """Every rule of the kit."""
+    return table(
+        ("rule", "tier", "what is promised", "how it is checked"),
+        [(f"`{one.name}`", str(one.tier), one.promise, one.how) for one in RULES.values()],
+    )
 
 
-def _connector(name: str) -> type[AnyConnector]:
-    return load(settings.Settings()).connector(name)
-
-
-def capabilities(name: str) -> str:
-    found = _connector(name)
-    rows = [
-        (f"{one.kind.__name__}s", ", ".join(sorted(one.products)), one.description, one.resource, one.permission)
-        for one in found.declarations.values()
-    ]
-    return table(("entity", "product", "description", f"{found.manifest.title} resource", "permission"), rows)
-
-
-def credentials(name: str) -> str:
-    rows = [
-        (one.title, f"`{one.name}`", "secret" if one.secret else f"such as `{one.example}`", one.help)
-        for one in _connector(name).credentials_type.form()
-    ]
-    return table(("field", "name", "value", "help"), rows)
-
-
-def provider_setup(name: str) -> str:
-    steps = _connector(name).manifest.provider_setup
-    return "\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1))
-
-
-def facts(name: str) -> str:
-    manifest = _connector(name).manifest
-    limits = "; ".join(f"{one.requests} requests of `{one.path}` in any {one.per:g} s" for one in manifest.limits)
-    rows = [
-        ("category", manifest.category),
-        ("authentication", manifest.authentication),
-        ("hosts", ", ".join(f"`{host}`" for host in manifest.hosts)),
-        ("limits", limits),
-        ("throttled by", ", ".join(str(status) for status in sorted(manifest.throttled_by))),
-        ("token lifetime", f"{manifest.token_lifetime.days} days" if manifest.token_lifetime else "unlimited"),
-    ]
-    return table(("", ""), [(key, str(value)) for key, value in rows])
-
-
-def options(name: str) -> str:
-    rows = [
-        (f"`{key}`", field.description or "", f"`{list(field.get_default())}`")
-        for key, field in _connector(name).options_type.model_fields.items()
-    ]
-    return table(("option", "meaning", "default"), rows)
-
-
-def switches(name: str) -> str:
-    """The simulator's switches."""
-    model = importlib.import_module(f"connectors.{name}.simulator.behaviour").Behaviour
-    meanings = _attribute_docs(model)
-    rows = []
-    for key, field in model.model_fields.items():
-        choices = [str(one) for one in get_args(field.annotation)] or ["a number"]
-        rows.append((f"`{key}`", ", ".join(choices), f"`{field.default}`", meanings.get(key, "")))
-    return table(("switch", "values", "default", "what it decides"), rows)
+def faults(_: str) -> str:
+    """Every fault that can be scripted, with what it does."""
+    rows = [("`500`, any status", "A page of a proxy with this status.")]
+    rows += [(f"`{name}`", inspect.getdoc(strike) or "") for name, strike in STRIKES.items()]
+    rows += [(f"`{name}`", f"Too many requests. {said}") for name, (said, _) in THROTTLES.items()]
+    rows += [(f"`{name}`", said) for name, said in DAMAGES.items()]
+    return table(("fault", "what happens"), rows)
 
 
 def current(text: str) -> str:
@@ -167,21 +111,24 @@ def current(text: str) -> str:
 
     def remake(found: re.Match[str]) -> str:
         start, name, argument, end = found.groups()
-        return f"{start}{globals()[name](argument)}\n{end}"
+        return f"{start}{globals()[name](argument or '')}\n{end}"
 
     return MARKED.sub(remake, text)
 
 
-def documents() -> list[Path]:
-    return sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("connectors/*/README.md")])
+def documents() -> dict[Path, str]:
+    """Every document, as it should be."""
+    made = {one: current(one.read_text(encoding="utf-8")) for one in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]}
+    for connector in load(settings.Settings()).connectors.values():
+        page = page_of(connector)
+        made[page] = pages.current(page.read_text(encoding="utf-8"), connector)
+    return made
 
 
 def main() -> int:
     stale = []
-    for document in documents():
-        text = document.read_text(encoding="utf-8")
-        made = current(text)
-        if made != text:
+    for document, made in documents().items():
+        if made != document.read_text(encoding="utf-8"):
             stale.append(str(document.relative_to(ROOT)))
             if "--check" not in sys.argv:
                 document.write_text(made, encoding="utf-8")

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 from cyclopts import App, CycloptsError, UnusedCliTokensError
 
-from connector_core.cli import catalogue, entities, integrations, runs, secrets, simulation
+from connector_core.cli import catalogue, entities, integrations, kit, runs, secrets, simulation
 from connector_core.cli.form import DeclinedError
 from connector_core.cli.output import error_console, error_json, plain
 from connector_core.errors import ConnectorCoreError
@@ -44,6 +44,7 @@ app.command(integrations.remove)
 app.command(secrets.app)
 app.command(simulation.simulate)
 app.command(simulation.demo)
+app.command(kit.test)
 
 
 def main() -> NoReturn:

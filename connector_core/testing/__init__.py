@@ -1,8 +1,10 @@
 """The author's test kit: what a connector's simulator is built on."""
 
+from connector_core.testing.damage import Listed
 from connector_core.testing.faults import Fault, Faults
 from connector_core.testing.server import (
     Answer,
+    Request,
     Served,
     Simulator,
     SimulatorOptions,
@@ -15,6 +17,8 @@ __all__ = [
     "Answer",
     "Fault",
     "Faults",
+    "Listed",
+    "Request",
     "Served",
     "Simulator",
     "SimulatorOptions",

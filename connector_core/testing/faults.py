@@ -8,19 +8,17 @@ import re
 from dataclasses import dataclass
 
 from connector_core.errors import SettingsError
-from connector_core.testing.strike import STRIKES
+from connector_core.testing.damage import DAMAGES
+from connector_core.testing.strike import STRIKES, THROTTLES
 
-KINDS = tuple(STRIKES)
+KINDS = (*STRIKES, *THROTTLES, *DAMAGES)
 """Besides a status."""
 _SCRIPT = re.compile(r"(?P<kind>[a-z_]+|[1-5]\d\d)(?:@(?P<at>\d+))?(?:x(?P<times>\d+))?(?::(?P<path>/\S*))?")
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault.
-
-    ``kind`` is a status, a fault of the wire (``strike.py``), or one of the simulator's own.
-    """
+    """One fault. ``kind`` is a status, a fault of the wire (``strike.py``) or one of a listing (``damage.py``)."""
 
     kind: str
     at: int = 0
@@ -29,13 +27,12 @@ class Fault:
     path: str = "/"
 
     @classmethod
-    def parse(cls, text: str, own: tuple[str, ...] = ()) -> "Fault":
-        """One part of a script. ``own`` are the kinds that only this simulator knows."""
+    def parse(cls, text: str) -> "Fault":
+        """One part of a script."""
         found = _SCRIPT.fullmatch(text.strip())
-        kinds = (*KINDS, *own)
-        if not found or not (found["kind"].isdigit() or found["kind"] in kinds):
+        if not found or not (found["kind"].isdigit() or found["kind"] in KINDS):
             raise SettingsError(
-                f"{text!r} is no fault: write a status or one of {', '.join(kinds)}, then @N, xTIMES, :/path.",
+                f"{text!r} is no fault: write a status or one of {', '.join(KINDS)}, then @N, xTIMES, :/path.",
                 hint="502@3x2:/profiles answers 502 to the third and fourth request under /profiles.",
             )
         return cls(found["kind"], int(found["at"] or 0), int(found["times"] or 1), found["path"] or "/")
@@ -47,8 +44,8 @@ class Fault:
 class Faults:
     """The script of one server, and which of its faults were seen to fire."""
 
-    def __init__(self, script: str = "", *, own: tuple[str, ...] = ()) -> None:
-        self._faults = [Fault.parse(part, own) for part in script.split(",") if part.strip()]
+    def __init__(self, script: str = "") -> None:
+        self._faults = [Fault.parse(part) for part in script.split(",") if part.strip()]
         self._counts = [0] * len(self._faults)
         self.fired: list[Fault] = []
 

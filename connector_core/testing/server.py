@@ -4,21 +4,24 @@ import asyncio
 import gzip
 import importlib
 import json
+import re
 import ssl
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 from multidict import CIMultiDict
 
+from connector_core.entities import Entity
 from connector_core.errors import SettingsError
+from connector_core.testing.damage import BODIES, DAMAGES, PEOPLE, Listed, spoiled
 from connector_core.testing.faults import Faults
-from connector_core.testing.strike import STRIKES, page
+from connector_core.testing.strike import STRIKES, THROTTLES, page, throttled
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +44,23 @@ class Answer:
     compressed: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request: when it arrived, in the loop's time, and what it asked for."""
+
+    at: float
+    method: str
+    path: str
+    query: str
+
+
 def json_answer(value: Any, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
     """``headers`` should name a Content-Type."""
     return Answer(status, json.dumps(value).encode(), headers)
 
 
 class Simulator(ABC):
-    """One simulated provider. Subclasses answer; paths are those that the API documents."""
+    """One simulated provider. A subclass says how it answers, and who is there; faults are the base's."""
 
     host: str
     """The name that it is reached under."""
@@ -55,50 +68,94 @@ class Simulator(ABC):
     """What an operator types to connect to it."""
     notes: tuple[str, ...] = ()
     """What whoever starts it should know."""
+    listings: tuple[Listed, ...] = ()
+    """Where its listings lie, for the faults that befall listings."""
+    private: re.Pattern[bytes]
+    """How every private value that it sends looks: what must be found nowhere."""
+    throttle_status = 429
+    largest_page: int | None = None
+    """Rows in a page at most, where a fault says that it is fewer than usual."""
 
     def __init__(self) -> None:
         self.faults = Faults()
         self.latency = 0.0
-        self.requests: list[str] = []
-        """Method, path and query of every request, in order."""
+        self.requests: list[Request] = []
+        """Every request, in order."""
+        self._first: dict[str, Answer] = {}
 
     @abstractmethod
     def answer(self, request: web.Request) -> Answer:
         """The answer to one request, as the provider would give it."""
 
+    @property
+    @abstractmethod
+    def people(self) -> list[Any]:
+        """Who is there, in the order of the listing: the very list that is served."""
+
+    @abstractmethod
+    def ids(self, kind: type[Entity]) -> set[str]:
+        """The ids of all of this kind that a connector should find now."""
+
+    @abstractmethod
+    def hire(self) -> Any:
+        """Somebody new, at the end of the listing."""
+
+    def erase(self, place: int) -> None:
+        """The one at this place goes altogether."""
+        del self.people[place]
+
+    def evolve(self) -> tuple[str, ...]:
+        """Lets time pass in the organisation; what happened, one sentence each."""
+        self.hire()
+        return ("somebody was hired",)
+
     def path_of(self, request: web.Request) -> str:
         """The path that faults are scripted by."""
         return request.path
 
-    @property
-    def damages(self) -> Mapping[str, Callable[[web.Request], Answer]]:
-        """Faults of this provider's own: answers that are whole, and wrong."""
-        return {}
-
     def script(self, faults: str) -> None:
-        """Scripts faults: those of the wire, and this provider's own."""
-        self.faults = Faults(faults, own=tuple(self.damages))
-
-    def evolve(self) -> tuple[str, ...]:
-        """Lets time pass in the organisation; what happened, one sentence each."""
-        return ()
+        """Scripts faults (``faults.py``)."""
+        self.faults = Faults(faults)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        self.requests.append(f"{request.method} {request.path_qs}")
-        fault = self.faults.next(self.path_of(request))
+        path = self.path_of(request)
+        self.requests.append(Request(asyncio.get_running_loop().time(), request.method, path, request.query_string))
+        fault = self.faults.next(path)
         await asyncio.sleep(self.latency)
-        if fault is None:
-            return _response(request, self.answer(request))
-        if fault.kind in self.damages:
-            return _response(request, self.damages[fault.kind](request))
-        if fault.kind.isdigit():
-            return page(int(fault.kind))
-        return await STRIKES[fault.kind](request, _response(request, self.answer(request)))
+        kind = fault.kind if fault else ""
+        if kind in THROTTLES:
+            return throttled(kind, self.throttle_status)
+        if kind.isdigit():
+            return page(int(kind))
+        answer = self.answer(request)
+        if kind in DAMAGES:
+            answer = self._damaged(kind, path, answer)
+        response = _response(request, answer)
+        return await STRIKES[kind](request, response) if kind in STRIKES else response
 
-    def application(self) -> web.Application:
-        app = web.Application()
-        app.router.add_route("*", "/{tail:.*}", self.handle)
-        return app
+    def _damaged(self, kind: str, path: str, answer: Answer) -> Answer:
+        """The answer with that wrong in it, or with that happening right after it."""
+        listed = next((one for one in self.listings if one.path == path), None)
+        if listed is None or answer.status != 200:
+            return answer
+        if kind == "repeat":
+            return self._first.setdefault(path, answer)
+        if kind == "clamp":
+            self.largest_page = 7
+        elif kind in PEOPLE:
+            self._happen(kind)
+        elif kind in BODIES:
+            return replace(answer, body=spoiled(kind, listed, answer.body))
+        return answer
+
+    def _happen(self, kind: str) -> None:
+        if kind in {"delete", "swap"} and len(self.people) > 1:
+            self.erase(min(9, len(self.people) - 2))
+        if kind in {"swap", "join"}:
+            self.hire()
+        if kind == "resort":
+            # As when a sort is by something that changes: the last comes first, and all others move down.
+            self.people.insert(0, self.people.pop())
 
 
 def _response(request: web.Request, answer: Answer) -> web.Response:
@@ -110,9 +167,12 @@ def _response(request: web.Request, answer: Answer) -> web.Response:
     return web.Response(status=answer.status, body=body, headers=headers)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Served:
-    """A running simulator: where it listens, and the file with the authority that signed its certificate."""
+    """A running simulator: where it listens, and the file with the authority that signed its certificate.
+
+    Another simulator of the same host may take its place while it is served.
+    """
 
     simulator: Simulator
     port: int
@@ -122,6 +182,14 @@ class Served:
     def resolve(self) -> dict[str, str]:
         """For ``[host.resolve]`` in plugins.toml."""
         return {self.simulator.host: f"127.0.0.1:{self.port}"}
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        return await self.simulator.handle(request)
+
+    def application(self) -> web.Application:
+        app = web.Application()
+        app.router.add_route("*", "/{tail:.*}", self._handle)
+        return app
 
 
 @asynccontextmanager
@@ -137,10 +205,11 @@ async def serve(simulator: Simulator, port: int = 0) -> AsyncIterator[Served]:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     # Its siblings too: a tenant that does not exist must be told by its answer, not by its certificate.
     authority.issue_cert(simulator.host, f"*.{simulator.host.partition('.')[2]}").configure_cert(context)
-    runner = web.AppRunner(simulator.application(), access_log=None, handler_cancellation=True, shutdown_timeout=0.2)
     with tempfile.TemporaryDirectory(prefix="connector-core-") as folder:
         ca_file = Path(folder) / "ca.pem"
         authority.cert_pem.write_to_path(str(ca_file))
+        served = Served(simulator, port, ca_file)
+        runner = web.AppRunner(served.application(), access_log=None, handler_cancellation=True, shutdown_timeout=0.2)
         await runner.setup()
         try:
             site = web.TCPSite(runner, "127.0.0.1", port, ssl_context=context)
@@ -149,7 +218,8 @@ async def serve(simulator: Simulator, port: int = 0) -> AsyncIterator[Served]:
             except OSError as error:
                 raise SettingsError(f"Port {port} cannot be listened on: {error.strerror}.") from None
             (address, *_) = runner.addresses
-            yield Served(simulator, address[1], ca_file)
+            served.port = address[1]
+            yield served
         finally:
             await runner.cleanup()
 

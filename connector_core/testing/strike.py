@@ -3,6 +3,8 @@
 import asyncio
 import gzip
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 from aiohttp import web
 
@@ -88,15 +90,28 @@ async def empty(_: web.Request, __: web.Response) -> web.StreamResponse:
     return web.Response(body=b"{}", headers=JSON)
 
 
-async def later(_: web.Request, __: web.Response) -> web.StreamResponse:
-    """Too many requests, and an hour to wait."""
-    return web.Response(status=429, body=b"{}", headers={**JSON, "Retry-After": "3600"})
-
-
 STRIKES: dict[str, Strike] = {
     strike.__name__: strike
-    for strike in (reset, stall, truncate, cutzip, drip, headers, flood, bomb, html, garbage, empty, later)
+    for strike in (reset, stall, truncate, cutzip, drip, headers, flood, bomb, html, garbage, empty)
 }
+
+THROTTLES: dict[str, tuple[str, Callable[[], str]]] = {
+    "throttle": ("No Retry-After.", lambda: ""),
+    "wait": ("Retry-After: 7 seconds.", lambda: "7"),
+    "until": ("Retry-After: a date, 8 seconds ahead.", lambda: _date(8)),
+    "later": ("Retry-After: an hour.", lambda: "3600"),
+}
+"""Too many requests: in words, and what Retry-After says, if anything."""
+
+
+def _date(seconds: int) -> str:
+    return format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
+
+
+def throttled(kind: str, status: int) -> web.Response:
+    """Too many requests."""
+    said = THROTTLES[kind][1]()
+    return web.Response(status=status, body=b"{}", headers={**JSON, **({"Retry-After": said} if said else {})})
 
 
 def page(status: int) -> web.Response:

@@ -10,6 +10,7 @@ from connector_core import (
     Bearer,
     Category,
     Connector,
+    ConnectorCoreError,
     Context,
     Department,
     Employee,
@@ -85,6 +86,9 @@ class Namely(Connector[NamelyCredentials, NamelyOptions]):
         if not me.rows:
             raise ProtocolError("GET /profiles/me: Namely did not say whose token this is", path="/profiles/me")
         known = company if isinstance(company, CompanyInfo) else CompanyInfo()
+        if isinstance(company, ConnectorCoreError):
+            # Only its name is missing then.
+            self.log.warning("company_unnamed", error=company.code)
         return Account(id=f"{self.credentials.domain}/{me.rows[0].id}", name=known.name or self.credentials.domain)
 
     def _explain(self, problem: BaseException, company: CompanyInfo | BaseException) -> BaseException:

@@ -157,11 +157,13 @@ def _dates(profile: Profile, came: set[str]) -> dict[str, Any]:
 
 
 def _date(text: str) -> date | None:
+    # The form of nearly all, ten times faster than strptime; alone, it would also take 20240131 and 2024-W05-3.
+    if len(text) == 10 and text[4] == "-" == text[7] and text[5] != "W":
+        with suppress(ValueError):
+            return date.fromisoformat(text)
     for form in ("%Y-%m-%d", "%m/%d/%Y"):
-        try:
+        with suppress(ValueError):
             return datetime.strptime(text, form).replace(tzinfo=UTC).date()
-        except ValueError:
-            continue
     return None
 
 

@@ -1,5 +1,6 @@
 """A person as Namely's JSON: every fixed key of the recordings, sensitive and custom ones included."""
 
+import re
 import zlib
 from collections.abc import Mapping
 from typing import Any
@@ -21,6 +22,10 @@ ALWAYS = (
 )
 """What a limited token still sees. Other keys are absent for it, not null."""
 
+PRIVATE = re.compile(
+    rb"Private Lane|@home\.example|999-\d\d-\d{4}|custom-\d+-|555-0\d\d\d|salary-\d+|a relative|3\.72E\+14|50000\.08"
+)
+"""How every private value of a profile looks."""
 NOBODY = {"id": "no_guid", "first_name": "Nobody", "last_name": "Nobody", "email": "None"}
 _BLANK = (
     "bio office_main_number office_direct_dial office_phone office_fax office_company_mobile linkedin_url "

@@ -32,6 +32,7 @@ class Recording:
         office = GroupType(str(uuid.uuid5(_NAMES, "office")), "Office Locations", "office location")
         self.group_types = [department, office]
         self.groups = self._groups(department, office)
+        self._department = department.id
 
     def _groups(self, department: GroupType, office: GroupType) -> list[Group]:
         """A group is an office where its people's office is in a city of that name."""
@@ -48,6 +49,9 @@ class Recording:
     def profiles(self) -> list[dict[str, Any]]:
         return self.rows
 
+    def id_of(self, row: dict[str, Any]) -> str:
+        return str(row["id"])
+
     def profile(self, row: dict[str, Any]) -> dict[str, Any]:
         return row
 
@@ -55,6 +59,15 @@ class Recording:
         return sum(
             group.id in {link["id"] for link in (row.get("links") or {}).get("groups") or []} for row in self.rows
         )
+
+    def departments(self) -> list[Group]:
+        return [group for group in self.groups if group.type_id == self._department]
+
+    def hire(self) -> None:
+        """In a recording nobody comes."""
+
+    def delete(self, person: dict[str, Any]) -> None:
+        """Nor does anybody go."""
 
     def evolve(self) -> tuple[str, ...]:
         return ()

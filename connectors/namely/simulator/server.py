@@ -1,23 +1,22 @@
 """Namely's endpoints: envelopes, headers, both paging styles, the throttle and error bodies."""
 
-import time
+import asyncio
 import uuid
 import zlib
 from collections import deque
-from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from functools import partial
 from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
 
-from connector_core.testing import Answer, Simulator, json_answer
+from connector_core import Employee, Entity
+from connector_core.testing import Answer, Listed, Simulator, json_answer
 from connectors.namely.simulator.behaviour import Behaviour
-from connectors.namely.simulator.damage import DAMAGES, damage
 from connectors.namely.simulator.directory import Directory, Group, GroupType
 from connectors.namely.simulator.listing import SMALL_PAGE, BadQueryError, number, select
+from connectors.namely.simulator.profile import PRIVATE
 
 PREFIX = "/api/v1"
 LOGIN = (
@@ -27,6 +26,13 @@ LOGIN = (
 
 class NamelySimulator(Simulator):
     """One company, at one host. Any other host under namely.com is a company that does not exist."""
+
+    listings = (
+        Listed("/profiles", "profiles", "meta.total_count"),
+        Listed("/groups", "groups", "meta.count", people=False),
+        Listed("/group_types", "group_types", "meta.count", people=False),
+    )
+    private = PRIVATE
 
     def __init__(self, directory: Any, behaviour: Behaviour) -> None:
         super().__init__()
@@ -39,8 +45,19 @@ class NamelySimulator(Simulator):
         self._asked: deque[float] = deque()
 
     @property
-    def damages(self) -> Mapping[str, Callable[[web.Request], Answer]]:
-        return {kind: partial(damage, self, self.directory, kind) for kind in DAMAGES}
+    def people(self) -> list[Any]:
+        return self.directory.profiles()
+
+    def ids(self, kind: type[Entity]) -> set[str]:
+        if kind is Employee:
+            return {self.directory.id_of(one) for one in self.people}
+        return {one.id for one in self.directory.departments()}
+
+    def hire(self) -> Any:
+        return self.directory.hire()
+
+    def erase(self, place: int) -> None:
+        self.directory.delete(self.people[place])
 
     def evolve(self) -> tuple[str, ...]:
         return self.directory.evolve()
@@ -95,7 +112,7 @@ class NamelySimulator(Simulator):
         return path == "/profiles" or (self.behaviour.quota_covers == "all" and path.startswith("/profiles/"))
 
     def _throttle(self) -> Answer | None:
-        now, window = time.monotonic(), self.behaviour.window
+        now, window = asyncio.get_running_loop().time(), self.behaviour.window
         if self.behaviour.window_kind == "fixed":
             while self._asked and int(self._asked[0] // window) != int(now // window):
                 self._asked.popleft()
@@ -139,7 +156,7 @@ class NamelySimulator(Simulator):
         visible = self._visible()
         total = self.directory.total if self.behaviour.hidden_rows == "no" else len(visible)
         try:
-            rows, meta = select(visible, self.directory.profile, request.query, self.behaviour, total)
+            rows, meta = select(visible, self.directory.profile, request.query, self._paging(), total)
         except BadQueryError as error:
             return self._error(422, str(error))
         envelope = {"profiles": rows, "meta": meta, "links": self._links(), "linked": self._linked(rows)}
@@ -148,6 +165,11 @@ class NamelySimulator(Simulator):
         if self.behaviour.not_modified == "yes" and request.headers.get("If-None-Match") == etag:
             return Answer(304, b"", self._headers(304, "max-age=0"), compressed=False)
         return Answer(answer.status, answer.body, (*answer.headers, ("ETag", etag)))
+
+    def _paging(self) -> Behaviour:
+        if self.largest_page is None:
+            return self.behaviour
+        return self.behaviour.model_copy(update={"page_size": min(self.largest_page, self.behaviour.page_size)})
 
     def _visible(self) -> list[Any]:
         people = self.directory.profiles()
@@ -161,8 +183,8 @@ class NamelySimulator(Simulator):
             me = self.directory.me
             found = self.directory.profile(me) if me is not None else None
         else:
-            profiles = (self.directory.profile(one) for one in self._visible())
-            found = next((row for row in profiles if row["id"] == source_id), None)
+            one = next((one for one in self._visible() if self.directory.id_of(one) == source_id), None)
+            found = None if one is None else self.directory.profile(one)
         if found is None:
             return self._error(404, "Profile not found")
         if found.get("links") == {}:

@@ -2,6 +2,7 @@
 
 import random
 import uuid
+from collections import ChainMap
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -60,14 +61,14 @@ class Tenant:
     def profiles(self) -> list[Person]:
         return self.people
 
+    def id_of(self, person: Person) -> str:
+        return person.id
+
     def profile(self, person: Person) -> dict[str, Any]:
-        return profile_of(person, self.group_titles() | self.teams, self._behaviour)
+        return profile_of(person, ChainMap(self.group_titles, self.teams), self._behaviour)
 
     def members(self, group: Group) -> int:
         return sum(group.id in person.groups for person in self.people)
-
-    def group_titles(self) -> dict[str, str]:
-        return {group.id: group.title for group in self.groups}
 
     # ---- what happens in the company
 
@@ -89,6 +90,7 @@ class Tenant:
 
     def rename(self, group: Group, title: str) -> None:
         group.title = title
+        self.group_titles[group.id] = title
         if self._behaviour.group_change == "touches":
             for person in self.people:
                 if group.id in person.groups:
@@ -154,6 +156,7 @@ class Tenant:
         made = [Group(self._id(), title, self.department_type.id) for title in DEPARTMENTS]
         self.teams = {self._id(): title for title in TEAMS}
         self.groups = [*made, *self._divisions, *self._offices, *self._projects]
+        self.group_titles = {group.id: group.title for group in self.groups}
 
     def _person(self, number: int) -> Person:
         rnd = self._random

@@ -1,0 +1,87 @@
+"""The kit: one set of rules that every connector is held to, offline, against its own simulator."""
+
+import os
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
+from multiprocessing import get_context
+from types import MappingProxyType
+
+from connector_core.connector import AnyConnector
+from connector_core.errors import SettingsError
+from connector_core.testing import clock
+from connector_core.testing.kit import declaration, faults, interruption, manners, reading, scale, secrecy
+from connector_core.testing.kit.notes import Judgement, Notes, Result, Standing
+from connector_core.testing.kit.rules import RULES, SUITES, Rule, Tier
+from connector_core.testing.kit.stage import Stage, staged
+
+__all__ = ["RULES", "SUITES", "Judgement", "Notes", "Result", "Rule", "Standing", "Tier", "examine", "jobs", "prove", "prove_suite"]
+
+Examiner = Callable[[Stage, Notes], Awaitable[None]]
+
+EXAMINERS: Mapping[str, Examiner] = MappingProxyType(
+    {
+        "declaration": declaration.examine,
+        "reading": reading.examine,
+        "secrecy": secrecy.examine,
+        "faults": faults.examine,
+        "interruption": interruption.examine,
+        "manners": manners.examine,
+        "scale": scale.examine,
+    }
+)
+FAULT_PARTS = 4
+"""The suite of faults is by far the largest, so it is shared out."""
+
+
+def jobs(suites: Iterable[str] = SUITES) -> tuple[str, ...]:
+    """What may be done side by side, the longest first: ``scale``, ``faults-1`` …"""
+    chosen = sorted(suites, key=lambda one: (one != "scale", one != "faults"))
+    if unknown := [one for one in chosen if one not in SUITES]:
+        raise SettingsError(f"{unknown[0]!r} is no suite of the kit.", hint=f"The suites are {', '.join(SUITES)}.")
+    parts = tuple(f"faults-{part}" for part in range(1, FAULT_PARTS + 1))
+    return tuple(job for suite in chosen for job in (parts if suite == "faults" else (suite,)))
+
+
+def examine(connector: type[AnyConnector], job: str, *, sizes: tuple[int, ...] = scale.SIZES) -> Notes:
+    """Does one job of the kit. PluginContractError if the connector names no simulator."""
+    suite, _, part = job.partition("-")
+    examiner = EXAMINERS[suite]
+    if part:
+        examiner = partial(faults.examine, part=int(part) - 1, parts=FAULT_PARTS)
+    if suite == "scale":
+        examiner = partial(scale.examine, sizes=sizes)
+    return clock.run(_examine(connector, examiner))
+
+
+async def _examine(connector: type[AnyConnector], examiner: Examiner) -> Notes:
+    notes = Notes()
+    async with staged(connector) as stage:
+        await examiner(stage, notes)
+    return notes
+
+
+def prove_suite(connector: type[AnyConnector], suite: str) -> Result:
+    """Holds the connector to the rules of one suite, in this process."""
+    started = time.monotonic()
+    notes = examine(connector, suite)
+    return Result(connector.manifest.name, (suite,), notes, connector.manifest.exemptions, time.monotonic() - started)
+
+
+def prove(
+    connector: type[AnyConnector], suites: Iterable[str] = SUITES, *, told: Callable[[str], None] = lambda _: None
+) -> Result:
+    """Holds the connector to every rule of these suites, on every processor. ``told`` hears of each job that ends."""
+    started, notes, chosen = time.monotonic(), Notes(), tuple(suites)
+    wanted = jobs(chosen)
+    with ProcessPoolExecutor(min(len(wanted), os.cpu_count() or 1), mp_context=get_context("spawn")) as pool:
+        running = {pool.submit(examine, connector, job): job for job in wanted}
+        try:
+            for done in as_completed(running):
+                notes.add(done.result())
+                told(running[done])
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return Result(connector.manifest.name, chosen, notes, connector.manifest.exemptions, time.monotonic() - started)

@@ -1,0 +1,65 @@
+"""Organisations of one, a thousand and twenty thousand people: what grows, and what must not."""
+
+import tracemalloc
+from dataclasses import dataclass
+
+from connector_core.testing.kit.manners import judge_quota
+from connector_core.testing.kit.notes import Notes
+from connector_core.testing.kit.stage import Round, Stage
+
+SIZES = (1, 1_000, 20_000)
+MEMORY_SIZES = (500, 3_000)
+BYTES_A_PERSON = 800
+LONGEST_TURN = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    people: int
+    requests: int
+    pages: int
+
+    @property
+    def others(self) -> int:
+        return self.requests - self.pages
+
+
+async def examine(stage: Stage, notes: Notes, sizes: tuple[int, ...] = SIZES) -> None:
+    costs = []
+    for people in sizes:
+        stage.begin(people)
+        found = await stage.run(await stage.connected())
+        if not found.complete:
+            notes.fail("scale.requests", f"{people:,} people: {found.outcome.strip()}")
+        costs.append(Cost(people, len(found.requests), len(found.watch.pages)))
+        if found.watch.turn > LONGEST_TURN:
+            notes.fail("scale.blocking", f"{people:,} people: a turn took {found.watch.turn * 1000:.0f} ms")
+        judge_quota(stage, found, notes)
+        _measure(costs[-1], found, notes)
+    if max(one.others for one in costs) > min(one.others for one in costs):
+        said = ", ".join(f"{one.others} for {one.people:,} people" for one in costs)
+        notes.fail("scale.requests", f"requests besides the pages: {said}")
+    await _memory(stage, notes)
+
+
+def _measure(cost: Cost, found: Round, notes: Notes) -> None:
+    notes.measures[f"{cost.people:,} people"] = (
+        f"{cost.requests} requests, {cost.pages} of them pages; {found.seconds:,.0f} s by the provider's clock"
+    )
+
+
+async def _memory(stage: Stage, notes: Notes) -> None:
+    peaks = []
+    for people in MEMORY_SIZES:
+        stage.begin(people)
+        store = await stage.connected()
+        tracemalloc.start()
+        try:
+            await stage.run(store, look=False)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+    each = (peaks[1] - peaks[0]) / (MEMORY_SIZES[1] - MEMORY_SIZES[0])
+    notes.measures["memory"] = f"{each:,.0f} bytes a person more"
+    if each > BYTES_A_PERSON:
+        notes.fail("scale.memory", f"{each:,.0f} bytes a person more; {BYTES_A_PERSON:,} are the host's own")

@@ -1,0 +1,103 @@
+"""A small connector that keeps every rule. The planted ones differ from it in one thing each."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from pydantic import Field
+
+from connector_core import (
+    Account,
+    Advice,
+    Bearer,
+    Category,
+    Connector,
+    Credentials,
+    Employee,
+    Listing,
+    Manifest,
+    Page,
+    PageNumber,
+    Product,
+    RateLimit,
+    Row,
+    SecretStr,
+    Status,
+    TenantDomain,
+    Wire,
+    discovers,
+    witnesses,
+)
+
+
+class ExampleCredentials(Credentials):
+    domain: Annotated[str, TenantDomain("hr.example")] = Field(title="Domain", description="Your company's address.")
+    api_key: SecretStr = Field(title="API key", description="From Settings > API.")
+
+
+class Person(Row):
+    name: str
+    email: str | None = None
+    title: str | None = None
+    active: bool
+    manager: str | None = None
+
+
+class People(Listing[Person]):
+    rows: list[Person] = Field(alias="people")
+    total: int
+
+    @property
+    def announced(self) -> int:
+        return self.total
+
+
+class Owner(Wire):
+    id: str
+    company: str
+
+
+class Example(Connector[ExampleCredentials]):
+    manifest = Manifest(
+        name="example",
+        title="Example HR",
+        description="Discovers the people of an organisation.",
+        category=Category.HRIS,
+        authentication="API",
+        hosts=("*.hr.example",),
+        base_url="https://{domain}/v1",
+        auth=Bearer("api_key"),
+        limits=(RateLimit("/people", requests=10, per=5),),
+        rejected=Advice("The API key is not known.", ("it was mistyped",), "Copy it again, and connect again."),
+        provider_setup=("Open Settings, then API, and create a key.",),
+        simulator="planted.simulator",
+    )
+
+    async def check(self) -> Account:
+        owner = await self.api.get("/me", Owner)
+        return Account(id=owner.id, name=owner.company)
+
+    @discovers(
+        Employee,
+        products={Product.SMP},
+        resource="People",
+        description="All people.",
+        permission="Settings > API: allow people",
+        provides=("display_name", "email", "job_title", "status", "manager_source_id"),
+    )
+    async def employees(self) -> AsyncIterator[Page[Employee]]:
+        async for page in self.api.pages("/people", People, paging=PageNumber(size=25)):
+            yield page.map(to_employee)
+
+    @witnesses(Employee)
+    async def has_person(self, source_id: str) -> bool:
+        return await self.api.exists("/people", source_id)
+
+
+def to_employee(person: Person) -> Employee:
+    fields = {
+        ours: getattr(person, theirs)
+        for ours, theirs in (("email", "email"), ("job_title", "title"), ("manager_source_id", "manager"))
+        if theirs in person.model_fields_set
+    }
+    status = Status.ACTIVE if person.active else Status.INACTIVE
+    return Employee(source_id=person.id, display_name=person.name, status=status, **fields)

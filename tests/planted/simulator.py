@@ -1,0 +1,76 @@
+"""Example HR on this machine."""
+
+import random
+import re
+from typing import Any
+
+from aiohttp import web
+
+from connector_core import Employee, Entity
+from connector_core.testing import Answer, Listed, Simulator, SimulatorOptions, json_answer
+
+JSON = (("Content-Type", "application/json"),)
+PAGE = 25
+
+
+class ExampleSimulator(Simulator):
+    host = "acme.hr.example"
+    credentials = {"domain": host, "api_key": "simulated-example-key-81c2"}
+    listings = (Listed("/people", "people", "total"),)
+    private = re.compile(rb"private-\d+")
+
+    def __init__(self, people: int, seed: int) -> None:
+        super().__init__()
+        self._random = random.Random(seed)
+        self._people: list[dict[str, Any]] = []
+        for _ in range(people):
+            self.hire()
+
+    @property
+    def people(self) -> list[dict[str, Any]]:
+        return self._people
+
+    def ids(self, kind: type[Entity]) -> set[str]:
+        return {one["id"] for one in self.people} if kind is Employee else set()
+
+    def hire(self) -> None:
+        number = self._random.randrange(10**12)
+        self.people.append(
+            {
+                "id": f"p{number}",
+                "name": f"Person {number}",
+                "email": f"{number}@example.example",
+                "title": self._random.choice(["Engineer", "Designer"]),
+                "active": True,
+                "manager": self.people[0]["id"] if self.people else None,
+                "ssn": f"private-{number}",
+                "pay": {"yearly": f"private-{number % 977}"},
+            }
+        )
+
+    def evolve(self) -> tuple[str, ...]:
+        self.hire()
+        self.people[5]["title"] = "Director"
+        self.people[6]["active"] = False
+        self.erase(8)
+        return ("one hired, one promoted, one left, one erased",)
+
+    def path_of(self, request: web.Request) -> str:
+        return request.path.removeprefix("/v1")
+
+    def answer(self, request: web.Request) -> Answer:
+        path = self.path_of(request)
+        if request.headers.get("Authorization") != f"Bearer {self.credentials['api_key']}":
+            return json_answer({"error": "unknown key"}, 401, JSON)
+        if path == "/me":
+            return json_answer({"id": "o1", "company": "Acme"}, 200, JSON)
+        if path == "/people":
+            size = min(int(request.query.get("per_page", PAGE)), self.largest_page or PAGE)
+            start = (int(request.query.get("page", 1)) - 1) * size
+            return json_answer({"people": self.people[start : start + size], "total": len(self.people)}, 200, JSON)
+        found = [one for one in self.people if path == f"/people/{one['id']}"]
+        return json_answer(found[0], 200, JSON) if found else json_answer({"error": "not found"}, 404, JSON)
+
+
+def simulator(options: SimulatorOptions) -> Simulator:
+    return ExampleSimulator(options.people, options.seed)
