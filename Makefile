@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint types docs generate reliability check setup lock clean
+.PHONY: demo test lint types docs generate reliability teeth check setup lock clean
 
 demo: setup
 	@$(BIN)/discover demo
@@ -31,6 +31,10 @@ generate: setup
 # Every fault, and kill -9 at 250 instants: writes docs/reliability.md. A few minutes.
 reliability: setup
 	$(BIN)/python tests/reliability.py
+
+# Connectors that break the kit's rules: writes docs/teeth.md. A few minutes.
+teeth: setup
+	PYTHONPATH=tests $(BIN)/python tests/teeth.py
 
 # What CI runs.
 check: test lint types docs

@@ -18,8 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,16 +29,14 @@ from cryptography.fernet import Fernet
 from connector_core import Certificate, Employee, RejectedCredentialsError, Report, Verdict
 from connector_core.host import Host
 from connector_core.settings import HostSettings, HttpSettings, Settings
-from connector_core.testing import serve
+from connector_core.testing import environment, serve
+from connector_core.testing.damage import DAMAGES
+from connector_core.testing.strike import STRIKES, THROTTLES
+from connector_core.vault import KEY_VARIABLE
 from connectors.namely.simulator import Behaviour, NamelySimulator, Tenant
-from connectors.namely.simulator.damage import DAMAGES
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "reliability.md"
-WIRE = (
-    *("500", "502", "503", "504", "408", "401", "403", "404", "406", "429", "later"),
-    *("reset", "stall", "drip", "headers", "truncate", "cutzip", "flood", "bomb", "html", "garbage", "empty"),
-)
-FAULTS = (*WIRE, *DAMAGES)
+FAULTS = ("500", "502", "503", "504", "408", "401", "403", "404", "406", "429", *THROTTLES, *STRIKES, *DAMAGES)
 PEOPLE = 170
 HTTP = HttpSettings(
     first_wait=0.01, tries=3, page_timeout=0.7, throttle_tries=3, throttle_wait=0.05, largest_answer=8_000_000
@@ -64,20 +61,6 @@ class Outcome:
         return self.falsely_complete + self.falsely_removed + self.falsely_emptied + self.lost
 
 
-@contextmanager
-def environment(**variables: str) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
 def quiet() -> None:
     structlog.configure(processors=[lambda *_: (_ for _ in ()).throw(structlog.DropEvent)])
 
@@ -89,7 +72,7 @@ async def try_fault(fault: str, *, lasting: bool, folder: Path) -> Outcome:
     assert isinstance(tenant, Tenant)
     times = "lasting" if lasting else "once"
     async with serve(simulator) as served:
-        with environment(SSL_CERT_FILE=str(served.ca_file), DISCOVER_SECRET_KEY=Fernet.generate_key().decode()):
+        with environment({"SSL_CERT_FILE": str(served.ca_file), KEY_VARIABLE: Fernet.generate_key().decode()}):
             host_settings = HostSettings(store=folder / f"{fault}-{times}.sqlite", resolve=served.resolve, http=HTTP)
             async with Host(Settings(host=host_settings)) as host:
                 await host.connect("namely", "acme", simulator.credentials)
@@ -180,7 +163,7 @@ def kill_at_random(rounds: int, folder: Path, *, people: int = 600, seed: int = 
         assert server.stdin
         assert server.stdout
         said = json.loads(server.stdout.readline())
-        with environment(SSL_CERT_FILE=said["ca"], DISCOVER_SECRET_KEY=Fernet.generate_key().decode()):
+        with environment({"SSL_CERT_FILE": said["ca"], KEY_VARIABLE: Fernet.generate_key().decode()}):
             base = folder / "base.sqlite"
             credentials = {"domain": Tenant.host, "personal_access_token": Tenant.token}
             asyncio.run(_connect(_settings(base, said), credentials))

@@ -1,9 +1,12 @@
 """The command line as an operator uses it: in this process, in a process of its own, and on a terminal."""
 
 import csv
+import importlib
+import inspect
 import io
 import json
 import os
+import re
 import select
 import signal
 import sqlite3
@@ -14,8 +17,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from cyclopts import App
 
-from connector_core.cli.main import app
+from connector_core.cli.main import COMMANDS, app
 from world import DISCOVER, Discover, Running
 
 
@@ -226,6 +230,18 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     assert done.stderr == ""
 
 
+def wait_for_connection(port: int) -> None:
+    """Until somebody has connected to this port; where the system does not tell, for as long as that should take."""
+    table = Path("/proc/net/tcp")
+    if not table.exists():
+        time.sleep(3)
+        return
+    # Local address, remote address, state: 01 is an established connection.
+    while not re.search(rf":{port:04X} \w+:\w+ 01", table.read_text()):
+        time.sleep(0.05)
+    time.sleep(0.3)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.usefixtures("acme")
 def test_a_signal_ends_a_run_at_once_and_says_so(tmp_path: Path, number: signal.Signals) -> None:
@@ -242,7 +258,7 @@ def test_a_signal_ends_a_run_at_once_and_says_so(tmp_path: Path, number: signal.
             stderr=subprocess.PIPE,
             text=True,
         ) as connecting:
-            time.sleep(1.5)
+            wait_for_connection(said["port"])
             started = time.monotonic()
             connecting.send_signal(number)
             assert connecting.wait(5) == 130
@@ -432,3 +448,11 @@ def test_progress_is_drawn_on_a_terminal_and_logs_are_not() -> None:
     quiet = subprocess.run([DISCOVER, "run", "acme"], capture_output=True, text=True, check=True)
     first = next(iter(quiet.stderr.splitlines()))
     assert json.loads(first)["event"] == "run_started"
+
+
+def test_the_help_of_a_command_begins_as_the_list_of_commands_says() -> None:
+    for name, place, said in COMMANDS:
+        module, _, function = place.partition(":")
+        found = getattr(importlib.import_module(f"connector_core.cli.{module}"), function)
+        first = found.help if isinstance(found, App) else (inspect.getdoc(found) or "").partition("\n\n")[0]
+        assert first.replace("\n", " ") == said, name

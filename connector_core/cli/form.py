@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from rich.prompt import Prompt
 from rich.text import Text
 
+from connector_core.cli.ending import DeclinedError
 from connector_core.cli.output import error_console
 from connector_core.credentials import Credentials, FormField
 from connector_core.errors import InvalidCredentialsError, SettingsError
@@ -90,10 +91,6 @@ def _flag(field: FormField) -> str:
 def how_to_give(field: FormField) -> str:
     """How a field is given where nobody can be asked."""
     return f"{_flag(field)} or DISCOVER_{field.name.upper()}" if field.secret else _flag(field)
-
-
-class DeclinedError(Exception):
-    """Somebody was asked, and said no."""
 
 
 def confirm(question: str, *, yes: bool) -> None:

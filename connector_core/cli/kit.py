@@ -18,7 +18,7 @@ BROKEN = 4
 _COLOURS = {Standing.KEPT: "green", Standing.EXEMPT: "yellow"}
 
 
-def test(
+def prove_connector(
     connector: str,
     /,
     *,

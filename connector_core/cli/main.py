@@ -3,26 +3,52 @@
 import asyncio
 import inspect
 import io
-import json
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, NoReturn
 
-from cyclopts import App, CycloptsError, UnusedCliTokensError
+from cyclopts import App
 
-from connector_core.cli import catalogue, entities, integrations, kit, runs, secrets, simulation
-from connector_core.cli.form import DeclinedError
-from connector_core.cli.output import error_console, error_json, plain
-from connector_core.errors import ConnectorCoreError
+from connector_core.cli.ending import INTERRUPTED, ending_of
 
-INTERRUPTED = 130
+COMMANDS = (
+    ("list", "catalogue:list_", "The catalogue: every plugin found, and why one cannot be used."),
+    ("show", "catalogue:show", "An integration's page: what it discovers, what it asks for, and how to set it up."),
+    (
+        "connect",
+        "integrations:connect",
+        "Adds an integration: asks for its fields, checks them at the provider, then saves them.",
+    ),
+    (
+        "integrations",
+        "integrations:integrations",
+        "What is configured: connector, last run and its verdict, counts, age of the token.",
+    ),
+    (
+        "check",
+        "integrations:check",
+        "The connection and each kind's permission, with what to grant where when one is missing.",
+    ),
+    ("run", "runs:run", "Checks, reads, certifies, plans, and applies what is safe."),
+    ("apply", "runs:apply", "Applies a held plan, after showing it."),
+    ("discard", "runs:discard", "Drops a held plan, after showing it. The next run plans again from what it reads."),
+    ("entities", "entities:entities", "What is stored of one kind: a table, --json, or --csv."),
+    ("history", "runs:history", "The runs of an integration, their certificates and their changes."),
+    ("remove", "integrations:remove", "Removes an integration, its secrets, its data and its history."),
+    ("secrets", "secrets:app", "The key that seals the secrets in the store."),
+    ("simulate", "simulation:simulate", "Serves the connector's simulator over TLS on this machine, until Ctrl-C."),
+    ("demo", "simulation:demo", "Discovers a simulated organisation twice, and shows what changed in between."),
+    (
+        "test",
+        "kit:prove_connector",
+        "Proves a connector offline, against its own simulator: every rule, and the tier that it reaches.",
+    ),
+)
+"""Each with where it lies, and the first sentence of its help: nothing is imported before it is called."""
 
 app = App(
     name="discover",
@@ -30,21 +56,8 @@ app = App(
     version=lambda: version("connector-core"),
     help_format="plaintext",
 )
-app.command(catalogue.list_, name="list")
-app.command(catalogue.show)
-app.command(integrations.connect)
-app.command(integrations.integrations)
-app.command(integrations.check)
-app.command(runs.run)
-app.command(runs.apply)
-app.command(runs.discard)
-app.command(entities.entities)
-app.command(runs.history)
-app.command(integrations.remove)
-app.command(secrets.app)
-app.command(simulation.simulate)
-app.command(simulation.demo)
-app.command(kit.test)
+for _name, _place, _help in COMMANDS:
+    app.command(f"connector_core.cli.{_place}", name=_name, help=_help)
 
 
 def main() -> NoReturn:
@@ -72,51 +85,10 @@ def invoke(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return INTERRUPTED
     except (Exception, KeyboardInterrupt, asyncio.CancelledError) as error:  # noqa: BLE001 - an ending for each
-        ending = _ending(error)
+        ending = ending_of(error)
         ending.say(as_json="--json" in arguments)
         return ending.exit_code
     return result if isinstance(result, int) else 0
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How a command ended that did not end well."""
-
-    code: str
-    message: str
-    hint: str = ""
-    exit_code: int = 4
-
-    def say(self, *, as_json: bool) -> None:
-        if as_json:
-            sys.stderr.write(json.dumps({"error": error_json(self.code, self.message, self.hint)}) + "\n")
-            return
-        out = error_console()
-        heading = "" if self.exit_code == INTERRUPTED else "Error: "
-        stop = "" if self.message.endswith((".", "!", "?")) else "."
-        out.print(plain(f"{heading}{self.message}{stop}"), style="bold red")
-        if self.hint:
-            out.print(plain(self.hint))
-
-
-def _ending(error: BaseException) -> Ending:
-    if isinstance(error, ConnectorCoreError):
-        return Ending(error.code, error.message, error.hint, error.exit_code)
-    if isinstance(error, UnusedCliTokensError):
-        # Not named: a secret may be among them.
-        return Ending("usage", "There are more arguments than the command takes.", "See its --help.", 2)
-    if isinstance(error, CycloptsError):
-        return Ending("usage", " ".join(str(error).split()), "discover --help lists the commands.", 2)
-    if isinstance(error, DeclinedError):
-        return Ending("declined", "Nothing was done.", exit_code=INTERRUPTED)
-    if isinstance(error, (KeyboardInterrupt, asyncio.CancelledError, EOFError)):
-        return Ending("interrupted", "Interrupted.", exit_code=INTERRUPTED)
-    if isinstance(error, OSError):
-        return Ending("system", f"{error.filename or 'The system'}: {error.strerror}.")
-    # A sentence, never a traceback with data in it.
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    where = f"{type(error).__name__} in {last.name}, line {last.lineno} of {Path(last.filename).name}"
-    return Ending("bug", f"A bug: {where}.", "Please report it, with the command.")
 
 
 def _mend_streams() -> None:

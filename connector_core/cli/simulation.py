@@ -1,10 +1,8 @@
 """A provider on this machine: ``simulate``, and the ``demo`` that uses it."""
 
 import asyncio
-import os
 import shutil
 import sys
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +16,7 @@ from connector_core.cli import entities, integrations, runs
 from connector_core.cli.flags import DEFAULT, Flags
 from connector_core.cli.output import console, error_console, print_json
 from connector_core.errors import SettingsError
-from connector_core.testing import Served, Simulator, SimulatorOptions, load, serve
+from connector_core.testing import Served, Simulator, SimulatorOptions, environment, load, serve
 from connector_core.vault import KEY_VARIABLE
 
 FOLDER = Path(".demo")
@@ -67,9 +65,12 @@ async def demo(
     simulator = _simulator(flags, "namely", SimulatorOptions(people))
     async with serve(simulator) as served:
         settings = _make_folder(_toml("namely", served))
-        with ExitStack() as stack:
-            _set(stack, SSL_CERT_FILE=str(served.ca_file), **{KEY_VARIABLE: Fernet.generate_key().decode()})
-            _set(stack, DISCOVER_PERSONAL_ACCESS_TOKEN=simulator.credentials["personal_access_token"])
+        variables = {
+            "SSL_CERT_FILE": str(served.ca_file),
+            KEY_VARIABLE: Fernet.generate_key().decode(),
+            "DISCOVER_PERSONAL_ACCESS_TOKEN": simulator.credentials["personal_access_token"],
+        }
+        with environment(variables):
             await _demonstrate(simulator, replace(flags, settings=settings))
     return 0
 
@@ -105,14 +106,6 @@ async def _demonstrate(simulator: Simulator, flags: Flags) -> None:
 
 def _announce(out: Console, command: str) -> None:
     out.print(f"\n$ {command}", style="bold cyan")
-
-
-def _set(stack: ExitStack, **variables: str) -> None:
-    """Sets environment variables until the stack unwinds."""
-    for name, value in variables.items():
-        old = os.environ.get(name)
-        os.environ[name] = value
-        stack.callback(os.environ.pop, name) if old is None else stack.callback(os.environ.__setitem__, name, old)
 
 
 def _simulator(flags: Flags, connector: str, options: SimulatorOptions) -> Simulator:

@@ -15,8 +15,11 @@ class _LoopClock(AbstractClock):
         return int(asyncio.get_running_loop().time() * 1000)
 
 
+_CLOCK = _LoopClock()
+
+
 class _Bucket(InMemoryBucket):
-    _clock = _LoopClock()
+    _clock = _CLOCK
 
 
 class Limits:
@@ -30,7 +33,7 @@ class Limits:
         for prefix, bucket, limiter in self._limiters:
             if path == prefix or path.startswith(f"{prefix}/"):
                 await limiter.try_acquire_async(prefix)
-                bucket.leak(bucket.now())
+                bucket.leak(_CLOCK.now())
 
 
 def _limiter(limit: RateLimit) -> tuple[InMemoryBucket, Limiter]:

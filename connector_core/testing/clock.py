@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from contextvars import Context
-from typing import Any, TypeVar, TypeVarTuple, Unpack
+from typing import Any, TypeVar, TypeVarTuple
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -17,7 +17,7 @@ _THREAD = 0.05
 """Seconds between two looks at threads that are at work; a thread that ends wakes the loop at once."""
 
 
-class _Selector(selectors.DefaultSelector):  # type: ignore[misc, valid-type]  # which class that is depends on the system
+class _Selector(selectors.DefaultSelector):
     """Where the loop would wait for a timer, the clock is put forward to it."""
 
     def __init__(self) -> None:
@@ -25,11 +25,13 @@ class _Selector(selectors.DefaultSelector):  # type: ignore[misc, valid-type]  #
         self.now = 0.0
         self.threads = 0
         self.turns = 0
-        self.on_turn: Callable[[int], None] = lambda _: None
+        self.on_turn: Callable[[int], bool] = lambda _: False
 
     def select(self, timeout: float | None = None) -> Any:
         self.turns += 1
-        self.on_turn(self.turns)
+        if self.on_turn(self.turns):
+            # Something is ready now that was not when the loop chose to wait.
+            timeout = 0
         if timeout is None or timeout <= 0:
             return super().select(timeout)
         while not (events := super().select(_THREAD if self.threads else _SETTLE)):
@@ -57,10 +59,12 @@ class JumpingLoop(asyncio.SelectorEventLoop):
         """Calls back before so many more turns of the loop, once."""
         goal = self._clock.turns + number
 
-        def look(turns: int) -> None:
-            if turns >= goal:
-                self._clock.on_turn = lambda _: None
-                callback()
+        def look(turns: int) -> bool:
+            if turns < goal:
+                return False
+            self._clock.on_turn = lambda _: False
+            callback()
+            return True
 
         self._clock.on_turn = look
 
@@ -69,7 +73,7 @@ class JumpingLoop(asyncio.SelectorEventLoop):
         return self._clock.turns
 
     def call_later(
-        self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+        self, delay: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.TimerHandle:
         caller = sys._getframe(1)  # noqa: SLF001 - who sleeps is seen nowhere else
         if caller.f_code is asyncio.sleep.__code__:
@@ -80,9 +84,7 @@ class JumpingLoop(asyncio.SelectorEventLoop):
         self.on_resolve(str(host))
         return await super().getaddrinfo(host, port, **more)
 
-    def run_in_executor(
-        self, executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: Unpack[Ts]
-    ) -> asyncio.Future[T]:
+    def run_in_executor(self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
         self._clock.threads += 1
         future = super().run_in_executor(executor, func, *args)
         future.add_done_callback(self._thread_ended)

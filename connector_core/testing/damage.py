@@ -56,31 +56,35 @@ class Listed:
 
 def spoil(kind: str, listed: Listed, body: Any) -> Any:
     """The answer with that wrong in it."""
-    rows_in, rows_key = _at(body, listed.rows)
-    rows: list[Any] = rows_in[rows_key]
+    if kind in NEED_TOTAL:
+        _spoil_total(kind, *_at(body, listed.total), top=body)
+        return body
+    holder, key = _at(body, listed.rows)
+    rows: list[Any] = holder[key]
     if kind == "null":
-        rows_in[rows_key] = None
+        holder[key] = None
     elif kind == "renamed":
-        rows_in[f"{rows_key}_"] = rows_in.pop(rows_key)
+        holder[f"{key}_"] = holder.pop(key)
     elif kind == "empty_page":
-        rows_in[rows_key] = []
-    elif kind in NEED_TOTAL:
-        total_in, total_key = _at(body, listed.total)
-        if kind == "no_total" and total_in is body:
-            del total_in[total_key]
-        elif kind == "no_total":
-            # Older names of the total, which would say it all the same, lie beside it.
-            total_in.clear()
-        elif total_key in total_in:
-            total_in[total_key] += 7
+        holder[key] = []
     elif kind == "drop_row" and rows:
         rows.pop()
     elif kind == "bad_row" and rows:
-        rows[0] = dict.fromkeys(rows[0], {"not": "as promised"}) | {"id": rows[0].get("id")}
+        rows[0] = {key: value if key == "id" else {"not": "as promised"} for key, value in rows[0].items()}
     elif kind in {"half_keys", "other_keys"}:
         half = kind == "other_keys"
-        rows_in[rows_key] = [{key: row[key] for key in row if _stays(key, half=half)} for row in rows]
+        holder[key] = [{name: row[name] for name in row if _stays(name, half=half)} for row in rows]
     return body
+
+
+def _spoil_total(kind: str, holder: dict[str, Any], key: str, *, top: Any) -> None:
+    if kind == "wrong_total":
+        holder[key] = (holder.get(key) or 0) + 7
+    elif holder is top:
+        holder.pop(key, None)
+    else:
+        # Older names of the total, which would say it all the same, lie beside it.
+        holder.clear()
 
 
 def _stays(key: str, *, half: bool) -> bool:

@@ -9,6 +9,7 @@ import inspect
 import re
 import textwrap
 from collections.abc import Callable, Iterable, Mapping
+from itertools import pairwise
 from typing import Any, get_args
 
 from connector_core.connector import AnyConnector
@@ -27,7 +28,7 @@ def meanings(model: type) -> dict[str, str]:
     body = definition.body if isinstance(definition, ast.ClassDef) else []
     return {
         node.target.id: " ".join(str(ast.literal_eval(following.value)).split())
-        for node, following in zip(body, body[1:], strict=False)
+        for node, following in pairwise(body)
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and isinstance(following, ast.Expr)
     }
 

@@ -4,12 +4,13 @@ import asyncio
 import gzip
 import importlib
 import json
+import os
 import re
 import ssl
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -228,3 +229,14 @@ def load(module: str, options: SimulatorOptions) -> Simulator:
     """The simulator that a manifest names: its module has ``simulator(options)``."""
     found: Simulator = importlib.import_module(module).simulator(options)
     return found
+
+
+@contextmanager
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Environment variables, until the context ends."""
+    with ExitStack() as stack:
+        for name, value in variables.items():
+            old = os.environ.get(name)
+            os.environ[name] = value
+            stack.callback(os.environ.pop, name) if old is None else stack.callback(os.environ.__setitem__, name, old)
+        yield

@@ -2,6 +2,7 @@
 
 import random
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
@@ -15,7 +16,7 @@ PAGE = 25
 
 class ExampleSimulator(Simulator):
     host = "acme.hr.example"
-    credentials = {"domain": host, "api_key": "simulated-example-key-81c2"}
+    credentials: Mapping[str, str] = {"domain": host, "api_key": "simulated-example-key-81c2"}
     listings = (Listed("/people", "people", "total"),)
     private = re.compile(rb"private-\d+")
 

@@ -16,7 +16,20 @@ from connector_core.testing.kit.notes import Judgement, Notes, Result, Standing
 from connector_core.testing.kit.rules import RULES, SUITES, Rule, Tier
 from connector_core.testing.kit.stage import Stage, staged
 
-__all__ = ["RULES", "SUITES", "Judgement", "Notes", "Result", "Rule", "Standing", "Tier", "examine", "jobs", "prove", "prove_suite"]
+__all__ = [
+    "RULES",
+    "SUITES",
+    "Judgement",
+    "Notes",
+    "Result",
+    "Rule",
+    "Standing",
+    "Tier",
+    "examine",
+    "jobs",
+    "prove",
+    "prove_suite",
+]
 
 Examiner = Callable[[Stage, Notes], Awaitable[None]]
 
@@ -36,7 +49,7 @@ FAULT_PARTS = 4
 
 
 def jobs(suites: Iterable[str] = SUITES) -> tuple[str, ...]:
-    """What may be done side by side, the longest first: ``scale``, ``faults-1`` …"""
+    """What may be done side by side, the longest first, such as ``scale`` and ``faults-1``."""
     chosen = sorted(suites, key=lambda one: (one != "scale", one != "faults"))
     if unknown := [one for one in chosen if one not in SUITES]:
         raise SettingsError(f"{unknown[0]!r} is no suite of the kit.", hint=f"The suites are {', '.join(SUITES)}.")

@@ -17,6 +17,8 @@ WIRE = (
     *("reset", "stall", "truncate", "cutzip", "html", "garbage", "empty"),
 )
 HARM = ("false certificates", "false removals", "fields emptied", "people lost")
+TRIED = 16
+"""Requests of a run at which faults are tried: the first ones, where there are more."""
 RESHAPED = ("null", "renamed")
 
 
@@ -41,7 +43,7 @@ def cases(requests: tuple[Request, ...], listings: tuple[Listed, ...]) -> Iterat
     """What may happen to these requests. A fault that lasts is tried at the first two requests of each path."""
     listed = {one.path: one for one in listings}
     met: dict[str, int] = {}
-    for number, request in enumerate(requests, 1):
+    for number, request in enumerate(requests[:TRIED], 1):
         path = request.path
         met[path] = met.get(path, 0) + 1
         kinds = (*WIRE, *(listed[path].damages if path in listed else ()))
@@ -138,7 +140,10 @@ def _emptied(before: Entity, quiet: Entity, after: Entity) -> list[str]:
 
 
 def _judge_honesty(stage: Stage, case: Case, found: Round, notes: Notes) -> None:
-    if isinstance(found.error, DiscoveryError) or f"The connector {stage.connector.manifest.name} failed" in found.outcome:
+    if (
+        isinstance(found.error, DiscoveryError)
+        or f"The connector {stage.connector.manifest.name} failed" in found.outcome
+    ):
         notes.fail("faults.bug", f"{case}: {found.outcome.strip()}")
     refused = any(isinstance(error, ProtocolError) for error in found.watch.errors)
     if case.lasting and case.kind in RESHAPED and not refused:

@@ -49,7 +49,8 @@ async def _cut(stage: Stage, scene: Scene, page: int, notes: Notes) -> bool:
         after = await stage.run(store)
     for difference in differences(after, scene.quiet):
         notes.fail("interruption.resumed", f"cut off after page {page}: {difference}")
-    return bool(after.report) and any(one.began.startswith("resumed") for one in after.report.certificates)
+    certificates = after.report.certificates if after.report else ()
+    return any(one.began.startswith("resumed") for one in certificates)
 
 
 async def _turns(stage: Stage, scene: Scene) -> int:

@@ -61,12 +61,12 @@ async def _retry_after(stage: Stage, notes: Notes) -> None:
 def judge_quota(stage: Stage, found: Round, notes: Notes) -> None:
     """No window of a long run holds more requests than a limit allows."""
     for limit in limits_of(stage.connector.manifest):
-        at = [
-            one.at for one in found.requests if one.path == limit.path or one.path.startswith(f"{limit.path}/")
-        ]
+        at = [one.at for one in found.requests if one.path == limit.path or one.path.startswith(f"{limit.path}/")]
         most = max((sum(one <= other < one + limit.per for other in at) for one in at), default=0)
         notes.measures[f"most requests of {limit.path} in {limit.per:g} s"] = f"{most} of {limit.requests}"
         if most > limit.requests:
-            notes.fail("manners.quota", f"{most} requests of {limit.path} in {limit.per:g} s; {limit.requests} are allowed")
+            notes.fail(
+                "manners.quota", f"{most} requests of {limit.path} in {limit.per:g} s; {limit.requests} are allowed"
+            )
     if found.report and found.report.traffic.throttled:
         notes.fail("manners.quota", f"the provider throttled {found.report.traffic.throttled} requests")

@@ -47,7 +47,9 @@ def _keys(first: Round, again: Round, notes: Notes) -> None:
     for one in first.report.certificates if first.report else ():
         if one.rejected:
             notes.fail("reading.keys", f"{len(one.rejected)} rows of {one.kind} were rejected: {one.rejected[0]}")
-    for reason in (reason for of in (first, again) if of.report for one in of.report.certificates for reason in one.reasons):
+    for reason in (
+        reason for of in (first, again) if of.report for one in of.report.certificates for reason in one.reasons
+    ):
         if "the id of another" in reason or "came twice" in reason:
             notes.fail("reading.keys", reason)
     for plan in again.report.plans if again.report else ():
@@ -78,7 +80,9 @@ def _fill(connector: type[AnyConnector], found: Round, notes: Notes) -> None:
             if not one.fill.get(name):
                 notes.fail("reading.fill", f"{one.kind}.{name} is said to be provided, and never came")
         filled = {name: share for name, share in one.fill.items() if name != "source_id"}
-        notes.measures[f"filled of {one.kind}"] = ", ".join(f"{name} {share:.0%}" for name, share in sorted(filled.items()))
+        notes.measures[f"filled of {one.kind}"] = ", ".join(
+            f"{name} {share:.0%}" for name, share in sorted(filled.items())
+        )
 
 
 async def _refusals(stage: Stage, notes: Notes) -> None:

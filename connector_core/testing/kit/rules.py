@@ -140,8 +140,7 @@ RULES = _rules(
         "faults.said",
         Tier.SILVER,
         "An error of the provider reaches the operator: it is never swallowed.",
-        "Each error that the client raised into the connector is in the outcome: as an error, a reason or a field "
-        "that was not read.",
+        "Each error that the client raised into the connector is in the outcome, or is logged by its code.",
     ),
     (
         "faults.shape",
@@ -183,8 +182,7 @@ RULES = _rules(
         "manners.client",
         Tier.SILVER,
         "It talks to the provider through the client that it is given, and to nobody else.",
-        "Names resolved, sockets connected and processes started while it runs; requests arrived against requests "
-        "counted.",
+        "Names resolved, sockets connected, processes started; requests arrived against requests counted.",
     ),
     (
         "manners.files",
@@ -202,8 +200,7 @@ RULES = _rules(
         "manners.quota",
         Tier.GOLD,
         "The provider's quota is kept.",
-        "By a clock that jumps: no window holds more requests than a declared limit allows, and a Retry-After of "
-        "seconds, or of a date, is waited out.",
+        "By a clock that jumps: no window holds more than a declared limit allows; a Retry-After is waited out.",
     ),
     (
         "manners.page_size",
@@ -221,7 +218,7 @@ RULES = _rules(
         "scale.memory",
         Tier.PLATINUM,
         "Memory does not grow with what was read.",
-        "Memory traced over two of these runs: at most 800 bytes a person more, which are the host's own ids and links.",
+        "Memory traced over two runs: at most 800 bytes a person more, which are the host's own ids and links.",
     ),
     (
         "scale.blocking",

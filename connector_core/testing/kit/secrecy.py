@@ -1,4 +1,4 @@
-"""Canaries: the secrets, and what is sent of people's private life, are looked for wherever something is kept or said."""
+"""Canaries: secrets, and what is sent of people's private life, are looked for wherever anything is kept or said."""
 
 import traceback
 

@@ -4,8 +4,8 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from connector_core.outcomes import Report
 from connector_core.plugins import registry_of
 from connector_core.settings import HostSettings, HttpSettings, Settings
 from connector_core.testing.kit.watch import Watch, watched, watching
-from connector_core.testing.server import Request, Served, Simulator, SimulatorOptions, load, serve
+from connector_core.testing.server import Request, Served, Simulator, SimulatorOptions, environment, load, serve
 from connector_core.vault import KEY_VARIABLE
 
 NAME = "kit"
@@ -189,14 +189,3 @@ async def staged(connector: type[AnyConnector]) -> AsyncIterator[Stage]:
         async with serve(simulator_of(connector, PEOPLE)) as served:
             with environment({"SSL_CERT_FILE": str(served.ca_file), KEY_VARIABLE: Fernet.generate_key().decode()}):
                 yield Stage(connector, served, Path(folder))
-
-
-@contextmanager
-def environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Environment variables, until the context ends."""
-    with ExitStack() as stack:
-        for name, value in variables.items():
-            old = os.environ.get(name)
-            os.environ[name] = value
-            stack.callback(os.environ.pop, name) if old is None else stack.callback(os.environ.__setitem__, name, old)
-        yield
