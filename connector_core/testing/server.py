@@ -105,10 +105,9 @@ class Simulator(ABC):
         """The one at this place goes altogether."""
         del self.people[place]
 
+    @abstractmethod
     def evolve(self) -> tuple[str, ...]:
-        """Lets time pass in the organisation; what happened, one sentence each."""
-        self.hire()
-        return ("somebody was hired",)
+        """Lets time pass: one is hired, one changes, one leaves, one is erased. What happened, a sentence each."""
 
     def path_of(self, request: web.Request) -> str:
         """The path that faults are scripted by."""

@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 import aiohttp
 from pydantic import BeforeValidator, ConfigDict, Field
@@ -27,7 +27,7 @@ from connector_core import (
 )
 from connector_core.connector import AnyConnector
 from connector_core.paging import Progress
-from planted.example import Example, People, Person, to_employee
+from planted.example import Example, ExampleCredentials, People, Person, to_employee
 
 PATH, SIZE = "/people", PageNumber(size=25)
 SAYS = Example.declarations["Employee"]
@@ -262,9 +262,8 @@ class Stumbles(Example):
             yield page.map(to_employee)
 
 
-class HasNoWitness(Connector[Any]):
+class HasNoWitness(Connector[ExampleCredentials]):
     manifest = Example.manifest
-    credentials_type = Example.credentials_type
     check = Example.check
     employees = Example.employees
 
@@ -311,8 +310,8 @@ PLANTED: Mapping[type[AnyConnector], tuple[str, ...]] = {
     DeniesEverybody: ("faults.removal",),
     KeepsEveryPage: ("scale.memory", "faults.bug"),
     AsksOneByOne: ("scale.requests",),
-    NumbersItsRows: ("reading.whole",),
-    Remembers: ("reading.follows",),
+    NumbersItsRows: ("reading.whole", "faults.certificate", "faults.lost", "faults.clamped", "faults.bug"),
+    Remembers: ("reading.follows", "scale.memory"),
     Stumbles: ("faults.bug",),
     HasNoWitness: ("declaration.witness",),
     AsksWithoutAWord: ("declaration.form",),

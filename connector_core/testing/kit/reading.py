@@ -18,8 +18,10 @@ async def examine(stage: Stage, notes: Notes) -> None:
     _links(stage, first, notes)
     _fill(stage.connector, first, notes)
     await _refusals(stage, notes)
-    stage.simulator.evolve()
-    await stage.run(store)
+    happened = "; ".join(stage.simulator.evolve())
+    changed = await stage.run(store)
+    if changed.report and not sum(plan.updates for plan in changed.report.plans):
+        notes.fail("reading.follows", f"nothing is updated, though time has passed: {happened}")
     # Whom nobody can be asked about is removed by the second scan that lacks them.
     followed = await stage.run(store)
     fresh = await stage.run(await stage.connected())

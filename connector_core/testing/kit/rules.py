@@ -86,7 +86,7 @@ RULES = _rules(
         "reading.follows",
         Tier.SILVER,
         "What changes at the provider changes here; who is erased there is removed here.",
-        "Time passes in the organisation, and two runs later the store equals a fresh one, field by field.",
+        "Time passes: something must be updated, and two runs later the store equals a fresh one, field by field.",
     ),
     (
         "reading.links",
