@@ -314,7 +314,7 @@ PLANTED: Mapping[type[AnyConnector], tuple[str, ...]] = {
     Remembers: ("reading.follows", "scale.memory"),
     Stumbles: ("faults.bug",),
     HasNoWitness: ("declaration.witness",),
-    AsksWithoutAWord: ("declaration.form",),
+    AsksWithoutAWord: ("declaration.form", "declaration.page"),
     Promises: ("reading.fill",),
 }
 """Each with the rule that it must fail at, and those that cannot be kept either where that one is broken."""
