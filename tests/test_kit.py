@@ -16,6 +16,7 @@ from connector_core.manifest import Manifest
 from connector_core.testing.kit import RULES, SUITES, Notes, Result, Standing, Tier, examine, jobs
 from planted.bad import PLANTED
 from planted.example import Example
+from planted.simulator import ExampleSimulator
 from world import DISCOVER, Discover
 
 ROOT = Path(__file__).parents[1]
@@ -205,3 +206,22 @@ def test_the_command_proves_a_stranger_and_exits_by_whose_fault_it_is(
     assert broken["name"] == "declaration.page"
     assert "--write" in broken["said"]
     subprocess.run([*command, "--write"], env=environment, capture_output=True, text=True, check=True)
+
+
+def test_the_one_line_fails_at_the_rule_and_names_the_tier(tmp_path: Path) -> None:
+    (tmp_path / "test_bad.py").write_text(
+        "from connector_core.testing.plugin import kit\n"
+        "from planted.bad import LogsTheToken\n\ntest_bad = kit(LogsTheToken)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-k", "secrecy"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "tests")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "secrecy.token (bronze): a quiet run: the api_key is in logs or output" in done.stdout
+    assert "example: none so far" in done.stdout
+    assert ExampleSimulator.credentials["api_key"] not in done.stdout

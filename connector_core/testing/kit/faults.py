@@ -60,6 +60,8 @@ class Scene:
     store: Path
     before: Stored
     quiet: Round
+    settled: Round
+    """The run after that: whom nobody could be asked about is removed by the second scan."""
 
     def restage(self, stage: Stage) -> Simulator:
         simulator = stage.begin()
@@ -74,7 +76,8 @@ async def scene_of(stage: Stage) -> Scene:
     stage.begin().evolve()
     with stage.copy_of(store) as copy:
         quiet = await stage.run(copy)
-    return Scene(store, before, quiet)
+        settled = await stage.run(copy)
+    return Scene(store, before, quiet, settled)
 
 
 async def examine(stage: Stage, notes: Notes, part: int = 0, parts: int = 1) -> None:
