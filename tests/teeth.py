@@ -26,7 +26,7 @@ and not whole, people removed who were there, fields emptied, people still missi
 def bite(connector: type[AnyConnector]) -> Notes:
     notes = Notes()
     for job in jobs():
-        notes.add(examine(connector, job, sizes=(1, 120, 400)))
+        notes.add(examine(connector, job, sizes=(1, 120, 600)))
     return notes
 
 

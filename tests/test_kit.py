@@ -20,7 +20,7 @@ from planted.simulator import ExampleSimulator
 from world import DISCOVER, Discover
 
 ROOT = Path(__file__).parents[1]
-SIZES = (1, 120, 400)
+SIZES = (1, 120, 600)
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -8,7 +8,8 @@ from connector_core.testing.kit.notes import Notes
 from connector_core.testing.kit.stage import Round, Stage
 
 SIZES = (1, 1_000, 20_000)
-MEMORY_SIZES = (500, 3_000)
+TRACED_AT_MOST = 3_000
+"""People in a run whose memory is traced, which makes it slow."""
 BYTES_A_PERSON = 800
 LONGEST_TURN = 0.1
 
@@ -39,7 +40,7 @@ async def examine(stage: Stage, notes: Notes, sizes: tuple[int, ...] = SIZES) ->
     if max(one.others for one in costs) > min(one.others for one in costs):
         said = ", ".join(f"{one.others} for {one.people:,} people" for one in costs)
         notes.fail("scale.requests", f"requests besides the pages: {said}")
-    await _memory(stage, notes)
+    await _memory(stage, notes, sizes[-2] // 2, min(sizes[-1], TRACED_AT_MOST))
 
 
 def _measure(cost: Cost, found: Round, notes: Notes) -> None:
@@ -48,9 +49,9 @@ def _measure(cost: Cost, found: Round, notes: Notes) -> None:
     )
 
 
-async def _memory(stage: Stage, notes: Notes) -> None:
+async def _memory(stage: Stage, notes: Notes, few: int, many: int) -> None:
     peaks = []
-    for people in MEMORY_SIZES:
+    for people in (few, many):
         stage.begin(people)
         store = await stage.connected()
         tracemalloc.start()
@@ -59,7 +60,7 @@ async def _memory(stage: Stage, notes: Notes) -> None:
             peaks.append(tracemalloc.get_traced_memory()[1])
         finally:
             tracemalloc.stop()
-    each = (peaks[1] - peaks[0]) / (MEMORY_SIZES[1] - MEMORY_SIZES[0])
+    each = (peaks[1] - peaks[0]) / (many - few)
     notes.measures["memory"] = f"{each:,.0f} bytes a person more"
     if each > BYTES_A_PERSON:
         notes.fail("scale.memory", f"{each:,.0f} bytes a person more; {BYTES_A_PERSON:,} are the host's own")
