@@ -4,8 +4,10 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -225,3 +227,23 @@ def test_the_one_line_fails_at_the_rule_and_names_the_tier(tmp_path: Path) -> No
     assert "secrecy.token (bronze): a quiet run: the api_key is in logs or output" in done.stdout
     assert "example: none so far" in done.stdout
     assert ExampleSimulator.credentials["api_key"] not in done.stdout
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="this system keeps no files in memory")
+def test_ctrl_c_ends_the_kit_at_once_and_leaves_nothing() -> None:
+    def folders() -> set[Path]:
+        return set(Path("/dev/shm").glob("connector-core-kit-*"))
+
+    before = folders()
+    command = [str(DISCOVER), "test", "namely", "--suite", "faults", "--suite", "scale"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        while not folders() - before:
+            time.sleep(0.05)
+        mine = folders() - before
+        started = time.monotonic()
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(20) == 130
+        assert time.monotonic() - started < 5
+        assert process.stderr
+        assert process.stderr.read() == "Interrupted.\n"
+    assert not mine & folders()

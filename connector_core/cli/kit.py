@@ -49,7 +49,7 @@ def prove_connector(
         def told(job: str) -> None:
             left.remove(job)
             if status:
-                status.update(f"Proving {connector}: {', '.join(left)} …")
+                status.update(f"Proving {connector}: {', '.join(left) or 'judging'} …")
 
         result = prove(found, chosen, told=told)
     if flags.json:

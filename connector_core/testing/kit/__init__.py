@@ -1,11 +1,15 @@
 """The kit: one set of rules that every connector is held to, offline, against its own simulator."""
 
 import os
+import signal
+import tempfile
+import threading
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from types import MappingProxyType
 
 from connector_core.connector import AnyConnector
@@ -14,7 +18,7 @@ from connector_core.testing import clock
 from connector_core.testing.kit import declaration, faults, interruption, manners, reading, scale, secrecy
 from connector_core.testing.kit.notes import Judgement, Notes, Result, Standing
 from connector_core.testing.kit.rules import RULES, SUITES, Rule, Tier
-from connector_core.testing.kit.stage import Stage, staged
+from connector_core.testing.kit.stage import Stage, scratch, staged
 
 __all__ = [
     "RULES",
@@ -82,19 +86,44 @@ def prove_suite(connector: type[AnyConnector], suite: str) -> Result:
     return Result(connector.manifest.name, (suite,), notes, connector.manifest.exemptions, time.monotonic() - started)
 
 
+def _begin_worker(folder: str) -> None:
+    """What a worker leaves when it is ended lies in its parent's folder."""
+    tempfile.tempdir = folder
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Who is started meanwhile leaves Ctrl-C to its parent, from its very first instruction."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def prove(
     connector: type[AnyConnector], suites: Iterable[str] = SUITES, *, told: Callable[[str], None] = lambda _: None
 ) -> Result:
     """Holds the connector to every rule of these suites, on every processor. ``told`` hears of each job that ends."""
     started, notes, chosen = time.monotonic(), Notes(), tuple(suites)
     wanted = jobs(chosen)
-    with ProcessPoolExecutor(min(len(wanted), os.cpu_count() or 1), mp_context=get_context("spawn")) as pool:
-        running = {pool.submit(examine, connector, job): job for job in wanted}
+    workers, others = min(len(wanted), os.cpu_count() or 1), set(active_children())
+    with (
+        scratch() as folder,
+        ProcessPoolExecutor(workers, get_context("spawn"), _begin_worker, (str(folder),)) as pool,
+    ):
+        with _deaf_to_interrupts():
+            running = {pool.submit(examine, connector, job): job for job in wanted}
         try:
             for done in as_completed(running):
                 notes.add(done.result())
                 told(running[done])
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            # A job takes half a minute: nobody waits for it after Ctrl-C.
+            for worker in set(active_children()) - others:
+                worker.terminate()
             raise
     return Result(connector.manifest.name, chosen, notes, connector.manifest.exemptions, time.monotonic() - started)

@@ -179,13 +179,20 @@ def simulator_of(connector: type[AnyConnector], people: int) -> Simulator:
     return load(module, SimulatorOptions(people=people, seed=7))
 
 
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder for a while; in memory where that is to be had: the rounds are many, and commits wait for the disk."""
+    memory = "/dev/shm"  # noqa: S108 - a folder of its own is made in it
+    # A worker's temporary folder lies there already.
+    place = memory if os.access(memory, os.W_OK) and not tempfile.gettempdir().startswith(memory) else None
+    with tempfile.TemporaryDirectory(prefix="connector-core-kit-", dir=place) as folder:
+        yield Path(folder)
+
+
 @asynccontextmanager
 async def staged(connector: type[AnyConnector]) -> AsyncIterator[Stage]:
     """A stage with an organisation on it."""
-    # In memory where that is to be had: the rounds are many, and each commit waits for the disk.
-    memory = Path("/dev/shm")  # noqa: S108 - a folder of its own is made in it
-    place = memory if os.access(memory, os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix="connector-core-kit-", dir=place) as folder:
+    with scratch() as folder:
         async with serve(simulator_of(connector, PEOPLE)) as served:
             with environment({"SSL_CERT_FILE": str(served.ca_file), KEY_VARIABLE: Fernet.generate_key().decode()}):
-                yield Stage(connector, served, Path(folder))
+                yield Stage(connector, served, folder)
