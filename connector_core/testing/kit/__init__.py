@@ -3,7 +3,6 @@
 import os
 import signal
 import tempfile
-import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -92,16 +91,16 @@ def _begin_worker(folder: str) -> None:
 
 
 @contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """Who is started meanwhile leaves Ctrl-C to its parent, from its very first instruction."""
-    if threading.current_thread() is not threading.main_thread():
+def _interrupts_held_back() -> Iterator[None]:
+    """Who is started meanwhile leaves Ctrl-C to its parent, from its very first instruction; none is lost."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def prove(
@@ -115,7 +114,7 @@ def prove(
         scratch() as folder,
         ProcessPoolExecutor(workers, get_context("spawn"), _begin_worker, (str(folder),)) as pool,
     ):
-        with _deaf_to_interrupts():
+        with _interrupts_held_back():
             running = {pool.submit(examine, connector, job): job for job in wanted}
         try:
             for done in as_completed(running):
