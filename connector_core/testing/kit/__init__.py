@@ -114,9 +114,9 @@ def prove(
         scratch() as folder,
         ProcessPoolExecutor(workers, get_context("spawn"), _begin_worker, (str(folder),)) as pool,
     ):
-        with _interrupts_held_back():
-            running = {pool.submit(examine, connector, job): job for job in wanted}
         try:
+            with _interrupts_held_back():
+                running = {pool.submit(examine, connector, job): job for job in wanted}
             for done in as_completed(running):
                 notes.add(done.result())
                 told(running[done])
