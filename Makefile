@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint types docs generate reliability teeth check setup lock clean
+.PHONY: demo test lint types docs generate reliability teeth bench bench-quick bench-setup check setup lock clean
 
 demo: setup
 	@$(BIN)/discover demo
@@ -35,6 +35,23 @@ reliability: setup
 # Connectors that break the kit's rules: writes docs/teeth.md. A few minutes.
 teeth: setup
 	PYTHONPATH=tests $(BIN)/python tests/teeth.py
+
+# Every figure beside the floors and the peers: writes docs/performance.md. Most of an hour.
+bench: setup
+	$(BIN)/python -m benchmarks.bench
+
+# Ours and the floors only: prints, and writes nothing. Under two minutes.
+bench-quick: setup
+	$(BIN)/python -m benchmarks.bench --quick
+
+# An environment for each peer, with the releases in its requirements.txt.
+bench-setup: $(patsubst benchmarks/peers/%/requirements.txt,benchmarks/.venvs/%/.ready,$(wildcard benchmarks/peers/*/requirements.txt))
+
+benchmarks/.venvs/%/.ready: benchmarks/peers/%/requirements.txt
+	@echo "Setting up benchmarks/.venvs/$* …"
+	@$(PYTHON) -m venv --clear benchmarks/.venvs/$*
+	@benchmarks/.venvs/$*/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
 
 # What CI runs.
 check: test lint types docs

@@ -1,5 +1,6 @@
 """The author's door: all that a connector imports. It pulls in neither the CLI, the store nor the network."""
 
+from msgspec import UNSET, field
 from pydantic import SecretStr
 
 from connector_core.connector import (
@@ -7,13 +8,11 @@ from connector_core.connector import (
     Api,
     Connector,
     Context,
-    Listing,
     Options,
     Page,
     Rejection,
-    Row,
     RowRejectedError,
-    Wire,
+    changes,
     discovers,
     witnesses,
 )
@@ -47,8 +46,10 @@ from connector_core.hookspecs import hookimpl
 from connector_core.manifest import Advice, Bearer, Category, Manifest, RateLimit
 from connector_core.outcomes import Certificate, KindPlan, Report, Run, Verdict
 from connector_core.paging import PageNumber, Paging, Whole
+from connector_core.wire import Listing, Maybe, Row, Wire
 
 __all__ = [
+    "UNSET",
     "Account",
     "Advice",
     "Api",
@@ -73,6 +74,7 @@ __all__ = [
     "Listing",
     "MalformedError",
     "Manifest",
+    "Maybe",
     "NotFoundError",
     "Options",
     "Page",
@@ -105,7 +107,9 @@ __all__ = [
     "Whole",
     "Wire",
     "WorkerType",
+    "changes",
     "discovers",
+    "field",
     "hookimpl",
     "witnesses",
 ]

@@ -17,6 +17,9 @@ from connector_core.plugins import Registry
 from connector_core.settings import HostSettings, PluginSettings
 
 
+_TURNS = 5
+
+
 def limits_of(manifest: Manifest, settings: PluginSettings | None = None) -> tuple[RateLimit, ...]:
     """The provider's quotas: as the manifest says, or as plugins.toml says instead."""
     declared = {limit.path: limit for limit in manifest.limits}
@@ -32,20 +35,22 @@ class Connections:
         self._settings = settings
         self._given = session
         self._own: aiohttp.ClientSession | None = None
-        self._limits: dict[str, Limits] = {}
+        self._limits: dict[tuple[str, str], Limits] = {}
 
     async def close(self) -> None:
         if self._own:
             await self._own.close()
-            # aiohttp closes TLS transports in the next turns of the loop.
-            await asyncio.sleep(0)
+            # aiohttp and the loop close TLS transports, and those that were still being opened, in the next turns.
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
 
-    def api(self, name: str, manifest: Manifest, credentials: Credentials, registry: Registry) -> HttpApi:
-        """A client for one run. ``name`` is the integration's: its quota outlives the run."""
-        if name not in self._limits:
-            self._limits[name] = Limits(limits_of(manifest, registry.settings(manifest.name)))
+    def api(self, manifest: Manifest, credentials: Credentials, registry: Registry) -> HttpApi:
+        """A client for one run. All that reach one account of a provider share its quotas, which outlive the runs."""
+        account = (manifest.name, manifest.base_url.format_map(credentials.public()))
+        if account not in self._limits:
+            self._limits[account] = Limits(limits_of(manifest, registry.settings(manifest.name)))
         return HttpApi(
-            self._session, self._tls, manifest, credentials, settings=self._settings.http, limits=self._limits[name]
+            self._session, self._tls, manifest, credentials, settings=self._settings.http, limits=self._limits[account]
         )
 
     @staticmethod

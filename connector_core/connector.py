@@ -10,9 +10,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from typing_extensions import TypeVar as DefaultTypeVar
 
 from connector_core.credentials import Credentials
-from connector_core.entities import Entity, Product, SourceId
+from connector_core.entities import Entity, Product
 from connector_core.manifest import Manifest
 from connector_core.paging import Paging
+from connector_core.wire import Listing, R, W
 
 if TYPE_CHECKING:  # structlog brings rich along, which no connector needs.
     from structlog.typing import FilteringBoundLogger
@@ -20,36 +21,6 @@ if TYPE_CHECKING:  # structlog brings rich along, which no connector needs.
 T = TypeVar("T")
 U = TypeVar("U")
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-class Wire(BaseModel):
-    """The base of wire models: what is not declared is dropped by the parser."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
-
-
-class Row(Wire):
-    """One row of a listing, under the provider's own id."""
-
-    id: SourceId
-
-
-W = TypeVar("W", bound=Wire)
-R = TypeVar("R", bound=Row)
-
-
-class Listing(Wire, Generic[R]):
-    """One answer of a listing. Redeclare ``rows`` with the provider's key as its alias."""
-
-    rows: list[R]
-
-    @property
-    def announced(self) -> int | None:
-        """How many rows the provider says the whole listing has, or None where this answer does not say.
-
-        Override it only if the provider announces totals: an overridden total that never comes is a fault.
-        """
-        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +57,8 @@ class Page(Generic[T]):
     """The ids of rows that were read and are not of this kind."""
     last: bool = False
     """True on the page that ends the listing."""
+    fell: bool = False
+    """True when an answer before this request had announced more: somebody has left the listing in between."""
     source: str = ""
     """Which listing this is a page of. Set by the host."""
 
@@ -117,7 +90,8 @@ class Page(Generic[T]):
 def rejection(source_id: str | None, error: ValidationError) -> Rejection:
     """The first problem of a validation error, without its input."""
     problem = error.errors(include_input=False, include_url=False, include_context=False)[0]
-    return Rejection(source_id, ".".join(str(part) for part in problem["loc"]), problem["type"])
+    # Behind the field's name comes at most which sort of value was tried.
+    return Rejection(source_id, str(problem["loc"][0]) if problem["loc"] else "", problem["type"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +113,11 @@ class Api(Protocol):
         paging: Paging,
         params: Mapping[str, str] | None = None,
     ) -> AsyncIterator[Page[R]]:
-        """The pages of a listing, in order, the one that ends it included."""
+        """The pages of a listing, in order, the one that ends it included.
+
+        The first is asked for when this is called, so two listings that are both called before either is read come
+        at once.
+        """
         ...
 
     async def get(self, path: str, model: type[W], *, authenticated: bool = True) -> W: ...
@@ -181,6 +159,8 @@ class Declaration:
     provides: tuple[str, ...]
     method: str
     witness: str | None = None
+    changes: str | None = None
+    """The method that reads the same rows, the last changed first."""
 
 
 class Connector(ABC, Generic[C, Opt]):
@@ -271,9 +251,27 @@ def witnesses(
     return mark
 
 
+def changes(kind: type[Entity]) -> Callable[[F], F]:
+    """Marks the method that reads a kind's rows, the last changed first: an async generator of ``Page[kind]``.
+
+    `discover run --delta` stops it where nothing has changed since the last run, by the entities' ``updated_at``.
+    """
+    if "updated_at" not in kind.model_fields:
+        raise TypeError(f"@changes({kind.__name__}): it has no updated_at to stop by")
+
+    def mark(method: F) -> F:
+        if not inspect.isasyncgenfunction(method):
+            raise TypeError(f"@changes({kind.__name__}): {method.__name__} is not an async generator")
+        method.__changes__ = kind  # type: ignore[attr-defined]
+        return method
+
+    return mark
+
+
 def _collect(cls: type) -> Mapping[str, Declaration]:
     found: dict[str, Declaration] = {}
     witnesses_of: dict[type[Entity], str] = {}
+    changes_of: dict[type[Entity], str] = {}
     for name, member in inspect.getmembers(cls, callable):
         if declaration := getattr(member, "__discovers__", None):
             kind = declaration.kind.__name__
@@ -282,8 +280,13 @@ def _collect(cls: type) -> Mapping[str, Declaration]:
             found[kind] = declaration
         if kind_witnessed := getattr(member, "__witnesses__", None):
             witnesses_of[kind_witnessed] = name
-    if stray := [kind.__name__ for kind in witnesses_of if kind.__name__ not in found]:
-        raise TypeError(f"{cls.__name__} witnesses {stray[0]}, which it does not discover")
+        if kind_changed := getattr(member, "__changes__", None):
+            changes_of[kind_changed] = name
+    if stray := [kind.__name__ for kind in (*witnesses_of, *changes_of) if kind.__name__ not in found]:
+        raise TypeError(f"{cls.__name__} marks a method of {stray[0]}, which it does not discover")
     # Sorted by the order of the source, not of the names: departments after employees if so written.
     ordered = sorted(found.values(), key=lambda one: getattr(cls, one.method).__code__.co_firstlineno)
-    return {one.kind.__name__: replace(one, witness=witnesses_of.get(one.kind)) for one in ordered}
+    return {
+        one.kind.__name__: replace(one, witness=witnesses_of.get(one.kind), changes=changes_of.get(one.kind))
+        for one in ordered
+    }

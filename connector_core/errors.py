@@ -106,8 +106,16 @@ class ProviderError(ConnectorCoreError):
 
 
 class UnavailableError(ProviderError):
+    """``gateway``: a proxy before the provider gave up on it, as it may on less."""
+
     code = "provider_unavailable"
     retryable = True
+
+    def __init__(
+        self, message: str, *, method: str = "GET", path: str = "", hint: str = "", gateway: bool = False
+    ) -> None:
+        super().__init__(message, method=method, path=path, hint=hint)
+        self.gateway = gateway
 
 
 class ThrottledError(ProviderError):

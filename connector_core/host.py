@@ -3,8 +3,8 @@
 import asyncio
 import re
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from types import TracebackType
@@ -24,7 +24,7 @@ from connector_core.entities import Entity, Product
 from connector_core.errors import ConnectorCoreError, ForbiddenError, SettingsError
 from connector_core.http import HttpApi
 from connector_core.logs import hiding
-from connector_core.outcomes import Change, CheckReport, Report, Run, State
+from connector_core.outcomes import Change, CheckReport, Operation, Progress, Report, Run, State
 from connector_core.plugins import Registry, load
 from connector_core.settings import Settings
 from connector_core.store import Integration, RunSummary, Store
@@ -39,7 +39,7 @@ E = TypeVar("E", bound=Entity)
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
 
 
-def _no_progress(_kind: str, _seen: int, _announced: int | None) -> None:
+def _no_progress(_: Progress) -> None:
     """For callers that show none."""
 
 
@@ -104,8 +104,7 @@ class Host:
             raise SettingsError(f"The integration {name} exists already, for {existing.connector}.")
         credentials = wanted.credentials_type.parse(fields)
         with self._speaking(name, credentials):
-            opened, _ = self._open(name, wanted, credentials)
-            report = await check(opened, wanted.declarations.values())
+            report = await self._check(wanted, credentials)
         if not any(probe.ok for probe in report.probes):
             raise ForbiddenError(
                 f"The connection works, but nothing may be read: {report.probes[0].problem}",
@@ -136,8 +135,11 @@ class Host:
         """The connection, and each kind's permission."""
         integration, connector, credentials = self._restore(name)
         with self._speaking(integration.name, credentials):
-            opened, _ = self._open(name, connector, credentials)
-            return await check(opened, connector.declarations.values())
+            return await self._check(connector, credentials)
+
+    async def _check(self, connector: type[AnyConnector], credentials: Credentials) -> CheckReport:
+        async with self._opened(connector, credentials) as (opened, api):
+            return await check(opened, connector.declarations.values(), api.forecast)
 
     async def remove(self, name: str) -> None:
         """The integration, its secrets, its data and its history."""
@@ -162,18 +164,20 @@ class Host:
         product: Product | None = None,
         kinds: Iterable[str] = (),
         apply: bool = True,
+        delta: bool = False,
         accept: Iterable[str] = (),
         progress: ProgressCallback = _no_progress,
     ) -> Report:
         """One discovery. ``kinds`` are plurals (``employees``); none given means all that serve the product.
 
+        With ``delta`` only what has changed is read, where that will do: ``Report.extent`` says, and why.
         With ``apply=False`` the whole plan is held, to be applied or discarded later. ``accept`` names fields
         that have emptied for good reason, and whose stored values may go.
         """
         self.store.integrations.get(name)
         # Locked before anything is read, so that nobody replaces the credentials in between.
         with self.store.lock(name), structlog.contextvars.bound_contextvars(integration=name):
-            return await self._run(name, product, tuple(kinds), frozenset(accept), progress, apply=apply)
+            return await self._run(name, product, tuple(kinds), frozenset(accept), progress, apply=apply, delta=delta)
 
     async def _run(
         self,
@@ -184,6 +188,7 @@ class Host:
         progress: ProgressCallback,
         *,
         apply: bool,
+        delta: bool,
     ) -> Report:
         integration, connector, credentials = self._restore(name)
         if unknown := accept - {field for one in connector.declarations.values() for field in one.kind.model_fields}:
@@ -197,26 +202,28 @@ class Host:
             kinds=tuple(one.kind.__name__ for one in declarations),
             started_at=datetime.now(UTC),
         )
-        opened, api = self._open(name, connector, credentials)
         with self._speaking(name, credentials), structlog.contextvars.bound_contextvars(run=run.id):
-            return await discover(
-                Work(
-                    run=run,
-                    integration=integration,
-                    connector=opened,
-                    declarations=declarations,
-                    store=self.store,
-                    registry=self.registry,
-                    settings=self.settings.host,
-                    traffic=api.traffic,
-                    progress=progress,
-                    resume=api.resume,
-                    renew=partial(self._connections.connector, connector, credentials, api, self.registry),
-                    read_with=self._read_with(connector),
-                    apply=apply,
-                    accepted=accept,
+            async with self._opened(connector, credentials) as (opened, api):
+                return await discover(
+                    Work(
+                        run=run,
+                        integration=integration,
+                        connector=opened,
+                        declarations=declarations,
+                        store=self.store,
+                        registry=self.registry,
+                        settings=self.settings.host,
+                        traffic=api.traffic,
+                        forecast=api.forecast,
+                        progress=progress,
+                        resume=api.resume,
+                        renew=partial(self._connections.connector, connector, credentials, api, self.registry),
+                        read_with=self._read_with(connector),
+                        apply=apply,
+                        delta=delta,
+                        accepted=accept,
+                    )
                 )
-            )
 
     def _read_with(self, connector: type[AnyConnector]) -> str:
         entry = self.registry.entry(connector.manifest.name)
@@ -227,14 +234,17 @@ class Host:
         self.store.integrations.get(name)
         return self.store.plans.held(name)
 
-    def changes(self, run_id: str, state: State | None = None) -> Iterator[Change]:
-        return self.store.plans.changes(run_id, state)
+    def changes(
+        self, run_id: str, state: State | None = None, *, limits: Mapping[Operation, int] | None = None
+    ) -> Iterator[Change]:
+        """A run's changes; with ``limits``, of each kind at most so many of each operation."""
+        return self.store.plans.changes(run_id, state, limits=limits)
 
     async def apply(self, name: str, run_id: str | None = None) -> Applied:
         """Applies the held plan, against the store as it is now; with ``run_id``, only if it is that run's."""
         with self.store.lock(name):
             held = self.held_plan(name, run_id)
-            applied = await asyncio.to_thread(self.store.plans.apply, held.run_id, State.HELD)
+            applied = await asyncio.to_thread(self.store.plans.apply_held, held.run_id)
             # Nothing is held any more: this drops the staged rows that the plan was made of.
             await asyncio.to_thread(self.store.plans.discard, held.run_id)
         return applied
@@ -269,9 +279,13 @@ class Host:
         fields: dict[str, str | SecretStr] = {**integration.fields, **self._vault.open(integration.sealed)}
         return integration, connector, connector.credentials_type.parse(fields)
 
-    def _open(self, name: str, connector: type[AnyConnector], credentials: Credentials) -> tuple[AnyConnector, HttpApi]:
-        api = self._connections.api(name, connector.manifest, credentials, self.registry)
-        return self._connections.connector(connector, credentials, api, self.registry), api
+    @asynccontextmanager
+    async def _opened(
+        self, connector: type[AnyConnector], credentials: Credentials
+    ) -> AsyncIterator[tuple[AnyConnector, HttpApi]]:
+        """A connector and its client, for one run or check."""
+        async with aclosing(self._connections.api(connector.manifest, credentials, self.registry)) as api:
+            yield self._connections.connector(connector, credentials, api, self.registry), api
 
     @contextmanager
     def _speaking(self, name: str, credentials: Credentials) -> Iterator[None]:

@@ -15,6 +15,13 @@ class Verdict(StrEnum):
     INCOMPLETE = "incomplete"
     HELD = "held"
     DEFERRED = "deferred"
+    CAUGHT_UP = "caught up"
+    """A delta has read all that has changed."""
+
+    @property
+    def good(self) -> bool:
+        """Whether all was read that was asked for, and nothing waits for anybody."""
+        return self in {Verdict.COMPLETE, Verdict.CAUGHT_UP}
 
 
 class Operation(StrEnum):
@@ -76,6 +83,12 @@ class Certificate:
     """How the reading began, where it did not begin at the first page of a fresh scan."""
     deferred: bool = False
     """True when the provider asked to wait longer than a run may."""
+    caught_up: bool = False
+    """True when a delta has read all that has changed. It is not complete: who has gone is not known."""
+
+    @property
+    def standing(self) -> str:
+        return "complete" if self.complete else "caught up" if self.caught_up else "incomplete"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +126,42 @@ class Traffic:
     requests: int
     retries: int
     throttled: int
+    waited: float = 0.0
+    """Seconds in which a request waited for the provider's quota."""
+    quota: float = 0.0
+    """The share of the quota that its busiest window has used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What is still to come, as far as the announced totals, the quotas and the latency tell."""
+
+    requests: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the reading of a kind is."""
+
+    kind: str
+    seen: int
+    """Rows read so far."""
+    announced: int | None
+    """The total announced last."""
+    forecast: Forecast
+    """What is still to come in this run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much a run reads: all, or what has changed; and why."""
+
+    delta: bool = False
+    why: str = ""
+
+    def __str__(self) -> str:
+        return f"{'delta' if self.delta else 'full scan'}{f': {self.why}' if self.why else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +177,7 @@ class Report:
     """The names of those whom the plan removes, by id: they are stored no more when it is applied."""
     traffic: Traffic
     finished_at: datetime
+    extent: Extent = Extent()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +188,8 @@ class Probe:
     problem: str = ""
     remedy: str = ""
     unread: tuple[str, ...] = ()
+    announced: int | None = None
+    """How many rows the provider says there are."""
 
     @property
     def ok(self) -> bool:
@@ -146,10 +198,12 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """What a check found."""
+    """What a check found, and what a run would cost."""
 
     account: Account
     probes: tuple[Probe, ...]
+    forecast: Forecast = Forecast(0, 0.0)
+    """What a run will cost."""
 
     @property
     def ok(self) -> bool:

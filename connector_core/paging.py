@@ -1,18 +1,23 @@
 """How a provider cuts a listing into pages. Pure: the http room does the asking."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from dataclasses import dataclass, replace
+from typing import ClassVar, Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """What a listing has given so far: pages read, rows in the last page, rows in all, last total announced."""
+class Position:
+    """Where the reading of a listing stands: pages read, rows in the last page, rows in all, last total announced."""
 
     pages: int = 0
     last_rows: int = 0
     rows: int = 0
     announced: int | None = None
+
+    def after(self, rows: int, announced: int | None) -> "Position":
+        """Where it stands after one page more. A page that announces nothing leaves the last total."""
+        total = self.announced if announced is None else announced
+        return replace(self, pages=self.pages + 1, last_rows=rows, rows=self.rows + rows, announced=total)
 
 
 class Paging(Protocol):
@@ -21,7 +26,19 @@ class Paging(Protocol):
     resumable: ClassVar[bool]
     """Whether a reading may go on in the middle of the listing."""
 
-    def query(self, progress: Progress) -> Mapping[str, str] | None: ...
+    def query(self, position: Position) -> Mapping[str, str] | None: ...
+
+
+@runtime_checkable
+class Sliced(Paging, Protocol):
+    """Paging by which any part of a listing can be asked for: pages may be read at once, and in smaller ones."""
+
+    @property
+    def size(self) -> int: ...
+
+    def slice(self, offset: int, size: int) -> Mapping[str, str]:
+        """Asks for ``size`` rows behind ``offset``, which is a multiple of it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +54,13 @@ class PageNumber:
     page: str = "page"
     per_page: str = "per_page"
 
-    def query(self, progress: Progress) -> Mapping[str, str] | None:
-        if progress.pages and not progress.last_rows:
+    def query(self, position: Position) -> Mapping[str, str] | None:
+        if position.pages and not position.last_rows:
             return None
-        return {self.page: str(progress.pages + 1), self.per_page: str(self.size)}
+        return self.slice(position.pages * self.size, self.size)
+
+    def slice(self, offset: int, size: int) -> Mapping[str, str]:
+        return {self.page: str(offset // size + 1), self.per_page: str(size)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +71,9 @@ class Whole:
 
     page: str = "page"
 
-    def query(self, progress: Progress) -> Mapping[str, str] | None:
-        if not progress.pages:
+    def query(self, position: Position) -> Mapping[str, str] | None:
+        if not position.pages:
             return {}
-        if not progress.last_rows or progress.announced is None or progress.rows >= progress.announced:
+        if not position.last_rows or position.announced is None or position.rows >= position.announced:
             return None
-        return {self.page: str(progress.pages + 1)}
+        return {self.page: str(position.pages + 1)}

@@ -51,6 +51,8 @@ class HttpSettings(_Settings):
     """Seconds until a connection stands, TLS included."""
     page_timeout: Seconds = 90
     """Seconds until an answer is there, whole. Seven a page are normal at Namely."""
+    at_once: Annotated[int, Field(ge=1, le=256)] = 16
+    """Requests of a run under way at once, at most. Fewer where the provider slows down, throttles or fails."""
     tries: Annotated[int, Field(ge=1, le=100)] = 4
     """Per request, for 5xx, resets and time-outs."""
     first_wait: Annotated[float, Field(ge=0, le=60)] = 0.5
@@ -87,6 +89,15 @@ class DriftSettings(_Settings):
     """… of at least this many rows."""
 
 
+class DeltaSettings(_Settings):
+    """How `discover run --delta` reads."""
+
+    overlap: Annotated[float, Field(ge=0, le=604_800)] = 3600
+    """Seconds before the last change that was read: what has changed in them is read again."""
+    full_after: Annotated[float, Field(gt=0, le=365)] = 7
+    """Days after which a delta gives way to a full scan, which alone finds removals."""
+
+
 class HostSettings(_Settings):
     store: Path = Path(DEFAULT_STORE)
     """The database."""
@@ -96,6 +107,8 @@ class HostSettings(_Settings):
     """See [host.losses]."""
     drift: DriftSettings = DriftSettings()
     """See [host.drift]."""
+    delta: DeltaSettings = DeltaSettings()
+    """See [host.delta]."""
     resume_within: Seconds = 3600
     """Seconds for which a run that was cut off may be resumed."""
     run_timeout: Seconds = 14_400

@@ -239,7 +239,9 @@ def _query(store: Path, sql: str) -> list[Any]:
 def _entities(store: Path) -> dict[tuple[str, str], dict[str, Any]]:
     return {
         (kind, source_id): json.loads(body)
-        for kind, source_id, body in _query(store, "SELECT kind, source_id, body FROM entities")
+        for kind, source_id, body in _query(
+            store, "SELECT e.kind, e.source_id, b.body FROM entities e JOIN bodies b ON b.n = e.n"
+        )
     }
 
 
@@ -271,7 +273,7 @@ def _phase(store: Path) -> str:
         return "after applying"
     if states or _query(store, f"SELECT 1 FROM certificates WHERE run_id = '{run_id}'"):
         return "planning and applying"
-    if _query(store, f"SELECT 1 FROM staged WHERE run_id = '{run_id}' LIMIT 1"):
+    if _query(store, f"SELECT 1 FROM readings WHERE run_id = '{run_id}' LIMIT 1"):
         return "reading and staging"
     return "checking"
 

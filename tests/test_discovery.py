@@ -18,7 +18,7 @@ from connector_core import (
     Verdict,
 )
 from connector_core.host import Host
-from connector_core.outcomes import Operation, Report, State
+from connector_core.outcomes import Operation, Progress, Report, State
 from connector_core.testing import Answer, Faults
 from connectors.namely.simulator import NamelySimulator
 from world import Start
@@ -357,8 +357,8 @@ async def test_a_cancelled_run_leaves_what_was_applied_and_the_next_one_is_whole
     await place.host.run("acme")
     place.tenant.people[-1].title = "Changed"
 
-    def cut_off(_kind: str, seen: int, _announced: int | None) -> None:
-        if seen == 100:
+    def cut_off(told: Progress) -> None:
+        if told.seen == 100:
             run.cancel()
 
     run = asyncio.create_task(place.host.run("acme", progress=cut_off))
@@ -369,7 +369,8 @@ async def test_a_cancelled_run_leaves_what_was_applied_and_the_next_one_is_whole
     report = await place.host.run("acme")
     assert certificate(report, "Employee").began == "resumed at page 2"
     assert plan(report, "Employee").updates == 1
-    assert place.host.store.staging._database.query("SELECT count(*) FROM staged") == [(0,)]
+    assert place.host.store.staging._database.query("SELECT count(*) FROM latest") == [(0,)]
+    assert place.host.store.staging._database.query("SELECT count(*) FROM bodies") == [(212,)]
 
 
 async def test_a_token_that_dies_during_a_run_ends_it_and_changes_nothing(namely: Start) -> None:
@@ -679,7 +680,7 @@ async def test_a_run_that_takes_too_long_stops_and_the_next_one_goes_on(namely: 
     place = await namely(220)
     await place.connect()
     place.simulator.latency = 0.2
-    host = place.settings.host.model_copy(update={"run_timeout": 0.9})
+    host = place.settings.host.model_copy(update={"run_timeout": 0.5})
     async with Host(place.settings.model_copy(update={"host": host})) as short:
         report = await short.run("acme", kinds=["employees"])
     assert "the run's time was over" in certificate(report, "Employee").reasons[0]
@@ -850,7 +851,7 @@ async def test_what_was_read_with_other_options_is_not_resumed(namely: Start) ->
 
 
 async def test_a_reading_that_moves_after_it_was_resumed_starts_over(namely: Start) -> None:
-    place = await namely(220)
+    place = await namely(220, http={"at_once": 1})
     await place.connect()
     place.simulator.faults = Faults("500@4x9:/profiles")
     await place.host.run("acme", kinds=["employees"])
@@ -927,8 +928,8 @@ async def test_a_held_removal_is_stale_once_a_later_run_has_read_the_person(name
     await place.host.run("acme", apply=False)
     place.tenant.people.insert(5, person)
 
-    def cut_off(_kind: str, seen: int, _announced: int | None) -> None:
-        if seen >= 50:
+    def cut_off(told: Progress) -> None:
+        if told.seen >= 50:
             run.cancel()
 
     run = asyncio.create_task(place.host.run("acme", progress=cut_off))
@@ -945,7 +946,7 @@ async def test_staged_rows_that_no_longer_fit_the_model_are_read_anew(namely: St
     place.simulator.faults = Faults("500@4x9:/profiles")
     await place.host.run("acme", kinds=["employees"])
     place.simulator.faults = Faults()
-    place.host.store.staging._database.execute('UPDATE staged SET body = \'{"of": "another version"}\'')
+    place.host.store.staging._database.execute('UPDATE bodies SET body = \'{"of": "another version"}\'')
     report = await place.host.run("acme", kinds=["employees"])
     assert certificate(report, "Employee").complete
 

@@ -69,6 +69,8 @@ async def test_a_run_says_an_event_a_step_with_its_run_and_integration(namely: S
     assert [line["event"] for line in said] == [
         "run_started",
         "checked",
+        "reading",
+        "reading",
         "kind_certified",
         "kind_certified",
         "applied",

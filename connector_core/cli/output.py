@@ -5,12 +5,15 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from math import ceil
 from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from connector_core.outcomes import Forecast
 
 PIPE_WIDTH = 200
 """Columns where there is no terminal: tables are for reading there too, and must not be cut."""
@@ -74,3 +77,10 @@ def ago(moment: datetime) -> str:
 def count(number: int, noun: str) -> str:
     """``1 change``, ``2 changes``, ``1,200 changes``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def costs(forecast: Forecast) -> str:
+    """``about 25 requests, under a minute``."""
+    minutes = ceil(forecast.seconds / 60)
+    time = "under a minute" if forecast.seconds < 60 else f"about {count(minutes, 'minute')}"
+    return f"about {count(forecast.requests, 'request')}, {time}"

@@ -1,7 +1,7 @@
 """How a report and a plan are shown: counts first, then a reason per line, then what to type next."""
 
+from collections import Counter
 from collections.abc import Mapping
-from itertools import groupby
 from types import MappingProxyType
 
 from rich.text import Text
@@ -22,6 +22,7 @@ _COLOURS = {
     Verdict.HELD: "yellow",
     Verdict.DEFERRED: "yellow",
     Verdict.INCOMPLETE: "red",
+    Verdict.CAUGHT_UP: "green",
 }
 
 
@@ -34,11 +35,18 @@ def print_report(host: Host, report: Report) -> None:
     line.append(f"   {seconds:.1f} s, {count(traffic.requests, 'request')}")
     if traffic.retries or traffic.throttled:
         line.append(f", {traffic.retries} retried, {traffic.throttled} throttled")
+    if traffic.quota:
+        line.append(f", {traffic.quota:.0%} of the quota")
+    if traffic.waited >= 1:
+        line.append(f", {traffic.waited:.0f} s waited for it")
     out.print(line)
+    if report.extent.why:
+        out.print(f"{str(report.extent).capitalize()}.")
     rows = []
     for certificate, plan in zip(report.certificates, report.plans, strict=True):
         announced = "?" if certificate.announced is None else f"{certificate.announced:,}"
-        state = Text("complete", style="green") if certificate.complete else Text("incomplete", style="red")
+        good = certificate.complete or certificate.caught_up
+        state = Text(certificate.standing, style="green" if good else "red")
         numbers = (certificate.found, plan.creates, plan.updates, plan.removes, plan.held)
         rows.append((certificate.kind, state, f"{certificate.seen:,} of {announced}", *(f"{n:,}" for n in numbers)))
     verbs = ("Created", "Updated", "Removed") if report.applied else ("Create", "Update", "Remove")
@@ -80,19 +88,28 @@ def print_plan(
     host: Host, run_id: str, state: State | None = None, *, names: Mapping[str, str] = MappingProxyType({})
 ) -> None:
     """A line per change, with its reason. ``names`` are those of entities that are stored no more."""
-    rows: list[tuple[object, ...]] = []
-    more: list[str] = []
-    changes = sorted(host.changes(run_id, state), key=lambda one: (one.kind, list(Operation).index(one.operation)))
-    for (kind, operation), group in groupby(changes, key=lambda one: (one.kind, one.operation)):
-        listed = list(group)
-        rows += [_line(change, names) for change in listed[: SHOWN[operation]]]
-        if len(listed) > SHOWN[operation]:
-            more.append(f"and {len(listed) - SHOWN[operation]:,} more to {operation} of {kind}")
+    changes = sorted(
+        host.changes(run_id, state, limits=SHOWN),
+        key=lambda one: (one.kind, list(Operation).index(one.operation)),
+    )
+    rows = [_line(change, names) for change in changes]
+    more = []
+    for (kind, operation), number in sorted(_totals(host, run_id, state).items()):
+        if number > SHOWN[operation]:
+            more.append(f"and {number - SHOWN[operation]:,} more to {operation} of {kind}")
     out = console()
     if rows:
         out.print(table(("", "Kind", "Who or what", "Reason", "State"), rows))
     for line in more:
         out.print(f"… {line}")
+
+
+def _totals(host: Host, run_id: str, state: State | None) -> Counter[tuple[str, Operation]]:
+    totals: Counter[tuple[str, Operation]] = Counter()
+    for (kind, operation, stands), number in host.store.plans.counts(run_id).items():
+        if state in {None, stands}:
+            totals[kind, Operation(operation)] += number
+    return totals
 
 
 def _line(change: Change, names: Mapping[str, str]) -> tuple[object, ...]:
@@ -115,7 +132,7 @@ def _print_next(report: Report) -> None:
     out = console()
     if any(plan.held for plan in report.plans):
         out.print(f"Next: discover apply {name}   (or: discover discard {name})")
-    elif report.verdict is Verdict.COMPLETE:
+    elif report.verdict.good:
         out.print(f"Next: discover entities {name} {report.certificates[0].kind.lower()}s")
     else:
         unread = ", ".join(one.kind for one in report.certificates if not one.complete)

@@ -8,17 +8,29 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from msgspec import to_builtins
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import Progress as Bars
+from rich.text import Text
 
 from connector_core.cli.flags import DEFAULT, Flags
 from connector_core.cli.form import confirm
-from connector_core.cli.output import ago, console, count, error_console, error_json, print_json, table
+from connector_core.cli.output import ago, console, costs, count, error_console, error_json, print_json, table
 from connector_core.cli.plans import print_plan, print_report
 from connector_core.discovery.reader import ProgressCallback
 from connector_core.entities import Product
 from connector_core.errors import ConnectorCoreError, SettingsError
 from connector_core.host import Host
-from connector_core.outcomes import Certificate, Report, State, Verdict
+from connector_core.outcomes import Certificate, Progress, Report, State
 from connector_core.store import RunSummary
 from connector_core.store.plans import Held
 
@@ -30,6 +42,7 @@ async def run(
     product: Product | None = None,
     kind: tuple[str, ...] = (),
     plan: Annotated[bool, Parameter(negative="")] = False,
+    delta: Annotated[bool, Parameter(negative="")] = False,
     accept: tuple[str, ...] = (),
     all_: Annotated[bool, Parameter(name="--all", negative="")] = False,
     flags: Flags = DEFAULT,
@@ -41,6 +54,8 @@ async def run(
         product: Only the kinds that serve this product: EAM or SMP.
         kind: Only this kind, such as employees. May be given more than once.
         plan: Stop before applying, and hold the plan.
+        delta: Read only what has changed since the last run. Nobody is removed, and where only a full scan will
+            do, it is one; the report says which, and why.
         accept: A field that has emptied for good reason, such as job_title: its stored values may go.
         all_: Run every integration, one after the other.
     """
@@ -56,7 +71,7 @@ async def run(
             try:
                 with _progress(flags) as progress:
                     report = await host.run(
-                        one, product=product, kinds=kind, apply=not plan, accept=accept, progress=progress
+                        one, product=product, kinds=kind, apply=not plan, delta=delta, accept=accept, progress=progress
                     )
             except ConnectorCoreError as error:
                 # One integration's failure does not keep the others from running.
@@ -67,7 +82,7 @@ async def run(
                 if not flags.json:
                     error_console().print(f"{one}: {error.message} {error.hint}", style="bold red")
                 continue
-            codes.append(0 if report.verdict is Verdict.COMPLETE else 1)
+            codes.append(0 if report.verdict.good else 1)
             if flags.json:
                 reports.append(_report(host, report))
             else:
@@ -166,8 +181,7 @@ def _row(host: Host, one: RunSummary) -> tuple[str, ...]:
 
 def _standing(certificate: Certificate) -> str:
     announced = "?" if certificate.announced is None else f"{certificate.announced:,}"
-    state = "complete" if certificate.complete else "incomplete"
-    return f"{certificate.kind} {state}, {certificate.seen:,} of {announced}"
+    return f"{certificate.kind} {certificate.standing}, {certificate.seen:,} of {announced}"
 
 
 def _print_changes(host: Host, name: str, beginning: str, flags: Flags) -> int:
@@ -178,7 +192,7 @@ def _print_changes(host: Host, name: str, beginning: str, flags: Flags) -> int:
             f"{len(found)} runs of {name} begin with {beginning!r}.", hint=f"discover history {name} lists them."
         )
     if flags.json:
-        print_json({**_summary(host, found[0]), "changes": [asdict(one) for one in host.changes(found[0].run.id)]})
+        print_json({**_summary(host, found[0]), "changes": [to_builtins(one) for one in host.changes(found[0].run.id)]})
     else:
         print_plan(host, found[0].run.id)
     return 0
@@ -194,20 +208,33 @@ def _confirmed(name: str, flags: Flags, *, question: str, yes: bool) -> Held:
     return held
 
 
+class _Rate(ProgressColumn):
+    """Rows a second."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:,.0f}/s" if speed else "", style="progress.data.speed")
+
+
 @contextmanager
 def _progress(flags: Flags) -> Iterator[ProgressCallback]:
-    """A bar for each kind on a terminal; nothing elsewhere."""
+    """A forecast and a bar for each kind on a terminal; nothing elsewhere, where the log says it."""
     if flags.json or not sys.stderr.isatty():
-        yield lambda _kind, _seen, _announced: None
+        yield lambda _: None
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeElapsedColumn(),
+        TextColumn("left:"), TimeRemainingColumn(),
+    )  # fmt: skip
     tasks: dict[str, TaskID] = {}
-    with Progress(*columns, console=error_console(), transient=True) as bars:
+    with Bars(*columns, console=error_console(), transient=True) as bars:
 
-        def show(kind: str, seen: int, announced: int | None) -> None:
-            if kind not in tasks:
-                tasks[kind] = bars.add_task(kind, total=announced)
-            bars.update(tasks[kind], completed=seen, total=announced)
+        def show(told: Progress) -> None:
+            if told.kind not in tasks:
+                tasks[told.kind] = bars.add_task(told.kind, total=told.announced)
+                if told.forecast.requests:
+                    bars.console.print(f"{told.kind}: {told.announced:,} announced; {costs(told.forecast)} to come.")
+            bars.update(tasks[told.kind], completed=told.seen, total=told.announced)
 
         yield show
 
@@ -239,10 +266,11 @@ def _report(host: Host, report: Report) -> dict[str, Any]:
         "integration": report.run.integration,
         "product": report.run.product or None,
         "verdict": report.verdict,
+        "extent": asdict(report.extent),
         "applied": report.applied,
         "certificates": [asdict(one) for one in report.certificates],
         "plan": [asdict(one) for one in report.plans],
-        "changes": [asdict(change) for change in host.changes(report.run.id)],
+        "changes": [to_builtins(change) for change in host.changes(report.run.id)],
         "traffic": asdict(report.traffic),
         "started_at": report.run.started_at,
         "finished_at": report.finished_at,

@@ -1,22 +1,24 @@
 """The check: the connection, and whether each kind may be read. All its requests run at once."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import aclosing
 
 from connector_core.connector import AnyConnector, Declaration
 from connector_core.discovery.faults import mapped, refusal
 from connector_core.errors import ConnectorCoreError, ForbiddenError, RejectedCredentialsError
-from connector_core.outcomes import CheckReport, Probe
+from connector_core.outcomes import CheckReport, Forecast, Probe
 
 
-async def check(connector: AnyConnector, declarations: Iterable[Declaration]) -> CheckReport:
+async def check(
+    connector: AnyConnector, declarations: Iterable[Declaration], forecast: Callable[[], Forecast]
+) -> CheckReport:
     """Raises what ``connector.check`` raises; a kind that cannot be read is a probe with its remedy."""
     probes = [asyncio.create_task(_probe(connector, declaration)) for declaration in declarations]
     try:
         with mapped(connector):
             account = await connector.check()
-        return CheckReport(account, tuple(await asyncio.gather(*probes)))
+        return CheckReport(account, tuple(await asyncio.gather(*probes)), forecast())
     finally:
         for task in probes:
             task.cancel()
@@ -39,4 +41,5 @@ async def _probe(connector: AnyConnector, declaration: Declaration) -> Probe:
     rows = page.rows if page else ()
     came = {name for entity in rows for name in entity.model_fields_set}
     unread = tuple(name for name in declaration.provides if rows and name not in came)
-    return Probe(declaration, unread=unread, remedy=declaration.permission if unread else "")
+    remedy = declaration.permission if unread else ""
+    return Probe(declaration, unread=unread, remedy=remedy, announced=page.announced if page else None)

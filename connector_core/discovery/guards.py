@@ -50,14 +50,12 @@ def hold_reason(everyone: Toll, active: Toll, *, scope_changed: bool, settings: 
 
 
 def drifted_fields(
-    before: Mapping[str, float], now: Mapping[str, float], rows: int, *, settings: DriftSettings
+    before: Mapping[str, float], now: Mapping[str, float], *, settings: DriftSettings
 ) -> dict[str, tuple[float, float]]:
     """The fields that were filled for most and are now for almost none, with both shares.
 
     A permission that was lost looks so: the provider answers 200, and the field is empty or absent.
     """
-    if rows < settings.at_least:
-        return {}
     return {
         name: (share, now.get(name, 0.0))
         for name, share in before.items()

@@ -78,15 +78,14 @@ async def _ask(connector: AnyConnector, declaration: Declaration, source_ids: li
     return {source_id: task.result() for source_id, task in tasks.items()}
 
 
-def add_facts(
+def add_updates(
     store: Store, run: Run, declaration: Declaration, provider: str, drifted: Collection[str]
 ) -> Counter[str]:
-    """Plans the creates and updates of rows that were read; counts the fields whose stored value is kept.
+    """Plans the updates of rows that were read; counts the fields whose stored value is kept.
 
     A field that has drifted is believed where it says something, and not where it is empty.
     """
     kind = declaration.kind.__name__
-    store.plans.add_creates(run, kind, f"new in {provider}")
     updates: list[tuple[Candidate, Change, str]] = []
     kept: Counter[str] = Counter()
     for candidate in store.plans.candidates(run, kind):

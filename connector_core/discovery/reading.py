@@ -1,11 +1,14 @@
 """What a kind's pages came to: what is needed to judge whether all of it was read."""
 
+from array import array
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import pairwise
 
 from connector_core.connector import Declaration, Page, Rejection
-from connector_core.entities import Employee, Entity
+from connector_core.entities import Entity
 from connector_core.errors import DiscoveryError
 
 BARREN_PAGES = 10
@@ -19,11 +22,12 @@ class Reading:
     declaration: Declaration
     pages: int = 0
     entities: int = 0
-    seen: set[str] = field(default_factory=set)
+    seen: set[int] = field(default_factory=set)
+    """Hashes of the ids: a quarter of the memory that the ids would take."""
     announced: int | None = None
     promised: bool = False
     ended: bool = False
-    shrunk: bool = False
+    fell: bool = False
     repeated: bool = False
     doubled: int = 0
     barren: int = 0
@@ -31,8 +35,11 @@ class Reading:
     unread: Counter[str] = field(default_factory=Counter)
     links: dict[str, set[str]] = field(default_factory=dict)
     notes: Counter[str] = field(default_factory=Counter)
-    emails: set[str] = field(default_factory=set)
     filled: Counter[str] = field(default_factory=Counter)
+    emails: "array[int]" = field(default_factory=lambda: array("q"))
+    """Their hashes."""
+    newest: datetime | None = None
+    """When the row that was changed last was changed."""
     problems: list[str] = field(default_factory=list)
     deferred: bool = False
     remedy: str = ""
@@ -57,15 +64,15 @@ class Reading:
         """Whether the listing seems to have changed while it was read, so that reading it again may help."""
         counted = len(self.seen) + len(self.rejected)
         off = self.announced is not None and counted != self.announced
-        return self.repeated or (self.ended and (self.shrunk or self.doubled > 0 or off))
+        return self.repeated or (self.ended and (self.fell or self.doubled > 0 or off))
 
     def restore(self, rows: Iterable[tuple[str, str | None]]) -> None:
         """Counts what an earlier run has staged: ids, with a body where the row is of this kind."""
         for source_id, body in rows:
-            self.seen.add(source_id)
+            self.seen.add(hash(source_id))
             if body is not None:
                 self.entities += 1
-                self._count(self.declaration.kind.model_validate_json(body))
+                self._count((self.declaration.kind.model_validate_json(body),))
 
     def reasons(self, provider: str, *, staged: int, stored: int) -> tuple[str, ...]:
         """Why this reading is not complete; empty when it is.
@@ -82,37 +89,43 @@ class Reading:
             found.append(f"the listing is empty, and {stored} are stored")
         if not self.ended and not found:
             found.append("the reader stopped before the listing ended")
-        if self.shrunk:
+        if self.fell:
             found.append("the total fell while it was read, so some may have moved up unread")
         if self.doubled:
             found.append(f"{self.doubled} rows came twice, so others may have been missed")
-        if self.rejected:
-            first = self.rejected[0]
-            where = f"{first.source_id or 'a row without an id'}: {first.field} {first.problem}".strip()
-            found.append(f"{len(self.rejected)} rows could not be used ({where})")
+        found += self.unused
         if self.ended and self.promised and self.announced is None:
             found.append(f"{provider} never announced the total it promises")
         elif self.announced is not None and len(self.seen) + len(self.rejected) != self.announced:
             found.append(f"{len(self.seen)} rows were read and {provider} announced {self.announced}")
         return tuple(found)
 
+    @property
+    def unused(self) -> list[str]:
+        """What is said of rejected rows, if there are any."""
+        if not self.rejected:
+            return []
+        first = self.rejected[0]
+        where = f"{first.source_id or 'a row without an id'}: {first.field} {first.problem}".strip()
+        return [f"{len(self.rejected)} rows could not be used ({where})"]
+
     def take(self, page: Page[Entity]) -> bool:
         """Counts one page; False when it repeats earlier ones, so that reading on would never end."""
         self.take_again(page)
         self.rejected += page.rejected
-        ids = [*page.ids, *page.skipped]
-        fresh = set(ids) - self.seen
+        ids = {hash(one) for one in page.ids}
+        ids.update(hash(one) for one in page.skipped)
+        fresh = ids - self.seen
         # A page of rejected rows has nothing fresh either, and may be the last of its sort: a few are borne.
         self.barren = 0 if fresh or not page.rejected else self.barren + 1
         if not page.last and ((ids and not fresh) or self.barren == BARREN_PAGES):
             self.problems.append(f"page {page.number} repeats earlier pages")
             self.repeated = True
             return False
-        self.doubled += len(ids) - len(fresh)
+        self.doubled += len(page.ids) + len(page.skipped) - len(fresh)
         self.seen |= fresh
         self.entities += len(page.rows)
-        for entity in page.rows:
-            self._count(entity)
+        self._count(page.rows)
         return True
 
     def take_again(self, page: Page[Entity]) -> None:
@@ -120,30 +133,52 @@ class Reading:
         self.pages += 1
         self.promised |= page.promised
         self.ended = page.last
+        # A hire is appended and is read. Somebody who goes moves others up, across the edge of a page.
+        self.fell |= page.fell
         if page.announced is not None:
-            # A hire is appended and is read. Somebody who goes moves others up, across the edge of a page.
-            self.shrunk |= self.announced is not None and page.announced < self.announced
             self.announced = page.announced
 
-    def _count(self, entity: Entity) -> None:
-        if type(entity) is not self.declaration.kind:
-            raise DiscoveryError(
-                f"The connector sent a {type(entity).__name__} where it declares {self.kind}.",
-                hint="Report this to the connector's author.",
-            )
-        came = entity.model_fields_set
-        self.filled.update(name for name in came if getattr(entity, name))
-        if isinstance(entity, Employee) and "email" in came:
-            self._count_email((entity.email or "").casefold())
-        self.unread.update(name for name in self.declaration.provides if name not in came)
-        for name in entity.links:
-            value = getattr(entity, name)
-            if value:
-                self.links.setdefault(name, set()).update([value] if isinstance(value, str) else value)
+    def _count(self, entities: Iterable[Entity]) -> None:
+        kind = self.declaration.kind
+        provided, links = frozenset(self.declaration.provides), tuple(kind.links)
+        filled: list[str] = []
+        moments: list[datetime] = []
+        for entity in entities:
+            if type(entity) is not kind:
+                raise DiscoveryError(
+                    f"The connector sent a {type(entity).__name__} where it declares {self.kind}.",
+                    hint="Report this to the connector's author.",
+                )
+            came, values = entity.__pydantic_fields_set__, entity.__dict__
+            filled += [name for name in came if values[name]]
+            if not provided <= came:
+                self.unread.update(provided - came)
+            for name in links:
+                if value := values[name]:
+                    self.links.setdefault(name, set()).update((value,) if isinstance(value, str) else value)
+            if "email" in came:
+                self._count_email(values["email"])
+            if moment := values.get("updated_at"):
+                moments.append(moment)
+        self.filled.update(filled)
+        if moments:
+            newest = max(moments, key=utc) if any(one.tzinfo is None for one in moments) else max(moments)
+            self.newest = max(utc(newest), self.newest or utc(newest))
 
-    def _count_email(self, email: str) -> None:
-        if not email:
+    def _count_email(self, email: str | None) -> None:
+        if email:
+            self.emails.append(hash(email.lower()))
+        else:
             self.notes["without an e-mail"] += 1
-        elif email in self.emails:
-            self.notes["with an e-mail that another has too"] += 1
-        self.emails.add(email)
+
+    @property
+    def oddities(self) -> dict[str, int]:
+        """What is odd in the data and stays as it is."""
+        ordered = sorted(self.emails)
+        shared = sum(one == other for one, other in pairwise(ordered))
+        return {**self.notes, **({"with an e-mail that another has too": shared} if shared else {})}
+
+
+def utc(moment: datetime) -> datetime:
+    """A moment that says no zone is in UTC."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

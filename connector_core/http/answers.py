@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from pydantic import ValidationError
-from pydantic_core import from_json
+import msgspec
+from isal import isal_zlib
 
-from connector_core.connector import Listing, Page, R, Rejection, Row, W, rejection
+from connector_core.connector import Page, Rejection
 from connector_core.errors import (
     ForbiddenError,
     MalformedError,
@@ -18,6 +18,10 @@ from connector_core.errors import (
     UnavailableError,
 )
 from connector_core.manifest import Manifest
+from connector_core.wire import Listing, R, Row, W
+
+_GZIP = 16 + 15
+"""The window bits that stand for gzip."""
 
 
 def judge(manifest: Manifest, method: str, path: str, status: int, headers: Mapping[str, str]) -> None:
@@ -33,7 +37,7 @@ def judge(manifest: Manifest, method: str, path: str, status: int, headers: Mapp
     if status in {404, 410} and _is_json(headers):
         raise NotFoundError(f"{said}, not found", **where)
     if status >= 500 or status == 408:
-        raise UnavailableError(said, **where)
+        raise UnavailableError(said, gateway=status in {502, 504}, **where)
     if 300 <= status < 400:
         raise ProtocolError(f"{said}, a redirect, so it is not the API", **where)
     if status >= 400:
@@ -61,25 +65,51 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
+def inflate(body: bytes, encoding: str, largest: int) -> bytes | None:
+    """The body as it was before compression; None if that is longer than ``largest``.
+
+    ValueError says why it cannot be unpacked.
+    """
+    if encoding.lower() in {"", "identity"}:
+        return body if len(body) <= largest else None
+    if encoding.lower() not in {"gzip", "x-gzip"}:
+        raise ValueError("its encoding is not the one that was asked for")
+    whole = b""
+    while body:
+        member = isal_zlib.decompressobj(wbits=_GZIP)
+        try:
+            whole += member.decompress(body, largest + 1 - len(whole))
+        except isal_zlib.error:  # type: ignore[misc]  # Its stubs say that it is any object.
+            raise ValueError("it is not gzip") from None
+        if len(whole) > largest:
+            return None
+        if not member.eof:
+            raise ValueError("it ends too early")
+        body = member.unused_data
+    return whole
+
+
 def parse(path: str, model: type[W], body: bytes) -> W:
     try:
-        return model.model_validate_json(body)
-    except ValidationError as error:
+        return msgspec.json.decode(body, type=model, strict=False)
+    except msgspec.DecodeError as error:
         raise _shape(path, error) from None
 
 
 def parse_page(path: str, listing: type[Listing[R]], body: bytes, *, number: int) -> Page[R]:
     """The page in this body. A row that does not validate is rejected alone, not with its page."""
+    rejected: tuple[Rejection, ...] = ()
     try:
-        answer = listing.model_validate_json(body)
-    except ValidationError as error:
+        answer = msgspec.json.decode(body, type=listing, strict=False)
+    except msgspec.ValidationError as error:
         answer, rejected = _without_bad_rows(path, listing, body, error)
-    else:
-        rejected = ()
+    except msgspec.DecodeError as error:
+        raise _shape(path, error) from None
+    rows = tuple(answer.rows)
     return Page(
         number=number,
-        rows=tuple(answer.rows),
-        ids=tuple(row.id for row in answer.rows),
+        rows=rows,
+        ids=tuple([row.id for row in rows]),
         announced=answer.announced,
         promised=listing.announced is not Listing.announced,
         rejected=rejected,
@@ -87,46 +117,51 @@ def parse_page(path: str, listing: type[Listing[R]], body: bytes, *, number: int
 
 
 def _without_bad_rows(
-    path: str, listing: type[Listing[R]], body: bytes, error: ValidationError
+    path: str, listing: type[Listing[R]], body: bytes, error: msgspec.ValidationError
 ) -> tuple[Listing[R], tuple[Rejection, ...]]:
-    # The slow path, for pages with a bad row only: undeclared keys become Python values here, and end here.
-    key = listing.model_fields["rows"].alias or "rows"
-    problems = error.errors(include_input=False, include_url=False, include_context=False)
-    bad = {problem["loc"][1] for problem in problems if len(problem["loc"]) > 1 and problem["loc"][0] == key}
-    if not bad or any(len(problem["loc"]) < 2 or problem["loc"][0] != key for problem in problems):
-        raise _shape(path, error) from None
-    raw = from_json(body)
-    rows, row_type = raw[key], _row_type(listing)
-    rejected: dict[int, Rejection] = {}
-    for index in sorted(index for index in bad if isinstance(index, int)):
-        try:
-            row_type.model_validate(rows[index])
-        except ValidationError as problem:
-            rejected[index] = rejection(_id_of(rows[index]), problem)
-    # Whatever does not fail again is kept: a row is either used or counted as rejected.
-    raw[key] = [row for index, row in enumerate(rows) if index not in rejected]
+    """The answer without the rows that do not validate. Rows are parsed one by one, and only here."""
+    (rows,) = [one for one in msgspec.structs.fields(listing) if one.name == "rows"]
+    key, row_type = rows.encode_name, rows.type.__args__[0]
     try:
-        answer = listing.model_validate(raw)
-    except ValidationError as problem:
+        envelope = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+        raws = msgspec.json.decode(envelope[key], type=list[msgspec.Raw])
+    except (msgspec.DecodeError, KeyError):
+        raise _shape(path, error) from None
+    good: list[msgspec.Raw] = []
+    rejected: list[Rejection] = []
+    for raw in raws:
+        try:
+            msgspec.json.decode(raw, type=row_type, strict=False)
+        except msgspec.DecodeError as problem:
+            where, what = _told(problem)
+            rejected.append(Rejection(_id_of(raw), where, what))
+        else:
+            good.append(raw)
+    # Whatever does not fail again is kept: a row is either used or counted as rejected.
+    rest = msgspec.json.encode({**envelope, key: good})
+    try:
+        return msgspec.json.decode(rest, type=listing, strict=False), tuple(rejected)
+    except msgspec.DecodeError as problem:
         raise _shape(path, problem) from None
-    return answer, tuple(rejected.values())
 
 
-def _id_of(row: object) -> str | None:
+def _id_of(raw: msgspec.Raw) -> str | None:
     """The row's id, if it is fit to be shown."""
     try:
-        return Row.model_validate(row).id
-    except ValidationError:
+        return msgspec.json.decode(raw, type=Row).id
+    except msgspec.DecodeError:
         return None
 
 
-def _row_type(listing: type[Listing[R]]) -> type[R]:
-    annotation = listing.model_fields["rows"].annotation
-    row_type: type[R] = annotation.__args__[0]  # type: ignore[union-attr]
-    return row_type
+def _told(error: msgspec.DecodeError) -> tuple[str, str]:
+    """Where, and what is wrong, in words that hold nothing of the content."""
+    said, _, where = str(error).partition(" - at `$")
+    if said.startswith("Invalid"):
+        # «Invalid enum value» and its like quote the value.
+        said = "Invalid value"
+    return where.rstrip("`").lstrip("."), said if said.startswith("JSON") else said[:1].lower() + said[1:]
 
 
-def _shape(path: str, error: ValidationError) -> MalformedError:
-    problem = error.errors(include_input=False, include_url=False, include_context=False)[0]
-    where = ".".join(str(part) for part in problem["loc"]) or "the answer"
-    return MalformedError(f"GET {path}: {where} is not as the API promises ({problem['type']})", path=path)
+def _shape(path: str, error: msgspec.DecodeError) -> MalformedError:
+    where, what = _told(error)
+    return MalformedError(f"GET {path}: {where or 'the answer'} is not as the API promises ({what})", path=path)

@@ -12,13 +12,14 @@ from connector_core.store.entities import Entities
 from connector_core.store.integrations import Integration, Integrations
 from connector_core.store.plans import Plans
 from connector_core.store.runs import Runs, RunSummary
+from connector_core.store.scans import Scan, Scans
 from connector_core.store.staging import Staging
 
-__all__ = ["Integration", "RunSummary", "Store"]
+__all__ = ["Integration", "RunSummary", "Scan", "Store"]
 
 
 class Store:
-    """One database, in five rooms. Calls block: from a coroutine, go through ``asyncio.to_thread``."""
+    """One database, in six rooms. Calls block: from a coroutine, go through ``asyncio.to_thread``."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -28,6 +29,7 @@ class Store:
         self.staging = Staging(self._database)
         self.entities = Entities(self._database)
         self.plans = Plans(self._database)
+        self.scans = Scans(self._database)
 
     @contextmanager
     def lock(self, integration: str) -> Iterator[None]:

@@ -4,8 +4,7 @@ import sqlite3
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from connector_core.errors import StoreError
-from connector_core.outcomes import State
+from connector_core.outcomes import Run, State
 from connector_core.store.database import Database, now
 
 
@@ -17,23 +16,80 @@ class Applied:
     stale: int
 
 
-def apply_changes(database: Database, run_id: str, state: State, unproven: Collection[str]) -> Applied:
-    """Applies a run's changes in this state.
+NEW = (
+    "latest l JOIN readings g ON g.id = l.reading WHERE g.run_id = ? AND g.kind = ? AND g.done = 0 "
+    "AND l.digest IS NOT NULL AND NOT EXISTS (SELECT 1 FROM entities e "
+    "WHERE e.integration = ? AND e.kind = ? AND e.source_id = l.source_id)"
+)
+"""The rows of a run that are not stored yet."""
+
+
+def apply_plan(database: Database, run: Run, reason: str, unproven: Collection[str]) -> int:
+    """Applies what a run has planned, creates what it has read besides, and remembers both; how many changes."""
+    with database.transaction() as cursor:
+        created = sum(add_creates(cursor, run, kind, State.APPLIED, reason) for kind in run.kinds)
+        _create(cursor, run.id, State.APPLIED)
+        return created + _apply(cursor, run.id, State.PLANNED, unproven)
+
+
+def apply_held(database: Database, run_id: str) -> Applied:
+    """Applies a run's held changes.
 
     A change is stale, and not applied, when the stored row is not the one it was planned against.
     """
-    moment = now()
     with database.transaction() as cursor:
-        stale = _mark_stale(cursor, run_id, state, moment)
-        _write(cursor, run_id, state)
-        applied = cursor.execute(
-            "UPDATE changes SET state = 'applied', body = NULL, decided_at = ? WHERE run_id = ? AND state = ?",
-            (moment, run_id, state),
-        ).rowcount
-        for (kind,) in cursor.execute("SELECT kind FROM certificates WHERE run_id = ?", (run_id,)).fetchall():
-            if kind not in unproven:
-                _accept_scope(cursor, run_id, kind, state)
-    return Applied(applied, stale)
+        stale = _mark_stale(cursor, run_id)
+        _create(cursor, run_id, State.HELD)
+        return Applied(_apply(cursor, run_id, State.HELD, ()), stale)
+
+
+def add_creates(cursor: sqlite3.Cursor, run: Run, kind: str, state: State, reason: str) -> int:
+    """Remembers the creation of every row that is not stored yet; how many there are."""
+    return cursor.execute(
+        "INSERT INTO changes (run_id, integration, kind, source_id, operation, state, loss, fields, reason, n, "  # noqa: S608
+        "digest, decided_at) SELECT ?, ?, ?, l.source_id, 'create', ?, 0, '[]', ?, l.n, l.digest, ? "
+        f"FROM {NEW} ORDER BY l.source_id",
+        (run.id, run.integration, kind, state, reason, now(), run.id, kind, run.integration, kind),
+    ).rowcount
+
+
+def _create(cursor: sqlite3.Cursor, run_id: str, state: State) -> None:
+    """What is stored points to the row as it was read."""
+    cursor.execute(
+        "INSERT INTO entities (integration, kind, source_id, n, digest, run_id) "
+        "SELECT integration, kind, source_id, n, digest, run_id FROM changes "
+        "WHERE run_id = ? AND state = ? AND operation = 'create' ORDER BY kind, source_id",
+        (run_id, state),
+    )
+
+
+def _apply(cursor: sqlite3.Cursor, run_id: str, state: State, unproven: Collection[str]) -> int:
+    """Updates and removals, and what follows from a plan that is applied; how many changes."""
+    _write(cursor, run_id, state)
+    applied = cursor.execute(
+        "UPDATE changes SET state = 'applied', body = NULL, decided_at = ? WHERE run_id = ? AND state = ?",
+        (now(), run_id, state),
+    ).rowcount
+    for (kind,) in cursor.execute("SELECT kind FROM certificates WHERE run_id = ?", (run_id,)).fetchall():
+        if kind not in unproven:
+            _accept_scope(cursor, run_id, kind, state)
+    return applied
+
+
+def end_held(cursor: sqlite3.Cursor, state: State, which: str, *arguments: str) -> int:
+    """Held changes will not be applied, and the bodies that they would have created go; how many there were.
+
+    ``which`` is a condition on changes.
+    """
+    held = f"{which} AND state = 'held'"
+    cursor.execute(
+        f"DELETE FROM bodies WHERE n IN (SELECT n FROM changes WHERE {held} AND n IS NOT NULL)",  # noqa: S608 - ours
+        arguments,
+    )
+    return cursor.execute(
+        f"UPDATE changes SET state = ?, body = NULL, n = NULL, decided_at = ? WHERE {held}",  # noqa: S608 - ours
+        (state, now(), *arguments),
+    ).rowcount
 
 
 def _accept_scope(cursor: sqlite3.Cursor, run_id: str, kind: str, state: State) -> None:
@@ -52,49 +108,50 @@ def _accept_scope(cursor: sqlite3.Cursor, run_id: str, kind: str, state: State) 
     )
 
 
-def _mark_stale(cursor: sqlite3.Cursor, run_id: str, state: State, moment: str) -> int:
+def _mark_stale(cursor: sqlite3.Cursor, run_id: str) -> int:
+    state, moment = State.HELD, now()
     # Whoever a later run has read, be it cut off, is there.
     seen = cursor.execute(
         "UPDATE changes SET state = 'stale', decided_at = ? WHERE run_id = ? AND state = ? AND operation = 'remove' "
-        "AND EXISTS (SELECT 1 FROM staged s JOIN runs r ON r.id = s.run_id WHERE r.integration = changes.integration "
-        "AND s.run_id <> changes.run_id AND s.kind = changes.kind AND s.source_id = changes.source_id "
-        "AND s.body IS NOT NULL)",
+        "AND source_id IN (SELECT b.source_id FROM checkpoints p JOIN readings g ON g.id = p.reading "
+        "JOIN runs r ON r.id = g.run_id JOIN bodies b ON b.reading = g.id WHERE r.integration = changes.integration "
+        "AND g.run_id <> changes.run_id AND g.kind = changes.kind AND b.digest IS NOT NULL)",
         (moment, run_id, state),
     ).rowcount
+    overtaken = (
+        "run_id = ? AND state = ? AND ((operation = 'create') = EXISTS (SELECT 1 FROM entities e "
+        "WHERE e.integration = changes.integration AND e.kind = changes.kind AND e.source_id = changes.source_id "
+        "AND (changes.operation = 'create' OR e.digest = changes.base_digest)))"
+    )
+    cursor.execute(
+        f"DELETE FROM bodies WHERE n IN (SELECT n FROM changes WHERE {overtaken} AND n IS NOT NULL)",  # noqa: S608 - ours
+        (run_id, state),
+    )
     return (
         seen
         + cursor.execute(
-            "UPDATE changes SET state = 'stale', body = NULL, decided_at = ? WHERE run_id = ? AND state = ? "
-            "AND (operation = 'create') = EXISTS (SELECT 1 FROM entities e WHERE e.integration = changes.integration "
-            "AND e.kind = changes.kind AND e.source_id = changes.source_id "
-            "AND (changes.operation = 'create' OR e.digest = changes.base_digest))",
+            f"UPDATE changes SET state = 'stale', body = NULL, n = NULL, decided_at = ? WHERE {overtaken}",  # noqa: S608 - ours
             (moment, run_id, state),
         ).rowcount
     )
 
 
 def _write(cursor: sqlite3.Cursor, run_id: str, state: State) -> None:
-    (creates,) = cursor.execute(
-        "SELECT count(*) FROM changes WHERE run_id = ? AND state = ? AND operation = 'create'", (run_id, state)
-    ).fetchone()
-    created = cursor.execute(
-        "INSERT INTO entities (integration, kind, source_id, body, digest, run_id) "
-        "SELECT c.integration, c.kind, c.source_id, s.body, s.digest, c.run_id FROM changes c JOIN staged s "
-        "ON s.run_id = c.run_id AND s.kind = c.kind AND s.source_id = c.source_id "
-        "WHERE c.run_id = ? AND c.state = ? AND c.operation = 'create'",
-        (run_id, state),
-    ).rowcount
-    if created != creates:
-        raise StoreError(f"The plan has {creates} to create, and {created} of them are staged; nothing was applied.")
     cursor.execute(
-        "UPDATE entities SET body = c.body, digest = c.digest, run_id = c.run_id FROM changes c "
+        "UPDATE bodies SET body = c.body FROM changes c JOIN entities e ON e.integration = c.integration "
+        "AND e.kind = c.kind AND e.source_id = c.source_id "
+        "WHERE c.run_id = ? AND c.state = ? AND c.operation = 'update' AND bodies.n = e.n",
+        (run_id, state),
+    )
+    cursor.execute(
+        "UPDATE entities SET digest = c.digest, run_id = c.run_id FROM changes c "
         "WHERE c.run_id = ? AND c.state = ? AND c.operation = 'update' AND entities.integration = c.integration "
         "AND entities.kind = c.kind AND entities.source_id = c.source_id",
         (run_id, state),
     )
-    cursor.execute(
-        "DELETE FROM entities WHERE EXISTS (SELECT 1 FROM changes c WHERE c.run_id = ? AND c.state = ? "
-        "AND c.operation = 'remove' AND c.integration = entities.integration AND c.kind = entities.kind "
-        "AND c.source_id = entities.source_id)",
+    gone = cursor.execute(
+        "DELETE FROM entities WHERE (integration, kind, source_id) IN (SELECT integration, kind, source_id "
+        "FROM changes WHERE run_id = ? AND state = ? AND operation = 'remove') RETURNING n",
         (run_id, state),
-    )
+    ).fetchall()
+    cursor.executemany("DELETE FROM bodies WHERE n = ?", gone)

@@ -66,7 +66,7 @@ class Database:
             (version,) = cursor.execute("PRAGMA user_version").fetchone()
             scripts = [] if version else [schema.FIRST]
             scripts += [script for before, script in sorted(schema.MIGRATIONS.items()) if before >= version]
-            for statement in ";".join(scripts).split(";"):
+            for statement in _statements(";".join(scripts)):
                 cursor.execute(statement)
             cursor.execute(f"PRAGMA user_version = {schema.VERSION}")
 
@@ -135,6 +135,16 @@ class Database:
             raise StoreError(f"The store {self._path}: {error}.", hint=_hint(error)) from None
         except OSError as error:
             raise StoreError(f"The store {self._path} cannot be opened: {error.strerror}.") from None
+
+
+def _statements(script: str) -> Iterator[str]:
+    """One by one: a trigger holds semicolons of its own."""
+    statement = ""
+    for part in script.split(";"):
+        statement += f"{part};"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
 
 
 def _hint(error: sqlite3.Error) -> str:

@@ -1,8 +1,7 @@
 """What is stored now."""
 
 import json
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from connector_core.entities import Entity
 from connector_core.outcomes import Run
@@ -26,7 +25,8 @@ class Entities:
 
     def count_active(self, integration: str, kind: str) -> int:
         rows = self._database.query(
-            "SELECT count(*) FROM entities WHERE integration = ? AND kind = ? AND body LIKE ?",
+            "SELECT count(*) FROM entities e JOIN bodies b ON b.n = e.n "
+            "WHERE e.integration = ? AND e.kind = ? AND b.body LIKE ?",
             (integration, kind, f"%{ACTIVE}%"),
         )
         return int(rows[0][0])
@@ -43,28 +43,39 @@ class Entities:
         """Id and JSON body of every entity, by id. Read in pages, so memory stays flat."""
         after = ""
         while rows := self._database.query(
-            "SELECT source_id, body FROM entities WHERE integration = ? AND kind = ? AND source_id > ? "
-            "ORDER BY source_id LIMIT ?",
+            "SELECT e.source_id, b.body FROM entities e JOIN bodies b ON b.n = e.n "
+            "WHERE e.integration = ? AND e.kind = ? AND e.source_id > ? ORDER BY e.source_id LIMIT ?",
             (integration, kind, after, _PAGE),
         ):
             yield from rows
             after = rows[-1][0]
 
-    def known(self, run: Run, kind: type[Entity]) -> set[str]:
-        """The ids of this kind that are stored, or staged by this run."""
-        rows = self._database.query(
-            "SELECT source_id FROM entities WHERE integration = ? AND kind = ? "
-            "UNION SELECT source_id FROM staged WHERE run_id = ? AND kind = ? AND body IS NOT NULL",
-            (run.integration, kind.__name__, run.id, kind.__name__),
+    def unknown(self, run: Run, kind: type[Entity], source_ids: Collection[str]) -> int | None:
+        """How many of these are neither stored nor read by this run; None where nothing of this kind is known."""
+        name = kind.__name__
+        ((stored, read),) = self._database.query(
+            "SELECT EXISTS (SELECT 1 FROM entities WHERE integration = ? AND kind = ?), "
+            "EXISTS (SELECT 1 FROM latest l JOIN readings g ON g.id = l.reading "
+            "WHERE g.run_id = ? AND g.kind = ? AND g.done = 0)",
+            (run.integration, name, run.id, name),
         )
-        return {source_id for (source_id,) in rows}
+        if not (stored or read):
+            return None
+        rows = self._database.query(
+            "SELECT count(*) FROM json_each(?) j WHERE NOT EXISTS (SELECT 1 FROM entities e "
+            "WHERE e.integration = ? AND e.kind = ? AND e.source_id = j.value) "
+            "AND NOT EXISTS (SELECT 1 FROM readings g JOIN latest l ON l.reading = g.id "
+            "WHERE g.run_id = ? AND g.kind = ? AND g.done = 0 AND l.source_id = j.value AND l.digest IS NOT NULL)",
+            (json.dumps(sorted(source_ids)), run.integration, name, run.id, name),
+        )
+        return int(rows[0][0])
 
     def mark_seen(self, run: Run, kind: str) -> None:
         """Rows that this run has read are not missing."""
         self._database.execute(
             "UPDATE entities SET missed_run = NULL WHERE integration = ? AND kind = ? AND missed_run IS NOT NULL "
-            "AND EXISTS (SELECT 1 FROM staged s WHERE s.run_id = ? AND s.kind = entities.kind "
-            "AND s.source_id = entities.source_id)",
+            "AND EXISTS (SELECT 1 FROM readings g JOIN latest l ON l.reading = g.id WHERE g.run_id = ? "
+            "AND g.kind = entities.kind AND g.done = 0 AND l.source_id = entities.source_id)",
             (run.integration, kind, run.id),
         )
 
@@ -75,11 +86,20 @@ class Entities:
             [(run.integration, kind, source_id) for source_id in source_ids],
         )
 
-    def fill(self, integration: str, kind: str) -> tuple[dict[str, float], int]:
-        """The share of stored entities in which each field is filled, and how many there are."""
-        filled: Counter[str] = Counter()
-        total = 0
-        for _, body in self.bodies(integration, kind):
-            total += 1
-            filled.update(name for name, value in json.loads(body).items() if value)
-        return {name: count / total for name, count in filled.items()}, total
+    def fill(self, integration: str, kind: str, fields: Sequence[str]) -> dict[str, float]:
+        """The share of stored entities in which each of these fields is filled."""
+        if not fields:
+            return {}
+        # A quote inside a JSON string is escaped, so these words stand for the field and for nothing else.
+        filled = ", ".join(
+            f"""sum(instr(b.body, '"{name}":') > 0"""
+            + "".join(f""" AND instr(b.body, '"{name}":{empty}') = 0""" for empty in ("null", '""', "[]", "false"))
+            + ")"
+            for name in fields
+        )
+        ((total, *counts),) = self._database.query(
+            f"SELECT count(*), {filled} FROM entities e JOIN bodies b ON b.n = e.n "  # noqa: S608 - names of fields
+            "WHERE e.integration = ? AND e.kind = ?",
+            (integration, kind),
+        )
+        return {name: count / total for name, count in zip(fields, counts, strict=True)} if total else {}

@@ -90,6 +90,8 @@ class Integrations:
     def remove(self, name: str) -> None:
         """The integration, its secrets, its entities and its history."""
         with self._database.transaction() as cursor:
+            # First what points to bodies, then all the rest.
+            cursor.execute("DELETE FROM entities WHERE integration = ?", (name,))
             cursor.execute("DELETE FROM integrations WHERE name = ?", (name,))
         self._database.forget(copies=True)
 

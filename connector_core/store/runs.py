@@ -147,7 +147,7 @@ class Runs:
 def _end(cursor: sqlite3.Cursor, run_id: str, code: str) -> None:
     moment = now()
     cursor.execute(
-        "UPDATE changes SET state = 'discarded', body = NULL, decided_at = ? "
+        "UPDATE changes SET state = 'discarded', body = NULL, n = NULL, decided_at = ? "
         "WHERE run_id = ? AND state IN ('planned', 'held')",
         (moment, run_id),
     )

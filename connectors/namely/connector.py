@@ -26,6 +26,7 @@ from connector_core import (
     RateLimit,
     RejectedCredentialsError,
     Whole,
+    changes,
     discovers,
     witnesses,
 )
@@ -135,10 +136,19 @@ class Namely(Connector[NamelyCredentials, NamelyOptions]):
         ),
     )
     async def employees(self) -> AsyncIterator[Page[Employee]]:
+        # By what never changes, so that a hire during the scan is appended at its end.
+        async for page in self._profiles("created_at"):
+            yield page
+
+    @changes(Employee)
+    async def employees_changed(self) -> AsyncIterator[Page[Employee]]:
+        async for page in self._profiles("-updated_at"):
+            yield page
+
+    async def _profiles(self, sort: str) -> AsyncIterator[Page[Employee]]:
+        pages = self.api.pages("/profiles", Profiles, paging=PageNumber(size=50), params={"sort": sort})
         structure = await self._structure_if_readable()
-        # Asked for by what never changes, so that a hire during the scan is appended at its end.
-        sort = {"sort": "created_at"}
-        async for page in self.api.pages("/profiles", Profiles, paging=PageNumber(size=50), params=sort):
+        async for page in pages:
             yield page.map(lambda profile: to_employee(profile, structure))
 
     @witnesses(Employee)
@@ -176,24 +186,17 @@ class Namely(Connector[NamelyCredentials, NamelyOptions]):
     async def _structure(self) -> Structure:
         """The groups and their types, read once per run."""
         async with self._reading:
-            if self._types is None:
-                types = await self._read_types()
+            if self._types is None or self._groups is None:
+                # Both are asked for at once.
+                listed_types = self.api.pages("/group_types", GroupTypes, paging=Whole())
+                listed_groups = self.api.pages("/groups", Groups, paging=Whole())
+                types = await _all_types(listed_types)
                 # Both or neither: whoever asks next must meet the same error.
                 self._departments = self._choose(types)
+                self._groups = tuple([page async for page in listed_groups])
                 self._types = types
-            if self._groups is None:
-                self._groups = tuple([page async for page in self.api.pages("/groups", Groups, paging=Whole())])
             groups = tuple(row for page in self._groups for row in page.rows)
             return structure_of(groups, self._types, self._departments)
-
-    async def _read_types(self) -> tuple[GroupType, ...]:
-        pages = [page async for page in self.api.pages("/group_types", GroupTypes, paging=Whole())]
-        rows = tuple(row for page in pages for row in page.rows)
-        announced = next((page.announced for page in reversed(pages) if page.announced is not None), len(rows))
-        # A type that did not come would turn its groups into something else.
-        if len(rows) != announced or any(page.rejected for page in pages):
-            raise ProtocolError(f"GET /group_types: {len(rows)} of {announced} came in order", path="/group_types")
-        return rows
 
     def _choose(self, types: tuple[GroupType, ...]) -> frozenset[str]:
         named = self.options.department_group_types
@@ -212,6 +215,16 @@ class Namely(Connector[NamelyCredentials, NamelyOptions]):
                 hint=f"Name it in plugins.toml: [plugins.namely.options] department_group_types. {_titles(types)}",
             )
         return departments
+
+
+async def _all_types(listing: AsyncIterator[Page[GroupType]]) -> tuple[GroupType, ...]:
+    pages = [page async for page in listing]
+    rows = tuple(row for page in pages for row in page.rows)
+    announced = next((page.announced for page in reversed(pages) if page.announced is not None), len(rows))
+    # A type that did not come would turn its groups into something else.
+    if len(rows) != announced or any(page.rejected for page in pages):
+        raise ProtocolError(f"GET /group_types: {len(rows)} of {announced} came in order", path="/group_types")
+    return rows
 
 
 def _titles(types: tuple[GroupType, ...]) -> str:

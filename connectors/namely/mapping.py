@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from connector_core import Department, DepartmentKind, Employee, RowRejectedError, Status, Wire, WorkerType
-from connectors.namely.wire import Group, GroupType, Profile
+from connector_core import UNSET, Department, DepartmentKind, Employee, Maybe, RowRejectedError, Status, WorkerType
+from connectors.namely.wire import Group, GroupType, Profile, Titled
+
+T = TypeVar("T")
 
 NO_MANAGER = "no_guid"
 """The id of Namely's «Nobody», who manages those who have no manager."""
@@ -94,93 +96,108 @@ def to_department(group: Group, structure: Structure) -> Department | None:
 
 def to_employee(profile: Profile, structure: Structure | None) -> Employee:
     """Only what the profile really has: a key that is absent stays unset, and the stored value stays."""
-    came = profile.model_fields_set
-    fields: dict[str, Any] = {
-        ours: getattr(profile, theirs)
-        for ours, theirs in (
-            ("first_name", "first_name"),
-            ("last_name", "last_name"),
-            ("email", "email"),
-            ("employee_number", "employee_id"),
-            ("source_status", "user_status"),
-        )
-        if theirs in came
-    }
-    if came & {"first_name", "last_name", "full_name"}:
-        fields["display_name"] = _display_name(profile)
-    if "user_status" in came:
-        fields["status"] = _STATUSES.get(words(profile.user_status), Status.UNKNOWN)
-    if "job_title" in came and _has(profile.job_title, "title"):
-        fields["job_title"] = profile.job_title.title if profile.job_title else None
-    if "employee_type" in came and _has(profile.employee_type, "title"):
-        worker = words(profile.employee_type.title) if profile.employee_type else ""
-        fields["worker_type"] = _WORKERS.get(worker, WorkerType.UNKNOWN)
-    if "reports_to" in came and all(_has(one, "id") for one in (profile.reports_to or ())[:1]):
-        fields["manager_source_id"] = _manager(profile)
-    if profile.office and _has(profile.office, "country_id"):
+    fields: dict[str, Any] = {"source_id": profile.id}
+    _add_names(fields, profile)
+    if (number := profile.employee_id) is not UNSET:
+        fields["employee_number"] = None if number is None else str(number)
+    if (status := profile.user_status) is not UNSET:
+        fields["source_status"] = status
+        fields["status"] = _known(_STATUSES, status, Status.UNKNOWN)
+    if (title := _title(profile.job_title)) is not UNSET:
+        fields["job_title"] = title
+    if (worker := _title(profile.employee_type)) is not UNSET:
+        fields["worker_type"] = _known(_WORKERS, worker, WorkerType.UNKNOWN)
+    if (manager := _manager(profile)) is not UNSET:
+        fields["manager_source_id"] = manager
+    if profile.office and profile.office.country_id is not UNSET:
         fields["country_code"] = profile.office.country_id
-    fields |= _dates(profile, came)
-    fields |= _placement(profile, structure)
-    return Employee(source_id=profile.id, **fields)
+    _add_dates(fields, profile)
+    _add_placement(fields, profile, structure)
+    return Employee.model_validate(fields)
 
 
-def _has(part: Wire | None, name: str) -> bool:
-    """Whether the part says this, be it null. A part that is null says that there is nothing."""
-    return part is None or name in part.model_fields_set
+def _known(table: Mapping[str, T], word: str | None, otherwise: T) -> T:
+    """What this word stands for, however it is spelled."""
+    return table.get(word or "") or table.get(words(word), otherwise)
 
 
-def _display_name(profile: Profile) -> str:
-    if profile.preferred_name and profile.preferred_name.strip():
-        return f"{profile.preferred_name.strip()} {(profile.last_name or '').strip()}".strip()
-    composed = f"{(profile.first_name or '').strip()} {(profile.last_name or '').strip()}".strip()
-    return (profile.full_name or "").strip() or composed
+def _title(part: Maybe[Titled | str]) -> Maybe[str]:
+    """UNSET where the part does not say it. A part that is null says that there is nothing."""
+    return part.title if isinstance(part, Titled) else part
 
 
-def _manager(profile: Profile) -> str | None:
-    first = profile.reports_to[0].id if profile.reports_to else None
+def _add_names(fields: dict[str, Any], profile: Profile) -> None:
+    first, last, whole = profile.first_name, profile.last_name, profile.full_name
+    if first is not UNSET:
+        fields["first_name"] = first
+    if last is not UNSET:
+        fields["last_name"] = last
+    if profile.email is not UNSET:
+        fields["email"] = profile.email
+    if first is last is whole is UNSET:
+        return
+    if preferred := _text(profile.preferred_name):
+        fields["display_name"] = f"{preferred} {_text(last)}"
+    else:
+        fields["display_name"] = _text(whole) or f"{_text(first)} {_text(last)}"
+
+
+def _text(value: Maybe[str]) -> str:
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _manager(profile: Profile) -> Maybe[str]:
+    if not profile.reports_to:
+        return UNSET if profile.reports_to is UNSET else None
+    first = profile.reports_to[0].id
     return None if first == NO_MANAGER else first
 
 
-def _dates(profile: Profile, came: set[str]) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
-    for ours, theirs in (("start_date", "start_date"), ("end_date", "departure_date")):
-        if theirs in came:
-            text = (getattr(profile, theirs) or "").strip()
-            parsed = _date(text)
+def _add_dates(fields: dict[str, Any], profile: Profile) -> None:
+    for ours, told in (("start_date", profile.start_date), ("end_date", profile.departure_date)):
+        if told is not UNSET:
+            text = _text(told)
+            parsed = _date(text) if text else None
             # A date that cannot be read is not a fact, so the field stays unset and is reported as unread.
             if parsed or not text:
                 fields[ours] = parsed
-    if profile.updated_at is not None:
-        with suppress(ValueError, OverflowError, OSError):
+    if isinstance(profile.updated_at, int):
+        try:
             fields["updated_at"] = datetime.fromtimestamp(profile.updated_at, UTC)
-    return fields
+        except (ValueError, OverflowError, OSError):
+            return
 
 
 def _date(text: str) -> date | None:
     # The form of nearly all, ten times faster than strptime; alone, it would also take 20240131 and 2024-W05-3.
     if len(text) == 10 and text[4] == "-" == text[7] and text[5] != "W":
-        with suppress(ValueError):
+        try:
             return date.fromisoformat(text)
+        except ValueError:
+            pass
     for form in ("%Y-%m-%d", "%m/%d/%Y"):
         with suppress(ValueError):
             return datetime.strptime(text, form).replace(tzinfo=UTC).date()
     return None
 
 
-def _placement(profile: Profile, structure: Structure | None) -> dict[str, Any]:
+def _add_placement(fields: dict[str, Any], profile: Profile, structure: Structure | None) -> None:
     """Departments and place, from the profile's groups: unset unless every group could be told."""
     if structure is None or profile.links is None or profile.links.groups is None:
-        return {}
-    ids = [group.id for group in profile.links.groups if group.id]
-    if len(ids) < len(profile.links.groups) or not structure.known.issuperset(ids):
-        return {}
-    fields: dict[str, Any] = {}
+        return
+    departments, office = set(), None
+    for group in profile.links.groups:
+        one = group.id
+        if not isinstance(one, str) or one not in structure.known:
+            return
+        if one in structure.departments:
+            departments.add(one)
+        elif office is None and one in structure.offices:
+            office = structure.offices[one]
     # Where no department, or no office, is to be seen at all, the token may not see them: then nothing is said.
     if structure.departments:
-        departments = sorted({one for one in ids if one in structure.departments})
         fields["department_source_ids"] = tuple(departments)
         # Namely marks no primary department, so only a single one is known to be it.
-        fields["primary_department_source_id"] = departments[0] if len(departments) == 1 else None
+        fields["primary_department_source_id"] = min(departments) if len(departments) == 1 else None
     if structure.offices:
-        fields["location_name"] = next((structure.offices[one] for one in ids if one in structure.offices), None)
-    return fields
+        fields["location_name"] = office

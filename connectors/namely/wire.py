@@ -1,29 +1,20 @@
-"""The parts of Namely's answers that are read. What is not named here is dropped by the parser."""
+"""The parts of Namely's answers that are read. What is not named here is skipped by the parser."""
 
-from typing import Annotated
-
-from pydantic import BeforeValidator, ConfigDict, Field
-
-from connector_core import Listing, Row, Wire
-
-
-def _title(value: object) -> object:
-    """``{"title": "Intern"}`` is the documented form; some tenants send the plain string."""
-    return {"title": value} if isinstance(value, str) else value
+from connector_core import UNSET, Listing, Maybe, Row, Wire, field
 
 
 class Titled(Wire):
-    title: str | None = None
+    title: Maybe[str] = UNSET
 
 
 class Reference(Wire):
-    id: str | None = None
+    id: Maybe[str] = UNSET
 
 
 class Office(Wire):
     """The place of work. Never ``home``."""
 
-    country_id: str | None = None
+    country_id: Maybe[str] = UNSET
 
 
 class ProfileLinks(Wire):
@@ -33,23 +24,22 @@ class ProfileLinks(Wire):
 
 
 class Profile(Row):
-    model_config = ConfigDict(coerce_numbers_to_str=True)
-
-    email: str | None = None
-    first_name: str | None = None
-    last_name: str | None = None
-    preferred_name: str | None = None
-    full_name: str | None = None
-    user_status: str | None = None
-    updated_at: int | None = None
+    email: Maybe[str] = UNSET
+    first_name: Maybe[str] = UNSET
+    last_name: Maybe[str] = UNSET
+    preferred_name: Maybe[str] = UNSET
+    full_name: Maybe[str] = UNSET
+    user_status: Maybe[str] = UNSET
+    updated_at: Maybe[int] = UNSET
     """Epoch seconds."""
-    job_title: Annotated[Titled | None, BeforeValidator(_title)] = None
-    reports_to: list[Reference] | None = None
-    employee_type: Annotated[Titled | None, BeforeValidator(_title)] = None
-    employee_id: str | None = None
-    start_date: str | None = None
-    departure_date: str | None = None
-    office: Office | None = None
+    job_title: Maybe[Titled | str] = UNSET
+    """``{"title": "Intern"}`` is the documented form; some tenants send the plain string."""
+    reports_to: Maybe[list[Reference]] = UNSET
+    employee_type: Maybe[Titled | str] = UNSET
+    employee_id: Maybe[str | int | float] = UNSET
+    start_date: Maybe[str] = UNSET
+    departure_date: Maybe[str] = UNSET
+    office: Maybe[Office] = UNSET
     links: ProfileLinks | None = None
 
 
@@ -59,7 +49,7 @@ class Meta(Wire):
 
 
 class Profiles(Listing[Profile]):
-    rows: list[Profile] = Field(alias="profiles")
+    rows: list[Profile] = field(name="profiles")
     meta: Meta | None = None
 
     @property
@@ -89,7 +79,7 @@ class Group(Row):
 
 
 class Groups(Listing[Group]):
-    rows: list[Group] = Field(alias="groups")
+    rows: list[Group] = field(name="groups")
     meta: Meta | None = None
 
     @property
@@ -105,7 +95,7 @@ class GroupType(Row):
 
 
 class GroupTypes(Listing[GroupType]):
-    rows: list[GroupType] = Field(alias="group_types")
+    rows: list[GroupType] = field(name="group_types")
     meta: Meta | None = None
 
     @property

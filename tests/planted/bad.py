@@ -9,24 +9,27 @@ from pathlib import Path
 from typing import Annotated, ClassVar
 
 import aiohttp
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import Field
 
 from connector_core import (
+    UNSET,
     Account,
     Connector,
     Credentials,
     Employee,
     Listing,
+    Maybe,
     Page,
     PageNumber,
     ProviderError,
     Status,
     TenantDomain,
     discovers,
+    field,
     witnesses,
 )
 from connector_core.connector import AnyConnector
-from connector_core.paging import Progress
+from connector_core.paging import Position
 from planted.example import Example, ExampleCredentials, People, Person, to_employee
 
 PATH, SIZE = "/people", PageNumber(size=25)
@@ -42,7 +45,7 @@ declared = discovers(
 
 
 class Untold(Listing[Person]):
-    rows: list[Person] = Field(alias="people")
+    rows: list[Person] = field(name="people")
 
 
 class IgnoresTheTotal(Example):
@@ -54,12 +57,17 @@ class IgnoresTheTotal(Example):
             yield page.map(to_employee)
 
 
-class Lenient(People):
-    rows: Annotated[list[Person], BeforeValidator(lambda rows: rows or [])] = Field(default=[], alias="people")
+class Lenient(Listing[Person]):
+    rows: list[Person] = field(name="people", default_factory=list)
+    total: int | None = None
+
+    @property
+    def announced(self) -> int | None:
+        return self.total
 
 
 class TakesNothingForEmpty(Example):
-    """``rows or []``."""
+    """A key that is absent is an empty list."""
 
     @declared
     async def employees(self) -> AsyncIterator[Page[Employee]]:
@@ -84,10 +92,10 @@ class UntilShort:
     resumable: ClassVar[bool] = True
     size: int
 
-    def query(self, progress: Progress) -> Mapping[str, str] | None:
-        if progress.pages and progress.last_rows < self.size:
+    def query(self, position: Position) -> Mapping[str, str] | None:
+        if position.pages and position.last_rows < self.size:
             return None
-        return {"page": str(progress.pages + 1), "per_page": str(self.size)}
+        return {"page": str(position.pages + 1), "per_page": str(self.size)}
 
 
 class StopsOnAShortPage(Example):
@@ -107,11 +115,11 @@ class AsksForLargePages(Example):
 
 
 class WholePerson(Person):
-    model_config = ConfigDict(extra="allow")
+    pay: dict[str, str] = field(default_factory=dict)
 
 
 class WholePeople(Listing[WholePerson]):
-    rows: list[WholePerson] = Field(alias="people")
+    rows: list[WholePerson] = field(name="people")
     total: int
 
     @property
@@ -180,15 +188,19 @@ class WritesAFile(Example):
         return await super().check()
 
 
+def _told(value: Maybe[str]) -> str | None:
+    return None if value is UNSET else value
+
+
 def emptied(person: Person) -> Employee:
     status = Status.ACTIVE if person.active else Status.INACTIVE
     return Employee(
         source_id=person.id,
         display_name=person.name,
         status=status,
-        email=person.email,
-        job_title=person.title,
-        manager_source_id=person.manager,
+        email=_told(person.email),
+        job_title=_told(person.title),
+        manager_source_id=_told(person.manager),
     )
 
 

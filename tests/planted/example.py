@@ -1,11 +1,12 @@
 """A small connector that keeps every rule. The planted ones differ from it in one thing each."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from connector_core import (
+    UNSET,
     Account,
     Advice,
     Bearer,
@@ -15,6 +16,7 @@ from connector_core import (
     Employee,
     Listing,
     Manifest,
+    Maybe,
     Page,
     PageNumber,
     Product,
@@ -25,6 +27,7 @@ from connector_core import (
     TenantDomain,
     Wire,
     discovers,
+    field,
     witnesses,
 )
 
@@ -36,14 +39,14 @@ class ExampleCredentials(Credentials):
 
 class Person(Row):
     name: str
-    email: str | None = None
-    title: str | None = None
     active: bool
-    manager: str | None = None
+    email: Maybe[str] = UNSET
+    title: Maybe[str] = UNSET
+    manager: Maybe[str] = UNSET
 
 
 class People(Listing[Person]):
-    rows: list[Person] = Field(alias="people")
+    rows: list[Person] = field(name="people")
     total: int
 
     @property
@@ -94,10 +97,14 @@ class Example(Connector[ExampleCredentials]):
 
 
 def to_employee(person: Person) -> Employee:
-    fields = {
-        ours: getattr(person, theirs)
-        for ours, theirs in (("email", "email"), ("job_title", "title"), ("manager_source_id", "manager"))
-        if theirs in person.model_fields_set
+    fields: dict[str, Any] = {
+        ours: value
+        for ours, value in (
+            ("email", person.email),
+            ("job_title", person.title),
+            ("manager_source_id", person.manager),
+        )
+        if value is not UNSET
     }
     status = Status.ACTIVE if person.active else Status.INACTIVE
     return Employee(source_id=person.id, display_name=person.name, status=status, **fields)

@@ -6,6 +6,7 @@ import random
 
 import aiohttp
 
+from connector_core.outcomes import Progress
 from connector_core.testing.clock import JumpingLoop
 from connector_core.testing.kit.faults import Scene, scene_of
 from connector_core.testing.kit.notes import Notes
@@ -35,7 +36,7 @@ async def _cut(stage: Stage, scene: Scene, page: int, notes: Notes) -> bool:
     tasks: list[asyncio.Task[object]] = []
     seen = 0
 
-    def progress(_kind: str, _rows: int, _announced: int | None) -> None:
+    def progress(_: Progress) -> None:
         nonlocal seen
         seen += 1
         if seen == page:

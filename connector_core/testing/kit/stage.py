@@ -16,7 +16,7 @@ from connector_core.connector import AnyConnector
 from connector_core.entities import Entity
 from connector_core.errors import ConnectorCoreError, PluginContractError
 from connector_core.host import Host
-from connector_core.outcomes import Report
+from connector_core.outcomes import Progress, Report
 from connector_core.plugins import registry_of
 from connector_core.settings import HostSettings, HttpSettings, Settings
 from connector_core.testing.kit.watch import Watch, watched, watching
@@ -121,7 +121,7 @@ class Stage:
         keep_rows: bool = False,
         look: bool = True,
         interrupt: Callable[["asyncio.Task[Any]"], None] | None = None,
-        progress: Callable[[str, int, int | None], None] = lambda *_: None,
+        progress: Callable[[Progress], None] = lambda _: None,
     ) -> Round:
         """One run, watched.
 

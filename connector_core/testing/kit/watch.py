@@ -15,10 +15,11 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-from connector_core.connector import AnyConnector, Api, Context, Listing, Page, R, W
+from connector_core.connector import AnyConnector, Api, Context, Page
 from connector_core.errors import ConnectorCoreError, DiscoveryError, NotFoundError
 from connector_core.paging import Paging
 from connector_core.testing.clock import JumpingLoop
+from connector_core.wire import Listing, R, W
 
 PAGES_AT_MOST = 2_000
 """No listing of the kit has so many: whoever reads on has missed that the same page comes again and again."""
@@ -128,13 +129,17 @@ class _WatchedApi:
         self._failed.add((self.reading, path))
         self._watch.errors.append(error)
 
-    async def pages(
+    def pages(
         self, path: str, listing: type[Listing[R]], *, paging: Paging, params: Mapping[str, str] | None = None
     ) -> AsyncIterator[Page[R]]:
         self._begin(path)
+        # The first page is asked for at once, as the client promises.
+        return self._watched(path, paging, self._api.pages(path, listing, paging=paging, params=params))
+
+    async def _watched(self, path: str, paging: Paging, listed: AsyncIterator[Page[R]]) -> AsyncIterator[Page[R]]:
         watch = self._watch
         try:
-            async with aclosing(self._api.pages(path, listing, paging=paging, params=params)) as pages:  # type: ignore[type-var]
+            async with aclosing(listed) as pages:  # type: ignore[type-var]
                 async for page in pages:
                     if page.number > PAGES_AT_MOST:
                         raise DiscoveryError(f"The connector {self._watch.connector.manifest.name} failed to end")

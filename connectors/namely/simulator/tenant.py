@@ -28,6 +28,8 @@ DIVISIONS = ("Americas", "Europe", "Asia Pacific")
 OFFICES = (("New York", "US"), ("Berlin", "DE"), ("Singapore", "SG"), ("Lisbon", "PT"))
 TEAMS = ("Choir", "Running Club", "Works Council")
 PROJECTS = ("Project Atlas", "Project Borealis")
+YEARS = 200_000_000
+"""Seconds in which all were hired: nobody in the future."""
 TITLES = ("Associate", "Specialist", "Senior Specialist", "Lead", "Manager", "Director")
 KINDS = ("Full Time",) * 16 + ("Part Time", "Intern", "Contractor", "Freelance")
 
@@ -46,6 +48,7 @@ class Tenant:
         self._clock = datetime(2026, 1, 5, 9, tzinfo=UTC)
         self.company_name = "Acme Widgets"
         self._make_groups()
+        self._apart = min(7_000, YEARS // max(1, people))
         self.people: list[Person] = []
         # The listing is in order of creation, and the first to be created leads the company.
         for number in range(people):
@@ -169,7 +172,7 @@ class Tenant:
             groups.append(rnd.choice(self._projects).id)
         if rnd.random() < 0.02:
             groups = []
-        created = int(datetime(2019, 3, 1, tzinfo=UTC).timestamp()) + number * 7_000
+        created = int(datetime(2019, 3, 1, tzinfo=UTC).timestamp()) + number * self._apart
         person = Person(
             id=self._id(),
             first_name=first,

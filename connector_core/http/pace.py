@@ -1,0 +1,47 @@
+"""How many requests of a listing are under way at once: as many as the provider bears."""
+
+_BEGIN = 4
+"""Requests at once, to begin with."""
+_LEVEL = 2.0
+"""Answers that take so many times longer than the best did show that more at once would only wait."""
+_RECENT = 0.2
+"""The weight of the newest answer in the smoothed latency."""
+
+
+class Pace:
+    """Grows while latency and errors stay level; halves when the provider throttles, fails or is silent."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self._width = float(min(_BEGIN, most))
+        self._latency = 0.0
+        self._best = float("inf")
+        self._halved_at: float | None = None
+
+    @property
+    def width(self) -> int:
+        """How many may be under way now."""
+        return int(self._width)
+
+    @property
+    def latency(self) -> float:
+        """Seconds that an answer takes, smoothed; 0 before the first."""
+        return self._latency
+
+    def answered(self, seconds: float) -> None:
+        """A good answer, after so many seconds."""
+        self._latency = self._latency + _RECENT * (seconds - self._latency) if self._latency else seconds
+        self._best = min(self._best, self._latency)
+        if self._latency <= _LEVEL * self._best:
+            # Doubles with every round until it was halved once, and feels its way by ones from then on.
+            self._width = min(self.most, self._width + (1 if self._halved_at is None else 1 / self._width))
+
+    def refused(self, began: float, now: float) -> None:
+        """A bad answer, or none. Those that were under way already when it was last halved say nothing new."""
+        if self._halved_at is None or began >= self._halved_at:
+            self._width = max(1.0, self._width / 2)
+            self._halved_at = now
+
+    def resized(self) -> None:
+        """Pages have another size from here on, so latency has another level."""
+        self._latency, self._best = 0.0, float("inf")

@@ -1,0 +1,175 @@
+"""One listing, read ahead: pages are asked for at once, and given on in order."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from dataclasses import replace
+from math import ceil
+from typing import Any, Generic, Protocol
+
+from connector_core.connector import Page
+from connector_core.errors import UnavailableError
+from connector_core.http.pace import Pace
+from connector_core.paging import Paging, Position, Sliced
+from connector_core.wire import R
+
+SMALLER = (25, 10, 5)
+"""Rows of a page, where the provider's gateway gives up on larger ones."""
+_STEADY = 10
+"""Pages that must come before larger ones are tried again."""
+_KEEP = 3
+"""Pages that came early are kept for their turn: so many times the requests at once."""
+
+
+class Ask(Protocol[R]):
+    def __call__(self, query: Mapping[str, str], number: int, *, divisible: bool) -> Coroutine[Any, Any, Page[R]]:
+        """One page. ``divisible``: a smaller one could be asked for instead."""
+        ...
+
+
+class Pages(Generic[R]):
+    """The first page is asked for at once; the others when the first has told the total."""
+
+    def __init__(self, ask: Ask[R], paging: Paging, position: Position, pace: Pace, source: str) -> None:
+        self._ask = ask
+        self._paging = paging
+        self._position = position
+        self._pace = pace
+        self._source = source
+        self._sizes: tuple[int, ...] = ()
+        self._smaller = 0
+        self._steady = 0
+        self._effective = 0
+        self._highest = 0
+        self._open = False
+        self._next = position.pages + 1
+        self._ahead: deque[asyncio.Task[Page[R]]] = deque()
+        if isinstance(paging, Sliced):
+            self._sizes = (paging.size, *(size for size in SMALLER if size < paging.size and not paging.size % size))
+        if paging.query(position) is not None:
+            self._start()
+
+    async def deliver(self) -> AsyncIterator[Page[R]]:
+        """Every page, in order, the one that ends the listing included."""
+        try:
+            while self._ahead:
+                page = await self._ahead[0]
+                del self._ahead[0]
+                rows = len(page.rows) + len(page.rejected)
+                self._position = self._position.after(rows, page.announced)
+                last = self._paging.query(self._position) is None
+                self._measure(rows)
+                yield replace(page, last=last, source=self._source if self._paging.resumable else "")
+                if last:
+                    return
+                # From here on: a reader that stops after the first page costs one request.
+                self._open = True
+                if not self._ahead:
+                    self._start()
+                self._fill()
+        finally:
+            self.cancel()
+
+    def cancel(self) -> None:
+        """Nobody waits for these pages any more."""
+        self._open = False
+        for task in self._ahead:
+            task.cancel()
+
+    @property
+    def tasks(self) -> tuple[asyncio.Task[Page[R]], ...]:
+        return tuple(self._ahead)
+
+    @property
+    def left(self) -> int | None:
+        """How many requests are still to come, as far as the total tells."""
+        if self._position.announced is None or not self._effective:
+            return None
+        return max(0, self._horizon() - self._position.pages)
+
+    def _measure(self, rows: int) -> None:
+        """How many rows a page really has: a server that clamps the size has more pages than were asked for."""
+        if not self._effective and self._sizes:
+            total, size = self._position.announced or 0, self._sizes[0]
+            self._effective = rows if 0 < rows < size and rows < total else size
+
+    def _horizon(self) -> int:
+        """The number of the page that ends the listing, which is the empty one behind the last row."""
+        return ceil((self._position.announced or 0) / self._effective) + 1
+
+    def _fill(self) -> None:
+        """Asks for more pages, as far as the total and the pace allow."""
+        if not self._open or not self._effective or self._position.announced is None:
+            return
+        under_way = sum(not task.done() for task in self._ahead)
+        while (
+            under_way < self._pace.width
+            and len(self._ahead) < _KEEP * self._pace.most
+            and self._next <= self._horizon()
+        ):
+            self._start()
+            under_way += 1
+
+    def _start(self) -> None:
+        """Asks for the next page."""
+        task = asyncio.create_task(self._page(self._next, self._position))
+        task.add_done_callback(self._ended)
+        self._ahead.append(task)
+        self._next += 1
+
+    def _ended(self, task: asyncio.Task[Page[R]]) -> None:
+        # Asked for, so that nobody is told of errors that nobody waited for.
+        if not task.cancelled() and task.exception() is None:
+            self._fill()
+
+    async def _page(self, number: int, position: Position) -> Page[R]:
+        highest = self._highest
+        if not isinstance(self._paging, Sliced):
+            page = await self._ask(self._paging.query(position) or {}, number, divisible=False)
+        elif self._effective in {0, self._paging.size}:
+            page = await self._span(number, self._paging)
+        else:
+            # The server cuts smaller pages than were asked for, and only it knows where.
+            size = self._paging.size
+            page = await self._ask(self._paging.slice((number - 1) * size, size), number, divisible=False)
+        self._highest = max(self._highest, page.announced or 0)
+        return replace(page, fell=page.announced is not None and page.announced < highest)
+
+    async def _span(self, number: int, paging: Sliced) -> Page[R]:
+        """One page, or the smaller ones that it is made of where the gateway gives up on it."""
+        while True:
+            level = self._smaller
+            try:
+                page = await self._parts(number, paging, self._sizes[level])
+            except UnavailableError as error:
+                if not error.gateway or level + 1 == len(self._sizes):
+                    raise
+                if self._smaller == level:
+                    self._resize(level + 1)
+            else:
+                self._steady += 1
+                if self._smaller and self._steady >= _STEADY:
+                    self._resize(self._smaller - 1)
+                return page
+
+    def _resize(self, level: int) -> None:
+        self._smaller, self._steady = level, 0
+        self._pace.resized()
+
+    async def _parts(self, number: int, paging: Sliced, size: int) -> Page[R]:
+        parts = []
+        for begin in range((number - 1) * paging.size, number * paging.size, size):
+            part = await self._ask(paging.slice(begin, size), number, divisible=size > self._sizes[-1])
+            parts.append(part)
+            if not part.rows and not part.rejected:
+                break
+        return parts[0] if len(parts) == 1 else _joined(parts)
+
+
+def _joined(parts: list[Page[R]]) -> Page[R]:
+    return replace(
+        parts[-1],
+        rows=tuple(row for part in parts for row in part.rows),
+        ids=tuple(one for part in parts for one in part.ids),
+        rejected=tuple(one for part in parts for one in part.rejected),
+    )
