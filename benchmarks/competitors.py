@@ -35,7 +35,7 @@ class Competitor:
 
 def ours(template: Path, *arguments: str, name: str = OURS) -> Competitor:
     """``discover run`` from the state in ``template``."""
-    command = [DISCOVER, "run", *(arguments or ("acme",)), "--json"]
+    command = [DISCOVER, "run", *(arguments or ("acme",))]
     return Competitor(name, lambda _server, _folder: [command], _found, template, reports=True)
 
 

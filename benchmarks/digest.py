@@ -1,33 +1,30 @@
-"""What a report of ours comes to, in a process of its own: a first run's lists every change.
+"""What the last runs in a store came to, in a process of its own.
 
-``python digest.py FILE`` prints the people that were found, the verdict and the traffic.
+``python digest.py STORE`` prints the people that were found, the verdict and the requests.
 """
 
 import json
+import sqlite3
 import sys
-from pathlib import Path
+from contextlib import closing
 from typing import Any
 
-CAUGHT_UP = {"caught up", "caught_up"}
+LAST = "SELECT id, verdict, requests, max(started_at) FROM runs GROUP BY integration"
+FOUND = "SELECT complete, details FROM certificates WHERE run_id = ? AND kind = 'Employee'"
 
 
-def people_of(report: dict[str, Any]) -> int:
-    """Those whom a report with nothing but complete certificates counts; nobody otherwise."""
-    certificates = report.get("certificates", [])
-    if not certificates or not all(one["complete"] for one in certificates):
-        return 0
-    return next(int(one["found"]) for one in certificates if one["kind"] == "Employee")
-
-
-def digest(report: dict[str, Any]) -> dict[str, Any]:
-    """Of one run, or of all in a report of several."""
-    runs = report.get("runs", [report])
-    return {
-        "people": sum(map(people_of, runs)),
-        "caught_up": all(run.get("verdict") in CAUGHT_UP for run in runs),
-        "requests": sum(run.get("traffic", {}).get("requests", 0) for run in runs),
-    }
+def digest(store: str) -> dict[str, Any]:
+    """Of the last run of each integration. Whoever was not read wholly counts as nobody."""
+    people = requests = 0
+    verdicts = set()
+    with closing(sqlite3.connect(store)) as database:
+        for run, verdict, asked, _ in database.execute(LAST).fetchall():
+            verdicts.add(verdict)
+            requests += asked
+            for complete, details in database.execute(FOUND, (run,)):
+                people += json.loads(details)["found"] if complete else 0
+    return {"people": people, "caught_up": verdicts == {"caught up"}, "requests": requests}
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(digest(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))))
+    sys.stdout.write(json.dumps(digest(sys.argv[1])))

@@ -52,7 +52,7 @@ def prepare(server: Server, folder: Path, command: list[str]) -> None:
 
 def facts_of(folder: Path) -> dict[str, Any]:
     """What the measured command reported, and the seconds between its log's first word of the run and its last."""
-    command = [sys.executable, str(ROOT / "benchmarks" / "digest.py"), str(folder / "output")]
+    command = [sys.executable, str(ROOT / "benchmarks" / "digest.py"), str(folder / "store.sqlite")]
     facts = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     lines = folder.joinpath("errors").read_text(encoding="utf-8").splitlines()
     events = [json.loads(line) for line in lines if line.startswith("{")]

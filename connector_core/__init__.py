@@ -1,115 +1,17 @@
-"""The author's door: all that a connector imports. It pulls in neither the CLI, the store nor the network."""
+"""The author's door: all that a connector imports. It pulls in neither the CLI, the store nor the network.
 
-from msgspec import UNSET, field
-from pydantic import SecretStr
+It opens when the first name is asked for: `discover --help` needs none.
+"""
 
-from connector_core.connector import (
-    Account,
-    Api,
-    Connector,
-    Context,
-    Options,
-    Page,
-    Rejection,
-    RowRejectedError,
-    changes,
-    discovers,
-    witnesses,
-)
-from connector_core.credentials import Credentials, TenantDomain
-from connector_core.entities import Department, DepartmentKind, Employee, Entity, Product, Status, WorkerType
-from connector_core.errors import (
-    BusyError,
-    ConnectorCoreError,
-    CredentialsError,
-    DiscoveryError,
-    ForbiddenError,
-    InsecureError,
-    InvalidCredentialsError,
-    MalformedError,
-    NotFoundError,
-    PluginConflictError,
-    PluginContractError,
-    PluginError,
-    PluginLoadError,
-    PluginRefusedError,
-    ProtocolError,
-    ProviderError,
-    RejectedCredentialsError,
-    SettingsError,
-    StoreError,
-    ThrottledError,
-    UnavailableError,
-    UnknownIntegrationError,
-)
-from connector_core.hookspecs import hookimpl
-from connector_core.manifest import Advice, Bearer, Category, Manifest, RateLimit
-from connector_core.outcomes import Certificate, KindPlan, Report, Run, Verdict
-from connector_core.paging import PageNumber, Paging, Whole
-from connector_core.wire import Listing, Maybe, Row, Wire
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "UNSET",
-    "Account",
-    "Advice",
-    "Api",
-    "Bearer",
-    "BusyError",
-    "Category",
-    "Certificate",
-    "Connector",
-    "ConnectorCoreError",
-    "Context",
-    "Credentials",
-    "CredentialsError",
-    "Department",
-    "DepartmentKind",
-    "DiscoveryError",
-    "Employee",
-    "Entity",
-    "ForbiddenError",
-    "InsecureError",
-    "InvalidCredentialsError",
-    "KindPlan",
-    "Listing",
-    "MalformedError",
-    "Manifest",
-    "Maybe",
-    "NotFoundError",
-    "Options",
-    "Page",
-    "PageNumber",
-    "Paging",
-    "PluginConflictError",
-    "PluginContractError",
-    "PluginError",
-    "PluginLoadError",
-    "PluginRefusedError",
-    "Product",
-    "ProtocolError",
-    "ProviderError",
-    "RateLimit",
-    "RejectedCredentialsError",
-    "Rejection",
-    "Report",
-    "Row",
-    "RowRejectedError",
-    "Run",
-    "SecretStr",
-    "SettingsError",
-    "Status",
-    "StoreError",
-    "TenantDomain",
-    "ThrottledError",
-    "UnavailableError",
-    "UnknownIntegrationError",
-    "Verdict",
-    "Whole",
-    "Wire",
-    "WorkerType",
-    "changes",
-    "discovers",
-    "field",
-    "hookimpl",
-    "witnesses",
-]
+if TYPE_CHECKING:
+    from connector_core.door import *  # noqa: F403 - the names are listed there
+
+
+def __getattr__(name: str) -> Any:
+    # The import system asks for modules, and for private names of its own.
+    if name == "door" or (name.startswith("_") and name != "__all__"):
+        raise AttributeError(name)
+    return getattr(import_module("connector_core.door"), name)

@@ -12,20 +12,11 @@ from connector_core.contract import options_of
 from connector_core.credentials import Credentials
 from connector_core.http import HttpApi, open_session, tls_context
 from connector_core.http.limits import Limits
-from connector_core.manifest import Manifest, RateLimit
+from connector_core.manifest import Manifest
 from connector_core.plugins import Registry
-from connector_core.settings import HostSettings, PluginSettings
-
+from connector_core.settings import HostSettings, limits_of
 
 _TURNS = 5
-
-
-def limits_of(manifest: Manifest, settings: PluginSettings | None = None) -> tuple[RateLimit, ...]:
-    """The provider's quotas: as the manifest says, or as plugins.toml says instead."""
-    declared = {limit.path: limit for limit in manifest.limits}
-    for path, limit in settings.limits.items() if settings else ():
-        declared[path] = RateLimit(path, requests=limit.requests, per=limit.per)
-    return tuple(declared.values())
 
 
 class Connections:

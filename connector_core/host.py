@@ -176,54 +176,41 @@ class Host:
         """
         self.store.integrations.get(name)
         # Locked before anything is read, so that nobody replaces the credentials in between.
-        with self.store.lock(name), structlog.contextvars.bound_contextvars(integration=name):
-            return await self._run(name, product, tuple(kinds), frozenset(accept), progress, apply=apply, delta=delta)
-
-    async def _run(
-        self,
-        name: str,
-        product: Product | None,
-        kinds: tuple[str, ...],
-        accept: frozenset[str],
-        progress: ProgressCallback,
-        *,
-        apply: bool,
-        delta: bool,
-    ) -> Report:
-        integration, connector, credentials = self._restore(name)
-        if unknown := accept - {field for one in connector.declarations.values() for field in one.kind.model_fields}:
-            raise SettingsError(f"{connector.manifest.title} discovers no field {', '.join(sorted(unknown))}.")
-        declarations = declared(connector, product, kinds)
-        run = Run(
-            id=uuid.uuid4().hex,
-            integration=name,
-            connector=integration.connector,
-            product=product or "",
-            kinds=tuple(one.kind.__name__ for one in declarations),
-            started_at=datetime.now(UTC),
-        )
-        with self._speaking(name, credentials), structlog.contextvars.bound_contextvars(run=run.id):
-            async with self._opened(connector, credentials) as (opened, api):
-                return await discover(
-                    Work(
-                        run=run,
-                        integration=integration,
-                        connector=opened,
-                        declarations=declarations,
-                        store=self.store,
-                        registry=self.registry,
-                        settings=self.settings.host,
-                        traffic=api.traffic,
-                        forecast=api.forecast,
-                        progress=progress,
-                        resume=api.resume,
-                        renew=partial(self._connections.connector, connector, credentials, api, self.registry),
-                        read_with=self._read_with(connector),
-                        apply=apply,
-                        delta=delta,
-                        accepted=accept,
+        with self.store.lock(name):
+            integration, connector, credentials = self._restore(name)
+            accepted = frozenset(accept)
+            known = {field for one in connector.declarations.values() for field in one.kind.model_fields}
+            if unknown := accepted - known:
+                raise SettingsError(f"{connector.manifest.title} discovers no field {', '.join(sorted(unknown))}.")
+            declarations = declared(connector, product, tuple(kinds))
+            run = Run(
+                id=uuid.uuid4().hex,
+                integration=name,
+                connector=integration.connector,
+                product=product or "",
+                kinds=tuple(one.kind.__name__ for one in declarations),
+                started_at=datetime.now(UTC),
+            )
+            with self._speaking(name, credentials), structlog.contextvars.bound_contextvars(run=run.id):
+                async with self._opened(connector, credentials) as (opened, api):
+                    return await discover(
+                        Work(
+                            run=run,
+                            integration=integration,
+                            connector=opened,
+                            declarations=declarations,
+                            store=self.store,
+                            registry=self.registry,
+                            settings=self.settings.host,
+                            api=api,
+                            progress=progress,
+                            renew=partial(self._connections.connector, connector, credentials, api, self.registry),
+                            read_with=self._read_with(connector),
+                            apply=apply,
+                            delta=delta,
+                            accepted=accepted,
+                        )
                     )
-                )
 
     def _read_with(self, connector: type[AnyConnector]) -> str:
         entry = self.registry.entry(connector.manifest.name)

@@ -144,6 +144,7 @@ class Forecast:
 class Progress:
     """How far the reading of a kind is."""
 
+    integration: str
     kind: str
     seen: int
     """Rows read so far."""

@@ -14,7 +14,6 @@ from types import MappingProxyType
 from typing import Any
 
 import pluggy
-import structlog
 from pydantic import ValidationError
 
 from connector_core import hookspecs
@@ -105,6 +104,8 @@ class Registry:
 
     async def _tell(self, hook: str, **arguments: Any) -> None:
         """Every observer in turn. pluggy awaits nothing, and one that raises would silence its siblings."""
+        import structlog  # It brings rich along, which a list of plugins does not need.
+
         log = structlog.get_logger()
         for implementation in getattr(self._manager.hook, hook).get_hookimpls():
             try:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic.dataclasses import dataclass
 
 from connector_core.errors import SettingsError
+from connector_core.manifest import Manifest, RateLimit
 from connector_core.problems import problems
 
 DEFAULT_FILE = "plugins.toml"
@@ -111,6 +112,8 @@ class HostSettings(_Settings):
     """See [host.delta]."""
     resume_within: Seconds = 3600
     """Seconds for which a run that was cut off may be resumed."""
+    runs_at_once: Annotated[int, Field(ge=1, le=64)] = 4
+    """Integrations that `discover run --all` runs at once."""
     run_timeout: Seconds = 14_400
     """Seconds after which a run stops reading; the next one goes on where it stopped."""
     resolve: Mapping[str, Annotated[str, AfterValidator(_endpoint)]] = {}
@@ -136,6 +139,14 @@ class PluginSettings(_Settings):
     """Path to limit, in place of the manifest's."""
     options: Mapping[str, Any] = {}
     """The connector's own options."""
+
+
+def limits_of(manifest: Manifest, settings: PluginSettings | None = None) -> tuple[RateLimit, ...]:
+    """The provider's quotas: as the manifest says, or as plugins.toml says instead."""
+    declared = {limit.path: limit for limit in manifest.limits}
+    for path, limit in settings.limits.items() if settings else ():
+        declared[path] = RateLimit(path, requests=limit.requests, per=limit.per)
+    return tuple(declared.values())
 
 
 class Settings(_Settings):

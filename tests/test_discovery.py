@@ -677,10 +677,10 @@ async def test_a_checkpoint_that_is_too_old_is_not_resumed(namely: Start) -> Non
 
 
 async def test_a_run_that_takes_too_long_stops_and_the_next_one_goes_on(namely: Start) -> None:
-    place = await namely(220)
+    place = await namely(220, http={"at_once": 1})
     await place.connect()
     place.simulator.latency = 0.2
-    host = place.settings.host.model_copy(update={"run_timeout": 0.5})
+    host = place.settings.host.model_copy(update={"run_timeout": 0.9})
     async with Host(place.settings.model_copy(update={"host": host})) as short:
         report = await short.run("acme", kinds=["employees"])
     assert "the run's time was over" in certificate(report, "Employee").reasons[0]

@@ -8,14 +8,16 @@ from connector_core.cli.flags import DEFAULT, Flags
 from connector_core.cli.form import how_to_give
 from connector_core.cli.output import console, print_json, table
 from connector_core.connector import AnyConnector, Declaration
+from connector_core.manifest import RateLimit
 from connector_core.plugins import Entry, Standing
+from connector_core.settings import limits_of
 
 _COLOURS = {Standing.READY: "green", Standing.REFUSED: "red", Standing.FAILED: "red"}
 
 
 def list_(*, flags: Flags = DEFAULT) -> int:
     """The catalogue: every plugin found, and why one cannot be used."""
-    entries = flags.host().registry.entries
+    entries = flags.registry().entries
     if flags.json:
         print_json({"plugins": [_entry(entry) for entry in entries]})
         return 0
@@ -29,11 +31,12 @@ def list_(*, flags: Flags = DEFAULT) -> int:
                 manifest.category if manifest else "",
                 manifest.authentication if manifest else "",
                 ", ".join(f"{one.kind.plural} ({_products(one)})" for one in _declared(entry.connector)),
+                ", ".join(f"{one.requests} of {one.path} in {one.per:g} s" for one in _limits(entry)),
                 f"{entry.distribution} {entry.version}",
                 entry.reason,
             )
         )
-    headings = ("Connector", "Standing", "Category", "Authentication", "Discovers", "Distribution", "Why")
+    headings = ("Connector", "Standing", "Category", "Authentication", "Discovers", "Requests", "Distribution", "Why")
     out = console()
     out.print(table(headings, rows) if rows else "No plugin is installed.")
     return 0
@@ -45,7 +48,7 @@ def show(connector: str, /, *, flags: Flags = DEFAULT) -> int:
     Args:
         connector: As `discover list` names it.
     """
-    found = flags.host().registry.connector(connector)
+    found = flags.registry().connector(connector)
     page = _page(found)
     if flags.json:
         print_json(page)
@@ -122,7 +125,13 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "discovers": [
             {"kind": one.kind.plural, "products": sorted(one.products)} for one in _declared(entry.connector)
         ],
+        "limits": [{"path": one.path, "requests": one.requests, "per": one.per} for one in _limits(entry)],
     }
+
+
+def _limits(entry: Entry) -> tuple[RateLimit, ...]:
+    """In force: the manifest's, or what plugins.toml says instead."""
+    return limits_of(entry.connector.manifest, entry.settings) if entry.connector else ()
 
 
 def _declared(connector: type[AnyConnector] | None) -> list[Declaration]:

@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from connector_core import logs
-from connector_core.host import Host
 from connector_core.settings import Settings
+
+if TYPE_CHECKING:  # The host brings aiohttp along, which lists and pages do not need.
+    from connector_core.host import Host
+    from connector_core.plugins import Registry
 
 
 @Parameter(name="*")
@@ -23,10 +25,19 @@ class Flags:
     verbose: Annotated[bool, Parameter(negative="")] = False
     """Log every step to standard error."""
 
-    def host(self) -> Host:
+    def host(self) -> "Host":
         """A host with these settings, and logging set up."""
+        from connector_core import logs  # See above.
+        from connector_core.host import Host
+
         logs.configure(verbose=self.verbose)
         return Host(Settings.load(self.settings, store=self.store))
+
+    def registry(self) -> "Registry":
+        """What is installed, without a host."""
+        from connector_core.plugins import load  # See above.
+
+        return load(Settings.load(self.settings, store=self.store))
 
 
 DEFAULT = Flags()

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import SecretStr
-from rich.prompt import Prompt
-from rich.text import Text
 
 from connector_core.cli.ending import DeclinedError
 from connector_core.cli.output import error_console
@@ -79,6 +77,9 @@ def _ask(field: FormField) -> str | SecretStr:
     example = f", such as {field.example}" if field.example else ""
     out = error_console()
     out.print(field.help, style="dim")
+    from rich.prompt import Prompt  # Only where something is asked.
+    from rich.text import Text
+
     answer = Prompt.ask(Text(f"{field.title}{example}"), console=out, password=field.secret)
     return SecretStr(answer.strip()) if field.secret else answer.strip()
 
@@ -99,6 +100,9 @@ def confirm(question: str, *, yes: bool) -> None:
         return
     if not _somebody_is_there():
         raise SettingsError(f"{question} There is no terminal to ask on: add --yes.")
+    from rich.prompt import Prompt  # Only where something is asked.
+    from rich.text import Text
+
     answer = Prompt.ask(Text(question), choices=["yes", "no"], default="no", console=error_console())
     if answer != "yes":
         raise DeclinedError

@@ -2,6 +2,7 @@
 
 from collections.abc import Coroutine
 from contextlib import closing
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -10,7 +11,7 @@ from rich.text import Text
 
 from connector_core.cli.flags import DEFAULT, Flags
 from connector_core.cli.form import Fields, confirm, fill
-from connector_core.cli.output import ago, console, plain, print_json, table
+from connector_core.cli.output import ago, console, costs, plain, print_json, table
 from connector_core.host import Host
 from connector_core.outcomes import CheckReport
 from connector_core.store import Integration
@@ -156,6 +157,7 @@ def _check(report: CheckReport) -> dict[str, Any]:
     return {
         "account": report.account.name,
         "ok": report.ok,
+        "forecast": asdict(report.forecast),
         "kinds": [
             {
                 "kind": probe.declaration.kind.plural,
@@ -163,6 +165,7 @@ def _check(report: CheckReport) -> dict[str, Any]:
                 "problem": probe.problem,
                 "remedy": probe.remedy,
                 "fields_not_visible": list(probe.unread),
+                "announced": probe.announced,
             }
             for probe in report.probes
         ],
@@ -177,4 +180,6 @@ def _print_check(report: CheckReport) -> None:
         hidden = f"not visible: {', '.join(probe.unread)}" if probe.unread else ""
         rows.append((probe.declaration.kind.plural, state, probe.problem or hidden, probe.remedy))
     out.print(f"Account: {plain(report.account.name)}")
+    if report.forecast.requests:
+        out.print(f"A full scan takes {costs(report.forecast)}.")
     out.print(table(("Kind", "Permission", "Problem", "What to do"), rows))

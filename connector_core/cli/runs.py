@@ -1,36 +1,25 @@
 """Runs and plans: ``run``, ``apply``, ``discard`` and ``history``."""
 
-import sys
-from collections.abc import Coroutine, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import asdict
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 from msgspec import to_builtins
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    ProgressColumn,
-    Task,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.progress import Progress as Bars
-from rich.text import Text
 
 from connector_core.cli.flags import DEFAULT, Flags
 from connector_core.cli.form import confirm
-from connector_core.cli.output import ago, console, costs, count, error_console, error_json, print_json, table
+from connector_core.cli.output import ago, console, count, error_console, error_json, print_json, table
 from connector_core.cli.plans import print_plan, print_report
-from connector_core.discovery.reader import ProgressCallback
+from connector_core.cli.progress import progress
 from connector_core.entities import Product
 from connector_core.errors import ConnectorCoreError, SettingsError
 from connector_core.host import Host
-from connector_core.outcomes import Certificate, Progress, Report, State
+from connector_core.outcomes import Certificate, Report, State
 from connector_core.store import RunSummary
 from connector_core.store.plans import Held
 
@@ -57,7 +46,7 @@ async def run(
         delta: Read only what has changed since the last run. Nobody is removed, and where only a full scan will
             do, it is one; the report says which, and why.
         accept: A field that has emptied for good reason, such as job_title: its stored values may go.
-        all_: Run every integration, one after the other.
+        all_: Run every integration, some at once.
     """
     if (name is None) is not all_:
         raise SettingsError("Name one integration, or give --all.", hint="discover integrations lists them.")
@@ -65,31 +54,68 @@ async def run(
         names = [one.name for one in host.integrations()] if name is None else [name]
         if not names:
             raise SettingsError("There is no integration yet.", hint="Add one: discover connect namely --name acme")
-        reports: list[dict[str, Any]] = []
-        codes = []
-        for one in names:
-            try:
-                with _progress(flags) as progress:
-                    report = await host.run(
-                        one, product=product, kinds=kind, apply=not plan, delta=delta, accept=accept, progress=progress
-                    )
-            except ConnectorCoreError as error:
-                # One integration's failure does not keep the others from running.
-                if not all_:
-                    raise
-                codes.append(error.exit_code)
-                reports.append({"integration": one, "error": error_json(error.code, error.message, error.hint)})
-                if not flags.json:
-                    error_console().print(f"{one}: {error.message} {error.hint}", style="bold red")
-                continue
-            codes.append(0 if report.verdict.good else 1)
-            if flags.json:
-                reports.append(_report(host, report))
-            else:
-                print_report(host, report)
+        with progress(flags, several=all_) as told:
+            how = partial(
+                host.run, product=product, kinds=kind, apply=not plan, delta=delta, accept=accept, progress=told
+            )
+            ended = await _run_each(host, names, how, flags, alone=not all_)
+    if not all_ and ended[0].error:
+        raise ended[0].error
     if flags.json:
-        print_json({"runs": reports} if all_ else reports[0])
-    return max(codes)
+        print_json({"runs": [one.told for one in ended]} if all_ else ended[0].told)
+    return max(one.code for one in ended)
+
+
+@dataclass
+class _Ended:
+    """How one integration's run ended: with a report, or with an error."""
+
+    integration: str
+    report: Report | None = None
+    error: ConnectorCoreError | None = None
+    told: dict[str, Any] = field(default_factory=dict)
+    """For --json."""
+
+    @property
+    def code(self) -> int:
+        if self.error:
+            return self.error.exit_code
+        return 0 if self.report and self.report.verdict.good else 1
+
+    def show(self, host: Host, flags: Flags) -> None:
+        if flags.json and self.report:
+            self.told = _report(host, self.report)
+        elif self.report:
+            print_report(host, self.report)
+        elif self.error:
+            error = self.error
+            self.told = {"integration": self.integration, "error": error_json(error.code, error.message, error.hint)}
+            if not flags.json:
+                error_console().print(f"{self.integration}: {error.message} {error.hint}", style="bold red")
+
+
+async def _run_each(
+    host: Host, names: list[str], run: Callable[[str], Awaitable[Report]], flags: Flags, *, alone: bool
+) -> list[_Ended]:
+    """Some at once. One integration's failure does not keep the others from running."""
+    gate = asyncio.Semaphore(host.settings.host.runs_at_once)
+
+    async def one(integration: str) -> _Ended:
+        async with gate:
+            try:
+                ended = _Ended(integration, await run(integration))
+            except ConnectorCoreError as error:
+                ended = _Ended(integration, error=error)
+        if not (alone and ended.error):
+            ended.show(host, flags)
+        return ended
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(integration)) for integration in names]
+    except BaseExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+    return [task.result() for task in tasks]
 
 
 def apply(
@@ -208,37 +234,6 @@ def _confirmed(name: str, flags: Flags, *, question: str, yes: bool) -> Held:
     return held
 
 
-class _Rate(ProgressColumn):
-    """Rows a second."""
-
-    def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text(f"{speed:,.0f}/s" if speed else "", style="progress.data.speed")
-
-
-@contextmanager
-def _progress(flags: Flags) -> Iterator[ProgressCallback]:
-    """A forecast and a bar for each kind on a terminal; nothing elsewhere, where the log says it."""
-    if flags.json or not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeElapsedColumn(),
-        TextColumn("left:"), TimeRemainingColumn(),
-    )  # fmt: skip
-    tasks: dict[str, TaskID] = {}
-    with Bars(*columns, console=error_console(), transient=True) as bars:
-
-        def show(told: Progress) -> None:
-            if told.kind not in tasks:
-                tasks[told.kind] = bars.add_task(told.kind, total=told.announced)
-                if told.forecast.requests:
-                    bars.console.print(f"{told.kind}: {told.announced:,} announced; {costs(told.forecast)} to come.")
-            bars.update(tasks[told.kind], completed=told.seen, total=told.announced)
-
-        yield show
-
-
 def _counts(host: Host, run_id: str) -> dict[str, int]:
     found: dict[str, int] = {}
     for (_, operation, state), number in host.store.plans.counts(run_id).items():
@@ -255,6 +250,7 @@ def _summary(host: Host, one: RunSummary) -> dict[str, Any]:
         "verdict": one.verdict,
         "error": one.error,
         "requests": one.requests,
+        "extent": one.extent,
         "certificates": [asdict(certificate) for certificate in one.certificates],
         "changes": _counts(host, one.run.id),
     }

@@ -22,7 +22,8 @@ from connector_core.errors import (
     StoreError,
     ThrottledError,
 )
-from connector_core.outcomes import Forecast, Progress, Run
+from connector_core.http import HttpApi
+from connector_core.outcomes import Progress, Run
 from connector_core.paging import Position
 from connector_core.store import Store
 from connector_core.store.database import now
@@ -30,9 +31,6 @@ from connector_core.store.staging import Checkpoint, digest_of, staged_rows
 
 ProgressCallback = Callable[[Progress], None]
 """Told after every page."""
-
-ResumeCallback = Callable[[str, Position | None], None]
-"""Tells the client that the next reading of a listing goes on from a place in it, or with None that none does."""
 
 
 READ_TWICE = "read twice: the listing moved while it was read"
@@ -48,8 +46,7 @@ class Reader:
     run: Run
     store: Store
     progress: ProgressCallback
-    forecast: Callable[[], Forecast]
-    resume: ResumeCallback
+    api: HttpApi
     renew: Callable[[], AnyConnector]
     """A connector that has read nothing yet."""
     scope: Callable[[], Awaitable[str]]
@@ -116,7 +113,7 @@ class Reader:
         catchup: Catchup | None = None,
     ) -> bool:
         """False if the first page is not the one of the checkpoint."""
-        self.resume(checkpoint.source if checkpoint else "", place)
+        self.api.resume(checkpoint.source if checkpoint else "", place)
         method = reading.declaration.changes if catchup else reading.declaration.method
         pages: AsyncGenerator[Page[Entity], None] = getattr(connector, method or "")()
         writer = Writer(self.store.staging, self.run, reading.kind)
@@ -204,8 +201,8 @@ class Reader:
 
     def _tell(self, reading: Reading, told_at: float) -> float:
         """Tells how far it is; when it was last logged."""
-        ahead = self.forecast()
-        self.progress(Progress(reading.kind, len(reading.seen), reading.announced, ahead))
+        ahead = self.api.forecast()
+        self.progress(Progress(self.run.integration, reading.kind, len(reading.seen), reading.announced, ahead))
         moment = asyncio.get_running_loop().time()
         # The first page tells the total, so that is when a forecast can be made.
         if reading.pages > 1 and moment - told_at < LOG_SECONDS:

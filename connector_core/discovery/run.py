@@ -71,7 +71,7 @@ async def _discover(work: Work) -> Report:
         plans=plans,
         applied=work.apply,
         removed=removed,
-        traffic=work.traffic(),
+        traffic=work.api.traffic(),
         finished_at=datetime.now(UTC),
         extent=how_much,
     )
@@ -120,8 +120,7 @@ def _reader(work: Work, checking: "asyncio.Task[Account]") -> Reader:
         run=work.run,
         store=work.store,
         progress=work.progress,
-        forecast=work.forecast,
-        resume=work.resume,
+        api=work.api,
         renew=work.renew,
         scope=scope,
         since=datetime.now(UTC) - timedelta(seconds=work.settings.resume_within),

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from connector_core.connector import Account, AnyConnector, Declaration
-from connector_core.discovery.reader import ProgressCallback, ResumeCallback
-from connector_core.outcomes import Forecast, Run, Traffic
+from connector_core.discovery.reader import ProgressCallback
+from connector_core.http import HttpApi
+from connector_core.outcomes import Run
 from connector_core.plugins import Registry
 from connector_core.settings import HostSettings
 from connector_core.store import Integration, Store
@@ -23,10 +24,8 @@ class Work:
     store: Store
     registry: Registry
     settings: HostSettings
-    traffic: Callable[[], Traffic]
-    forecast: Callable[[], Forecast]
+    api: HttpApi
     progress: ProgressCallback
-    resume: ResumeCallback
     renew: Callable[[], AnyConnector]
     apply: bool = True
     delta: bool = False

@@ -21,6 +21,8 @@ class RunSummary:
     verdict: str | None
     error: str | None
     requests: int
+    extent: str
+    """Whether it was a full scan or a delta, and why; empty for one that has not ended."""
     certificates: tuple[Certificate, ...]
 
     def standing(self, *, running: bool) -> str:
@@ -71,6 +73,7 @@ class Runs:
             "dangling": dict(certificate.dangling),
             "notes": dict(certificate.notes),
             "deferred": certificate.deferred,
+            "caught_up": certificate.caught_up,
         }
         self._database.execute(
             "INSERT INTO certificates (run_id, kind, complete, seen, announced, scope, details) "
@@ -94,11 +97,12 @@ class Runs:
         run = report.run
         with self._database.transaction() as cursor:
             cursor.execute(
-                "UPDATE runs SET finished_at = ?, verdict = ?, requests = ? WHERE id = ?",
+                "UPDATE runs SET finished_at = ?, verdict = ?, requests = ?, extent = ? WHERE id = ?",
                 (
                     report.finished_at.isoformat(timespec="milliseconds"),
                     report.verdict,
                     report.traffic.requests,
+                    str(report.extent),
                     run.id,
                 ),
             )
@@ -115,14 +119,15 @@ class Runs:
     def history(self, integration: str, limit: int) -> list[RunSummary]:
         """The newest first."""
         rows = self._database.query(
-            "SELECT id, integration, connector, product, kinds, started_at, finished_at, verdict, error, requests "
+            "SELECT id, integration, connector, product, kinds, started_at, finished_at, verdict, error, requests, "
+            "extent "
             "FROM runs WHERE integration = ? ORDER BY started_at DESC, id DESC LIMIT ?",
             (integration, limit),
         )
         return [self._summary(row) for row in rows]
 
     def _summary(self, row: tuple[Any, ...]) -> RunSummary:
-        run_id, integration, connector, product, kinds, started_at, finished_at, verdict, error, requests = row
+        run_id, integration, connector, product, kinds, started_at, finished_at, verdict, error, requests, extent = row
         certificates = self._database.query(
             "SELECT kind, complete, seen, announced, details FROM certificates WHERE run_id = ? ORDER BY kind",
             (run_id,),
@@ -140,6 +145,7 @@ class Runs:
             verdict=verdict,
             error=error,
             requests=requests,
+            extent=extent,
             certificates=tuple(_certificates(certificates)),
         )
 
@@ -174,4 +180,5 @@ def _certificates(rows: list[tuple[Any, ...]]) -> Iterable[Certificate]:
             dangling=more["dangling"],
             notes=more["notes"],
             deferred=more["deferred"],
+            caught_up=more.get("caught_up", False),
         )

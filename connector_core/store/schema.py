@@ -187,6 +187,7 @@ CREATE TABLE checkpoints (
     began_at TEXT NOT NULL,
     taken_at TEXT NOT NULL
 );
+ALTER TABLE runs ADD COLUMN extent TEXT NOT NULL DEFAULT '';
 CREATE TABLE scans (
     integration TEXT NOT NULL REFERENCES integrations (name) ON DELETE CASCADE,
     kind TEXT NOT NULL,

@@ -1,6 +1,6 @@
 """How a connector behaves towards the provider and the machine that it runs on."""
 
-from connector_core.connections import limits_of
+from connector_core.settings import limits_of
 from connector_core.testing.kit.notes import Notes
 from connector_core.testing.kit.stage import Round, Stage
 

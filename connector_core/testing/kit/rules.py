@@ -218,7 +218,7 @@ RULES = _rules(
         "scale.memory",
         Tier.PLATINUM,
         "Memory does not grow with what was read.",
-        "Memory traced over two runs: at most 800 bytes a person more, which are the host's own ids and links.",
+        "Memory traced over two runs: at most 400 bytes a person more, which are the host's own.",
     ),
     (
         "scale.blocking",

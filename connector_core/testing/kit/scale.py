@@ -11,7 +11,7 @@ from connector_core.testing.kit.stage import Round, Stage
 SIZES = (1, 1_000, 20_000)
 TRACED_AT_MOST = 3_000
 """People in a run whose memory is traced, which makes it slow."""
-BYTES_A_PERSON = 800
+BYTES_A_PERSON = 400
 LONGEST_TURN = 0.1
 
 
