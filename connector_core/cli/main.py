@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from importlib.metadata import version
 from typing import Any, NoReturn
@@ -105,6 +106,8 @@ async def _until_told(coroutine: Coroutine[Any, Any, Any]) -> Any:
     """SIGTERM cancels, as Ctrl-C does, so that everything is closed on the way out."""
     task = asyncio.ensure_future(coroutine)
     loop = asyncio.get_running_loop()
+    # One thread writes and one looks up names; every further one would keep memory of its own.
+    loop.set_default_executor(ThreadPoolExecutor(2))
     with suppress(NotImplementedError):  # Windows has no such handlers.
         loop.add_signal_handler(signal.SIGTERM, task.cancel)
     return await task

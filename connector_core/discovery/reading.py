@@ -69,7 +69,7 @@ class Reading:
     def restore(self, rows: Iterable[tuple[str, str | None]]) -> None:
         """Counts what an earlier run has staged: ids, with a body where the row is of this kind."""
         for source_id, body in rows:
-            self.seen.add(hash(source_id))
+            self.seen.add(_mark(source_id))
             if body is not None:
                 self.entities += 1
                 self._count((self.declaration.kind.model_validate_json(body),))
@@ -113,8 +113,8 @@ class Reading:
         """Counts one page; False when it repeats earlier ones, so that reading on would never end."""
         self.take_again(page)
         self.rejected += page.rejected
-        ids = {hash(one) for one in page.ids}
-        ids.update(hash(one) for one in page.skipped)
+        ids = set(map(_mark, page.ids))
+        ids.update(map(_mark, page.skipped))
         fresh = ids - self.seen
         # A page of rejected rows has nothing fresh either, and may be the last of its sort: a few are borne.
         self.barren = 0 if fresh or not page.rejected else self.barren + 1
@@ -177,6 +177,11 @@ class Reading:
         ordered = sorted(self.emails)
         shared = sum(one == other for one, other in pairwise(ordered))
         return {**self.notes, **({"with an e-mail that another has too": shared} if shared else {})}
+
+
+def _mark(source_id: str) -> int:
+    """Sixty bits of its hash: Python keeps them in two thirds of the memory that all of it would take."""
+    return hash(source_id) & 0xFFF_FFFF_FFFF_FFFF
 
 
 def utc(moment: datetime) -> datetime:

@@ -17,7 +17,7 @@ SMALLER = (25, 10, 5)
 """Rows of a page, where the provider's gateway gives up on larger ones."""
 _STEADY = 10
 """Pages that must come before larger ones are tried again."""
-_KEEP = 3
+_KEEP = 2
 """Pages that came early are kept for their turn: so many times the requests at once."""
 
 
@@ -44,8 +44,11 @@ class Pages(Generic[R]):
         self._open = False
         self._next = position.pages + 1
         self._ahead: deque[asyncio.Task[Page[R]]] = deque()
-        if isinstance(paging, Sliced):
-            self._sizes = (paging.size, *(size for size in SMALLER if size < paging.size and not paging.size % size))
+        # Asked once: for a protocol it takes longer than a page's own bookkeeping.
+        self._sliced = paging if isinstance(paging, Sliced) else None
+        if self._sliced:
+            whole = self._sliced.size
+            self._sizes = (whole, *(size for size in SMALLER if size < whole and not whole % size))
         if paging.query(position) is not None:
             self._start()
 
@@ -124,14 +127,14 @@ class Pages(Generic[R]):
 
     async def _page(self, number: int, position: Position) -> Page[R]:
         highest = self._highest
-        if not isinstance(self._paging, Sliced):
+        if self._sliced is None:
             page = await self._ask(self._paging.query(position) or {}, number, divisible=False)
-        elif self._effective in {0, self._paging.size}:
-            page = await self._span(number, self._paging)
+        elif self._effective in {0, self._sliced.size}:
+            page = await self._span(number, self._sliced)
         else:
             # The server cuts smaller pages than were asked for, and only it knows where.
-            size = self._paging.size
-            page = await self._ask(self._paging.slice((number - 1) * size, size), number, divisible=False)
+            size = self._sliced.size
+            page = await self._ask(self._sliced.slice((number - 1) * size, size), number, divisible=False)
         self._highest = max(self._highest, page.announced or 0)
         return replace(page, fell=page.announced is not None and page.announced < highest)
 
