@@ -1,9 +1,11 @@
 """How many requests of a listing are under way at once: as many as the provider bears."""
 
-_BEGIN = 4
+_BEGIN = 8
 """Requests at once, to begin with."""
 _LEVEL = 2.0
 """Answers that take so many times longer than the best did show that more at once would only wait."""
+_NEAR = 0.75
+"""One bad answer among many is bad luck: most of what was borne before is tried again soon."""
 _RECENT = 0.2
 """The weight of the newest answer in the smoothed latency."""
 
@@ -17,6 +19,8 @@ class Pace:
         self._latency = 0.0
         self._best = float("inf")
         self._halved_at: float | None = None
+        self._wrong = float("inf")
+        """The width at which something went wrong last."""
 
     @property
     def width(self) -> int:
@@ -33,12 +37,14 @@ class Pace:
         self._latency = self._latency + _RECENT * (seconds - self._latency) if self._latency else seconds
         self._best = min(self._best, self._latency)
         if self._latency <= _LEVEL * self._best:
-            # Doubles with every round until it was halved once, and feels its way by ones from then on.
-            self._width = min(self.most, self._width + (1 if self._halved_at is None else 1 / self._width))
+            # Doubles with every round up to where it went wrong, nearly, and feels its way by ones from there on.
+            near = self._width >= _NEAR * self._wrong
+            self._width = min(self.most, self._width + (1 / self._width if near else 1))
 
     def refused(self, began: float, now: float) -> None:
         """A bad answer, or none. Those that were under way already when it was last halved say nothing new."""
         if self._halved_at is None or began >= self._halved_at:
+            self._wrong = self._width
             self._width = max(1.0, self._width / 2)
             self._halved_at = now
 
