@@ -442,7 +442,7 @@ def test_letters_that_the_terminal_lacks_are_no_reason_to_fail() -> None:
 def test_progress_is_drawn_on_a_terminal_and_logs_are_not() -> None:
     terminal = Terminal("run", "acme")
     assert terminal.end() == 0
-    assert "Employee" in terminal.seen
+    assert "Employee: 60 announced; about 2 requests, under a minute to come." in " ".join(terminal.seen.split())
     assert '"event"' not in terminal.seen
     assert "run_started" not in terminal.seen
     quiet = subprocess.run([DISCOVER, "run", "acme"], capture_output=True, text=True, check=True)

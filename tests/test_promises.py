@@ -227,6 +227,28 @@ def test_the_wheel_holds_the_host_and_namely_and_nothing_else(tmp_path: Path) ->
     assert "ready" in done.stdout
 
 
+def imported(*arguments: str) -> set[str]:
+    """The packages that a command imports."""
+    script = (
+        "import sys; from connector_core.cli.main import invoke; "
+        f"invoke({list(arguments)!r}); print('modules', *sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return {name.partition(".")[0] for name in done.stderr.partition("modules ")[2].split()}
+
+
+def test_help_imports_no_client_no_logging_and_no_connector() -> None:
+    found = imported("--help")
+    assert "cyclopts" in found
+    assert not found & {"aiohttp", "structlog", "connectors", "pydantic", "msgspec", "sqlite3"}
+
+
+def test_the_catalogue_loads_the_connectors_and_no_client() -> None:
+    found = imported("list")
+    assert "connectors" in found
+    assert not found & {"aiohttp", "structlog", "sqlite3", "isal", "cryptography"}
+
+
 def test_every_field_of_an_entity_that_is_a_link_names_its_kind() -> None:
     for kind in Entity.__subclasses__():
         if kind.__module__ == "connector_core.entities":

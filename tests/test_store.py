@@ -119,8 +119,64 @@ def test_a_store_of_an_older_version_is_brought_forward_and_a_copy_is_kept(path:
         assert store.integrations.get("acme").connector == "namely"
         assert store._database.query("PRAGMA user_version") == [(schema.VERSION,)]
         assert store._database.query("SELECT count(*) FROM checkpoints") == [(0,)]
+        assert store._database.query("PRAGMA foreign_key_check") == []
     copy = path.with_name("people.sqlite.v1")
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     with closing(sqlite3.connect(copy)) as kept:
         assert kept.execute("PRAGMA user_version").fetchone() == (1,)
         assert kept.execute("SELECT name FROM integrations").fetchall() == [("acme",)]
+
+
+V2_STORE = """
+INSERT INTO integrations VALUES ('acme', 'namely', '{}', x'', '1', 'One', '2026-01-01', '2026-01-01');
+INSERT INTO runs VALUES
+    ('first', 'acme', 'namely', '', 'Employee', '2026-01-02', '2026-01-02', 'complete', NULL, 3),
+    ('planned', 'acme', 'namely', '', 'Employee', '2026-01-03', '2026-01-03', 'complete', NULL, 3),
+    ('cut', 'acme', 'namely', '', 'Employee', '2026-01-04', NULL, NULL, NULL, 0);
+INSERT INTO entities VALUES
+    ('acme', 'Employee', 'a', '{"source_id":"a","display_name":"Ada"}', x'01', 'first', NULL),
+    ('acme', 'Employee', 'b', '{"source_id":"b","display_name":"Bea"}', x'02', 'first', 'planned');
+INSERT INTO staged VALUES
+    ('planned', 'Employee', 'c', '{"source_id":"c","display_name":"Cleo"}', x'03'),
+    ('cut', 'Employee', 'd', '{"source_id":"d","display_name":"Dan"}', x'04');
+INSERT INTO checkpoints VALUES ('cut', 'Employee', '/p', 1, 0, 9, x'', 1, 1, 's', '2026-01-04', '2026-01-04');
+INSERT INTO changes VALUES
+    ('first', 'acme', 'Employee', 'a', 'create', 'applied', 0, '[]', 'new', NULL, x'01', NULL, '2026-01-02'),
+    ('planned', 'acme', 'Employee', 'a', 'update', 'held', 2, '["display_name"]', 'changed',
+     '{"source_id":"a","display_name":"Ada L."}', x'11', x'01', NULL),
+    ('planned', 'acme', 'Employee', 'b', 'remove', 'held', 1, '[]', 'gone', NULL, NULL, x'02', NULL),
+    ('planned', 'acme', 'Employee', 'c', 'create', 'held', 0, '[]', 'new', NULL, x'03', NULL, NULL);
+PRAGMA user_version = 2;
+"""
+
+
+def test_a_store_of_version_2_keeps_its_people_and_its_held_plan(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript(schema.FIRST + schema.MIGRATIONS[1] + V2_STORE)
+    with closing(Store(path)) as store:
+        assert dict(store.entities.bodies("acme", "Employee")) == {
+            "a": '{"source_id":"a","display_name":"Ada"}',
+            "b": '{"source_id":"b","display_name":"Bea"}',
+        }
+        named = {one.source_id: (one.operation, one.label) for one in store.plans.changes("planned")}
+        assert named == {"a": ("update", "Ada L."), "b": ("remove", "Bea"), "c": ("create", "Cleo")}
+        applied = store.plans.apply_held("planned")
+        assert (applied.applied, applied.stale) == (3, 0)
+        assert dict(store.entities.bodies("acme", "Employee")) == {
+            "a": '{"source_id":"a","display_name":"Ada L."}',
+            "c": '{"source_id":"c","display_name":"Cleo"}',
+        }
+        # What the run that was cut off had staged is read again; nothing else lies about.
+        assert store._database.query("SELECT count(*) FROM bodies") == [(2,)]
+        store.integrations.remove("acme")
+        tables = ("runs", "readings", "bodies", "latest", "entities", "changes", "checkpoints", "scans")
+        assert [store._database.query(f"SELECT count(*) FROM {table}") for table in tables] == [[(0,)]] * len(tables)
+
+
+def test_a_body_that_is_stored_cannot_be_dropped(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript(schema.FIRST + schema.MIGRATIONS[1] + V2_STORE)
+    with closing(Store(path)) as store:
+        with pytest.raises(StoreError, match="an entity points to this body"):
+            store._database.execute("DELETE FROM bodies")
+        assert len(dict(store.entities.bodies("acme", "Employee"))) == 2

@@ -78,6 +78,8 @@ class Tenant:
     def hire(self) -> Person:
         person = self._person(len(self.people))
         person.status = "active"
+        self._touch(person)
+        person.created_at = person.updated_at
         self.people.append(person)
         return person
 
