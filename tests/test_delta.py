@@ -1,12 +1,13 @@
 """Deltas: what has changed is stored, nobody is removed, and what a delta cannot see asks for a full scan."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from aiohttp import web
 
-from connector_core import Employee, Verdict
+from connector_core import Employee, Entity, Verdict
 from connector_core.connector import Page
 from connector_core.discovery.delta import Catchup
 from connector_core.host import Host
@@ -229,10 +230,8 @@ async def test_a_kind_that_cannot_be_listed_by_its_changes_is_scanned(namely: St
 
 
 def test_rows_that_tell_no_moment_end_it() -> None:
-    from datetime import UTC, datetime
-
     follower = Catchup(datetime(2026, 1, 1, tzinfo=UTC))
-    page = Page(1, (Employee(source_id="a"),), ("a",))
+    page: Page[Entity] = Page(1, (Employee(source_id="a"),), ("a",))
     assert follower.reached(page)
     assert follower.problem == "no row tells when it was changed"
     assert not follower.done
