@@ -90,12 +90,8 @@ class Entities:
         """The share of stored entities in which each of these fields is filled."""
         if not fields:
             return {}
-        # A quote inside a JSON string is escaped, so these words stand for the field and for nothing else.
         filled = ", ".join(
-            f"""sum(instr(b.body, '"{name}":') > 0"""
-            + "".join(f""" AND instr(b.body, '"{name}":{empty}') = 0""" for empty in ("null", '""', "[]", "false"))
-            + ")"
-            for name in fields
+            f"sum(coalesce(json_extract(b.body, '$.{name}'), '') NOT IN ('', '[]', 0))" for name in fields
         )
         ((total, *counts),) = self._database.query(
             f"SELECT count(*), {filled} FROM entities e JOIN bodies b ON b.n = e.n "  # noqa: S608 - names of fields
