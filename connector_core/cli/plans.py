@@ -41,7 +41,8 @@ def print_report(host: Host, report: Report) -> None:
         line.append(f", {traffic.waited:.0f} s waited for it")
     out.print(line)
     if report.extent.why:
-        out.print(f"{str(report.extent).capitalize()}.")
+        said = str(report.extent)
+        out.print(f"{said[:1].upper()}{said[1:]}.")
     rows = []
     for certificate, plan in zip(report.certificates, report.plans, strict=True):
         announced = "?" if certificate.announced is None else f"{certificate.announced:,}"

@@ -58,9 +58,12 @@ async def run(
             how = partial(
                 host.run, product=product, kinds=kind, apply=not plan, delta=delta, accept=accept, progress=told
             )
-            ended = await _run_each(host, names, how, flags, alone=not all_)
-    if not all_ and ended[0].error:
-        raise ended[0].error
+            ended = await _run_each(names, how, host.settings.host.runs_at_once)
+        if not all_ and ended[0].error:
+            raise ended[0].error
+        # Not before the bars are gone.
+        for one in ended:
+            one.show(host, flags)
     if flags.json:
         print_json({"runs": [one.told for one in ended]} if all_ else ended[0].told)
     return max(one.code for one in ended)
@@ -94,21 +97,16 @@ class _Ended:
                 error_console().print(f"{self.integration}: {error.message} {error.hint}", style="bold red")
 
 
-async def _run_each(
-    host: Host, names: list[str], run: Callable[[str], Awaitable[Report]], flags: Flags, *, alone: bool
-) -> list[_Ended]:
+async def _run_each(names: list[str], run: Callable[[str], Awaitable[Report]], at_once: int) -> list[_Ended]:
     """Some at once. One integration's failure does not keep the others from running."""
-    gate = asyncio.Semaphore(host.settings.host.runs_at_once)
+    gate = asyncio.Semaphore(at_once)
 
     async def one(integration: str) -> _Ended:
         async with gate:
             try:
-                ended = _Ended(integration, await run(integration))
+                return _Ended(integration, await run(integration))
             except ConnectorCoreError as error:
-                ended = _Ended(integration, error=error)
-        if not (alone and ended.error):
-            ended.show(host, flags)
-        return ended
+                return _Ended(integration, error=error)
 
     try:
         async with asyncio.TaskGroup() as group:
