@@ -139,7 +139,7 @@ class Host:
 
     async def _check(self, connector: type[AnyConnector], credentials: Credentials) -> CheckReport:
         async with self._opened(connector, credentials) as (opened, api):
-            return await check(opened, connector.declarations.values(), api.forecast)
+            return await check(opened, connector.declarations.values(), partial(api.forecast, looked_into=True))
 
     async def remove(self, name: str) -> None:
         """The integration, its secrets, its data and its history."""
@@ -231,10 +231,7 @@ class Host:
         """Applies the held plan, against the store as it is now; with ``run_id``, only if it is that run's."""
         with self.store.lock(name):
             held = self.held_plan(name, run_id)
-            applied = await asyncio.to_thread(self.store.plans.apply_held, held.run_id)
-            # Nothing is held any more: this drops the staged rows that the plan was made of.
-            await asyncio.to_thread(self.store.plans.discard, held.run_id)
-        return applied
+            return await asyncio.to_thread(self.store.plans.apply_held, held.run_id)
 
     async def discard(self, name: str, run_id: str | None = None) -> int:
         """Drops the held plan; how many changes it had. With ``run_id``, only if it is that run's."""

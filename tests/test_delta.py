@@ -252,3 +252,86 @@ def test_the_command_line_says_delta_or_full_and_why(discover: Discover, acme: R
     assert told["certificates"][0]["caught_up"] is True
     last = discover("history", "acme", "--json", "--limit", "1").json()["runs"][0]
     assert last["extent"].startswith("delta: what has changed since")
+
+
+class Forgetful(NamelySimulator):
+    """Leaves somebody out of the listing and of its total, and never says whether one is there."""
+
+    hidden: str = ""
+
+    def answer(self, request: web.Request) -> Answer:
+        if not self.hidden:
+            return super().answer(request)
+        if request.path.startswith("/api/v1/profiles/") and not request.path.endswith("/me"):
+            return Answer(500, b"{}", (("Content-Type", "application/json"),))
+        there = list(self.people)
+        self.people[:] = [one for one in there if one.id != self.hidden]
+        try:
+            return super().answer(request)
+        finally:
+            self.people[:] = there
+
+
+async def test_whom_a_delta_has_read_was_not_missing_from_two_scans(namely: Start) -> None:
+    place = await begun(namely, simulator=Forgetful)
+    simulator, person = place.simulator, place.tenant.people[5]
+    assert isinstance(simulator, Forgetful)
+    simulator.hidden = person.id
+    assert (await place.host.run("acme")).plans[0].unconfirmed == 1
+    simulator.hidden = ""
+    place.tenant._touch(person)
+    assert (await delta(place)).verdict is Verdict.CAUGHT_UP
+    simulator.hidden = person.id
+    report = await place.host.run("acme")
+    assert report.plans[0].removes == 0
+    assert report.plans[0].unconfirmed == 1
+    assert person.id in place.people()
+
+
+async def test_rows_whose_fields_could_not_be_told_are_asked_for_again(namely: Start) -> None:
+    place = await begun(namely)
+    mover = place.tenant.people[7]
+    place.tenant.move(mover, next(one for one in place.tenant.departments() if one.id not in mover.groups))
+    place.simulator.faults = Faults("bad_row:/groups")
+    first = await delta(place)
+    assert first.verdict is Verdict.INCOMPLETE
+    place.simulator.faults = Faults()
+    assert (await delta(place)).verdict is Verdict.CAUGHT_UP
+    home = {one.id for one in place.tenant.departments()} & set(mover.groups)
+    assert set(place.people()[mover.id].department_source_ids) == home
+
+
+async def test_held_removals_of_a_kind_that_is_scanned_stay_held(namely: Start) -> None:
+    place = await begun(namely)
+    for group in place.tenant.departments()[:8]:
+        place.tenant.groups.remove(group)
+        for person in place.tenant.people:
+            person.groups = [one for one in person.groups if one != group.id]
+    assert (await place.host.run("acme")).plans[1].held == 8
+    report = await delta(place)
+    assert str(report.extent) == "full scan: changes are held"
+    held = place.host.held("acme")
+    assert held
+    assert held.changes >= 8
+
+
+def test_rows_that_were_pushed_onto_the_next_page_are_in_order() -> None:
+    follower = Catchup(datetime(2020, 1, 1, tzinfo=UTC))
+
+    def page(number: int, *rows: tuple[str, int]) -> Page[Entity]:
+        made = tuple(Employee(source_id=one, updated_at=datetime(2026, 1, day, tzinfo=UTC)) for one, day in rows)
+        return Page(number, made, tuple(one for one, _ in rows))
+
+    assert not follower.reached(page(1, ("a", 9), ("b", 8), ("c", 7)))
+    assert not follower.reached(page(2, ("b", 8), ("c", 7), ("d", 6)))
+    assert not follower.done
+    assert follower.reached(page(3, ("e", 7)))
+    assert follower.problem == "the listing did not come in the order of change"
+
+
+async def test_a_total_that_was_promised_and_does_not_come_is_no_proof(namely: Start) -> None:
+    place = await begun(namely)
+    place.simulator.faults = Faults("no_total:/profiles")
+    report = await delta(place)
+    assert report.verdict is Verdict.INCOMPLETE
+    assert "never announced the total" in kind(report).reasons[0]

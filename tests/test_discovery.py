@@ -965,3 +965,20 @@ async def test_a_disk_that_is_full_while_a_page_is_staged_ends_the_run_and_the_n
     assert certificate(report, "Employee").complete
     assert len(place.people()) == 220
     assert database.query("PRAGMA integrity_check") == [("ok",)]
+
+
+async def test_a_plan_whose_run_fails_at_its_very_end_leaves_no_rows_behind(namely: Start) -> None:
+    place = await namely()
+    await place.connect()
+    finish = place.host.store.runs.finish
+
+    def fail(*_: Any) -> None:
+        raise StoreError("The disk is full.")
+
+    place.host.store.runs.finish = fail  # type: ignore[assignment]
+    with pytest.raises(StoreError):
+        await place.host.run("acme", apply=False)
+    place.host.store.runs.finish = finish  # type: ignore[method-assign]
+    assert place.host.store._database.query("SELECT count(*) FROM bodies") == [(0,)]
+    await place.host.run("acme")
+    assert place.host.store._database.query("SELECT count(*) FROM bodies") == [(72,)]

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from connector_core import Employee, Verdict
 from connector_core.host import Host
-from connector_core.http.pace import Pace
+from connector_core.http.pace import Pace, Sizes
 from connector_core.settings import LimitSettings, PluginSettings
 from connector_core.testing import Faults
 from connectors.namely.simulator import Behaviour, NamelySimulator, Tenant
@@ -74,8 +74,7 @@ async def test_a_check_costs_one_page(namely: Start) -> None:
 
 
 async def test_somebody_who_joins_meanwhile_is_read_and_is_no_fall(namely: Start) -> None:
-    place = await namely(600, simulator=Busy)
-    place.simulator.script("join@4:/profiles")
+    place = await namely(600, simulator=Busy, http={"at_once": 3})
     await place.connect()
     place.simulator.script("join@4:/profiles")
     report = await place.host.run("acme", kinds=["employees"])
@@ -233,3 +232,66 @@ def test_the_pace_comes_back_soon_to_nearly_where_it_was() -> None:
     for _ in range(4):
         pace.answered(1.0)
     assert pace.width == 12
+
+
+class Late(NamelySimulator):
+    """The second page is late; while it is on its way somebody is hired, and the later pages do not know yet."""
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        if request.query.get("page") == "2" and not self.late:
+            self.late = True
+            await asyncio.sleep(0.3)
+            self.directory.hire()
+        return await super().handle(request)
+
+    late = False
+
+
+async def test_a_hire_that_only_an_earlier_page_knew_of_is_read(namely: Start) -> None:
+    place = await namely(120, simulator=Late)
+    await place.connect()
+    report = await place.host.run("acme", kinds=["employees"])
+    assert report.certificates[0].complete
+    assert len(place.people()) == 121
+
+
+async def test_somebody_who_goes_between_two_parts_of_the_first_page_makes_it_read_twice(namely: Start) -> None:
+    place = await namely(120, http={"tries": 1})
+    await place.connect()
+    place.simulator.script("502@2:/profiles,delete@3:/profiles")
+    report = await place.host.run("acme", kinds=["employees"])
+    assert report.certificates[0].began.startswith("read twice")
+    assert {one.id for one in place.tenant.people} <= place.people().keys()
+
+
+async def test_nothing_is_asked_for_behind_the_end_after_going_on_at_the_last_page(namely: Start) -> None:
+    place = await namely(420, http={"at_once": 1, "tries": 1})
+    await place.connect()
+    # The ninth page of 20 rows has come, and the empty one behind it has not.
+    place.simulator.script("500@11:/profiles")
+    await place.host.run("acme", kinds=["employees"])
+    place.simulator.requests.clear()
+    report = await place.host.run("acme", kinds=["employees"])
+    assert report.certificates[0].began == "resumed at page 9"
+    assert len(listed(place)) == 2
+
+
+def test_a_larger_page_is_tried_once_in_a_while_and_ever_less_often() -> None:
+    sizes = Sizes(50)
+    assert sizes.refused(50)
+    asked = []
+    for _ in range(100):
+        size = sizes.next()
+        asked.append(size)
+        if size > 25:
+            assert sizes.refused(size)
+        else:
+            sizes.borne(size)
+    assert asked.count(50) == 3
+    assert not Sizes(7).divides(7)
+
+
+def test_those_who_find_out_together_go_down_one_step() -> None:
+    sizes = Sizes(50)
+    assert [sizes.refused(50) for _ in range(4)] == [True] * 4
+    assert sizes.next() == 25

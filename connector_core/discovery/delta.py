@@ -1,6 +1,6 @@
 """A delta: what has changed since the last run, the newest first. When it will do, and when it must not be believed."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -20,14 +20,17 @@ class Catchup:
     """Rows that were changed before are stored already."""
     done: bool = False
     problem: str = ""
-    _oldest: datetime | None = field(default=None)
+    _oldest: datetime | None = None
+    _seen: set[str] = field(default_factory=set)
 
     def reached(self, page: Page[Entity]) -> bool:
         """Whether nothing new lies behind this page, or nobody can tell."""
         for entity in page.rows:
             moment: datetime | None = getattr(entity, "updated_at", None)
-            if moment is None:
+            # What is saved meanwhile goes to the top, and pushes the last rows of a page onto the next.
+            if moment is None or entity.source_id in self._seen:
                 continue
+            self._seen.add(entity.source_id)
             if self._oldest is not None and utc(moment) > self._oldest:
                 self.problem = "the listing did not come in the order of change"
                 return True
@@ -39,17 +42,18 @@ class Catchup:
         return self.done
 
 
-def extent(store: Store, integration: str, declarations: Iterable[Declaration], settings: DeltaSettings) -> Extent:
+def extent(store: Store, integration: str, declarations: Sequence[Declaration], settings: DeltaSettings) -> Extent:
     """Whether a delta will do, as far as can be told before the check; and why."""
     listed = [one for one in declarations if one.changes]
     if not listed:
         return Extent(why="nothing that is asked for can be listed by its changes")
     oldest = None
+    # Only a full scan can tell whether what is held, removals above all, still holds.
+    if any(store.plans.is_held(integration, one.kind.__name__) for one in declarations):
+        return Extent(why="changes are held")
     for one in listed:
-        kind = one.kind.__name__
-        scan = store.scans.find(integration, kind)
-        why = _unfit(scan, settings) or _held(store, integration, kind)
-        if why or scan is None:
+        scan = store.scans.find(integration, one.kind.__name__)
+        if (why := _unfit(scan, settings)) or scan is None:
             return Extent(why=why)
         oldest = min(oldest or scan.full_at, scan.watermark or scan.full_at)
     return Extent(delta=True, why=f"what has changed since {oldest:%Y-%m-%d %H:%M:%S} UTC")
@@ -68,11 +72,6 @@ def _unfit(scan: Scan | None, settings: DeltaSettings) -> str:
     return ""
 
 
-def _held(store: Store, integration: str, kind: str) -> str:
-    # Only a full scan can tell whether what is held, removals above all, still holds.
-    return "changes are held" if store.plans.is_held(integration, kind) else ""
-
-
 def catchup(scan: Scan, settings: DeltaSettings) -> Catchup:
     """From the watermark, with the overlap."""
     return Catchup((scan.watermark or scan.full_at) - timedelta(seconds=settings.overlap))
@@ -86,7 +85,7 @@ class Doubts:
     due: str = ""
 
 
-def doubts(reading: Reading, follower: Catchup, scan: Scan, known: int, provider: str) -> Doubts:
+def doubts(reading: Reading, follower: Catchup, scan: Scan, known: int, provider: str, kept: Collection[str]) -> Doubts:
     """What there is to doubt; nothing when it has caught up.
 
     Args:
@@ -95,8 +94,13 @@ def doubts(reading: Reading, follower: Catchup, scan: Scan, known: int, provider
         scan: What it started from.
         known: Entities that are stored, or created by its plan.
         provider: Its title.
+        kept: Fields that did not come for a row that has them stored.
     """
     found = [*reading.problems, *reading.unused]
+    if missed := sorted(set(kept) - scan.unread):
+        found.append(f"{', '.join(missed)} did not come for all, and is asked for again")
+    if reading.promised and reading.announced is None:
+        found.append(f"{provider} never announced the total it promises")
     due = follower.problem
     if not (found or due):
         if follower.done:
@@ -119,19 +123,27 @@ def _unseen(reading: Reading, scan: Scan, known: int, provider: str) -> str:
 
 
 def record(
-    store: Store, run: Run, reading: Reading, certificate: Certificate, plan: KindPlan, read_with: str, due: str = ""
+    store: Store,
+    run: Run,
+    reading: Reading,
+    certificate: Certificate,
+    plan: KindPlan,
+    *,
+    read_with: str,
+    kept: Collection[str],
+    due: str,
 ) -> None:
     """Remembers how far a kind has been read, once all of it is applied. Else the next delta starts where this did."""
-    whole = not (plan.held or plan.unconfirmed or certificate.drifted)
+    absent = {name for name, rows in reading.unread.items() if rows == reading.entities}
+    whole = not (plan.held or plan.unconfirmed or certificate.drifted or set(kept) - absent)
     before = store.scans.find(run.integration, reading.kind)
     # Not later than the run: a date in the future would hide every change until then.
     newest = min(utc(reading.newest), run.started_at) if reading.newest else None
     if certificate.complete and whole:
-        absent = {name for name, rows in reading.unread.items() if rows == reading.entities}
         others = certificate.seen - certificate.found
         scan = Scan(read_with, run.started_at, newest, others, frozenset(absent))
         store.scans.record(run.integration, reading.kind, scan)
-    elif before and certificate.caught_up and whole:
+    elif before and certificate.caught_up and not (plan.held or certificate.drifted):
         later = max((one for one in (before.watermark, newest) if one), default=None)
         store.scans.record(run.integration, reading.kind, replace(before, watermark=later))
     elif before and due:

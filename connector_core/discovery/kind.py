@@ -35,13 +35,23 @@ class Planned:
     certificate: Certificate
     plan: KindPlan
     unconfirmed: tuple[str, ...]
+    kept: frozenset[str] = frozenset()
+    """Fields that did not come for a row that has them stored."""
     due: str = ""
 
     def record(self, work: Work, account: Account) -> None:
         """Remembers how far it has been read, for the next delta. Blocks."""
         if self.reading.declaration.changes:
-            scope = work.scope(account)
-            record(work.store, work.run, self.reading, self.certificate, self.plan, scope, self.due)
+            record(
+                work.store,
+                work.run,
+                self.reading,
+                self.certificate,
+                self.plan,
+                read_with=work.scope(account),
+                kept=self.kept,
+                due=self.due,
+            )
 
 
 async def plan_kind(work: Work, reader: Reader, found: Found, account: Account, *, removes: bool) -> Planned:
@@ -51,7 +61,9 @@ async def plan_kind(work: Work, reader: Reader, found: Found, account: Account, 
     known = Doubts()
     reasons: tuple[str, ...] = ()
     losses = Losses()
-    if not found.follower:
+    if found.follower:
+        await asyncio.to_thread(store.entities.mark_seen, run, kind)
+    else:
         reading, reasons, losses = await _whole(work, reader, reading, account, removes=removes)
     if reading.pages:
         await asyncio.to_thread(store.plans.replace_older, run, kind)
@@ -62,7 +74,7 @@ async def plan_kind(work: Work, reader: Reader, found: Found, account: Account, 
     if found.follower and found.scan:
         creates = await asyncio.to_thread(store.plans.creates, run, kind)
         stored = await asyncio.to_thread(store.entities.count, run.integration, kind)
-        known = doubts(reading, found.follower, found.scan, stored + creates, work.title)
+        known = doubts(reading, found.follower, found.scan, stored + creates, work.title, kept)
         reasons = known.reasons
     certificate = await asyncio.to_thread(certify, work, reading, reasons, kept, drifted, delta=delta)
     scope = work.scope_of(reading.declaration, account)
@@ -73,7 +85,7 @@ async def plan_kind(work: Work, reader: Reader, found: Found, account: Account, 
     await work.registry.kind_certified(run, certificate)
     plan = await asyncio.to_thread(_guard, work, kind, scope)
     plan = replace(plan, unconfirmed=len(losses.unconfirmed))
-    return Planned(reading, certificate, plan, losses.unconfirmed, known.due)
+    return Planned(reading, certificate, plan, losses.unconfirmed, frozenset(kept), known.due)
 
 
 async def _whole(

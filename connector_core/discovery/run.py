@@ -13,6 +13,7 @@ from connector_core.discovery.reader import Reader
 from connector_core.discovery.work import Work
 from connector_core.errors import ConnectorCoreError
 from connector_core.outcomes import Extent, Report, Verdict
+from connector_core.store import Scan
 
 
 async def discover(work: Work) -> Report:
@@ -89,24 +90,32 @@ async def _check(work: Work) -> Account:
 
 async def _read(work: Work, reader: Reader, checking: "asyncio.Task[Account]") -> tuple[Extent, list[Found]]:
     """Every kind, one after the other; what has changed of it only, where that was asked for and will do."""
-    how_much = Extent()
+    how_much, scans = Extent(), dict[str, Scan]()
     if work.delta:
-        name = work.run.integration
-        how_much = await asyncio.to_thread(extent, work.store, name, work.declarations, work.settings.delta)
+        how_much, scans = await _delta(work, checking)
     found = []
     for declaration in work.declarations:
-        scan = None
-        if how_much.delta and declaration.changes:
-            scan = await asyncio.to_thread(work.store.scans.find, work.run.integration, declaration.kind.__name__)
-            if scan and scan.read_with != work.scope(await asyncio.shield(checking)):
-                how_much = Extent(why="the token, the account, the options or the version has changed")
-                return how_much, [Found(await reader.read(one)) for one in work.declarations]
+        scan = scans.get(declaration.kind.__name__)
         if scan:
             follower = catchup(scan, work.settings.delta)
             found.append(Found(await reader.read_changes(declaration, follower), follower, scan))
         else:
             found.append(Found(await reader.read(declaration)))
     return how_much, found
+
+
+async def _delta(work: Work, checking: "asyncio.Task[Account]") -> tuple[Extent, dict[str, Scan]]:
+    """What to start from, where a delta will do."""
+    store, name = work.store, work.run.integration
+    how_much = await asyncio.to_thread(extent, store, name, work.declarations, work.settings.delta)
+    if not how_much.delta:
+        return how_much, {}
+    kinds = [one.kind.__name__ for one in work.declarations if one.changes]
+    scans = {kind: scan for kind in kinds if (scan := await asyncio.to_thread(store.scans.find, name, kind))}
+    read_with = work.scope(await asyncio.shield(checking))
+    if any(scan.read_with != read_with for scan in scans.values()):
+        return Extent(why="the token, the account, the options or the version has changed"), {}
+    return how_much, scans
 
 
 def _reader(work: Work, checking: "asyncio.Task[Account]") -> Reader:
@@ -130,9 +139,9 @@ def _reader(work: Work, checking: "asyncio.Task[Account]") -> Reader:
 
 def _finish(work: Work, report: Report, kinds: list[Planned], account: Account) -> None:
     missed = {one.plan.kind: one.unconfirmed for one in kinds if one.unconfirmed}
-    work.store.runs.finish(report, missed)
     for one in kinds if work.apply else ():
         one.record(work, account)
+    work.store.runs.finish(report, missed)
 
 
 def _code(error: BaseException) -> str:

@@ -26,7 +26,8 @@ class Writer:
         self._rows += rows
         self._checkpoint = checkpoint
         if self._writing and (self._writing.done() or len(self._rows) > _WAITING):
-            await self._writing
+            # A run whose time is over stops waiting, and the write goes on.
+            await asyncio.shield(self._writing)
             self._writing = None
         if self._writing is None:
             self._writing = asyncio.create_task(self._write())
@@ -34,7 +35,7 @@ class Writer:
     async def flush(self) -> None:
         """Returns when all is written."""
         while self._writing:
-            await self._writing
+            await asyncio.shield(self._writing)
             self._writing = asyncio.create_task(self._write()) if self._checkpoint else None
 
     async def end(self) -> None:

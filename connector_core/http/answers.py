@@ -20,6 +20,8 @@ from connector_core.errors import (
 from connector_core.manifest import Manifest
 from connector_core.wire import Listing, R, Row, W
 
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for what it cannot parse."""
 _GZIP = 16 + 15
 """The window bits that stand for gzip."""
 
@@ -92,7 +94,7 @@ def inflate(body: bytes, encoding: str, largest: int) -> bytes | None:
 def parse(path: str, model: type[W], body: bytes) -> W:
     try:
         return msgspec.json.decode(body, type=model, strict=False)
-    except msgspec.DecodeError as error:
+    except _UNREADABLE as error:
         raise _shape(path, error) from None
 
 
@@ -101,9 +103,9 @@ def parse_page(path: str, listing: type[Listing[R]], body: bytes, *, number: int
     rejected: tuple[Rejection, ...] = ()
     try:
         answer = msgspec.json.decode(body, type=listing, strict=False)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeDecodeError) as error:
         answer, rejected = _without_bad_rows(path, listing, body, error)
-    except msgspec.DecodeError as error:
+    except _UNREADABLE as error:
         raise _shape(path, error) from None
     rows = tuple(answer.rows)
     return Page(
@@ -117,7 +119,7 @@ def parse_page(path: str, listing: type[Listing[R]], body: bytes, *, number: int
 
 
 def _without_bad_rows(
-    path: str, listing: type[Listing[R]], body: bytes, error: msgspec.ValidationError
+    path: str, listing: type[Listing[R]], body: bytes, error: Exception
 ) -> tuple[Listing[R], tuple[Rejection, ...]]:
     """The answer without the rows that do not validate. Rows are parsed one by one, and only here."""
     (rows,) = [one for one in msgspec.structs.fields(listing) if one.name == "rows"]
@@ -125,14 +127,14 @@ def _without_bad_rows(
     try:
         envelope = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
         raws = msgspec.json.decode(envelope[key], type=list[msgspec.Raw])
-    except (msgspec.DecodeError, KeyError):
+    except (*_UNREADABLE, KeyError):
         raise _shape(path, error) from None
     good: list[msgspec.Raw] = []
     rejected: list[Rejection] = []
     for raw in raws:
         try:
             msgspec.json.decode(raw, type=row_type, strict=False)
-        except msgspec.DecodeError as problem:
+        except _UNREADABLE as problem:
             where, what = _told(problem)
             rejected.append(Rejection(_id_of(raw), where, what))
         else:
@@ -141,7 +143,7 @@ def _without_bad_rows(
     rest = msgspec.json.encode({**envelope, key: good})
     try:
         return msgspec.json.decode(rest, type=listing, strict=False), tuple(rejected)
-    except msgspec.DecodeError as problem:
+    except _UNREADABLE as problem:
         raise _shape(path, problem) from None
 
 
@@ -149,12 +151,14 @@ def _id_of(raw: msgspec.Raw) -> str | None:
     """The row's id, if it is fit to be shown."""
     try:
         return msgspec.json.decode(raw, type=Row).id
-    except msgspec.DecodeError:
+    except _UNREADABLE:
         return None
 
 
-def _told(error: msgspec.DecodeError) -> tuple[str, str]:
+def _told(error: Exception) -> tuple[str, str]:
     """Where, and what is wrong, in words that hold nothing of the content."""
+    if not isinstance(error, msgspec.DecodeError):
+        return "", "text that is not UTF-8" if isinstance(error, UnicodeDecodeError) else "nested too deeply"
     said, _, where = str(error).partition(" - at `$")
     if said.startswith("Invalid"):
         # «Invalid enum value» and its like quote the value.
@@ -162,6 +166,6 @@ def _told(error: msgspec.DecodeError) -> tuple[str, str]:
     return where.rstrip("`").lstrip("."), said if said.startswith("JSON") else said[:1].lower() + said[1:]
 
 
-def _shape(path: str, error: msgspec.DecodeError) -> MalformedError:
+def _shape(path: str, error: Exception) -> MalformedError:
     where, what = _told(error)
     return MalformedError(f"GET {path}: {where or 'the answer'} is not as the API promises ({what})", path=path)

@@ -93,11 +93,15 @@ class HttpApi:
         self._listings.append((path, pages))
         return pages.deliver()
 
-    def forecast(self) -> Forecast:
-        """What the listings that are being read will still cost, as far as their totals tell."""
+    def forecast(self, *, looked_into: bool = False) -> Forecast:
+        """What the listings that are being read will still cost, as far as their totals tell.
+
+        With ``looked_into`` also those of which somebody wanted the first page only.
+        """
         left: Counter[str] = Counter()
         for path, pages in self._listings:
-            left[path] += pages.left or 0
+            if looked_into or not pages.over:
+                left[path] += pages.left or 0
         quota = max((self._limits.seconds(path, requests) for path, requests in left.items()), default=0.0)
         requests = left.total()
         return Forecast(requests, max(quota, requests * self._pace.latency / self._settings.at_once))

@@ -65,13 +65,22 @@ class Limits:
     async def wait(self, path: str) -> None:
         """Returns when a request of ``path`` fits every quota that covers it, and the path is not paused."""
         with self._clocked():
-            loop = asyncio.get_running_loop()
-            # Again, as it may have been paused for longer meanwhile.
-            while (left := self._paused.get(path, 0.0) - loop.time()) > 0:  # noqa: ASYNC110 - that is a deadline
-                await asyncio.sleep(left)
-            for quota in self.quotas:
-                if quota.covers(path):
-                    await quota.wait()
+            while True:
+                await self._unpaused(path)
+                for quota in self.quotas:
+                    if quota.covers(path):
+                        await quota.wait()
+                # It may have been paused meanwhile, and the place in the quota is too old after that.
+                if self._left(path) <= 0:
+                    return
+
+    def _left(self, path: str) -> float:
+        """Seconds for which this path is still paused."""
+        return self._paused.get(path, 0.0) - asyncio.get_running_loop().time()
+
+    async def _unpaused(self, path: str) -> None:
+        while (left := self._left(path)) > 0:  # noqa: ASYNC110 - that is a deadline, and may be put off
+            await asyncio.sleep(left)
 
     def pause(self, path: str, seconds: float) -> None:
         """Nobody asks for this path for so long: the provider has said that there were too many."""

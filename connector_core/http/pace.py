@@ -1,4 +1,9 @@
-"""How many requests of a listing are under way at once: as many as the provider bears."""
+"""How many requests of a listing are under way at once, and how large its pages are: what the provider bears."""
+
+SMALLER = (25, 10, 5)
+"""Rows of a page, where the provider's gateway gives up on larger ones."""
+_STEADY = 10
+"""Pages that must come before a larger one is tried again; twice as many each time that it was not borne."""
 
 _BEGIN = 8
 """Requests at once, to begin with."""
@@ -51,3 +56,45 @@ class Pace:
     def resized(self) -> None:
         """Pages have another size from here on, so latency has another level."""
         self._latency, self._best = 0.0, float("inf")
+
+
+class Sizes:
+    """The page's size: smaller where the gateway gives up, so that each is a part of a whole page."""
+
+    def __init__(self, whole: int) -> None:
+        self._sizes = (whole, *(size for size in SMALLER if size < whole and not whole % size))
+        self._size = whole
+        self._steady, self._wanted = 0, _STEADY
+        self._trying = False
+
+    def divides(self, size: int) -> bool:
+        """Whether there is a smaller one."""
+        return size > self._sizes[-1]
+
+    def next(self) -> int:
+        """What to ask for now: once in a while, and by one page only, the next larger one."""
+        if self._size < self._sizes[0] and self._steady >= self._wanted and not self._trying:
+            self._trying = True
+            return self._sizes[self._sizes.index(self._size) - 1]
+        return self._size
+
+    def refused(self, size: int) -> bool:
+        """The gateway gave up on this size; whether there is a smaller one to ask for."""
+        if size > self._size:
+            # Another page has found out before, or this was the one that tried.
+            self._steady, self._wanted = 0, self._wanted * (2 if self._trying else 1)
+            self._trying = False
+            return True
+        if not self.divides(size):
+            return False
+        self._size = self._sizes[self._sizes.index(size) + 1]
+        self._steady, self._trying = 0, False
+        return True
+
+    def borne(self, size: int) -> bool:
+        """A page of this size has come; whether pages are larger from now on."""
+        self._steady += 1
+        if self._trying and size > self._size:
+            self._size, self._steady, self._trying = size, 0, False
+            return True
+        return False

@@ -9,14 +9,10 @@ from typing import Any, Generic, Protocol
 
 from connector_core.connector import Page
 from connector_core.errors import UnavailableError
-from connector_core.http.pace import Pace
+from connector_core.http.pace import Pace, Sizes
 from connector_core.paging import Paging, Position, Sliced
 from connector_core.wire import R
 
-SMALLER = (25, 10, 5)
-"""Rows of a page, where the provider's gateway gives up on larger ones."""
-_STEADY = 10
-"""Pages that must come before larger ones are tried again."""
 _KEEP = 2
 """Pages that came early are kept for their turn: so many times the requests at once."""
 
@@ -36,9 +32,6 @@ class Pages(Generic[R]):
         self._position = position
         self._pace = pace
         self._source = source
-        self._sizes: tuple[int, ...] = ()
-        self._smaller = 0
-        self._steady = 0
         self._effective = 0
         self._highest = 0
         self._open = False
@@ -46,9 +39,9 @@ class Pages(Generic[R]):
         self._ahead: deque[asyncio.Task[Page[R]]] = deque()
         # Asked once: for a protocol it takes longer than a page's own bookkeeping.
         self._sliced = paging if isinstance(paging, Sliced) else None
-        if self._sliced:
-            whole = self._sliced.size
-            self._sizes = (whole, *(size for size in SMALLER if size < whole and not whole % size))
+        self._sizes = Sizes(self._sliced.size if self._sliced else 1)
+        self.over = False
+        """Whether nobody reads on."""
         if paging.query(position) is not None:
             self._start()
 
@@ -61,6 +54,9 @@ class Pages(Generic[R]):
                 rows = len(page.rows) + len(page.rejected)
                 self._position = self._position.after(rows, page.announced)
                 last = self._paging.query(self._position) is None
+                if last and page.announced is not None:
+                    # The last may have been answered before one that knew of somebody more.
+                    page = replace(page, announced=max(page.announced, self._highest))
                 self._measure(rows)
                 yield replace(page, last=last, source=self._source if self._paging.resumable else "")
                 if last:
@@ -75,7 +71,7 @@ class Pages(Generic[R]):
 
     def cancel(self) -> None:
         """Nobody waits for these pages any more."""
-        self._open = False
+        self._open, self.over = False, True
         for task in self._ahead:
             task.cancel()
 
@@ -92,9 +88,10 @@ class Pages(Generic[R]):
 
     def _measure(self, rows: int) -> None:
         """How many rows a page really has: a server that clamps the size has more pages than were asked for."""
-        if not self._effective and self._sizes:
-            total, size = self._position.announced or 0, self._sizes[0]
-            self._effective = rows if 0 < rows < size and rows < total else size
+        if not self._effective and self._sliced:
+            total, size = self._position.announced or 0, self._sliced.size
+            first = self._position.pages == 1
+            self._effective = rows if first and 0 < rows < size and rows < total else size
 
     def _horizon(self) -> int:
         """The number of the page that ends the listing, which is the empty one behind the last row."""
@@ -126,47 +123,43 @@ class Pages(Generic[R]):
             self._fill()
 
     async def _page(self, number: int, position: Position) -> Page[R]:
-        highest = self._highest
         if self._sliced is None:
-            page = await self._ask(self._paging.query(position) or {}, number, divisible=False)
-        elif self._effective in {0, self._sliced.size}:
-            page = await self._span(number, self._sliced)
-        else:
-            # The server cuts smaller pages than were asked for, and only it knows where.
-            size = self._sliced.size
-            page = await self._ask(self._sliced.slice((number - 1) * size, size), number, divisible=False)
-        self._highest = max(self._highest, page.announced or 0)
-        return replace(page, fell=page.announced is not None and page.announced < highest)
+            return await self._part(self._paging.query(position) or {}, number, divisible=False)
+        if self._effective in {0, self._sliced.size}:
+            return await self._span(number, self._sliced)
+        # The server cuts smaller pages than were asked for, and only it knows where.
+        size = self._sliced.size
+        return await self._part(self._sliced.slice((number - 1) * size, size), number, divisible=False)
 
     async def _span(self, number: int, paging: Sliced) -> Page[R]:
         """One page, or the smaller ones that it is made of where the gateway gives up on it."""
         while True:
-            level = self._smaller
+            size = self._sizes.next()
             try:
-                page = await self._parts(number, paging, self._sizes[level])
+                page = await self._parts(number, paging, size)
             except UnavailableError as error:
-                if not error.gateway or level + 1 == len(self._sizes):
+                if not (error.gateway and self._sizes.refused(size)):
                     raise
-                if self._smaller == level:
-                    self._resize(level + 1)
             else:
-                self._steady += 1
-                if self._smaller and self._steady >= _STEADY:
-                    self._resize(self._smaller - 1)
+                if self._sizes.borne(size):
+                    self._pace.resized()
                 return page
-
-    def _resize(self, level: int) -> None:
-        self._smaller, self._steady = level, 0
-        self._pace.resized()
 
     async def _parts(self, number: int, paging: Sliced, size: int) -> Page[R]:
         parts = []
         for begin in range((number - 1) * paging.size, number * paging.size, size):
-            part = await self._ask(paging.slice(begin, size), number, divisible=size > self._sizes[-1])
+            part = await self._part(paging.slice(begin, size), number, divisible=self._sizes.divides(size))
             parts.append(part)
             if not part.rows and not part.rejected:
                 break
         return parts[0] if len(parts) == 1 else _joined(parts)
+
+    async def _part(self, query: Mapping[str, str], number: int, *, divisible: bool) -> Page[R]:
+        """One answer; ``fell`` if one that had come before it was asked for announced more."""
+        highest = self._highest
+        page = await self._ask(query, number, divisible=divisible)
+        self._highest = max(self._highest, page.announced or 0)
+        return replace(page, fell=page.announced is not None and page.announced < highest)
 
 
 def _joined(parts: list[Page[R]]) -> Page[R]:
@@ -175,4 +168,5 @@ def _joined(parts: list[Page[R]]) -> Page[R]:
         rows=tuple(row for part in parts for row in part.rows),
         ids=tuple(one for part in parts for one in part.ids),
         rejected=tuple(one for part in parts for one in part.rejected),
+        fell=any(part.fell for part in parts),
     )

@@ -152,6 +152,12 @@ class Runs:
 
 def _end(cursor: sqlite3.Cursor, run_id: str, code: str) -> None:
     moment = now()
+    # The bodies of what was held; those of an open reading stay for the run that goes on with it.
+    cursor.execute(
+        "DELETE FROM bodies WHERE reading IN (SELECT id FROM readings WHERE run_id = ? AND done = 1) "
+        "AND n IN (SELECT n FROM changes WHERE run_id = ? AND state = 'held' AND n IS NOT NULL)",
+        (run_id, run_id),
+    )
     cursor.execute(
         "UPDATE changes SET state = 'discarded', body = NULL, n = NULL, decided_at = ? "
         "WHERE run_id = ? AND state IN ('planned', 'held')",

@@ -61,7 +61,3 @@ class Scans:
                 scan.due,
             ),
         )
-
-    def forget(self, integration: str, kind: str) -> None:
-        """Nothing is known of this kind any more: the next scan is a full one."""
-        self._database.execute("DELETE FROM scans WHERE integration = ? AND kind = ?", (integration, kind))

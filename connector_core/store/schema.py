@@ -122,7 +122,8 @@ CREATE TABLE latest (
 ) WITHOUT ROWID;
 INSERT OR IGNORE INTO readings (run_id, kind) SELECT DISTINCT r.id, e.kind FROM entities e
     JOIN runs r ON r.integration = e.integration WHERE r.id = e.run_id;
-INSERT OR IGNORE INTO readings (run_id, kind) SELECT DISTINCT run_id, kind FROM changes WHERE state = 'held';
+INSERT OR IGNORE INTO readings (run_id, kind) SELECT DISTINCT c.run_id, c.kind FROM changes c
+    JOIN runs x ON x.id = c.run_id WHERE c.state = 'held' AND x.finished_at IS NOT NULL;
 INSERT INTO bodies (reading, source_id, body, digest) SELECT r.id, e.source_id, e.body, e.digest
     FROM entities e JOIN readings r ON r.run_id = e.run_id AND r.kind = e.kind;
 ALTER TABLE entities RENAME TO entities_2;

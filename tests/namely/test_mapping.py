@@ -286,6 +286,19 @@ def test_a_rejected_row_is_named_without_its_content() -> None:
     ]
 
 
+def test_text_that_is_not_utf8_rejects_its_row_and_no_other() -> None:
+    body = b'{"profiles": [{"id": "p1", "email": "\xff\xfe"}, {"id": "p2"}], "meta": {"total_count": 2}}'
+    found = parse_page("/profiles", Profiles, body, number=1)
+    assert found.ids == ("p2",)
+    assert [(one.source_id, one.problem) for one in found.rejected] == [("p1", "text that is not UTF-8")]
+
+
+@pytest.mark.parametrize("body", [b'{"profiles": ' + b"[" * 100_000, b'{"profiles": [{"id": NaN}]}', b"", b"null"])
+def test_what_is_no_answer_of_the_api_is_told_as_such(body: bytes) -> None:
+    with pytest.raises(ProtocolError, match="is not as the API promises"):
+        parse_page("/profiles", Profiles, body, number=1)
+
+
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=12),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
