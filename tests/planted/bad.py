@@ -321,7 +321,7 @@ PLANTED: Mapping[type[AnyConnector], tuple[str, ...]] = {
     EmptiesWhatDidNotCome: ("faults.emptied",),
     DeniesEverybody: ("faults.removal",),
     KeepsEveryPage: ("scale.memory", "faults.bug"),
-    AsksOneByOne: ("scale.requests", "scale.memory"),
+    AsksOneByOne: ("scale.requests", "scale.memory", "scale.blocking"),
     NumbersItsRows: ("reading.whole", "faults.certificate", "faults.lost", "faults.clamped", "faults.bug"),
     Remembers: ("reading.follows", "scale.memory"),
     Stumbles: ("faults.bug",),
