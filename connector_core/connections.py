@@ -1,6 +1,5 @@
-"""Connections to providers: one session, one trust, and per integration the quota that its runs share."""
+"""Connections to providers: a session for each run, one trust, and per account the quota that its runs share."""
 
-import asyncio
 import ssl
 from functools import cached_property
 
@@ -16,24 +15,14 @@ from connector_core.manifest import Manifest
 from connector_core.plugins import Registry
 from connector_core.settings import HostSettings, limits_of
 
-_TURNS = 5
-
 
 class Connections:
-    """Gives connectors what they need for one run or check. A session that is passed in is not closed."""
+    """Gives connectors what they need for one run or check. A session that is passed in serves all, and stays open."""
 
     def __init__(self, settings: HostSettings, session: aiohttp.ClientSession | None) -> None:
         self._settings = settings
         self._given = session
-        self._own: aiohttp.ClientSession | None = None
         self._limits: dict[tuple[str, str], Limits] = {}
-
-    async def close(self) -> None:
-        if self._own:
-            await self._own.close()
-            # aiohttp and the loop close TLS transports, and those that were still being opened, in the next turns.
-            for _ in range(_TURNS):
-                await asyncio.sleep(0)
 
     def api(self, manifest: Manifest, credentials: Credentials, registry: Registry) -> HttpApi:
         """A client for one run. All that reach one account of a provider share its quotas, which outlive the runs."""
@@ -41,7 +30,14 @@ class Connections:
         if account not in self._limits:
             self._limits[account] = Limits(limits_of(manifest, registry.settings(manifest.name)))
         return HttpApi(
-            self._session, self._tls, manifest, credentials, settings=self._settings.http, limits=self._limits[account]
+            # Its own ends with it: idle connections to a thousand providers would add up.
+            self._given or open_session(self._settings.endpoints()),
+            self._tls,
+            manifest,
+            credentials,
+            settings=self._settings.http,
+            limits=self._limits[account],
+            closes_session=self._given is None,
         )
 
     @staticmethod
@@ -52,14 +48,6 @@ class Connections:
         options = options_of(connector, registry.settings(connector.manifest.name))
         log = structlog.get_logger().bind(connector=connector.manifest.name)
         return connector(Context(credentials, options, api, log))
-
-    @property
-    def _session(self) -> aiohttp.ClientSession:
-        if self._given:
-            return self._given
-        if self._own is None:
-            self._own = open_session(self._settings.endpoints())
-        return self._own
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:

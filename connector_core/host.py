@@ -69,7 +69,6 @@ class Host:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._connections.close()
         self.close()
 
     def close(self) -> None:

@@ -18,7 +18,8 @@ def drift(work: Work, reading: Reading, *, delta: bool) -> dict[str, tuple[float
     if not reading.entities or rows < settings.at_least:
         return {}
     empty = [name for name in reading.declaration.kind.model_fields if fill.get(name, 0.0) <= settings.emptied]
-    before = work.store.entities.fill(work.run.integration, reading.kind, empty)
+    # Of a delta, those whom it has read are compared with themselves.
+    before = work.store.entities.fill(work.run, reading.kind, empty, read_only=delta)
     found = drifted_fields(before, fill, settings=settings)
     return {name: shares for name, shares in found.items() if name not in work.accepted}
 

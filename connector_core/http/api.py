@@ -35,12 +35,13 @@ from connector_core.paging import Paging, Position
 from connector_core.settings import HttpSettings
 from connector_core.wire import Listing, R, W
 
+_TURNS = 5
 _BREATH = 1.0
 """Seconds for which nobody asks for a path that was throttled without a word of when to ask again."""
 
 
 class HttpApi:
-    """The provider behind one integration's credentials. Its session is the caller's to close."""
+    """The provider behind one integration's credentials."""
 
     def __init__(
         self,
@@ -51,7 +52,9 @@ class HttpApi:
         *,
         settings: HttpSettings,
         limits: Limits,
+        closes_session: bool = False,
     ) -> None:
+        self._closes_session = closes_session
         self._session = session
         self._tls = tls
         self._manifest = manifest
@@ -107,11 +110,16 @@ class HttpApi:
         return Forecast(requests, max(quota, requests * self._pace.latency / self._settings.at_once))
 
     async def aclose(self) -> None:
-        """Ends what was asked for and nobody waits for any more. The session stays open."""
+        """Ends what was asked for and nobody waits for any more, and the session if it is this client's own."""
         tasks = [task for _, pages in self._listings for task in pages.tasks]
         for _, pages in self._listings:
             pages.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._closes_session:
+            await self._session.close()
+            # aiohttp and the loop close TLS transports, and those that were still being opened, in the next turns.
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
 
     def resume(self, source: str, position: Position | None) -> None:
         """The next reading of this listing goes on from here, once; every other one, and all of None, begin anew."""

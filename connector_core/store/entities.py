@@ -86,16 +86,20 @@ class Entities:
             [(run.integration, kind, source_id) for source_id in source_ids],
         )
 
-    def fill(self, integration: str, kind: str, fields: Sequence[str]) -> dict[str, float]:
-        """The share of stored entities in which each of these fields is filled."""
+    def fill(self, run: Run, kind: str, fields: Sequence[str], *, read_only: bool) -> dict[str, float]:
+        """The share of stored entities in which each of these fields is filled; of those that the run has read only."""
         if not fields:
             return {}
         filled = ", ".join(
             f"sum(coalesce(json_extract(b.body, '$.{name}'), '') NOT IN ('', '[]', 0))" for name in fields
         )
-        ((total, *counts),) = self._database.query(
-            f"SELECT count(*), {filled} FROM entities e JOIN bodies b ON b.n = e.n "  # noqa: S608 - names of fields
-            "WHERE e.integration = ? AND e.kind = ?",
-            (integration, kind),
+        which = (
+            "readings g JOIN latest l ON l.reading = g.id AND g.done = 0 JOIN entities e ON e.integration = ? "
+            "AND e.kind = g.kind AND e.source_id = l.source_id JOIN bodies b ON b.n = e.n "
+            "WHERE g.kind = ? AND g.run_id = ?"
+            if read_only
+            else "entities e JOIN bodies b ON b.n = e.n WHERE e.integration = ? AND e.kind = ?"
         )
+        arguments = (run.integration, kind, *([run.id] if read_only else []))
+        ((total, *counts),) = self._database.query(f"SELECT count(*), {filled} FROM {which}", arguments)  # noqa: S608
         return {name: count / total for name, count in zip(fields, counts, strict=True)} if total else {}
