@@ -30,7 +30,7 @@ METHOD = f"""
 - Every competitor must show that it got everybody: ours by complete certificates, a peer by the people that it counted
   at its end, a floor by the pages that came. Who is lost makes the whole measurement fail; a slow one does not. After
   {CUT_OFF:.0f} s a competitor is cut off.
-- Ours does the whole job as an operator starts it, `discover run acme --json`: checked, validated, staged, certified,
+- Ours does the whole job as an operator starts it, `discover run acme`: checked, validated, staged, certified,
   planned, applied to SQLite, reported. Its quota is lifted, except at real pace. The peers store about 15 fields, or
   hand on what they read: the `namely` client keeps everybody in memory, the Airbyte source writes to a file.
 - The peers' environments are made from `benchmarks/peers/*/requirements.txt`; how each is set up stands in the
