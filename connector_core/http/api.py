@@ -35,7 +35,8 @@ from connector_core.paging import Paging, Position
 from connector_core.settings import HttpSettings
 from connector_core.wire import Listing, R, W
 
-_TURNS = 5
+_LAST = 0.05
+"""Seconds in which connections that were still being opened come to their end."""
 _BREATH = 1.0
 """Seconds for which nobody asks for a path that was throttled without a word of when to ask again."""
 
@@ -116,10 +117,12 @@ class HttpApi:
             pages.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         if self._closes_session:
+            if self._session.connector:
+                # Every answer is here or given up, so nobody waits for the other side's goodbye.
+                await self._session.connector.close(abort_ssl=True)
             await self._session.close()
-            # aiohttp and the loop close TLS transports, and those that were still being opened, in the next turns.
-            for _ in range(_TURNS):
-                await asyncio.sleep(0)
+            # The loop closes transports, and those that were still being opened, in its next turns.
+            await asyncio.sleep(_LAST)
 
     def resume(self, source: str, position: Position | None) -> None:
         """The next reading of this listing goes on from here, once; every other one, and all of None, begin anew."""
