@@ -76,7 +76,7 @@ async def _discover(work: Work) -> Report:
         finished_at=datetime.now(UTC),
         extent=how_much,
     )
-    await asyncio.to_thread(_finish, work, report, kinds, account)
+    await asyncio.to_thread(_finish, work, report, kinds, account, missed)
     return report
 
 
@@ -119,10 +119,13 @@ async def _delta(work: Work, checking: "asyncio.Task[Account]") -> tuple[Extent,
 
 
 def _reader(work: Work, checking: "asyncio.Task[Account]") -> Reader:
+    digest = ""
+
     async def scope() -> str:
-        if not checking.done():
-            await asyncio.shield(checking)
-        return work.scope(checking.result())
+        # Every page asks for it.
+        nonlocal digest
+        digest = digest or work.scope(await asyncio.shield(checking))
+        return digest
 
     return Reader(
         connector=work.connector,
@@ -137,8 +140,9 @@ def _reader(work: Work, checking: "asyncio.Task[Account]") -> Reader:
     )
 
 
-def _finish(work: Work, report: Report, kinds: list[Planned], account: Account) -> None:
-    missed = {one.plan.kind: one.unconfirmed for one in kinds if one.unconfirmed}
+def _finish(
+    work: Work, report: Report, kinds: list[Planned], account: Account, missed: dict[str, tuple[str, ...]]
+) -> None:
     for one in kinds if work.apply else ():
         one.record(work, account)
     work.store.runs.finish(report, missed)
