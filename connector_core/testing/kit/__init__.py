@@ -6,9 +6,9 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
-from multiprocessing import active_children, get_context
+from multiprocessing import active_children, get_context, resource_tracker
 from types import MappingProxyType
 
 from connector_core.connector import AnyConnector
@@ -96,6 +96,8 @@ def _interrupts_held_back() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
+    # It would be started with the first semaphore, and lets interrupts through again when it is.
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -110,12 +112,12 @@ def prove(
     started, notes, chosen = time.monotonic(), Notes(), tuple(suites)
     wanted = jobs(chosen)
     workers, others = min(len(wanted), os.cpu_count() or 1), set(active_children())
-    with (
-        scratch() as folder,
-        ProcessPoolExecutor(workers, get_context("spawn"), _begin_worker, (str(folder),)) as pool,
-    ):
+    with scratch() as folder, ExitStack() as stack:
         try:
+            # An interrupt in the middle of making the pool would leave its semaphores behind.
             with _interrupts_held_back():
+                pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin_worker, (str(folder),))
+                stack.enter_context(pool)
                 running = {pool.submit(examine, connector, job): job for job in wanted}
             for done in as_completed(running):
                 notes.add(done.result())
