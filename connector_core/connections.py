@@ -1,5 +1,6 @@
 """Connections to providers: a session for each run, one trust, and per account the quota that its runs share."""
 
+import json
 import ssl
 from functools import cached_property
 
@@ -26,7 +27,7 @@ class Connections:
 
     def api(self, manifest: Manifest, credentials: Credentials, registry: Registry) -> HttpApi:
         """A client for one run. All that reach one account of a provider share its quotas, which outlive the runs."""
-        account = (manifest.name, manifest.base_url.format_map(credentials.public()))
+        account = (manifest.name, json.dumps(credentials.public(), sort_keys=True, default=str))
         if account not in self._limits:
             self._limits[account] = Limits(limits_of(manifest, registry.settings(manifest.name)))
         return HttpApi(

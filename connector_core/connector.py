@@ -2,96 +2,29 @@
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 from typing_extensions import TypeVar as DefaultTypeVar
 
 from connector_core.credentials import Credentials
 from connector_core.entities import Entity, Product
+from connector_core.errors import ProviderError, RejectedCredentialsError
 from connector_core.manifest import Manifest
+from connector_core.page import Page
 from connector_core.paging import Paging
-from connector_core.wire import Listing, R, W
+from connector_core.wire import Listing, R
 
 if TYPE_CHECKING:  # structlog brings rich along, which no connector needs.
     from structlog.typing import FilteringBoundLogger
 
 T = TypeVar("T")
-U = TypeVar("U")
 F = TypeVar("F", bound=Callable[..., Any])
 
-
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    """A row that was read and could not be used: where and what sort of problem, never its content."""
-
-    source_id: str | None
-    field: str
-    problem: str
-
-
-class RowRejectedError(Exception):
-    """Raised by a mapping for a row that it cannot tell what to make of. ``problem`` never holds content."""
-
-    def __init__(self, field: str, problem: str) -> None:
-        super().__init__(f"{field}: {problem}")
-        self.field = field
-        self.problem = problem
-
-
-@dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
-    """One page: its rows, and what it says of the listing."""
-
-    number: int
-    rows: tuple[T, ...]
-    ids: tuple[str, ...]
-    """The provider's ids of ``rows``, in the same order."""
-    announced: int | None = None
-    promised: bool = False
-    """True when this sort of listing announces its total, so that a total that never came is a fault."""
-    rejected: tuple[Rejection, ...] = ()
-    skipped: tuple[str, ...] = ()
-    """The ids of rows that were read and are not of this kind."""
-    last: bool = False
-    """True on the page that ends the listing."""
-    fell: bool = False
-    """True when an answer before this request had announced more: somebody has left the listing in between."""
-    source: str = ""
-    """Which listing this is a page of. Set by the host."""
-
-    def map(self, function: Callable[[T], U | None]) -> "Page[U]":
-        """The same page with every row mapped. None skips a row; an exception rejects it."""
-        rows: list[U] = []
-        ids: list[str] = []
-        skipped = list(self.skipped)
-        rejected = list(self.rejected)
-        for source_id, row in zip(self.ids, self.rows, strict=True):
-            try:
-                mapped = function(row)
-            except ValidationError as error:
-                rejected.append(rejection(source_id, error))
-            except RowRejectedError as error:
-                rejected.append(Rejection(source_id, error.field, error.problem))
-            except Exception as error:  # noqa: BLE001 - a mapping is total: a value, or a counted rejection
-                rejected.append(Rejection(source_id, "", f"mapping raised {type(error).__name__}"))
-            else:
-                if mapped is None:
-                    skipped.append(source_id)
-                else:
-                    rows.append(mapped)
-                    ids.append(source_id)
-        # mypy cannot say that replace() changes the type of the rows.
-        return replace(self, rows=tuple(rows), ids=tuple(ids), rejected=tuple(rejected), skipped=tuple(skipped))  # type: ignore[arg-type, return-value]
-
-
-def rejection(source_id: str | None, error: ValidationError) -> Rejection:
-    """The first problem of a validation error, without its input."""
-    problem = error.errors(include_input=False, include_url=False, include_context=False)[0]
-    # Behind the field's name comes at most which sort of value was tried.
-    return Rejection(source_id, str(problem["loc"][0]) if problem["loc"] else "", problem["type"])
+Params = Mapping[str, str | Sequence[str]]
+"""A query; a key with several values comes several times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,18 +44,21 @@ class Api(Protocol):
         listing: type[Listing[R]],
         *,
         paging: Paging,
-        params: Mapping[str, str] | None = None,
+        params: Params | None = None,
+        body: Mapping[str, Any] | None = None,
     ) -> AsyncIterator[Page[R]]:
-        """The pages of a listing, in order, the one that ends it included.
+        """The pages of a listing, in order, the one that ends it included. With ``body``, JSON, it is a POST.
 
         The first is asked for when this is called, so two listings that are both called before either is read come
         at once.
         """
         ...
 
-    async def get(self, path: str, model: type[W], *, authenticated: bool = True) -> W: ...
+    async def get(self, path: str, model: type[T], *, params: Params | None = None, authenticated: bool = True) -> T:
+        """One answer: a ``Wire``, or what is made of them, such as ``list[Office]``."""
+        ...
 
-    async def exists(self, path: str, source_id: str) -> bool:
+    async def exists(self, path: str, source_id: str, *, params: Params | None = None) -> bool:
         """Whether ``path/source_id`` is there: False only when the provider answers 404."""
         ...
 
@@ -192,6 +128,14 @@ class Connector(ABC, Generic[C, Opt]):
     @abstractmethod
     async def check(self) -> Account:
         """Proves the connection and the token, with the fewest requests. Raises CredentialsError or ProviderError."""
+
+    async def optional(self, work: Awaitable[T], event: str) -> T | None:
+        """What is only an addition to a kind: None, and this event in the log, where the provider does not give it."""
+        try:
+            return await work
+        except (ProviderError, RejectedCredentialsError) as error:
+            self.log.warning(event, error=error.code)
+            return None
 
     def rule(self, kind: type[Entity]) -> str:  # noqa: ARG002 - overridden where a kind has a rule
         """What decides which rows are of this kind. When it changes, losses are held for approval."""

@@ -30,9 +30,11 @@ def verify(name: str, connector: Any, settings: PluginSettings) -> type[AnyConne
         raise PluginContractError(f"Its manifest is named {manifest.name}, its entry point {name}.")
     if not hasattr(connector, "credentials_type"):
         raise PluginContractError(f"{connector.__name__} names no credentials: write Connector[YourCredentials].")
-    secrets = [one.name for one in connector.credentials_type.form() if one.secret]
-    if manifest.auth.field not in secrets:
-        raise PluginContractError(f"Its manifest authenticates by {manifest.auth.field}, which is no secret field.")
+    form = {one.name: one.secret for one in connector.credentials_type.form()}
+    if unknown := [field for field in manifest.auth.fields if field not in form]:
+        raise PluginContractError(f"Its manifest authenticates by {unknown[0]}, which is no field of its credentials.")
+    if not any(form[field] for field in manifest.auth.fields):
+        raise PluginContractError(f"Its manifest authenticates by {manifest.auth.fields[0]}, which is no secret field.")
     if not connector.declarations:
         raise PluginContractError(f"{connector.__name__} discovers nothing.")
     options_of(connector, settings)

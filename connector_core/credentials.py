@@ -62,6 +62,32 @@ class TenantDomain:
 
 
 @dataclass(frozen=True, slots=True)
+class Subdomain:
+    """A field type: the one lower-case label that stands before ``suffix`` in the company's address, and only that.
+
+    ``Annotated[str, Subdomain("bamboohr.com")]``. What nearly fits is refused with the corrected value.
+    """
+
+    suffix: str
+
+    def check(self, value: str) -> str:
+        if re.fullmatch(_LABEL, value, re.ASCII):
+            return value
+        nearly = value.strip().lower().removeprefix("https://").rstrip("/").removesuffix(f".{self.suffix}")
+        fits = re.fullmatch(_LABEL, nearly, re.ASCII)
+        advice = f"type {nearly} and nothing else" if fits else f"type only what stands before .{self.suffix}"
+        raise PydanticCustomError("subdomain", "{advice}", {"advice": advice})
+
+    def __get_pydantic_core_schema__(self, source: type[str], handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {**handler(schema), "pattern": f"^{_LABEL}$"}
+
+
+@dataclass(frozen=True, slots=True)
 class FormField:
     """One field of the form that any front end shows. ``example`` is never a secret."""
 

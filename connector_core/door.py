@@ -9,14 +9,11 @@ from connector_core.connector import (
     Connector,
     Context,
     Options,
-    Page,
-    Rejection,
-    RowRejectedError,
     changes,
     discovers,
     witnesses,
 )
-from connector_core.credentials import Credentials, TenantDomain
+from connector_core.credentials import Credentials, Subdomain, TenantDomain
 from connector_core.entities import Department, DepartmentKind, Employee, Entity, Product, Status, WorkerType
 from connector_core.errors import (
     BusyError,
@@ -43,9 +40,20 @@ from connector_core.errors import (
     UnknownIntegrationError,
 )
 from connector_core.hookspecs import hookimpl
-from connector_core.manifest import Advice, Bearer, Category, Manifest, RateLimit
+from connector_core.manifest import (
+    Advice,
+    Basic,
+    Bearer,
+    Category,
+    ClientCredentials,
+    Header,
+    Manifest,
+    RateLimit,
+)
 from connector_core.outcomes import Certificate, KindPlan, Report, Run, Verdict
-from connector_core.paging import PageNumber, Paging, Whole
+from connector_core.page import Page, Rejection, RowRejectedError
+from connector_core.paging import Offset, PageNumber, Paging, Streamed, Whole
+from connector_core.values import day, lookup, moment
 from connector_core.wire import Listing, Maybe, Row, Wire
 
 __all__ = [
@@ -53,10 +61,12 @@ __all__ = [
     "Account",
     "Advice",
     "Api",
+    "Basic",
     "Bearer",
     "BusyError",
     "Category",
     "Certificate",
+    "ClientCredentials",
     "Connector",
     "ConnectorCoreError",
     "Context",
@@ -68,6 +78,7 @@ __all__ = [
     "Employee",
     "Entity",
     "ForbiddenError",
+    "Header",
     "InsecureError",
     "InvalidCredentialsError",
     "KindPlan",
@@ -76,6 +87,7 @@ __all__ = [
     "Manifest",
     "Maybe",
     "NotFoundError",
+    "Offset",
     "Options",
     "Page",
     "PageNumber",
@@ -99,6 +111,8 @@ __all__ = [
     "SettingsError",
     "Status",
     "StoreError",
+    "Streamed",
+    "Subdomain",
     "TenantDomain",
     "ThrottledError",
     "UnavailableError",
@@ -108,8 +122,11 @@ __all__ = [
     "Wire",
     "WorkerType",
     "changes",
+    "day",
     "discovers",
     "field",
     "hookimpl",
+    "lookup",
+    "moment",
     "witnesses",
 ]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 import msgspec
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
@@ -84,6 +84,13 @@ class Entity(BaseModel):
 
     source_id: SourceId
     """The provider's permanent id."""
+
+    @classmethod
+    def of(cls, row: msgspec.Struct, **fields: Any) -> Self:
+        """The entity that a row tells of: its fields of the same name, and these. What is ``UNSET`` is left out."""
+        same = {name: getattr(row, name) for name in row.__struct_fields__ if name in cls.model_fields}
+        told = {name: value for name, value in (same | fields).items() if value is not msgspec.UNSET}
+        return cls.model_validate({"source_id": getattr(row, "id", None), **told})
 
     def body(self) -> bytes:
         """The canonical JSON of the fields that were read."""

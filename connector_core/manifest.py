@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
@@ -40,6 +40,60 @@ class Bearer:
     """``Authorization: Bearer`` with the secret in the credentials field of this name."""
 
     field: str
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return (self.field,)
+
+
+@dataclass(frozen=True)
+class Header:
+    """The secret in the credentials field of this name, in a header of the provider's own."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]+$")]
+    field: str
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return (self.field,)
+
+
+@dataclass(frozen=True)
+class Basic:
+    """``Authorization: Basic`` with a user and a password, each in the credentials field of this name.
+
+    Without ``password`` the user is an API key, and any password will do.
+    """
+
+    user: str
+    password: str = ""
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return (self.user, self.password) if self.password else (self.user,)
+
+
+@dataclass(frozen=True)
+class ClientCredentials:
+    """A bearer token that is asked for at ``path``, expires, and is renewed: OAuth 2, or what comes close to it.
+
+    ``token`` and ``lifetime`` (seconds) are dotted keys of the answer.
+    """
+
+    path: str
+    client_id: str = "client_id"
+    client_secret: str = "client_secret"  # noqa: S105 - the names of the fields
+    encoding: Literal["form", "json"] = "form"
+    token: str = "access_token"  # noqa: S105 - the key under which it comes
+    lifetime: str = "expires_in"
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return (self.client_id, self.client_secret)
+
+
+Authentication = Bearer | Header | Basic | ClientCredentials
+"""How requests say whose they are. ``fields`` are the credentials fields that it takes."""
 
 
 @dataclass(frozen=True)
@@ -89,10 +143,12 @@ class Manifest(BaseModel):
     """The only hosts that the connector may reach; ``*`` stands for one label."""
     base_url: Annotated[str, StringConstraints(pattern=r"^https://[^/?#]+(/[^?#]*)?$")]
     """Where paths start; ``{field}`` stands for a credentials field that is no secret."""
-    auth: Bearer
+    auth: Authentication
     limits: tuple[RateLimit, ...] = ()
     throttled_by: frozenset[int] = frozenset({429})
-    """The statuses that mean «too many requests»."""
+    """The statuses that mean «too many requests»; one of the 5xx only with a word of when to ask again."""
+    reason_header: str = ""
+    """The header in which the provider says what is wrong, where its bodies do not."""
     rejected: Advice = Advice("The provider rejected the credentials.", (), "Check them and connect again.")
     """Said when the provider answers 401."""
     provider_setup: tuple[str, ...] = ()

@@ -64,6 +64,37 @@ class PageNumber:
 
 
 @dataclass(frozen=True, slots=True)
+class Offset:
+    """``?offset=100&limit=50``, counted in rows from 0, ended by the first empty page."""
+
+    resumable: ClassVar[bool] = True
+
+    size: int
+    offset: str = "offset"
+    limit: str = "limit"
+
+    def query(self, position: Position) -> Mapping[str, str] | None:
+        if position.pages and not position.last_rows:
+            return None
+        return self.slice(position.pages * self.size, self.size)
+
+    def slice(self, offset: int, size: int) -> Mapping[str, str]:
+        return {self.offset: str(offset), self.limit: str(size)}
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """One answer holds all, and is given on while it comes, so many rows a page: memory stays flat."""
+
+    resumable: ClassVar[bool] = False
+
+    rows: int = 100
+
+    def query(self, position: Position) -> Mapping[str, str] | None:
+        return None if position.pages else {}
+
+
+@dataclass(frozen=True, slots=True)
 class Whole:
     """One answer holds all. Pages on only if the answer announces more rows than it holds."""
 

@@ -20,7 +20,7 @@ import pytest
 from cyclopts import App
 
 from connector_core.cli.main import COMMANDS, app
-from world import DISCOVER, Discover, Running
+from world import DISCOVER, OURS, Discover, Running
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_removing_asks_first_and_leaves_nothing(discover: Discover, tmp_path: Pa
 def test_the_catalogue_and_the_page_of_an_integration(discover: Discover) -> None:
     listed = discover("list", "--json").json()["plugins"]
     assert [(one["name"], one["standing"], one["category"], one["authentication"]) for one in listed] == [
-        ("namely", "ready", "HRIS", "API")
+        (name, "ready", "HRIS", "API") for name in OURS
     ]
     assert "employees (EAM, SMP), departments (SMP)" in discover("list").out
     page = discover("show", "namely").out

@@ -8,10 +8,10 @@ import pytest
 from aiohttp import web
 
 from connector_core import Employee, Entity, Verdict
-from connector_core.connector import Page
 from connector_core.discovery.delta import Catchup
 from connector_core.host import Host
 from connector_core.outcomes import Progress, Report
+from connector_core.page import Page
 from connector_core.testing import Answer, Faults
 from connectors.namely.simulator import NamelySimulator
 from world import Discover, Place, Running, Start

@@ -16,7 +16,7 @@ from connector_core import PluginRefusedError, Run
 from connector_core.host import Host
 from connector_core.plugins import OBSERVER_SECONDS, Entry, Standing, load
 from connector_core.settings import PluginSettings, Settings
-from world import DISCOVER, Start
+from world import DISCOVER, OURS, Start
 
 CONNECTOR = """
 from typing import Annotated
@@ -82,7 +82,7 @@ def entry(settings: Settings, name: str = "stranger") -> Entry:
 def test_without_settings_the_connectors_of_this_distribution_are_allowed_and_no_others(folder: Folder) -> None:
     folder.add(CONNECTOR)
     found = {one.name: one.standing for one in load(Settings()).entries}
-    assert found == {"namely": Standing.READY, "stranger": Standing.NOT_ALLOWED}
+    assert found == {**dict.fromkeys(OURS, Standing.READY), "stranger": Standing.NOT_ALLOWED}
 
 
 def test_what_is_not_allowed_is_not_imported(folder: Folder) -> None:
@@ -243,11 +243,12 @@ def test_a_regular_package_called_connectors_is_found_and_named(tmp_path: Path) 
         text=True,
         check=False,
     )
-    (namely,) = json.loads(done.stdout)["plugins"]
+    found = json.loads(done.stdout)["plugins"]
     assert done.returncode == 0
-    assert namely["standing"] == "failed"
-    assert str(tmp_path / "connectors") in namely["reason"]
-    assert "hides the connectors" in namely["reason"]
+    assert [(one["name"], one["standing"]) for one in found] == [(name, "failed") for name in OURS]
+    for one in found:
+        assert str(tmp_path / "connectors") in one["reason"]
+        assert "hides the connectors" in one["reason"]
 
 
 PROJECT = """
@@ -277,10 +278,11 @@ def test_a_distribution_of_somebody_elses_installs_a_sibling_into_the_namespace(
     environment = {**os.environ, "PATH": f"{DISCOVER.parent}:{os.environ['PATH']}", "PYTHONPATH": str(site)}
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
     subprocess.run([*pip, "--target", site, project], env=environment, check=True)
-    (tmp_path / "plugins.toml").write_text("[plugins.namely]\n[plugins.stranger]\n")
+    (tmp_path / "plugins.toml").write_text("".join(f"[plugins.{name}]\n" for name in (*OURS, "stranger")))
     done = subprocess.run([DISCOVER, "list", "--json"], env=environment, capture_output=True, text=True, check=True)
     found = {one["name"]: (one["standing"], one["distribution"]) for one in json.loads(done.stdout)["plugins"]}
-    assert found == {"namely": ("ready", "connector-core"), "stranger": ("ready", "stranger-connector")}
+    ours = dict.fromkeys(OURS, ("ready", "connector-core"))
+    assert found == {**ours, "stranger": ("ready", "stranger-connector")}
 
 
 RECORDER = """

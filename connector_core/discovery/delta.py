@@ -4,10 +4,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from connector_core.connector import Declaration, Page
+from connector_core.connector import Declaration
 from connector_core.discovery.reading import Reading, utc
 from connector_core.entities import Entity
 from connector_core.outcomes import Certificate, Extent, KindPlan, Run
+from connector_core.page import Page
 from connector_core.settings import DeltaSettings
 from connector_core.store import Scan, Store
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from pydantic import ValidationError
 
-from connector_core.connector import AnyConnector, Declaration, Page
+from connector_core.connector import AnyConnector, Declaration
 from connector_core.discovery.delta import Catchup
 from connector_core.discovery.faults import mapped, refusal
 from connector_core.discovery.reading import Reading
@@ -24,6 +24,7 @@ from connector_core.errors import (
 )
 from connector_core.http import HttpApi
 from connector_core.outcomes import Progress, Run
+from connector_core.page import Page
 from connector_core.paging import Position
 from connector_core.store import Store
 from connector_core.store.database import now
@@ -152,7 +153,8 @@ class Reader:
         """Every page to the end; False if the first is not the one of the checkpoint."""
         began_at, staged = (checkpoint.began_at, checkpoint.staged) if checkpoint else (now(), 0)
         told_at = asyncio.get_running_loop().time()
-        while page := await self._next(connector, pages):
+        while came := await self._next(connector, pages):
+            page = reading.once(came)
             if checkpoint:
                 if page.source != checkpoint.source or digest_of([*page.ids, *page.skipped]) != checkpoint.ids:
                     return False

@@ -3,13 +3,14 @@
 from array import array
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 
-from connector_core.connector import Declaration, Page, Rejection
+from connector_core.connector import Declaration
 from connector_core.entities import Entity
 from connector_core.errors import DiscoveryError
+from connector_core.page import Page, Rejection
 
 BARREN_PAGES = 10
 """So many pages in a row without one usable row end a reading."""
@@ -31,6 +32,8 @@ class Reading:
     repeated: bool = False
     doubled: int = 0
     barren: int = 0
+    derived: set[str] = field(default_factory=set)
+    """The ids of entities that were derived from rows."""
     rejected: list[Rejection] = field(default_factory=list)
     unread: Counter[str] = field(default_factory=Counter)
     links: dict[str, set[str]] = field(default_factory=dict)
@@ -109,12 +112,20 @@ class Reading:
         where = f"{first.source_id or 'a row without an id'}: {first.field} {first.problem}".strip()
         return [f"{len(self.rejected)} rows could not be used ({where})"]
 
+    def once(self, page: Page[Entity]) -> Page[Entity]:
+        """The page without entities that were derived before: many rows mention the same one."""
+        if page.sources is None:
+            return page
+        rows = tuple(one for one in page.rows if one.source_id not in self.derived)
+        self.derived.update(one.source_id for one in rows)
+        return replace(page, rows=rows, ids=tuple(one.source_id for one in rows))
+
     def take(self, page: Page[Entity]) -> bool:
         """Counts one page; False when it repeats earlier ones, so that reading on would never end."""
         self.take_again(page)
         self.rejected += page.rejected
-        ids = set(map(_mark, page.ids))
-        ids.update(map(_mark, page.skipped))
+        listed = page.listed
+        ids = set(map(_mark, listed))
         fresh = ids - self.seen
         # A page of rejected rows has nothing fresh either, and may be the last of its sort: a few are borne.
         self.barren = 0 if fresh or not page.rejected else self.barren + 1
@@ -122,7 +133,7 @@ class Reading:
             self.problems.append(f"page {page.number} repeats earlier pages")
             self.repeated = True
             return False
-        self.doubled += len(page.ids) + len(page.skipped) - len(fresh)
+        self.doubled += len(listed) - len(fresh)
         self.seen |= fresh
         self.entities += len(page.rows)
         self._count(page.rows)

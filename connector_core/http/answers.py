@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 import msgspec
-from isal import isal_zlib
+from msgspec import UNSET
 
-from connector_core.connector import Page, Rejection
 from connector_core.errors import (
     ForbiddenError,
     MalformedError,
@@ -17,26 +17,33 @@ from connector_core.errors import (
     ThrottledError,
     UnavailableError,
 )
+from connector_core.http.call import Call
 from connector_core.manifest import Manifest
-from connector_core.wire import Listing, R, Row, W
+from connector_core.page import Page, Rejection, T
+from connector_core.wire import Listing, R, Row
 
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for what it cannot parse."""
-_GZIP = 16 + 15
-"""The window bits that stand for gzip."""
+_REASON = 200
+"""Characters that are shown of a provider's reason."""
+_EPOCH = 1_000_000_000
+"""No provider asks to wait for so many seconds, and the epoch has passed them in 2001."""
 
 
-def judge(manifest: Manifest, method: str, path: str, status: int, headers: Mapping[str, str]) -> None:
+def judge(manifest: Manifest, call: Call, status: int, headers: Mapping[str, str]) -> None:
     """Raises the error that this answer stands for; returns when it is a usable one."""
-    said = f"{method} {path}: {manifest.title} answered {status}"
-    where = {"method": method, "path": path}
-    if status in manifest.throttled_by:
-        raise ThrottledError(f"{said}, too many requests", retry_after=retry_after(headers), **where)
-    if status == 401:
+    reason = _reason(manifest, headers)
+    said = f"{call}: {manifest.title} answered {status}{reason}"
+    where = {"method": call.method, "path": call.path}
+    wait = retry_after(headers)
+    # A server that is down may answer 5xx too, but does not say when to come back.
+    if status in manifest.throttled_by and (status < 500 or wait is not None):
+        raise ThrottledError(f"{said}, too many requests", retry_after=wait, **where)
+    if status == 401 or (call.signs_in and status in {400, 403}):
         raise RejectedCredentialsError(manifest.rejected.message, hint=manifest.rejected.hint)
     if status == 403:
         raise ForbiddenError(f"{said}, forbidden", **where)
-    if status in {404, 410} and _is_json(headers):
+    if status in {404, 410} and (reason or _is_json(headers)):
         raise NotFoundError(f"{said}, not found", **where)
     if status >= 500 or status == 408:
         raise UnavailableError(said, gateway=status in {502, 504}, **where)
@@ -48,66 +55,63 @@ def judge(manifest: Manifest, method: str, path: str, status: int, headers: Mapp
         raise ProtocolError(f"{said} with something else than JSON, so it is not the API", **where)
 
 
+def _reason(manifest: Manifest, headers: Mapping[str, str]) -> str:
+    """What the provider says is wrong, in brackets, where it says so in a header."""
+    said = headers.get(manifest.reason_header, "") if manifest.reason_header else ""
+    plain = "".join(one for one in said if one.isprintable())[:_REASON]
+    return f" ({plain})" if plain else ""
+
+
 def _is_json(headers: Mapping[str, str]) -> bool:
     kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
     return kind == "application/json" or kind.endswith("+json")
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait, from either form of Retry-After; None when it is absent or cannot be read."""
+    """Seconds to wait, from either form of Retry-After, else from X-RateLimit-Reset; None when neither can be read."""
     value = headers.get("Retry-After", "").strip()
     if value.isascii() and value.isdigit():
         return float(value)
     try:
         moment = parsedate_to_datetime(value)
     except ValueError:
-        return None
+        return _reset(headers.get("X-RateLimit-Reset", "").strip())
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
-def inflate(body: bytes, encoding: str, largest: int) -> bytes | None:
-    """The body as it was before compression; None if that is longer than ``largest``.
-
-    ValueError says why it cannot be unpacked.
-    """
-    if encoding.lower() in {"", "identity"}:
-        return body if len(body) <= largest else None
-    if encoding.lower() not in {"gzip", "x-gzip"}:
-        raise ValueError("its encoding is not the one that was asked for")
-    whole = b""
-    while body:
-        member = isal_zlib.decompressobj(wbits=_GZIP)
-        try:
-            whole += member.decompress(body, largest + 1 - len(whole))
-        except isal_zlib.error:  # type: ignore[misc]  # Its stubs say that it is any object.
-            raise ValueError("it is not gzip") from None
-        if len(whole) > largest:
-            return None
-        if not member.eof:
-            raise ValueError("it ends too early")
-        body = member.unused_data
-    return whole
+def _reset(value: str) -> float | None:
+    """Seconds to wait, from a number of seconds or, where it is too large for one, the second of the epoch."""
+    if not (value.isascii() and value.isdigit() and len(value) < 12):
+        return None
+    seconds = float(value)
+    return seconds if seconds < _EPOCH else max(0.0, seconds - datetime.now(UTC).timestamp())
 
 
-def parse(path: str, model: type[W], body: bytes) -> W:
+def parse(call: Call, model: type[T], body: bytes) -> T:
     try:
         return msgspec.json.decode(body, type=model, strict=False)
-    except _UNREADABLE as error:
-        raise _shape(path, error) from None
+    except UNREADABLE as error:
+        raise misshapen(call, error) from None
 
 
-def parse_page(path: str, listing: type[Listing[R]], body: bytes, *, number: int) -> Page[R]:
+def parse_page(call: Call, listing: type[Listing[R]], body: bytes, *, number: int) -> Page[R]:
     """The page in this body. A row that does not validate is rejected alone, not with its page."""
     rejected: tuple[Rejection, ...] = ()
     try:
         answer = msgspec.json.decode(body, type=listing, strict=False)
     except (msgspec.ValidationError, UnicodeDecodeError) as error:
-        answer, rejected = _without_bad_rows(path, listing, body, error)
-    except _UNREADABLE as error:
-        raise _shape(path, error) from None
-    rows = tuple(answer.rows)
+        answer, rejected = _without_bad_rows(call, listing, body, error)
+    except UNREADABLE as error:
+        raise misshapen(call, error) from None
+    return page_of(answer, tuple(answer.rows), rejected, number=number)
+
+
+def page_of(answer: Listing[R], rows: tuple[R, ...], rejected: tuple[Rejection, ...] = (), *, number: int) -> Page[R]:
+    """These rows, with what the answer says of the whole listing."""
+    listing = type(answer)
+    rows = _honest(answer, rows)
     return Page(
         number=number,
         rows=rows,
@@ -118,41 +122,58 @@ def parse_page(path: str, listing: type[Listing[R]], body: bytes, *, number: int
     )
 
 
+def _honest(answer: Listing[R], rows: tuple[R, ...]) -> tuple[R, ...]:
+    """A value under a field that did not come is no value, even if it is null: it becomes ``UNSET``."""
+    came = answer.received
+    if came is None or not rows:
+        return rows
+    structs: tuple[Any, ...] = rows
+    fields = msgspec.structs.fields(structs[0])
+    absent = {one.name: UNSET for one in fields if one.default is UNSET and one.encode_name not in came}
+    return tuple([msgspec.structs.replace(row, **absent) for row in structs]) if absent else rows
+
+
+def rows_of(listing: type[Listing[R]]) -> tuple[str, type[R]]:
+    """The key of the rows in the answer, and what each is."""
+    (rows,) = [one for one in msgspec.structs.fields(listing) if one.name == "rows"]
+    return rows.encode_name, rows.type.__args__[0]
+
+
 def _without_bad_rows(
-    path: str, listing: type[Listing[R]], body: bytes, error: Exception
+    call: Call, listing: type[Listing[R]], body: bytes, error: Exception
 ) -> tuple[Listing[R], tuple[Rejection, ...]]:
     """The answer without the rows that do not validate. Rows are parsed one by one, and only here."""
-    (rows,) = [one for one in msgspec.structs.fields(listing) if one.name == "rows"]
-    key, row_type = rows.encode_name, rows.type.__args__[0]
+    key, row_type = rows_of(listing)
     try:
         envelope = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
         raws = msgspec.json.decode(envelope[key], type=list[msgspec.Raw])
-    except (*_UNREADABLE, KeyError):
-        raise _shape(path, error) from None
+    except (*UNREADABLE, KeyError):
+        raise misshapen(call, error) from None
     good: list[msgspec.Raw] = []
     rejected: list[Rejection] = []
     for raw in raws:
         try:
             msgspec.json.decode(raw, type=row_type, strict=False)
-        except _UNREADABLE as problem:
-            where, what = _told(problem)
-            rejected.append(Rejection(_id_of(raw), where, what))
+        except UNREADABLE as problem:
+            rejected.append(rejection_of(raw, problem))
         else:
             good.append(raw)
     # Whatever does not fail again is kept: a row is either used or counted as rejected.
     rest = msgspec.json.encode({**envelope, key: good})
     try:
         return msgspec.json.decode(rest, type=listing, strict=False), tuple(rejected)
-    except _UNREADABLE as problem:
-        raise _shape(path, problem) from None
+    except UNREADABLE as problem:
+        raise misshapen(call, problem) from None
 
 
-def _id_of(raw: msgspec.Raw) -> str | None:
-    """The row's id, if it is fit to be shown."""
+def rejection_of(row: Any, error: Exception) -> Rejection:
+    """Why a row, parsed or not, cannot be used; with its id, if that is fit to be shown."""
+    where, what = _told(error)
     try:
-        return msgspec.json.decode(raw, type=Row).id
-    except _UNREADABLE:
-        return None
+        raw = msgspec.json.decode(row, type=Row) if isinstance(row, msgspec.Raw) else msgspec.convert(row, Row)
+    except UNREADABLE:
+        return Rejection(None, where, what)
+    return Rejection(raw.id, where, what)
 
 
 def _told(error: Exception) -> tuple[str, str]:
@@ -166,6 +187,6 @@ def _told(error: Exception) -> tuple[str, str]:
     return where.rstrip("`").lstrip("."), said if said.startswith("JSON") else said[:1].lower() + said[1:]
 
 
-def _shape(path: str, error: Exception) -> MalformedError:
+def misshapen(call: Call, error: Exception) -> MalformedError:
     where, what = _told(error)
-    return MalformedError(f"GET {path}: {where or 'the answer'} is not as the API promises ({what})", path=path)
+    return MalformedError(f"{call}: {where or 'the answer'} is not as the API promises ({what})", path=call.path)

@@ -7,9 +7,9 @@ from dataclasses import replace
 from math import ceil
 from typing import Any, Generic, Protocol
 
-from connector_core.connector import Page
 from connector_core.errors import UnavailableError
 from connector_core.http.pace import Pace, Sizes
+from connector_core.page import Page
 from connector_core.paging import Paging, Position, Sliced
 from connector_core.wire import R
 

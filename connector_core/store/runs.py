@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from connector_core.connector import Rejection
 from connector_core.outcomes import Certificate, Report, Run
+from connector_core.page import Rejection
 from connector_core.store.database import Database, now
 
 

@@ -2,6 +2,7 @@
 
 from connector_core.testing.damage import Listed
 from connector_core.testing.faults import Fault, Faults
+from connector_core.testing.organisation import Organisation, Person, StaffSimulator
 from connector_core.testing.server import (
     Answer,
     Request,
@@ -13,16 +14,21 @@ from connector_core.testing.server import (
     load,
     serve,
 )
+from connector_core.testing.switches import Switches
 
 __all__ = [
     "Answer",
     "Fault",
     "Faults",
     "Listed",
+    "Organisation",
+    "Person",
     "Request",
     "Served",
     "Simulator",
     "SimulatorOptions",
+    "StaffSimulator",
+    "Switches",
     "environment",
     "json_answer",
     "load",

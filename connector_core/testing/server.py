@@ -9,7 +9,7 @@ import re
 import ssl
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -86,7 +86,7 @@ class Simulator(ABC):
 
     @abstractmethod
     def answer(self, request: web.Request) -> Answer:
-        """The answer to one request, as the provider would give it."""
+        """The answer to one request, as the provider would give it. ``request["body"]`` is what was sent."""
 
     @property
     @abstractmethod
@@ -121,6 +121,7 @@ class Simulator(ABC):
         path = self.path_of(request)
         self.requests.append(Request(asyncio.get_running_loop().time(), request.method, path, request.query_string))
         fault = self.faults.next(path)
+        request["body"] = await request.read()
         await asyncio.sleep(self.latency)
         kind = fault.kind if fault else ""
         if kind in THROTTLES:
@@ -177,6 +178,8 @@ class Served:
     simulator: Simulator
     port: int
     ca_file: Path
+    handle: Callable[[web.Request], Awaitable[web.StreamResponse]] | None = None
+    """Answers instead of the simulator, where it is set."""
 
     @property
     def resolve(self) -> dict[str, str]:
@@ -184,7 +187,7 @@ class Served:
         return {self.simulator.host: f"127.0.0.1:{self.port}"}
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
-        return await self.simulator.handle(request)
+        return await (self.handle or self.simulator.handle)(request)
 
     def application(self) -> web.Application:
         app = web.Application()

@@ -22,7 +22,6 @@ from connector_core import (
     PageNumber,
     Product,
     ProtocolError,
-    ProviderError,
     RateLimit,
     RejectedCredentialsError,
     Whole,
@@ -147,7 +146,8 @@ class Namely(Connector[NamelyCredentials, NamelyOptions]):
 
     async def _profiles(self, sort: str) -> AsyncIterator[Page[Employee]]:
         pages = self.api.pages("/profiles", Profiles, paging=PageNumber(size=50), params={"sort": sort})
-        structure = await self._structure_if_readable()
+        # Not the end of the people: their departments stay as they are stored.
+        structure = await self.optional(self._structure(), "departments_unresolved")
         async for page in pages:
             yield page.map(lambda profile: to_employee(profile, structure))
 
@@ -174,14 +174,6 @@ class Namely(Connector[NamelyCredentials, NamelyOptions]):
 
     def rule(self, kind: type[Entity]) -> str:
         return " ".join(sorted(self._departments)) if kind is Department else ""
-
-    async def _structure_if_readable(self) -> Structure | None:
-        try:
-            return await self._structure()
-        except (ProviderError, RejectedCredentialsError) as error:
-            # Not the end of the people: their departments stay as they are stored.
-            self.log.warning("departments_unresolved", error=error.code)
-            return None
 
     async def _structure(self) -> Structure:
         """The groups and their types, read once per run."""

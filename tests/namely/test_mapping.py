@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from connector_core import Employee, Page, ProtocolError, RowRejectedError, Status, WorkerType
 from connector_core.http.answers import parse_page
+from connector_core.http.call import Call
 from connectors.namely.mapping import Structure, structure_of, to_department, to_employee, types_named, types_that_are
 from connectors.namely.wire import Group, GroupLinks, GroupType, Profiles
 
@@ -23,7 +24,7 @@ PLACES = Structure(
 
 def page(*profiles: Any, **meta: Any) -> Page[Any]:
     body = json.dumps({"profiles": profiles, "meta": meta}).encode()
-    return parse_page("/profiles", Profiles, body, number=1)
+    return parse_page(Call("GET", "/profiles"), Profiles, body, number=1)
 
 
 def employee(**profile: Any) -> Employee:
@@ -288,7 +289,7 @@ def test_a_rejected_row_is_named_without_its_content() -> None:
 
 def test_text_that_is_not_utf8_rejects_its_row_and_no_other() -> None:
     body = b'{"profiles": [{"id": "p1", "email": "\xff\xfe"}, {"id": "p2"}], "meta": {"total_count": 2}}'
-    found = parse_page("/profiles", Profiles, body, number=1)
+    found = parse_page(Call("GET", "/profiles"), Profiles, body, number=1)
     assert found.ids == ("p2",)
     assert [(one.source_id, one.problem) for one in found.rejected] == [("p1", "text that is not UTF-8")]
 
@@ -296,7 +297,7 @@ def test_text_that_is_not_utf8_rejects_its_row_and_no_other() -> None:
 @pytest.mark.parametrize("body", [b'{"profiles": ' + b"[" * 100_000, b'{"profiles": [{"id": NaN}]}', b"", b"null"])
 def test_what_is_no_answer_of_the_api_is_told_as_such(body: bytes) -> None:
     with pytest.raises(ProtocolError, match="is not as the API promises"):
-        parse_page("/profiles", Profiles, body, number=1)
+        parse_page(Call("GET", "/profiles"), Profiles, body, number=1)
 
 
 VALUES = st.recursive(

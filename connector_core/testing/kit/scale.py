@@ -8,6 +8,7 @@ from connector_core.settings import HttpSettings
 from connector_core.testing.kit.manners import judge_quota
 from connector_core.testing.kit.notes import Notes
 from connector_core.testing.kit.stage import Round, Stage
+from connector_core.testing.replay import Recording
 
 SIZES = (1, 1_000, 20_000)
 TRACED_AT_MOST = 3_000
@@ -34,7 +35,7 @@ async def examine(stage: Stage, notes: Notes, sizes: tuple[int, ...] = SIZES) ->
         found = await stage.run(await stage.connected())
         if not found.complete:
             notes.fail("scale.requests", f"{people:,} people: {found.outcome.strip()}")
-        costs.append(Cost(people, len(found.requests), len(found.watch.pages)))
+        costs.append(Cost(people, len(found.requests), sum(page.answer for page in found.watch.pages)))
         if found.watch.turn > LONGEST_TURN:
             notes.fail("scale.blocking", f"{people:,} people: a turn took {found.watch.turn * 1000:.0f} ms")
         judge_quota(stage, found, notes)
@@ -61,13 +62,22 @@ async def _memory(stage: Stage, notes: Notes, few: int, many: int) -> None:
 
 
 async def _peak(stage: Stage, people: int) -> int:
-    """Bytes at most in a run that asks for one page at a time: those read ahead are a constant, and larger."""
-    stage.begin(people)
-    store = await stage.connected()
-    gc.collect()
-    tracemalloc.start()
+    """Bytes at most in a run that asks for one page at a time: those read ahead are a constant, and larger.
+
+    The answers are made in a run before it, and lie ready.
+    """
+    recording = Recording(stage.begin(people))
+    stage.served.handle = recording.handle
+    one_by_one = HttpSettings(at_once=1)
     try:
-        await stage.run(store, look=False, http=HttpSettings(at_once=1))
+        store = await stage.connected()
+        with stage.copy_of(store) as copy:
+            await stage.run(copy, look=False, http=one_by_one)
+        recording.replaying = True
+        gc.collect()
+        tracemalloc.start()
+        await stage.run(store, look=False, http=one_by_one)
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
+        stage.served.handle = None

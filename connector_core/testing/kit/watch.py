@@ -15,11 +15,12 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-from connector_core.connector import AnyConnector, Api, Context, Page
+from connector_core.connector import AnyConnector, Api, Context, Params
 from connector_core.errors import ConnectorCoreError, DiscoveryError, NotFoundError
-from connector_core.paging import Paging
+from connector_core.page import Page, T
+from connector_core.paging import Paging, Streamed
 from connector_core.testing.clock import JumpingLoop
-from connector_core.wire import Listing, R, W
+from connector_core.wire import Listing, R
 
 PAGES_AT_MOST = 2_000
 """No listing of the kit has so many: whoever reads on has missed that the same page comes again and again."""
@@ -33,6 +34,8 @@ class Handed:
     asked: int | None
     rows: int
     last: bool
+    answer: bool
+    """Whether it came in an answer of its own, and not with the page before it."""
 
 
 @dataclass
@@ -130,11 +133,17 @@ class _WatchedApi:
         self._watch.errors.append(error)
 
     def pages(
-        self, path: str, listing: type[Listing[R]], *, paging: Paging, params: Mapping[str, str] | None = None
+        self,
+        path: str,
+        listing: type[Listing[R]],
+        *,
+        paging: Paging,
+        params: Params | None = None,
+        body: Mapping[str, Any] | None = None,
     ) -> AsyncIterator[Page[R]]:
         self._begin(path)
         # The first page is asked for at once, as the client promises.
-        return self._watched(path, paging, self._api.pages(path, listing, paging=paging, params=params))
+        return self._watched(path, paging, self._api.pages(path, listing, paging=paging, params=params, body=body))
 
     async def _watched(self, path: str, paging: Paging, listed: AsyncIterator[Page[R]]) -> AsyncIterator[Page[R]]:
         watch = self._watch
@@ -144,7 +153,8 @@ class _WatchedApi:
                     if page.number > PAGES_AT_MOST:
                         raise DiscoveryError(f"The connector {self._watch.connector.manifest.name} failed to end")
                     rows = len(page.rows) + len(page.rejected)
-                    watch.pages.append(Handed(path, getattr(paging, "size", None), rows, page.last))
+                    answer = page.number == 1 or not isinstance(paging, Streamed)
+                    watch.pages.append(Handed(path, getattr(paging, "size", None), rows, page.last, answer))
                     if watch.keep_rows:
                         watch.rows += [repr(row) for row in page.rows]
                     watch.handed_at = time.thread_time()
@@ -154,10 +164,10 @@ class _WatchedApi:
             self._note(path, error)
             raise
 
-    async def get(self, path: str, model: type[W], *, authenticated: bool = True) -> W:
+    async def get(self, path: str, model: type[T], *, params: Params | None = None, authenticated: bool = True) -> T:
         self._begin(path)
         try:
-            found = await self._api.get(path, model, authenticated=authenticated)
+            found = await self._api.get(path, model, params=params, authenticated=authenticated)
         except ConnectorCoreError as error:
             self._note(path, error)
             raise
@@ -165,9 +175,9 @@ class _WatchedApi:
             self._watch.rows.append(repr(found))
         return found
 
-    async def exists(self, path: str, source_id: str) -> bool:
+    async def exists(self, path: str, source_id: str, *, params: Params | None = None) -> bool:
         try:
-            return await self._api.exists(path, source_id)
+            return await self._api.exists(path, source_id, params=params)
         except NotFoundError:  # pragma: no cover - the client answers False
             return False
 

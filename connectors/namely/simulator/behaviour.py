@@ -1,17 +1,14 @@
 """A switch for each thing about Namely that public material leaves unknown or contradicts itself on."""
 
-from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from connector_core import SettingsError
+from connector_core.testing import Switches
 
 
-class Behaviour(BaseModel):
-    """The first value of each is the default. `discover simulate namely --set NAME=VALUE` sets one."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class Behaviour(Switches):
+    """The first value of each is the default."""
 
     quota: Annotated[int, Field(ge=1)] = 100
     """Requests of the profiles listing in a window; the documents say 100 a minute."""
@@ -59,16 +56,3 @@ class Behaviour(BaseModel):
     latency: Annotated[int, Field(ge=0)] = 0
     """Milliseconds before each answer."""
     token_by_query: Literal["no", "yes"] = "no"
-
-    @classmethod
-    def parse(cls, values: Mapping[str, str]) -> "Behaviour":
-        try:
-            return cls.model_validate(
-                {name: int(value) if value.isdecimal() else value for name, value in values.items()}
-            )
-        except ValidationError as error:
-            problem = error.errors(include_url=False)[0]
-            name = ".".join(str(part) for part in problem["loc"])
-            raise SettingsError(
-                f"--set {name}: {problem['msg']}.", hint=f"The switches are {', '.join(cls.model_fields)}."
-            ) from None

@@ -1,0 +1,254 @@
+"""One polite request: signed, within the quota, tried again where that helps, its errors by whose fault they are."""
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import aiohttp
+import stamina
+import structlog
+from yarl import URL
+
+from connector_core.credentials import Credentials
+from connector_core.errors import (
+    InsecureError,
+    ProtocolError,
+    ProviderError,
+    RejectedCredentialsError,
+    SettingsError,
+    ThrottledError,
+    UnavailableError,
+)
+from connector_core.http.answers import judge
+from connector_core.http.auth import signature
+from connector_core.http.call import Call
+from connector_core.http.inflate import inflate
+from connector_core.http.limits import Limits
+from connector_core.http.pace import Pace
+from connector_core.manifest import Manifest
+from connector_core.page import T
+from connector_core.settings import HttpSettings
+
+_BREATH = 1.0
+"""Seconds for which nobody asks for a path that was throttled without a word of when to ask again."""
+
+Take = Callable[[aiohttp.ClientResponse], Awaitable[T]]
+"""Reads a good answer. It is called again with another one where it raises a retryable error."""
+
+
+class Client:
+    """Asks the provider behind one integration's credentials."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        tls: ssl.SSLContext,
+        manifest: Manifest,
+        credentials: Credentials,
+        *,
+        settings: HttpSettings,
+        limits: Limits,
+    ) -> None:
+        self.requests = self.retries = self.throttled = 0
+        self._session = session
+        self._tls = tls
+        self._manifest = manifest
+        self._settings = settings
+        self._limits = limits
+        self._base = manifest.base_url.format_map(credentials.public())
+        self._signature = signature(manifest, credentials, self.ask)
+        self._log = structlog.get_logger()
+
+    async def ask(
+        self, call: Call, read: Callable[[bytes], T], *, pace: Pace | None = None, divisible: bool = False
+    ) -> T:
+        """What ``read`` makes of the whole body of a good answer."""
+
+        async def take(response: aiohttp.ClientResponse) -> T:
+            return read(await self._body(response, call))
+
+        return await self.take(call, take, pace=pace, divisible=divisible)
+
+    async def take(
+        self,
+        call: Call,
+        take: Take[T],
+        *,
+        pace: Pace | None = None,
+        divisible: bool = False,
+        streamed: bool = False,
+    ) -> T:
+        """What ``take`` makes of a good answer, after as many tries as it takes and the settings allow.
+
+        Args:
+            call: What is asked for.
+            take: Reads the answer.
+            pace: Is told how each try went.
+            divisible: Less can be asked for instead, so the second answer of a gateway that gives up is final.
+            streamed: The answer may take as long as it needs, if it never falls silent.
+        """
+        settings = self._settings
+        patience = _Patience(call, divisible=divisible)
+        async for unthrottled in stamina.retry_context(
+            on=partial(self._throttle_wait, call),
+            attempts=settings.throttle_tries,
+            timeout=None,
+            wait_initial=1.0,
+            wait_max=settings.throttle_wait,
+        ):
+            with unthrottled:
+                async for attempt in stamina.retry_context(
+                    on=patience,
+                    attempts=settings.tries,
+                    timeout=None,
+                    wait_initial=settings.first_wait,
+                    wait_max=10.0,
+                    wait_jitter=settings.first_wait,
+                ):
+                    with attempt:
+                        if attempt.num > 1:
+                            self.retries += 1
+                            self._log.info("retrying", method=call.method, path=call.path, attempt=attempt.num)
+                        return await self._signed(call, take, pace, streamed=streamed)
+        raise AssertionError("unreachable: stamina raises the last error")  # pragma: no cover
+
+    def _throttle_wait(self, call: Call, error: Exception) -> bool | float:
+        if not (isinstance(error, ThrottledError) and error.path == call.path):
+            return False
+        self.throttled += 1
+        if error.retry_after is None:
+            self._limits.pause(error.path, _BREATH)
+            return True
+        if error.retry_after > self._settings.longest_wait:
+            return False
+        self._limits.pause(error.path, error.retry_after)
+        return error.retry_after
+
+    async def _signed(self, call: Call, take: Take[T], pace: Pace | None, *, streamed: bool) -> T:
+        """One try; and another with a fresh token where the token has been refused."""
+        headers = await self._signature.headers() if call.authenticated else {}
+        try:
+            return await self._once(call, headers, take, pace, streamed=streamed)
+        except RejectedCredentialsError:
+            if not (headers and await self._signature.renewed(headers)):
+                raise
+        return await self._once(call, await self._signature.headers(), take, pace, streamed=streamed)
+
+    async def _once(
+        self, call: Call, headers: Mapping[str, str], take: Take[T], pace: Pace | None, *, streamed: bool
+    ) -> T:
+        await self._limits.wait(call.path)
+        with _timed(pace):
+            return await self._send(call, headers, take, streamed=streamed)
+
+    async def _send(self, call: Call, signed: Mapping[str, str], take: Take[T], *, streamed: bool) -> T:
+        url = URL(self._base + call.path, encoded=True).with_query(call.params)
+        if url.scheme != "https" or not self._manifest.allows(url.host or ""):
+            raise ProtocolError(f"{call}: {url.host} is not a host of this connector", path=call.path)
+        headers = {"Accept": "application/json", "Accept-Encoding": "gzip", **signed}
+        if call.body is not None:
+            headers["Content-Type"] = call.content_type
+        self.requests += 1
+        with self._mapped(call, url):
+            async with self._session.request(
+                call.method,
+                url,
+                headers=headers,
+                data=call.body,
+                timeout=self._timeout(streamed=streamed),
+                allow_redirects=False,
+                auto_decompress=False,
+                raise_for_status=False,
+                # Ours, whatever the session's own connector says: TLS is verified always.
+                ssl=self._tls,
+            ) as response:
+                judge(self._manifest, call, response.status, response.headers)
+                return await take(response)
+
+    def _timeout(self, *, streamed: bool) -> aiohttp.ClientTimeout:
+        connect, page = self._settings.connect_timeout, self._settings.page_timeout
+        if streamed:
+            return aiohttp.ClientTimeout(total=None, sock_connect=connect, sock_read=page)
+        return aiohttp.ClientTimeout(total=page, sock_connect=connect)
+
+    @contextmanager
+    def _mapped(self, call: Call, url: URL) -> Iterator[None]:
+        """Within this context what aiohttp and the system raise becomes an error of ours."""
+        said = f"{call}: {self._manifest.title}"
+        where: dict[str, Any] = {"method": call.method, "path": call.path}
+        try:
+            yield
+        except TimeoutError:
+            raise UnavailableError(f"{said} did not answer in time", **where) from None
+        except aiohttp.ClientConnectorCertificateError:
+            raise InsecureError(
+                f"{said} showed a certificate that is not trusted",
+                hint="If a proxy inspects TLS here, name its certificate authority in SSL_CERT_FILE.",
+                **where,
+            ) from None
+        except aiohttp.ClientConnectorError as error:
+            what = "resolved" if isinstance(error, aiohttp.ClientConnectorDNSError) else "reached"
+            raise UnavailableError(
+                f"{said} ({url.host}) cannot be {what}",
+                hint="Check the network here, and the address that the integration was given.",
+                **where,
+            ) from None
+        except aiohttp.InvalidURL:
+            raise SettingsError(f"{said}: the address that the credentials make is not a URL") from None
+        except (aiohttp.ClientError, OSError, ssl.SSLError) as error:
+            kind = type(error).__name__
+            raise UnavailableError(f"{said} broke the connection ({kind})", **where) from None
+
+    async def _body(self, response: aiohttp.ClientResponse, call: Call) -> bytes:
+        """The whole body, as it was before compression."""
+        said, largest = f"{call}: {self._manifest.title}", self._settings.largest_answer
+        body = bytearray()
+        async for chunk in response.content.iter_any():
+            body += chunk
+            if len(body) > largest:
+                break
+        try:
+            inflated = inflate(bytes(body), response.headers.get("Content-Encoding", ""), largest)
+        except ValueError as error:
+            raise UnavailableError(f"{said} sent a body that cannot be unpacked: {error}", path=call.path) from None
+        if inflated is None:
+            raise ProtocolError(f"{said} sent more than {largest} bytes in one answer", path=call.path)
+        return inflated
+
+
+class _Patience:
+    """Which errors of one call are worth another try at once; being throttled is waited out elsewhere."""
+
+    def __init__(self, call: Call, *, divisible: bool) -> None:
+        self._path = call.path
+        self._gateway = 0
+        self._most = 2 if divisible else 0
+
+    def __call__(self, error: Exception) -> bool:
+        # What befell the fetching of a token, at another path, has been tried again there.
+        if isinstance(error, ThrottledError) or not (isinstance(error, ProviderError) and error.path == self._path):
+            return False
+        if isinstance(error, UnavailableError) and error.gateway:
+            self._gateway += 1
+            if self._gateway == self._most:
+                return False
+        return error.retryable
+
+
+@contextmanager
+def _timed(pace: Pace | None) -> Iterator[None]:
+    """Tells the pace how one try went."""
+    if pace is None:
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    try:
+        yield
+    except (ThrottledError, UnavailableError):
+        pace.refused(began, loop.time())
+        raise
+    pace.answered(loop.time() - began)

@@ -1,0 +1,140 @@
+"""Cuts the JSON of a listing into rows while it comes. Pure: it is fed bytes, and gives rows."""
+
+import json
+import re
+from codecs import getincrementaldecoder
+from collections.abc import Generator
+from typing import Any
+
+_SPACE = re.compile(r"[ \t\n\r]*")
+_Steps = Generator[None, None, Any]
+"""A parser that stops where more must come first."""
+
+
+def _refuse(_: str) -> Any:
+    raise ValueError
+
+
+_DECODE = json.JSONDecoder(parse_constant=_refuse).raw_decode
+
+
+class Splitter:
+    """One JSON object, whose rows lie in an array under ``key``. What is wrong with it is a ValueError."""
+
+    def __init__(self, key: str) -> None:
+        self.head: dict[str, Any] = {}
+        """The other keys that have come."""
+        self.begun = False
+        """Whether the array of rows has begun."""
+        self.pending = 0
+        """Bytes that have come since the last value was whole."""
+        self._key = key
+        self._rows: list[Any] = []
+        self._wanted = 0
+        self._text, self._at = "", 0
+        self._ended = self._whole = False
+        self._decoder = getincrementaldecoder("utf-8")()
+        self._steps = self._object()
+
+    def feed(self, data: bytes) -> None:
+        self.pending += len(data)
+        self._text = self._text[self._at :] + self._decoder.decode(data)
+        self._at = 0
+
+    def take(self, count: int) -> list[Any]:
+        """So many rows; none while there are fewer. What comes behind them is not parsed yet."""
+        self._wanted = count
+        next(self._steps)
+        if len(self._rows) < count:
+            return []
+        taken, self._rows = self._rows, []
+        return taken
+
+    def rest(self) -> list[Any]:
+        """The last rows, when there is no more to feed."""
+        self._ended = True
+        self._decoder.decode(b"", final=True)
+        self._wanted = -1
+        next(self._steps)
+        if not self._whole:
+            raise ValueError("it ends too early")
+        return self._rows
+
+    def _object(self) -> _Steps:
+        yield from self._one_of("{")
+        if (yield from self._peek()) == "}":
+            self._at += 1
+        else:
+            more = ","
+            while more == ",":
+                if (yield from self._peek()) != '"':
+                    raise ValueError("it is not JSON")
+                yield from self._member()
+                more = yield from self._one_of(",}")
+        self._whole = True
+        while True:
+            self._skip()
+            if self._at < len(self._text):
+                raise ValueError("something comes behind its end")
+            yield
+
+    def _member(self) -> _Steps:
+        key = yield from self._value()
+        yield from self._one_of(":")
+        if key != self._key or (yield from self._peek()) != "[":
+            self.head[key] = yield from self._value()
+            return
+        self.begun = True
+        self._at += 1
+        if (yield from self._peek()) == "]":
+            self._at += 1
+            return
+        more = ","
+        while more == ",":
+            row = yield from self._value()
+            self._rows.append(row)
+            if len(self._rows) == self._wanted:
+                yield
+            more = yield from self._one_of(",]")
+
+    def _skip(self) -> None:
+        space = _SPACE.match(self._text, self._at)
+        self._at = space.end() if space else self._at
+
+    def _peek(self) -> _Steps:
+        """The next character that is no space."""
+        while True:
+            self._skip()
+            if self._at < len(self._text):
+                return self._text[self._at]
+            yield
+
+    def _one_of(self, characters: str) -> _Steps:
+        found = yield from self._peek()
+        if found not in characters:
+            raise ValueError("it is not JSON")
+        self._at += 1
+        return found
+
+    def _value(self) -> _Steps:
+        yield from self._peek()
+        while True:
+            try:
+                value, end = _DECODE(self._text, self._at)
+            except (ValueError, RecursionError):
+                if self._ended:
+                    raise ValueError("it is not JSON") from None
+                yield from self._double()
+                continue
+            if end == len(self._text) and not self._ended:
+                # A number may go on.
+                yield
+                continue
+            self._at, self.pending = end, 0
+            return value
+
+    def _double(self) -> _Steps:
+        """Waits for as much again: a long value that comes in small pieces is not parsed anew with each."""
+        wanted = 2 * (len(self._text) - self._at)
+        while len(self._text) - self._at < wanted and not self._ended:
+            yield

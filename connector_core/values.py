@@ -1,0 +1,38 @@
+"""Providers' texts as values: what mappings have in common. What did not come stays ``UNSET``, and null is a fact."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import date, datetime
+from typing import TypeVar
+
+from msgspec import UNSET, UnsetType
+
+T = TypeVar("T")
+
+_NO_DATE = frozenset({"", "0000-00-00"})
+
+
+def day(text: str | UnsetType | None) -> date | UnsetType | None:
+    """The date that an ISO 8601 text begins with, in the provider's own zone; None for ``0000-00-00``.
+
+    A text that is no date is not a fact: ``UNSET``.
+    """
+    if not isinstance(text, str):
+        return text
+    if text.strip() in _NO_DATE:
+        return None
+    with suppress(ValueError):
+        return date.fromisoformat(text.strip()[:10])
+    return UNSET
+
+
+def moment(text: str | UnsetType | None) -> datetime | UnsetType:
+    """The moment that an ISO 8601 text tells; ``UNSET`` where it tells none."""
+    with suppress(ValueError):
+        return datetime.fromisoformat(text) if text else UNSET
+    return UNSET
+
+
+def lookup(table: Mapping[str, T], text: str | UnsetType | None, otherwise: T) -> T | UnsetType:
+    """What a provider's word stands for. ``table`` has lower-case words; null and unknown ones are ``otherwise``."""
+    return UNSET if text is UNSET else table.get((text or "").strip().lower(), otherwise)

@@ -1,0 +1,134 @@
+"""The BambooHR connector: credentials in, pages of employees and departments out."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from connector_core import (
+    Account,
+    Advice,
+    Basic,
+    Category,
+    Connector,
+    Department,
+    Employee,
+    Manifest,
+    NotFoundError,
+    Page,
+    Product,
+    ProtocolError,
+    RejectedCredentialsError,
+    Streamed,
+    discovers,
+    witnesses,
+)
+from connectors.bamboohr.credentials import BambooHRCredentials
+from connectors.bamboohr.mapping import names_of, to_department, to_employee
+from connectors.bamboohr.wire import Changes, MetaList, Option, Owner, Person, Report
+
+_VISIBLE = "BambooHR > Settings > Access Levels: let the key's user view "
+
+
+class BambooHR(Connector[BambooHRCredentials]):
+    manifest = Manifest(
+        name="bamboohr",
+        title="BambooHR",
+        description="Discovers an organisation's people, and the departments they belong to, from BambooHR.",
+        category=Category.HRIS,
+        authentication="API",
+        hosts=("api.bamboohr.com",),
+        base_url="https://api.bamboohr.com/api/gateway.php/{company}/v1",
+        auth=Basic("api_key"),
+        throttled_by=frozenset({429, 503}),
+        reason_header="x-bamboohr-error-message",
+        rejected=Advice(
+            "BambooHR does not know this API key.",
+            causes=("the key was mistyped or has been deleted", "its user is no longer active"),
+            remedy="Create a new key as a user who may see everybody, then connect again.",
+        ),
+        provider_setup=(
+            "Sign in to BambooHR as a user who may see every employee, those who have left included.",
+            "Open the menu under your name, then API Keys, then Add New Key.",
+            "Name it after what it is for, and generate it.",
+            "Copy it now: BambooHR shows it once. It has the rights of the user who made it.",
+        ),
+        simulator="connectors.bamboohr.simulator",
+    )
+
+    async def check(self) -> Account:
+        """``/employees/0`` is the key's own user."""
+        company = self.credentials.company
+        try:
+            owner = await self.api.get("/employees/0", Owner)
+        except NotFoundError:
+            raise RejectedCredentialsError(
+                f"No BambooHR company answers at {company}.bamboohr.com.",
+                hint="Check the company: it is the first part of the address at which you open BambooHR.",
+                field="company",
+            ) from None
+        return Account(id=f"{company}/{owner.id}", name=f"{company}.bamboohr.com")
+
+    @discovers(
+        Employee,
+        products={Product.SMP},
+        resource="Employees",
+        description="A complete overview of all employees of the organisation, to enrich each discovered user.",
+        permission=_VISIBLE + "all employees, active and inactive, with their job and status",
+        provides=(
+            *("display_name", "first_name", "last_name", "email", "employee_number", "job_title", "status"),
+            *("worker_type", "start_date", "end_date", "manager_source_id", "department_source_ids"),
+            *("location_name", "updated_at"),
+        ),
+    )
+    async def employees(self) -> AsyncIterator[Page[Employee]]:
+        pages = self.api.pages(
+            "/reports/custom",
+            Report,
+            paging=Streamed(),
+            # Those who have left, and those who are still to come, too.
+            params={"format": "json", "onlyCurrent": "false"},
+            body={"title": "Employees", "fields": Person.keys()[1:]},
+        )
+        # The report announces no total. Everybody whom the history of changes knows must be in it.
+        known, departments = await asyncio.gather(
+            self.optional(self._known(), "nobody_counted"), self.optional(self._names(), "departments_unresolved")
+        )
+        async for page in pages:
+            if known is not None:
+                known.update(page.listed)
+            total = None if known is None else len(known)
+            yield page.map(lambda person: to_employee(person, departments)).announcing(total)
+
+    @witnesses(Employee)
+    async def has_employee(self, source_id: str) -> bool:
+        return await self.api.exists("/employees", source_id, params={"onlyCurrent": "false"})
+
+    @discovers(
+        Department,
+        products={Product.SMP},
+        resource="Department list",
+        description="The organisational structure, to tell where in the organisation which software is used.",
+        permission=_VISIBLE + "the Department field",
+        provides=("name", "active"),
+    )
+    async def departments(self) -> AsyncIterator[Page[Department]]:
+        yield Page.whole(await self._options()).map(to_department)
+
+    @witnesses(Department)
+    async def has_option(self, source_id: str) -> bool:
+        return any(one.id == source_id for one in await self._options())
+
+    async def _options(self) -> tuple[Option, ...]:
+        lists = await self.api.get("/meta/lists", list[MetaList])
+        found = next((one for one in lists if one.alias == "department"), None)
+        if found is None:
+            raise ProtocolError("GET /meta/lists: there is no list of departments", path="/meta/lists")
+        return found.options
+
+    async def _names(self) -> dict[str, str]:
+        return names_of(await self._options())
+
+    async def _known(self) -> set[str]:
+        """The ids of all who ever changed and were not deleted; a few who have not since 2011 may be missing."""
+        changes = await self.api.get("/employees/changed", Changes, params={"since": "1970-01-01T00:00:00Z"})
+        found = changes.employees.values() if isinstance(changes.employees, dict) else changes.employees
+        return {one.id for one in found if one.action != "Deleted"}
