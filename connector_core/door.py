@@ -3,6 +3,7 @@
 from msgspec import UNSET, field
 from pydantic import SecretStr
 
+from connector_core.census import Census
 from connector_core.connector import (
     Account,
     Api,
@@ -65,6 +66,7 @@ __all__ = [
     "Bearer",
     "BusyError",
     "Category",
+    "Census",
     "Certificate",
     "ClientCredentials",
     "Connector",

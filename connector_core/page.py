@@ -6,12 +6,14 @@ from typing import Generic, TypeVar
 
 from pydantic import ValidationError
 
+from connector_core.census import Census
 from connector_core.entities import Entity
-from connector_core.wire import R
+from connector_core.wire import Identified
 
 T = TypeVar("T")
 U = TypeVar("U")
 E = TypeVar("E", bound=Entity)
+One = TypeVar("One", bound=Entity | Identified)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +58,20 @@ class Page(Generic[T]):
     """The ids of the listing's rows, where ``rows`` are not those but were derived from them."""
 
     @classmethod
-    def whole(cls, rows: Iterable[R]) -> "Page[R]":
-        """All rows of a kind, that came in one answer."""
+    def whole(cls, rows: Iterable[One]) -> "Page[One]":
+        """All rows of a kind, or all entities, that came in one answer."""
         found = tuple(rows)
-        return Page(number=1, rows=found, ids=tuple(row.id for row in found), last=True)
+        ids = tuple(row.source_id if isinstance(row, Entity) else row.id for row in found)
+        return Page(number=1, rows=found, ids=ids, last=True)
 
     @property
     def listed(self) -> tuple[str, ...]:
         """The ids of the listing's rows, those that are of no use here included."""
         return (*self.ids, *self.skipped) if self.sources is None else self.sources
 
-    def announcing(self, total: int | None) -> "Page[T]":
-        """The same page, where another answer must tell the total. Without one the reading is not complete."""
+    def counted(self, census: Census | None) -> "Page[T]":
+        """The same page, where another answer tells who must be listed. Without one the reading is not complete."""
+        total = None if census is None else census.total_with(self.listed)
         return replace(self, announced=total, promised=True)
 
     def map(self, function: Callable[[T], U | None]) -> "Page[U]":

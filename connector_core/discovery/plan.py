@@ -7,6 +7,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from enum import Enum
 
+import structlog
+
 from connector_core.connector import AnyConnector, Declaration
 from connector_core.discovery.faults import mapped
 from connector_core.errors import ConnectorCoreError
@@ -70,7 +72,8 @@ async def _ask(connector: AnyConnector, declaration: Declaration, source_ids: li
             try:
                 with mapped(connector):
                     return Testimony.PRESENT if await exists(source_id) else Testimony.GONE
-            except ConnectorCoreError:
+            except ConnectorCoreError as error:
+                structlog.get_logger().warning("nobody_answered", kind=declaration.kind.__name__, error=error.code)
                 return Testimony.SILENT
 
     async with asyncio.TaskGroup() as group:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from connector_core.outcomes import Run
 from connector_core.store.staging import Checkpoint, StagedRow, Staging
 
-_WAITING = 2_000
+_WAITING = 1_000
 """Rows that may wait to be written before the reading waits for them."""
 
 

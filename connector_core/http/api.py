@@ -106,14 +106,19 @@ class HttpApi:
         tasks = [task for _, pages in self._listings for task in pages.tasks]
         for _, pages in self._listings:
             pages.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        if self._closes_session:
-            if self._session.connector:
-                # Every answer is here or given up, so nobody waits for the other side's goodbye.
-                await self._session.connector.close(abort_ssl=True)
-            await self._session.close()
-            # The loop closes transports, and those that were still being opened, in its next turns.
-            await asyncio.sleep(_LAST)
+        try:
+            await asyncio.gather(*tasks, return_exceptions=True)
+        finally:
+            if self._closes_session:
+                await self._close()
+
+    async def _close(self) -> None:
+        if self._session.connector:
+            # Every answer is here or given up, so nobody waits for the other side's goodbye.
+            await self._session.connector.close(abort_ssl=True)
+        await self._session.close()
+        # The loop closes transports, and those that were still being opened, in its next turns.
+        await asyncio.sleep(_LAST)
 
     def resume(self, source: str, position: Position | None) -> None:
         """The next reading of this listing goes on from here, once; every other one, and all of None, begin anew."""

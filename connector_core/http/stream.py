@@ -22,7 +22,7 @@ from connector_core.wire import Listing, R
 
 _PIECE = 64 * 1024
 """Bytes that are unpacked at once."""
-_READY = 2
+_READY = 1
 """Pages that wait to be taken before the provider is made to wait."""
 
 

@@ -84,9 +84,11 @@ class Organisation:
         return self.people[-1]
 
     def erase(self, place: int) -> None:
-        """Gone altogether; whoever they managed has no manager."""
-        number = self.people.pop(place).number
-        self.people[:] = [replace(one, manager=None) if one.manager == number else one for one in self.people]
+        """Gone altogether; whoever they managed is managed by their manager."""
+        gone = self.people.pop(place)
+        self.people[:] = [
+            replace(one, manager=gone.manager) if one.manager == gone.number else one for one in self.people
+        ]
 
     def evolve(self) -> tuple[str, ...]:
         """A hire, a promotion, a move, a leaver, and one gone altogether."""

@@ -8,6 +8,7 @@ from connector_core import (
     Advice,
     Basic,
     Category,
+    Census,
     Connector,
     Department,
     Employee,
@@ -89,14 +90,11 @@ class BambooHR(Connector[BambooHRCredentials]):
             body={"title": "Employees", "fields": Person.keys()[1:]},
         )
         # The report announces no total. Everybody whom the history of changes knows must be in it.
-        known, departments = await asyncio.gather(
-            self.optional(self._known(), "nobody_counted"), self.optional(self._names(), "departments_unresolved")
+        census, departments = await asyncio.gather(
+            self.optional(self._census(), "nobody_counted"), self.optional(self._names(), "departments_unresolved")
         )
         async for page in pages:
-            if known is not None:
-                known.update(page.listed)
-            total = None if known is None else len(known)
-            yield page.map(lambda person: to_employee(person, departments)).announcing(total)
+            yield page.map(lambda person: to_employee(person, departments)).counted(census)
 
     @witnesses(Employee)
     async def has_employee(self, source_id: str) -> bool:
@@ -127,8 +125,8 @@ class BambooHR(Connector[BambooHRCredentials]):
     async def _names(self) -> dict[str, str]:
         return names_of(await self._options())
 
-    async def _known(self) -> set[str]:
-        """The ids of all who ever changed and were not deleted; a few who have not since 2011 may be missing."""
+    async def _census(self) -> Census:
+        """All who ever changed and were not deleted; a few who have not since 2011 may be missing."""
         changes = await self.api.get("/employees/changed", Changes, params={"since": "1970-01-01T00:00:00Z"})
         found = changes.employees.values() if isinstance(changes.employees, dict) else changes.employees
-        return {one.id for one in found if one.action != "Deleted"}
+        return Census(one.id for one in found if one.action != "Deleted")

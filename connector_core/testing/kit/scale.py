@@ -11,8 +11,8 @@ from connector_core.testing.kit.stage import Round, Stage
 from connector_core.testing.replay import Recording
 
 SIZES = (1, 1_000, 20_000)
-TRACED_AT_MOST = 3_000
-"""People in a run whose memory is traced, which makes it slow."""
+TRACED = (1_500, 6_000)
+"""People in the runs whose memory is traced: enough to fill every buffer; sets of both are as full."""
 BYTES_A_PERSON = 400
 LONGEST_TURN = 0.1
 
@@ -43,7 +43,7 @@ async def examine(stage: Stage, notes: Notes, sizes: tuple[int, ...] = SIZES) ->
     if max(one.others for one in costs) > min(one.others for one in costs):
         said = ", ".join(f"{one.others} for {one.people:,} people" for one in costs)
         notes.fail("scale.requests", f"requests besides the pages: {said}")
-    await _memory(stage, notes, sizes[-2] // 2, min(sizes[-1], TRACED_AT_MOST))
+    await _memory(stage, notes, *(TRACED if sizes[-1] >= TRACED[-1] else sizes[-2:]))
 
 
 def _measure(cost: Cost, found: Round, notes: Notes) -> None:

@@ -1,0 +1,131 @@
+"""The HiBob connector: credentials in, pages of employees and departments out."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+from connector_core import (
+    Account,
+    Advice,
+    Basic,
+    Category,
+    Census,
+    Connector,
+    Department,
+    Employee,
+    ForbiddenError,
+    Listing,
+    Manifest,
+    Page,
+    Product,
+    ProtocolError,
+    RateLimit,
+    RejectedCredentialsError,
+    Streamed,
+    discovers,
+    witnesses,
+)
+from connectors.hibob.credentials import HiBobCredentials
+from connectors.hibob.mapping import departments_in, names_of, to_employee
+from connectors.hibob.wire import FIELDS, Named, NamedList, People
+
+_GRANT = "HiBob > System Settings > Permission groups, the service user's group > People's data: view "
+
+
+class HiBob(Connector[HiBobCredentials]):
+    manifest = Manifest(
+        name="hibob",
+        title="HiBob",
+        description="Discovers an organisation's people, and the departments they belong to, from HiBob.",
+        category=Category.HRIS,
+        authentication="API",
+        hosts=("api.hibob.com",),
+        base_url="https://api.hibob.com/v1",
+        auth=Basic("service_user_id", "token"),
+        limits=(RateLimit("/people/search", requests=50, per=60), RateLimit("/company/named-lists", 50, 60)),
+        rejected=Advice(
+            "HiBob refuses this service user.",
+            causes=("its ID or its token was mistyped", "it was deleted", "it is in no permission group"),
+            remedy="Check the ID and the token, and the service user's permission group, then connect again.",
+        ),
+        provider_setup=(
+            "Open System Settings, then Integrations, then Service users, and create a service user.",
+            "Copy its ID and its token now: HiBob shows the token once.",
+            "Create a permission group for it: Settings, Permission groups, with this service user as its only member.",
+            "Under People's data, select people by Lifecycle status: all of them, Terminated included.",
+            "Let the group view the categories Basic info, Work and Lifecycle, and nothing else.",
+        ),
+        simulator="connectors.hibob.simulator",
+    )
+
+    async def check(self) -> Account:
+        """A list that everybody has. There is no endpoint that names the account, so the service user stands for it."""
+        try:
+            await self._departments()
+        except ForbiddenError:
+            rejected = self.manifest.rejected
+            raise RejectedCredentialsError(rejected.message, hint=rejected.hint, field="token") from None
+        return Account(id=self.credentials.service_user_id, name=f"HiBob, as {self.credentials.service_user_id}")
+
+    @discovers(
+        Employee,
+        products={Product.SMP},
+        resource="People",
+        description="A complete overview of all employees of the organisation, to enrich each discovered user.",
+        permission=_GRANT + "Basic info, Work and Lifecycle of everybody, in every lifecycle status",
+        provides=(
+            *("display_name", "first_name", "last_name", "email", "employee_number", "job_title", "status"),
+            *("start_date", "end_date", "manager_source_id", "department_source_ids", "location_name"),
+        ),
+    )
+    async def employees(self) -> AsyncIterator[Page[Employee]]:
+        people = self._search(People, FIELDS)
+        # The search announces no total. Everybody whom a second one names must have been in it.
+        census, departments = await asyncio.gather(
+            self.optional(self._census(), "nobody_counted"),
+            self.optional(self._departments(), "departments_unresolved"),
+        )
+        names = None if departments is None else names_of(departments)
+        async for page in people:
+            yield page.map(lambda person: to_employee(person, names)).counted(census)
+
+    @witnesses(Employee)
+    async def has_person(self, source_id: str) -> bool:
+        wanted = [{"fieldPath": "root.id", "operator": "equals", "values": [source_id]}]
+        found = [one async for page in self._search(Named, ("root.id",), filters=wanted) for one in page.ids]
+        if found and source_id not in found:
+            raise ProtocolError("POST /people/search: the filter was not heeded", path="/people/search")
+        return bool(found)
+
+    @discovers(
+        Department,
+        products={Product.SMP},
+        resource="Department list",
+        description="The organisational structure, to tell where in the organisation which software is used.",
+        permission=_GRANT + "Work",
+        provides=("name", "active"),
+    )
+    async def departments(self) -> AsyncIterator[Page[Department]]:
+        yield Page.whole(await self._departments())
+
+    @witnesses(Department)
+    async def has_item(self, source_id: str) -> bool:
+        return any(one.source_id == source_id for one in await self._departments())
+
+    def _search(self, listing: type[Listing[Any]], fields: Iterable[str], **more: Any) -> AsyncIterator[Page[Any]]:
+        # Those who have left, too. There are no pages: all people come in one answer.
+        body = {"fields": [*fields], "showInactive": True, "humanReadable": "APPEND", **more}
+        return self.api.pages("/people/search", listing, paging=Streamed(), body=body)
+
+    async def _census(self) -> Census:
+        census = Census()
+        async for page in self._search(Named, ("root.id",)):
+            census.add(page.ids)
+        return census
+
+    async def _departments(self) -> tuple[Department, ...]:
+        path = "/company/named-lists/department"
+        found = await self.api.get(path, NamedList, params={"includeArchived": "true"})
+        if found.items is None and found.values is None:
+            raise ProtocolError(f"GET {path}: the list has no items", path=path)
+        return departments_in(found)

@@ -1,0 +1,166 @@
+"""HiBob on this machine."""
+
+import asyncio
+import json
+import time
+from base64 import b64encode
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal
+
+from aiohttp import web
+from pydantic import Field
+
+from connector_core import Employee, Entity
+from connector_core.testing import (
+    Answer,
+    Listed,
+    Person,
+    SimulatorOptions,
+    StaffSimulator,
+    Switches,
+    json_answer,
+)
+
+PREFIX = "/v1"
+JSON = (("Content-Type", "application/json"),)
+ROOT = 3_100_000_000_000_000_000
+"""Ids have 19 digits."""
+WINDOW = 60
+
+
+class Behaviour(Switches):
+    """The first value of each is the default."""
+
+    list_ids: Literal["numbers", "texts"] = "numbers"
+    """What the items of lists have as ids: numbers as strings, or their own texts."""
+    list_key: Literal["both", "items", "values"] = "both"
+    """Under which key a named list has its items."""
+    hidden: str = ""
+    """A field that the service user may not see, such as work.title."""
+    leavers: Literal["yes", "no"] = "yes"
+    """Whether its permission group holds those who have left."""
+    refusal: Literal[401, 403] = 401
+    """What a wrong token is answered with."""
+    quota: Annotated[int, Field(ge=1)] = 50
+    """Searches in a minute."""
+    latency: Annotated[int, Field(ge=0)] = 0
+    """Milliseconds before each answer."""
+
+
+class HiBobSimulator(StaffSimulator):
+    host = "api.hibob.com"
+    credentials: Mapping[str, str] = {"service_user_id": "SERVICE-7", "token": "simulated-hibob-token-9b1e"}
+    listings = (Listed("/people/search", "employees"),)
+
+    def __init__(self, people: int, seed: int, behaviour: Behaviour) -> None:
+        super().__init__(people, seed)
+        self.behaviour = behaviour
+        self.latency = behaviour.latency / 1000
+        self._asked: deque[float] = deque()
+        names = dict.fromkeys(one.department for one in self.organisation.people[:10])
+        self._lists = {name: name if behaviour.list_ids == "texts" else str(2670 + n) for n, name in enumerate(names)}
+
+    def ids(self, kind: type[Entity]) -> set[str]:
+        return {_id(one.number) for one in self._visible()} if kind is Employee else {*self._lists.values(), "2600"}
+
+    def path_of(self, request: web.Request) -> str:
+        return request.path.removeprefix(PREFIX)
+
+    def answer(self, request: web.Request) -> Answer:
+        pair = f"{self.credentials['service_user_id']}:{self.credentials['token']}"
+        if request.headers.get("Authorization") != f"Basic {b64encode(pair.encode()).decode()}":
+            return json_answer({"error": "Unauthorized"}, self.behaviour.refusal, JSON)
+        path = self.path_of(request)
+        if path == "/people/search" and request.method == "POST":
+            return self._throttle() or self._search(json.loads(request["body"]))
+        if path == "/company/named-lists/department":
+            return json_answer(self._list(), 200, JSON)
+        # Wrong paths are the application's, which is a page.
+        return Answer(200, b"<!DOCTYPE html><html><title>bob</title></html>", (("Content-Type", "text/html"),))
+
+    def _throttle(self) -> Answer | None:
+        now = asyncio.get_running_loop().time()
+        while self._asked and self._asked[0] <= now - WINDOW:
+            self._asked.popleft()
+        if len(self._asked) < self.behaviour.quota:
+            self._asked.append(now)
+            return None
+        reset = ("X-RateLimit-Reset", str(int(time.time() + self._asked[0] + WINDOW - now) + 1))
+        return json_answer({"error": "Too many requests"}, 429, (*JSON, ("X-RateLimit-Remaining", "0"), reset))
+
+    # ---- the shapes
+
+    def _visible(self) -> list[Person]:
+        return [one for one in self.people if one.active or self.behaviour.leavers == "yes"]
+
+    def _search(self, asked: dict[str, Any]) -> Answer:
+        filters = asked.get("filters")
+        if filters == []:
+            return json_answer({"error": "filters must not be empty"}, 400, JSON)
+        found = [one for one in self._visible() if one.active or asked.get("showInactive")]
+        for one in filters or ():
+            found = [person for person in found if _id(person.number) in one["values"]]
+        fields = [name for name in asked["fields"] if name != self.behaviour.hidden]
+        return json_answer({"employees": [self._row(one, fields) for one in found]}, 200, JSON)
+
+    def _row(self, person: Person, fields: Iterable[str]) -> dict[str, Any]:
+        values, texts = self._values(person), self._texts(person)
+        # It sends the id unasked; and a real one may see more than it should.
+        row: dict[str, Any] = {"id": _id(person.number), "home": {"privatePhone": person.private(3)}}
+        row["humanReadable"] = {}
+        for name in fields:
+            if name in values:
+                category, _, key = name.partition(".")
+                _put(row, category, key, values[name])
+                if values[name] is not None:
+                    row[f"/{name.replace('.', '/')}"] = {"value": values[name]}
+                    _put(row["humanReadable"], category, key, texts.get(name, str(values[name])))
+        return row
+
+    def _values(self, one: Person) -> dict[str, Any]:
+        manager = None if one.manager is None else _id(one.manager)
+        return {
+            "root.id": _id(one.number),
+            "root.displayName": f"{one.first} {one.last}",
+            "root.firstName": one.first,
+            "root.surname": one.last,
+            "root.email": one.email if one.number % 40 else None,
+            "work.title": str(5000 + len(one.title)),
+            "work.department": self._lists[one.department],
+            "work.site": one.office,
+            "work.startDate": one.start.isoformat(),
+            "work.employeeIdInCompany": one.number if one.number % 5 else None,
+            "work.reportsTo": None if manager is None else {"id": manager, "displayName": f"Manager {one.manager}"},
+            "work.manager": manager,
+            "internal.status": "Active" if one.active else "Inactive",
+            "internal.terminationDate": one.end.isoformat() if one.end else None,
+            "payroll.salary": one.private(1),
+            "personal.birthDate": one.private(2),
+        }
+
+    def _texts(self, one: Person) -> dict[str, str]:
+        return {"work.title": one.title, "work.department": one.department}
+
+    def _list(self) -> dict[str, Any]:
+        below = [_item(one, name) for name, one in self._lists.items()]
+        items = [*below[:-1], {**_item("2600", "Group"), "archived": True, "children": below[-1:]}]
+        both = {"items": items, "values": items}
+        key = self.behaviour.list_key
+        return {"name": "department", **({key: items} if key != "both" else both)}
+
+
+def _id(number: int) -> str:
+    return str(ROOT + number)
+
+
+def _item(one: str, name: str) -> dict[str, Any]:
+    return {"id": one, "value": name, "name": name, "archived": False, "children": []}
+
+
+def _put(holder: dict[str, Any], category: str, key: str, value: Any) -> None:
+    (holder if category == "root" else holder.setdefault(category, {}))[key] = value
+
+
+def simulator(options: SimulatorOptions) -> HiBobSimulator:
+    return HiBobSimulator(options.people, options.seed, Behaviour.parse(options.behaviour))
