@@ -7,6 +7,8 @@ from collections.abc import Generator
 from typing import Any
 
 _SPACE = re.compile(r"[ \t\n\r]*")
+_BEHIND = frozenset(" \t\n\r,:]}")
+"""What may come behind a value."""
 _Steps = Generator[None, None, Any]
 """A parser that stops where more must come first."""
 
@@ -126,9 +128,9 @@ class Splitter:
                     raise ValueError("it is not JSON") from None
                 yield from self._double()
                 continue
-            if end == len(self._text) and not self._ended:
+            if self._text[end : end + 1] not in _BEHIND and not self._ended:
                 # A number may go on.
-                yield
+                yield from self._double()
                 continue
             self._at, self.pending = end, 0
             return value

@@ -55,6 +55,14 @@ class Request:
     query: str
 
 
+_BODY = web.RequestKey("body", bytes)
+
+
+def body_of(request: web.Request) -> bytes:
+    """What was sent with a request."""
+    return request[_BODY]
+
+
 def json_answer(value: Any, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
     """``headers`` should name a Content-Type."""
     return Answer(status, json.dumps(value).encode(), headers)
@@ -86,7 +94,7 @@ class Simulator(ABC):
 
     @abstractmethod
     def answer(self, request: web.Request) -> Answer:
-        """The answer to one request, as the provider would give it. ``request["body"]`` is what was sent."""
+        """The answer to one request, as the provider would give it. ``body_of`` it is what was sent."""
 
     @property
     @abstractmethod
@@ -121,7 +129,7 @@ class Simulator(ABC):
         path = self.path_of(request)
         self.requests.append(Request(asyncio.get_running_loop().time(), request.method, path, request.query_string))
         fault = self.faults.next(path)
-        request["body"] = await request.read()
+        request[_BODY] = await request.read()
         await asyncio.sleep(self.latency)
         kind = fault.kind if fault else ""
         if kind in THROTTLES:

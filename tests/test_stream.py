@@ -1,0 +1,364 @@
+"""Listings that come in one answer: cut into rows while they arrive, asked for again where they break off."""
+
+import asyncio
+import gzip
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp import web
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connector_core import (
+    UNSET,
+    Census,
+    Listing,
+    MalformedError,
+    Maybe,
+    Page,
+    ProtocolError,
+    Row,
+    Streamed,
+    UnavailableError,
+    Wire,
+)
+from connector_core.http import HttpApi, open_session, tls_context
+from connector_core.http.inflate import Inflater, inflate
+from connector_core.http.limits import Limits
+from connector_core.http.splitter import Splitter
+from connector_core.settings import Endpoint, HttpSettings
+from connector_core.testing import environment, serve
+from planted.example import Example, ExampleCredentials
+from planted.simulator import ExampleSimulator
+
+JSONS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def split(body: bytes, sizes: list[int], count: int) -> tuple[list[Any], dict[str, Any]]:
+    """All rows of a body that comes in pieces of these sizes, over and over, taken so many at a time."""
+    splitter, rows, at, turn = Splitter("rows"), [], 0, 0
+    while at < len(body):
+        size = sizes[turn % len(sizes)]
+        splitter.feed(body[at : at + size])
+        at, turn = at + size, turn + 1
+        while some := splitter.take(count):
+            rows += some
+    return rows + splitter.rest(), splitter.head
+
+
+@given(
+    st.lists(JSONS, max_size=12),
+    st.dictionaries(st.sampled_from(["a", "b", "é"]), JSONS),
+    st.lists(st.integers(1, 30), min_size=1, max_size=4),
+    st.integers(1, 5),
+    st.sampled_from([None, 2]),
+    st.booleans(),
+)
+def test_whatever_the_pieces_the_rows_and_the_rest_are_those_of_the_whole(
+    rows: list[Any], head: dict[str, Any], sizes: list[int], count: int, indent: int | None, first: bool
+) -> None:
+    whole = {"rows": rows, **head} if first else {**head, "rows": rows}
+    body = json.dumps(whole, indent=indent, ensure_ascii=False).encode()
+    assert split(body, sizes, count) == (rows, head)
+
+
+@given(st.lists(st.dictionaries(st.text(max_size=3), JSONS), max_size=5), st.data())
+def test_no_part_of_a_body_passes_for_the_whole(rows: list[Any], data: st.DataObject) -> None:
+    body = json.dumps({"rows": rows, "total": 12}).encode()
+    length = data.draw(st.integers(0, len(body) - 1))
+    with pytest.raises(ValueError, match=r"it ends too early|it is not JSON"):
+        split(body[:length], [7], 2)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[]",
+        b"null",
+        b'{"rows": [1 2]}',
+        b'{"rows": [NaN]}',
+        b'{"rows": [1]} {}',
+        b"{rows: []}",
+        b'{"rows": [1],}',
+        b'{"rows": [' + b"[" * 100_000,
+        b'{"rows": ["\xff"]}',
+        b'{"rows": [' + b"1" * 5_000 + b"]}",
+    ],
+)
+def test_what_is_no_json_object_is_refused(body: bytes) -> None:
+    with pytest.raises(ValueError, match=r"it is not JSON|it ends too early|comes behind|utf-8"):
+        split(body, [1_000], 1)
+
+
+def test_a_long_value_in_small_pieces_is_not_parsed_anew_with_each() -> None:
+    body = json.dumps({"rows": ["x" * 200_000]}).encode()
+    began = time.process_time()
+    assert split(body, [16], 1)[0] == ["x" * 200_000]
+    assert time.process_time() - began < 5
+
+
+@given(st.binary(max_size=5_000), st.integers(1, 50), st.integers(1, 64))
+def test_pieces_unpack_to_what_the_whole_does(data: bytes, size: int, piece: int) -> None:
+    packed = gzip.compress(data) + gzip.compress(b"more")
+    inflater, found = Inflater("gzip", piece), []
+    for at in range(0, len(packed), size):
+        found += list(inflater.feed(packed[at : at + size]))
+    inflater.end()
+    assert b"".join(found) == data + b"more" == inflate(packed, "gzip", 10_000)
+    assert max(map(len, found)) <= piece
+
+
+@given(st.lists(st.text(min_size=1)), st.lists(st.lists(st.text(min_size=1), unique=True), max_size=4))
+def test_a_census_counts_everybody_once(told: list[str], pages: list[list[str]]) -> None:
+    census, listed, total = Census(told), set[str](), len(set(told))
+    for page in pages:
+        fresh = [one for one in page if one not in listed]
+        listed.update(fresh)
+        total = census.total_with(fresh)
+    assert total == len({*told, *listed})
+
+
+class Person(Row):
+    name: Maybe[str] = UNSET
+    title: Maybe[str] = UNSET
+
+
+class Came(Wire):
+    id: str
+
+
+class People(Listing[Person]):
+    fields: list[Came]
+    total: int | None = None
+
+    @property
+    def announced(self) -> int | None:
+        return self.total
+
+    @property
+    def received(self) -> frozenset[str]:
+        return frozenset(one.id for one in self.fields)
+
+
+Script = Callable[[web.Request, int], Awaitable[web.StreamResponse]]
+"""Answers a request, given how many came before it."""
+
+
+@asynccontextmanager
+async def provider(script: Script, **http: Any) -> AsyncIterator[HttpApi]:
+    """A client of a server that answers by this script."""
+    asked = 0
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        nonlocal asked
+        asked += 1
+        return await script(request, asked - 1)
+
+    async with serve(ExampleSimulator(1, 1)) as served:
+        served.handle = handle
+        with environment({"SSL_CERT_FILE": str(served.ca_file)}):
+            api = HttpApi(
+                open_session({name: Endpoint.parse(at) for name, at in served.resolve.items()}),
+                tls_context(),
+                Example.manifest,
+                ExampleCredentials.parse(ExampleSimulator.credentials),
+                settings=HttpSettings(**{"first_wait": 0, **http}),
+                limits=Limits(()),
+                closes_session=True,
+            )
+            try:
+                yield api
+            finally:
+                await api.aclose()
+
+
+def rows(start: int, end: int) -> list[dict[str, Any]]:
+    return [{"id": f"p{number}", "name": f"Person {number}", "title": None} for number in range(start, end)]
+
+
+def body(people: list[dict[str, Any]], fields: tuple[str, ...] = ("id", "name", "title"), **more: Any) -> bytes:
+    return json.dumps({"fields": [{"id": one} for one in fields], "rows": people, **more}).encode()
+
+
+def answer(text: bytes) -> web.Response:
+    return web.Response(body=text, headers={"Content-Type": "application/json"})
+
+
+async def cut(request: web.Request, text: bytes, at: int) -> web.StreamResponse:
+    """The first bytes of a body, then the connection is gone."""
+    begun = web.StreamResponse(headers={"Content-Type": "application/json", "Content-Length": str(len(text))})
+    await begun.prepare(request)
+    await begun.write(text[:at])
+    await asyncio.sleep(0.05)
+    assert request.transport
+    request.transport.abort()
+    return begun
+
+
+async def read(api: HttpApi, size: int = 10) -> list[Page[Person]]:
+    return [page async for page in api.pages("/people", People, paging=Streamed(size), body={"q": 1})]
+
+
+async def test_one_answer_comes_as_pages_of_which_the_last_ends_the_listing() -> None:
+    async def script(request: web.Request, _: int) -> web.StreamResponse:
+        assert (request.method, await request.json()) == ("POST", {"q": 1})
+        return answer(body(rows(0, 25), total=25))
+
+    async with provider(script) as api:
+        pages = await read(api)
+    assert [(len(page.rows), page.last) for page in pages] == [(10, False), (10, False), (5, True)]
+    assert [one for page in pages for one in page.ids] == [f"p{number}" for number in range(25)]
+    assert pages[-1].announced == 25
+    assert pages[-1].promised
+
+
+@pytest.mark.parametrize("count", [0, 10, 20])
+async def test_a_listing_that_ends_with_a_full_page_or_without_one_ends(count: int) -> None:
+    async def script(_: web.Request, __: int) -> web.StreamResponse:
+        return answer(body(rows(0, count), total=count))
+
+    async with provider(script) as api:
+        pages = await read(api)
+    assert [page.last for page in pages] == [False] * (len(pages) - 1) + [True]
+    assert sum(len(page.rows) for page in pages) == count
+    assert pages[-1].announced == count
+
+
+async def test_an_answer_that_breaks_off_is_asked_for_again_and_nobody_comes_twice() -> None:
+    first, second = body(rows(0, 30)), body(rows(5, 40))
+
+    async def script(request: web.Request, asked: int) -> web.StreamResponse:
+        return await cut(request, first, len(first) - 100) if asked == 0 else answer(second)
+
+    async with provider(script) as api:
+        pages = await read(api)
+        assert api.traffic().requests == 2
+    ids = [one for page in pages for one in page.ids]
+    assert len(ids) == len(set(ids))
+    assert set(ids) == {f"p{number}" for number in range(40)}
+    assert [page.number for page in pages] == list(range(1, len(pages) + 1))
+
+
+async def test_an_answer_that_always_breaks_off_ends_in_an_error_behind_what_came() -> None:
+    text = body(rows(0, 30))
+
+    async def script(request: web.Request, _: int) -> web.StreamResponse:
+        return await cut(request, text, len(text) // 2)
+
+    pages: list[Page[Person]] = []
+    async with provider(script, tries=2) as api:
+        with pytest.raises(UnavailableError):
+            async for page in api.pages("/people", People, paging=Streamed(5)):
+                pages.append(page)  # noqa: PERF401 - what came before the error counts
+    assert pages
+    assert not any(page.last for page in pages)
+
+
+async def test_a_field_that_did_not_come_is_unset_even_where_a_row_says_null() -> None:
+    async def script(_: web.Request, __: int) -> web.StreamResponse:
+        return answer(body(rows(0, 2), fields=("id", "name")))
+
+    async with provider(script) as api:
+        (page,) = await read(api)
+    assert [(one.name, one.title) for one in page.rows] == [("Person 0", UNSET), ("Person 1", UNSET)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"rows": [{"id": "p1"}], "fields": []}',
+        b'{"fields": [], "rows": null}',
+        b'{"fields": []}',
+        b'{"fields": [], "rows": [{"id": "p1"}]',
+        b'{"fields": [], "rows": [{"id": "p\xff"}]}',
+        b"[]",
+    ],
+)
+async def test_an_answer_of_another_shape_is_malformed_and_never_empty(text: bytes) -> None:
+    async def script(_: web.Request, __: int) -> web.StreamResponse:
+        return answer(text)
+
+    async with provider(script, tries=1) as api:
+        with pytest.raises(MalformedError, match=r"POST /people: .* not as the API promises") as caught:
+            await read(api, size=1)
+    assert "p1" not in caught.value.message
+
+
+async def test_a_row_that_does_not_validate_is_rejected_alone() -> None:
+    people = [*rows(0, 2), {"id": "bad", "name": {"secret": 1}}, {"name": "nobody"}, *rows(2, 4)]
+
+    async def script(_: web.Request, __: int) -> web.StreamResponse:
+        return answer(body(people))
+
+    async with provider(script) as api:
+        (page,) = await read(api)
+    assert page.ids == ("p0", "p1", "p2", "p3")
+    assert [one.source_id for one in page.rejected] == ["bad", None]
+    assert not any("secret" in one.problem for one in page.rejected)
+
+
+async def test_a_row_without_end_is_cut_off() -> None:
+    async def script(_: web.Request, __: int) -> web.StreamResponse:
+        return answer(b'{"fields": [], "rows": ["' + b"x" * 300_000)
+
+    async with provider(script, largest_answer=100_000) as api:
+        with pytest.raises(ProtocolError, match="one row has more than 100000 bytes"):
+            await read(api)
+
+
+async def test_a_large_answer_may_take_longer_than_a_page_if_it_never_falls_silent() -> None:
+    text = body(rows(0, 30))
+
+    async def script(request: web.Request, _: int) -> web.StreamResponse:
+        begun = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await begun.prepare(request)
+        for at in range(0, len(text), len(text) // 8):
+            await begun.write(text[at : at + len(text) // 8])
+            await asyncio.sleep(0.1)
+        return begun
+
+    async with provider(script, page_timeout=0.5, tries=1) as api:
+        assert sum(len(page.rows) for page in await read(api)) == 30
+
+
+async def test_a_server_that_falls_silent_in_the_middle_is_left() -> None:
+    text = body(rows(0, 30))
+
+    async def script(request: web.Request, _: int) -> web.StreamResponse:
+        begun = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await begun.prepare(request)
+        await begun.write(text[:200])
+        await asyncio.sleep(30)
+        return begun
+
+    async with provider(script, page_timeout=0.3, tries=1) as api:
+        with pytest.raises(UnavailableError, match="did not answer in time"):
+            await read(api)
+
+
+async def test_who_looks_at_the_first_page_only_leaves_the_rest_at_the_provider() -> None:
+    sent = 0
+
+    async def script(request: web.Request, _: int) -> web.StreamResponse:
+        nonlocal sent
+        begun = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await begun.prepare(request)
+        await begun.write(b'{"fields": [], "rows": [{"id": "p"}')
+        for number in range(200_000):
+            await begun.write(f', {{"id": "p{number}", "name": "{"x" * 1_000}"}}'.encode())
+            sent = number
+        return begun
+
+    async with provider(script) as api:
+        pages = api.pages("/people", People, paging=Streamed(10))
+        assert len((await anext(pages)).rows) == 10
+        await asyncio.sleep(0.3)
+        assert sent < 20_000
