@@ -21,9 +21,8 @@ from connector_core.cli.main import app, invoke
 from connector_core.plugins import load
 from connector_core.testing import pages
 from connector_core.testing.damage import DAMAGES
-from connector_core.testing.kit.declaration import page_of
 from connector_core.testing.kit.rules import RULES
-from connector_core.testing.pages import MARKED, meanings, table
+from connector_core.testing.pages import MARKED, meanings, page_of, table
 from connector_core.testing.strike import STRIKES, THROTTLES
 
 ROOT = Path(__file__).parents[1]

@@ -8,10 +8,10 @@ from rich.text import Text
 
 from connector_core.cli.flags import DEFAULT, Flags
 from connector_core.cli.output import console, error_console, print_json, table
+from connector_core.connector import AnyConnector
 from connector_core.errors import SettingsError
 from connector_core.testing.kit import SUITES, Judgement, Result, Standing, jobs, prove
-from connector_core.testing.kit.declaration import page_of
-from connector_core.testing.pages import current
+from connector_core.testing.pages import current, page_of, with_tier
 
 BROKEN = 4
 """The exit code: a rule that is not kept is the connector's fault."""
@@ -31,16 +31,13 @@ def prove_connector(
     Args:
         connector: As `discover list` names it.
         suite: Only this suite, such as faults. May be given more than once.
-        write: First make the generated parts of the connector's README anew.
+        write: First make the generated parts of the connector's README anew; when all suites have run, write the tier.
     """
     found = flags.host().registry.connector(connector)
     chosen = suite or SUITES
     wanted = jobs(chosen)
     if write:
-        page = page_of(found)
-        if not page.is_file():
-            raise SettingsError(f"There is no {page}.", hint="Write one, with the markers of the parts: docs/kit.md.")
-        page.write_text(current(page.read_text(encoding="utf-8"), found), encoding="utf-8")
+        _write(found)
     out = error_console()
     shown = out.status(f"Proving {connector} …") if out.is_terminal and not flags.json else nullcontext()
     with shown as status:
@@ -52,11 +49,22 @@ def prove_connector(
                 status.update(f"Proving {connector}: {', '.join(left) or 'judging'} …")
 
         result = prove(found, chosen, told=told)
+    if write and result.suites == SUITES:
+        _write(found, result)
     if flags.json:
         print_json(_json(result))
     else:
         _print(result)
     return 0 if result.passed else BROKEN
+
+
+def _write(connector: type[AnyConnector], result: Result | None = None) -> None:
+    """Makes the parts of the README anew, and records the tier of a whole run."""
+    page = page_of(connector)
+    if not page.is_file():
+        raise SettingsError(f"There is no {page}.", hint="Write one, with the markers of the parts: docs/kit.md.")
+    text = page.read_text(encoding="utf-8")
+    page.write_text(current(with_tier(text, str(result.tier)) if result else text, connector), encoding="utf-8")
 
 
 def _print(result: Result) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from connector_core.connector import AnyConnector
 from connector_core.testing.kit.notes import Notes
 from connector_core.testing.kit.stage import Stage
-from connector_core.testing.pages import PARTS, current, parts_in
+from connector_core.testing.pages import PARTS, current, page_of, parts_in
 
 _SECRETIVE = re.compile(r"token|secret|password|passphrase|(^|_)key", re.IGNORECASE)
 
@@ -46,11 +46,6 @@ def _guide(connector: type[AnyConnector], notes: Notes) -> None:
         for part in ("description", "resource", "permission", "products"):
             if not getattr(one, part):
                 notes.fail("declaration.guide", f"{name} has no {part}")
-
-
-def page_of(connector: type[AnyConnector]) -> Path:
-    """The README beside the connector's module."""
-    return Path(inspect.getfile(connector)).with_name("README.md")
 
 
 def _page(connector: type[AnyConnector], notes: Notes) -> None:
