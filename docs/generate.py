@@ -2,7 +2,7 @@
 
 ``python -m docs.generate`` writes; ``--check`` only says what is not current. A part of a document between
 ``<!-- generated: NAME ARGUMENT -->`` and ``<!-- end -->`` is what the function NAME gives; in a connector's README,
-what NAME gives in ``connector_core.testing.pages``.
+what NAME gives in ``connector_core.testing.pages``. A README that a document quotes stays as it is quoted.
 """
 
 import contextlib
@@ -11,6 +11,7 @@ import io
 import os
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,13 @@ from pydantic import BaseModel
 
 from connector_core import errors, hookspecs, settings
 from connector_core.cli.main import app, invoke
+from connector_core.connector import AnyConnector
+from connector_core.entities import Product
 from connector_core.plugins import load
 from connector_core.testing import pages
 from connector_core.testing.damage import DAMAGES
 from connector_core.testing.kit.rules import RULES
-from connector_core.testing.pages import MARKED, meanings, page_of, table
+from connector_core.testing.pages import MARKED, meanings, page_of, table, tier_in
 from connector_core.testing.strike import STRIKES, THROTTLES
 
 ROOT = Path(__file__).parents[1]
@@ -105,11 +108,46 @@ def faults(_: str) -> str:
     return table(("fault", "what happens"), rows)
 
 
+def connectors(_: str) -> str:
+    """Every connector of this distribution: what it discovers, how long it is, how far it is proven."""
+    rows = []
+    for one in _connectors().values():
+        manifest, page = one.manifest, page_of(one)
+        exempt = f", {len(manifest.exemptions)} exempt" if manifest.exemptions else ""
+        rows.append(
+            (
+                f"[{manifest.title}]({Path(os.path.relpath(page, ROOT / 'docs')).as_posix()})",
+                manifest.category,
+                manifest.authentication,
+                *(_kinds(one, product) for product in Product),
+                str(lines_of(page.parent)),
+                (tier_in(page.read_text(encoding="utf-8")) or "not proven") + exempt,
+            )
+        )
+    headings = ("connector", "category", "authentication", *Product, "lines", "tier")
+    return table(headings, rows)
+
+
+def _kinds(connector: type[AnyConnector], product: Product) -> str:
+    return ", ".join(f"{kind}s" for kind, one in connector.declarations.items() if product in one.products)
+
+
+def lines_of(package: Path) -> int:
+    """The lines of a connector's modules that are neither blank nor comments; its simulator's are not counted."""
+    modules = [
+        one for one in package.rglob("*.py") if "simulator" not in one.relative_to(package).with_suffix("").parts
+    ]
+    lines = [line.strip() for module in modules for line in module.read_text(encoding="utf-8").splitlines()]
+    return sum(bool(line) and not line.startswith("#") for line in lines)
+
+
 def current(text: str) -> str:
     """The document with every marked part made anew."""
 
     def remake(found: re.Match[str]) -> str:
         start, name, argument, end = found.groups()
+        if name in pages.PARTS:
+            return found[0]
         return f"{start}{globals()[name](argument or '')}\n{end}"
 
     return MARKED.sub(remake, text)
@@ -117,11 +155,17 @@ def current(text: str) -> str:
 
 def documents() -> dict[Path, str]:
     """Every document, as it should be."""
-    made = {one: current(one.read_text(encoding="utf-8")) for one in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]}
-    for connector in load(settings.Settings()).connectors.values():
+    made = {}
+    for connector in _connectors().values():
         page = page_of(connector)
         made[page] = pages.current(page.read_text(encoding="utf-8"), connector)
+    for one in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]:
+        made[one] = current(one.read_text(encoding="utf-8"))
     return made
+
+
+def _connectors() -> Mapping[str, type[AnyConnector]]:
+    return load(settings.Settings()).connectors
 
 
 def main() -> int:
