@@ -4,6 +4,7 @@ A document is written for where it lies, so that its links work there, too. In t
 made of the same files. What a link leads to that is no page, such as LICENSE, is named without a link.
 """
 
+import os
 import posixpath
 import re
 from pathlib import Path
@@ -41,22 +42,21 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:  # noqa: ARG001 - by name
-    """The page with links that lead where its document's links lead."""
-    root = _root(config)
-    documents = {uri: document for document, uri in outside(root).items()}
-    # Two faces of one thing: the README welcomes in the repository, the index in the site.
-    pages = {**outside(root), root / "README.md": "index.md"}
-    return relinked(markdown, page.file.src_uri, pages, documents, Path(config.docs_dir))
+    return relinked(markdown, page.file.src_uri, _root(config))
 
 
-def relinked(markdown: str, uri: str, pages: dict[Path, str], documents: dict[str, Path], docs: Path) -> str:
-    """The text of the page ``uri`` with every link to a file made one to the page of that file, or none."""
-    here = documents.get(uri, docs / uri).parent
+def relinked(markdown: str, uri: str, root: Path) -> str:
+    """The text of the page ``uri`` with every link to a document made one to its page; without those to other files."""
+    docs, pages = root / "docs", outside(root)
+    here = next((document for document, page in pages.items() if page == uri), docs / uri).parent
 
     def relink(found: re.Match[str]) -> str:
         text, target, anchor = found[1], found[2], found[3] or ""
-        file = Path(posixpath.normpath((here / target).as_posix()))
-        if file in pages:
+        file = Path(os.path.normpath(here / target))
+        if file == root / "README.md":
+            # Two faces of one thing: it welcomes in the repository, the index in the site.
+            leads_to, anchor = "index.md", ""
+        elif file in pages:
             leads_to = pages[file]
         elif file.is_relative_to(docs) and file.suffix == ".md":
             leads_to = file.relative_to(docs).as_posix()
