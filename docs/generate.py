@@ -25,7 +25,7 @@ from connector_core.plugins import load
 from connector_core.testing import pages
 from connector_core.testing.damage import DAMAGES
 from connector_core.testing.kit.rules import RULES
-from connector_core.testing.pages import MARKED, meanings, page_of, table, tier_in
+from connector_core.testing.pages import MARKED, PARTS, meanings, page_of, table, tier_in
 from connector_core.testing.strike import STRIKES, THROTTLES
 
 ROOT = Path(__file__).parents[1]
@@ -99,6 +99,11 @@ def rules(_: str) -> str:
     )
 
 
+def page_parts(_: str) -> str:
+    """The generated parts of a connector's README."""
+    return table(("part", "what it holds"), [(f"`{name}`", inspect.getdoc(part) or "") for name, part in PARTS.items()])
+
+
 def faults(_: str) -> str:
     """Every fault that can be scripted, with what it does."""
     rows = [("`500`, any status", "A page of a proxy with this status.")]
@@ -146,7 +151,7 @@ def current(text: str) -> str:
 
     def remake(found: re.Match[str]) -> str:
         start, name, argument, end = found.groups()
-        if name in pages.PARTS:
+        if name in PARTS:
             return found[0]
         return f"{start}{globals()[name](argument or '')}\n{end}"
 

@@ -25,6 +25,8 @@ from world import DISCOVER, Start
 ROOT = Path(__file__).parents[1]
 CODE = [*ROOT.glob("connector_core/**/*.py"), *ROOT.glob("connectors/**/*.py")]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("connectors/*/README.md")]
+COMMAND = re.compile(r"^(?:\$ )?(discover [a-z].*?)(?:\s+#.*|\s+>.*)?$|`(discover [a-z][^`]*)`", re.MULTILINE)
 
 
 def example(name: str) -> str:
@@ -134,14 +136,9 @@ def test_the_generated_parts_of_the_documents_are_current() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("document", ["README.md", "connectors/namely/README.md", "docs/cli.md"])
-def test_every_command_in_the_documents_is_one_that_the_program_takes(document: str) -> None:
-    text = (ROOT / document).read_text(encoding="utf-8")
-    found = re.findall(r"^(?:\$ )?(discover [a-z].*?)(?:\s+#.*)?$", text, re.MULTILINE) + re.findall(
-        r"`(discover [a-z][^`]*)`", text
-    )
-    assert found
-    for line in found:
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_command_in_the_documents_is_one_that_the_program_takes(document: Path) -> None:
+    for line in ("".join(found) for found in COMMAND.findall(document.read_text(encoding="utf-8"))):
         words = shlex.split(line)[1:]
         if words[0].isupper() or (len(words) == 1 and words[0] not in ("list", "integrations", "demo")):
             assert words[0] in app.resolved_commands()
@@ -149,9 +146,14 @@ def test_every_command_in_the_documents_is_one_that_the_program_takes(document: 
         app.parse_args(words, print_error=False, exit_on_error=False)
 
 
+def test_the_documents_that_operators_read_hold_commands() -> None:
+    for document in ("README.md", "docs/cli.md", "docs/howto/schedule.md", "connectors/namely/README.md"):
+        assert COMMAND.findall((ROOT / document).read_text(encoding="utf-8")), document
+
+
 def test_links_in_the_documents_lead_somewhere() -> None:
-    for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("connectors/*/README.md")]:
-        for target in re.findall(r"\]\(([^)#]+)\)", document.read_text(encoding="utf-8")):
+    for document in DOCUMENTS:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8")):
             assert (document.parent / target).exists(), (document, target)
 
 

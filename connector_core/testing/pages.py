@@ -1,5 +1,6 @@
 """The parts of a connector's README that quote the program: tables between two markers.
 
+The tier alone is no quotation: it takes half a minute to find, so the page keeps it, and tests hold it to the truth.
 A part between ``<!-- generated: NAME -->`` and ``<!-- end -->`` is what NAME of ``PARTS`` gives for the connector.
 """
 
@@ -49,6 +50,7 @@ def meanings(model: type) -> dict[str, str]:
 
 
 def facts(connector: type[AnyConnector]) -> str:
+    """Category, authentication, hosts, limits, and how long a token lives."""
     manifest = connector.manifest
     limits = "; ".join(f"{one.requests} requests of `{one.path}` in any {one.per:g} s" for one in manifest.limits)
     lifetime = manifest.token_lifetime
@@ -64,6 +66,7 @@ def facts(connector: type[AnyConnector]) -> str:
 
 
 def capabilities(connector: type[AnyConnector]) -> str:
+    """Each kind: the products it serves, the provider's resource, and the permission it needs."""
     title = connector.manifest.title
     rows = [
         (f"{name}s", ", ".join(sorted(one.products)), one.description, one.resource, one.permission)
@@ -73,10 +76,12 @@ def capabilities(connector: type[AnyConnector]) -> str:
 
 
 def provider_setup(connector: type[AnyConnector]) -> str:
+    """The operator's steps at the provider."""
     return "\n".join(f"{number}. {step}" for number, step in enumerate(connector.manifest.provider_setup, 1))
 
 
 def credentials(connector: type[AnyConnector]) -> str:
+    """The fields of the form."""
     rows = [(one.title, f"`{one.name}`", _sort_of_value(one), one.help) for one in connector.credentials_type.form()]
     return table(("field", "name", "value", "help"), rows)
 
@@ -88,7 +93,7 @@ def _sort_of_value(field: FormField) -> str:
 
 
 def setup_here(connector: type[AnyConnector]) -> str:
-    """The operator's steps on this side, from the form and the declarations."""
+    """The operator's steps on this side, as commands."""
     manifest = connector.manifest
     flags = " ".join(_flag(one) for one in connector.credentials_type.form())
     connect = f"discover connect {manifest.name} --name acme"
@@ -130,6 +135,7 @@ def errors(connector: type[AnyConnector]) -> str:
 
 
 def options(connector: type[AnyConnector]) -> str:
+    """The options in plugins.toml."""
     rows = [
         (f"`{key}`", field.description or "", f"`{_plain(field.get_default())}`")
         for key, field in connector.options_type.model_fields.items()
@@ -138,13 +144,13 @@ def options(connector: type[AnyConnector]) -> str:
 
 
 def exemptions(connector: type[AnyConnector]) -> str:
-    """The rules of the kit that it does not keep, and why."""
+    """The rules of the kit that are not kept, and why."""
     rows = [(f"`{rule}`", reason) for rule, reason in sorted(connector.manifest.exemptions.items())]
     return table(("rule", "why it is not kept"), rows) if rows else "None: it keeps every rule of the kit."
 
 
 def tier(connector: type[AnyConnector], found: str = "") -> str:
-    """What the kit has found. It takes half a minute to find, so the page itself keeps it."""
+    """The tier that the kit has found, recorded."""
     command = f"`discover test {connector.manifest.name} --write`"
     return f"Its tier is **{found}**, as {command} has found." if found else f"Not proven yet: {command}."
 

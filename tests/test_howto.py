@@ -1,0 +1,152 @@
+"""What the how-tos say to type works: commands are run against a simulated Namely, programs are executed."""
+
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from connector_core import hookspecs
+from connector_core.host import Host
+from connector_core.logs import hiding
+from connector_core.plugins import Registry, load
+from connector_core.settings import PluginSettings, Settings
+from world import DISCOVER, Discover, Running, Start
+
+ROOT = Path(__file__).parents[1]
+HOWTOS = sorted((ROOT / "docs" / "howto").glob("*.md"))
+FENCE = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+
+
+def fences(name: str, language: str) -> dict[str, str]:
+    """The blocks of one how-to, by title; without one, by place."""
+    text = (ROOT / "docs" / "howto" / f"{name}.md").read_text(encoding="utf-8")
+    found = [(title, body) for spoken, title, body in FENCE.findall(text) if spoken == language]
+    return {title or str(place): body for place, (title, body) in enumerate(found)}
+
+
+def commands(name: str) -> list[str]:
+    return [line for body in fences(name, "sh").values() for line in body.splitlines()]
+
+
+def executed(name: str, block: str) -> ModuleType:
+    module = ModuleType(block.removesuffix(".py"))
+    exec(compile(fences(name, "python")[block], block, "exec"), vars(module))  # noqa: S102 - the how-to's own program
+    return module
+
+
+@pytest.fixture
+def connected(acme: Running, discover: Discover) -> Running:
+    Path("token.txt").write_text(acme.token)
+    done = discover(*connecting(acme).split()[1:])
+    assert done.code == 0, done.err
+    return acme
+
+
+def connecting(acme: Running) -> str:
+    (command,) = [line for line in commands("schedule") if line.startswith("discover connect")]
+    return command.replace("acme.namely.com", acme.host)
+
+
+def type_in(command: str) -> subprocess.CompletedProcess[str]:
+    said = command.replace("discover", str(DISCOVER), 1)
+    return subprocess.run(["bash", "-c", said], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.usefixtures("connected")
+def test_the_commands_of_a_schedule_work_without_a_terminal() -> None:
+    ran = [line for line in commands("schedule") if line.startswith("discover run")]
+    assert ran
+    for line in ran:
+        done = type_in(line)
+        assert done.returncode == 0, done.stderr
+    assert '"verdict": "complete"' in Path("report.json").read_text()
+
+
+def test_the_key_that_the_how_to_makes_is_one(connected: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not shutil.which("openssl"):
+        pytest.skip("openssl makes it")
+    (line,) = [line for line in commands("schedule") if line.startswith("export")]
+    monkeypatch.delenv("DISCOVER_SECRET_KEY")
+    connect = f"{connecting(connected)} --store other.sqlite".replace("discover", str(DISCOVER), 1)
+    done = subprocess.run(["bash", "-c", f"{line}\n{connect}"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_commands_about_plans_do_what_they_say(connected: Running, discover: Discover) -> None:
+    said = commands("plans")
+    assert {line.split()[1] for line in said} == {"run", "history", "apply", "discard"}
+    for line in said:
+        command = line
+        if command.split()[1] in {"apply", "discard"}:
+            # Each finds a plan to decide on, and nobody to ask.
+            assert discover("remove", "acme", "--yes").code == 0
+            assert discover(*connecting(connected).split()[1:]).code == 0
+            assert discover("run", "acme", "--plan").code == 0
+            command = f"{command} --yes"
+        if "--run" in command:
+            latest = discover("history", "acme", "--json").json()["runs"][0]["id"]
+            command = command.replace("4f1c", latest[:6])
+        done = discover(*command.split()[1:])
+        assert done.code == 0, (command, done.err)
+        assert "discarded" in done.out or line.split()[1] != "discard"
+        assert "applied" in done.out or line.split()[1] != "apply"
+
+
+@pytest.mark.usefixtures("connected")
+def test_the_commands_about_speed_work(discover: Discover) -> None:
+    for line in commands("speed"):
+        assert discover(*line.split()[1:]).code == 0, line
+
+
+@pytest.mark.parametrize("howto", HOWTOS, ids=lambda one: one.stem)
+def test_the_settings_and_projects_of_a_how_to_are_read(howto: Path, tmp_path: Path) -> None:
+    for spoken, title, body in FENCE.findall(howto.read_text(encoding="utf-8")):
+        assert spoken in {"sh", "text", "toml", "python"}
+        if title == "plugins.toml":
+            (tmp_path / title).write_text(body)
+            assert Settings.load(tmp_path / title) != Settings()
+        elif spoken == "toml":
+            assert tomllib.loads(body)
+        elif spoken == "python":
+            compile(body, title, "exec")
+
+
+async def test_the_embedding_how_tos_programs_read_and_apply(namely: Start, capsys: pytest.CaptureFixture[str]) -> None:
+    place = await namely()
+    token = place.tenant.token
+    found = await executed("embed", "people.py").refresh(place.settings, place.simulator.host, token)
+    assert len(found) == 60
+    assert "Employee complete" in capsys.readouterr().out
+    place.simulator.evolve()
+    assert await executed("embed", "plans.py").show_and_apply(place.host) > 0
+    assert "new in Namely" in capsys.readouterr().out
+
+
+def test_the_embedding_how_tos_settings_and_logs_are_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    assert executed("embed", "configured.py").settings.host.losses.share == 0.1
+    logs = executed("embed", "logs.py")
+    with hiding([SecretStr("token-5d1f")]):
+        logs.structlog.get_logger().info("said", what="the token-5d1f")
+    assert '"what": "the [secret]"' in capsys.readouterr().out
+
+
+async def test_the_observing_how_tos_plugin_sees_a_run(namely: Start, capsys: pytest.CaptureFixture[str]) -> None:
+    place = await namely()
+    plugin: Any = executed("observe", "watching.py")
+    registry = load(Settings(plugins={"namely": PluginSettings()}))
+    registry._manager.register(plugin, name="watching")
+    registry._manager.check_pending()
+    async with Host(place.settings, registry=Registry(registry._manager, registry.entries)) as host:
+        await host.connect("namely", "acme", place.simulator.credentials)
+        place.simulator.script("500@1x99:/groups")
+        await host.run("acme")
+    said = capsys.readouterr().out
+    assert "acme: Department: GET /groups: Namely answered 500" in said
+    assert re.search(r"acme: incomplete, 0 held, \d+ requests", said)
+    assert {name for name in vars(plugin) if name.startswith("discovery_")} <= set(vars(hookspecs))
