@@ -20,6 +20,9 @@ ROOT = Path(__file__).parents[1]
 TUTORIAL = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
 FENCE = re.compile(r'^```(\w+)(?: title="([^"]+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 OTHER_TERMINAL = "another terminal"
+INSTALL = "pip install"
+OFFLINE = f"{INSTALL} --no-index --no-deps --no-build-isolation"
+"""What the reader's pip fetches is here already."""
 ANYTHING = "…"
 
 pytestmark = pytest.mark.timeout(240)  # The kit runs whole in it.
@@ -116,8 +119,8 @@ class Reader:
         self.said += printed
 
     def _here(self, text: str) -> str:
-        """Port 8443 may be taken on this machine."""
-        return text.replace("8443", self.port)
+        """Port 8443 may be taken on this machine, and there may be no network."""
+        return text.replace("8443", self.port).replace(INSTALL, OFFLINE)
 
     def _filled(self, block: Block) -> str:
         """Commands; one with an ellipsis is a line that has been printed before."""
@@ -145,10 +148,6 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
         "PATH": os.pathsep.join([f"{mine}/bin", str(DISCOVER.parent), os.environ["PATH"]]),
         "COLUMNS": "200",
         "PYTHONUNBUFFERED": "1",
-        "PIP_NO_INDEX": "1",
-        "PIP_NO_DEPS": "1",
-        "PIP_NO_BUILD_ISOLATION": "0",  # pip turns the meaning of this one round.
-        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
     }
     (tmp_path / "variables").write_text("")
     (tmp_path / "place").write_text(str(tmp_path))
