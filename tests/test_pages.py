@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from connector_core.connector import AnyConnector
+from connector_core.plugins import load
+from connector_core.settings import Settings
 from connector_core.testing.kit import RULES
 from connector_core.testing.pages import PARTS, current, page_of, parts_in, tier_in, with_tier
 from connector_core.testing.plugin import PROPERTY
@@ -94,6 +97,15 @@ def test_a_page_that_records_another_tier_than_was_reached_fails_the_session(
     assert ("its README" in done.stdout) is bool(complaint)
 
 
-def test_the_planted_example_and_namely_record_their_tiers() -> None:
-    for connector in (Example, Namely):
-        assert tier_in(page_of(connector).read_text(encoding="utf-8")) == "platinum"
+def test_every_connector_records_its_tier() -> None:
+    connectors: list[type[AnyConnector]] = [Example, *load(Settings()).connectors.values()]
+    assert Namely in connectors
+    for connector in connectors:
+        assert tier_in(page_of(connector).read_text(encoding="utf-8")) in {"bronze", "silver", "gold", "platinum"}
+
+
+def test_a_5xx_that_means_too_many_requests_is_told_apart() -> None:
+    class Overloaded(Example):
+        manifest = Example.manifest.model_copy(update={"throttled_by": frozenset({429, 503})})
+
+    assert "answered 429 or 503 with a Retry-After, too many requests" in part("errors", Overloaded)

@@ -122,7 +122,11 @@ def errors(connector: type[AnyConnector]) -> str:
     waits = f"Nothing: the run waits. Where {title} goes on refusing, it ends as deferred: run again later."
     again = "Nothing: it is asked again. Where it lasts, the kind is incomplete, and nothing of it is removed."
     other = f"See that nothing stands between this machine and {title}. If nothing does, report it."
-    throttled = " or ".join(map(str, sorted(manifest.throttled_by)))
+    throttled = " or ".join(
+        # A server in trouble answers 5xx, too: only with the header is it about too many requests.
+        f"{one} with a Retry-After" if one >= 500 else str(one)
+        for one in sorted(manifest.throttled_by)
+    )
     permissions = "; ".join(f"{name}s: {one.permission}" for name, one in connector.declarations.items())
     rows = [
         (rejected.message, RejectedCredentialsError.code, rejected.hint),
@@ -175,8 +179,11 @@ def switches(connector: type[AnyConnector]) -> str:
     said = meanings(model)
     rows = []
     for key, field in model.model_fields.items():
-        choices = [str(one) for one in get_args(field.annotation)] or ["a number"]
-        rows.append((f"`{key}`", ", ".join(choices), f"`{field.default}`", said.get(key, "")))
+        choices = [str(one) for one in get_args(field.annotation)] or [
+            "text" if field.annotation is str else "a number"
+        ]
+        default = "none" if field.default == "" else f"`{field.default}`"
+        rows.append((f"`{key}`", ", ".join(choices), default, said.get(key, "")))
     return table(("switch", "values", "default", "what it decides"), rows)
 
 
