@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import date, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from msgspec import UNSET, UnsetType
 
@@ -31,6 +31,19 @@ def moment(text: str | UnsetType | None) -> datetime | UnsetType:
     with suppress(ValueError):
         return datetime.fromisoformat(text) if text else UNSET
     return UNSET
+
+
+def placed(name: str | UnsetType | None, ids: Mapping[str, str] | None) -> dict[str, Any]:
+    """The department of somebody who has one at most, as fields of an Employee. ``ids`` tells its id from its name.
+
+    Empty, so that what is stored stays, where the name did not come, or ``ids`` does not know it or is None.
+    """
+    if isinstance(name, UnsetType) or ids is None:
+        return {}
+    one = ids.get(name.strip()) if name else None
+    if name and one is None:
+        return {}
+    return {"department_source_ids": (one,) if one else (), "primary_department_source_id": one}
 
 
 def lookup(table: Mapping[str, T], text: str | UnsetType | None, otherwise: T) -> T | UnsetType:

@@ -5,6 +5,7 @@
 what NAME gives in ``connector_core.testing.pages``. A README that a document quotes stays as it is quoted.
 """
 
+import ast
 import contextlib
 import inspect
 import io
@@ -138,12 +139,22 @@ def _kinds(connector: type[AnyConnector], product: Product) -> str:
 
 
 def lines_of(package: Path) -> int:
-    """The lines of a connector's modules that are neither blank nor comments; its simulator's are not counted."""
+    """The lines of a connector's modules that are code: no blank one, comment or docstring; and no simulator's."""
     modules = [
         one for one in package.rglob("*.py") if "simulator" not in one.relative_to(package).with_suffix("").parts
     ]
-    lines = [line.strip() for module in modules for line in module.read_text(encoding="utf-8").splitlines()]
-    return sum(bool(line) and not line.startswith("#") for line in lines)
+    return sum(_code_lines(one.read_text(encoding="utf-8")) for one in modules)
+
+
+def _code_lines(text: str) -> int:
+    said = {
+        number
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        for number in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    }
+    lines = enumerate(text.splitlines(), 1)
+    return sum(bool(line.strip()) and not line.strip().startswith("#") for number, line in lines if number not in said)
 
 
 def current(text: str) -> str:

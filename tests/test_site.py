@@ -133,10 +133,10 @@ def test_what_is_built_is_not_in_git() -> None:
     assert "site/" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
 
 
-def test_lines_of_a_connector_are_those_that_say_something(tmp_path: Path) -> None:
+def test_lines_of_a_connector_are_those_of_code(tmp_path: Path) -> None:
     (tmp_path / "simulator").mkdir()
     (tmp_path / "simulator" / "server.py").write_text("a = 1\n")
     (tmp_path / "simulator.py").write_text("a = 1\n")
     (tmp_path / "wire.py").write_text('"""Words."""\n\n# why\na = 1  # and how\n\n\nb = """\n# text\n"""\n')
     (tmp_path / "README.md").write_text("# Words\n")
-    assert lines_of(tmp_path) == 4
+    assert lines_of(tmp_path) == 3

@@ -1,9 +1,8 @@
 """From BambooHR's rows to entities. Pure: no request is made here."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
-from connector_core import UNSET, Department, Employee, Maybe, Status, WorkerType, day, lookup, moment
+from connector_core import Department, Employee, Status, WorkerType, day, lookup, moment, placed
 from connectors.bamboohr.wire import Option, Person
 
 _STATUSES = {"active": Status.ACTIVE, "inactive": Status.INACTIVE}
@@ -36,15 +35,5 @@ def to_employee(person: Person, departments: Mapping[str, str] | None) -> Employ
         end_date=day(person.termination_date),
         manager_source_id=person.supervisor_e_id and str(person.supervisor_e_id),
         updated_at=moment(person.last_changed),
-        **_placement(person.department, departments),
+        **placed(person.department, departments),
     )
-
-
-def _placement(name: Maybe[str], departments: Mapping[str, str] | None) -> dict[str, Any]:
-    """Nothing where the name does not tell which department it is."""
-    if name is UNSET or departments is None:
-        return {}
-    one = departments.get(name.strip()) if name else None
-    if name and one is None:
-        return {}
-    return {"department_source_ids": (one,) if one else (), "primary_department_source_id": one}

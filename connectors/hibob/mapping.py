@@ -1,9 +1,8 @@
 """From HiBob's rows to entities. Pure: no request is made here."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
-from connector_core import UNSET, Department, Employee, Maybe, Status, day, lookup
+from connector_core import UNSET, Department, Employee, Maybe, Status, day, lookup, placed
 from connectors.hibob.wire import Internal, Item, NamedList, Person, ReadableWork, Work
 
 _STATUSES = {"active": Status.ACTIVE, "inactive": Status.INACTIVE}
@@ -41,7 +40,7 @@ def to_employee(person: Person, departments: Mapping[str, str] | None) -> Employ
         start_date=day(work.start_date),
         end_date=day(internal.termination_date),
         manager_source_id=_manager(work),
-        **_placement(work.department, departments),
+        **placed(_text(work.department), departments),
     )
 
 
@@ -53,13 +52,3 @@ def _manager(work: Work) -> Maybe[str]:
     if not work.reports_to:
         return _text(work.manager) if work.reports_to is UNSET else None
     return _text(work.reports_to.id)
-
-
-def _placement(item: Maybe[str | int], departments: Mapping[str, str] | None) -> dict[str, Any]:
-    """Nothing where the item does not tell which department it is."""
-    if item is UNSET or departments is None:
-        return {}
-    one = departments.get(str(item).strip()) if item else None
-    if item and one is None:
-        return {}
-    return {"department_source_ids": (one,) if one else (), "primary_department_source_id": one}
