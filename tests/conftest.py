@@ -16,11 +16,17 @@ from cryptography.fernet import Fernet
 from connector_core.cli.main import invoke
 from connector_core.host import Host
 from connector_core.settings import HostSettings, HttpSettings, PluginSettings, Settings
-from connector_core.testing import Simulator, serve
+from connector_core.testing import Simulator, SimulatorOptions, load, serve
 from connectors.namely.simulator import Behaviour, NamelySimulator, Tenant
-from world import DISCOVER, Discover, Outcome, Place, Running, Start
+from world import DISCOVER, Discover, Outcome, Place, Provider, Running, Start, StartProvider
 
-QUICK = {"first_wait": 0.01, "tries": 3, "page_timeout": 5.0, "throttle_tries": 4, "throttle_wait": 0.05}
+QUICK: dict[str, Any] = {
+    "first_wait": 0.01,
+    "tries": 3,
+    "page_timeout": 5.0,
+    "throttle_tries": 4,
+    "throttle_wait": 0.05,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -64,6 +70,25 @@ async def namely(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
             )
             host = await stack.enter_async_context(Host(settings))
             return Place(served, host, settings)
+
+        yield start
+
+
+@pytest.fixture
+async def provider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[StartProvider]:
+    """Starts the simulator of any connector, with its switches, and gives it with a host."""
+    async with AsyncExitStack() as stack:
+
+        async def start(name: str, people: int = 60, **behaviour: str) -> Provider:
+            options = SimulatorOptions(people=people, seed=7, behaviour=behaviour)
+            simulator = load(f"connectors.{name}.simulator", options)
+            served = await stack.enter_async_context(serve(simulator))
+            monkeypatch.setenv("SSL_CERT_FILE", str(served.ca_file))
+            store, http = tmp_path / "people.sqlite", HttpSettings(**QUICK)
+            settings = Settings(
+                host=HostSettings(store=store, resolve=served.resolve, http=http), plugins={name: PluginSettings()}
+            )
+            return Provider(name, simulator, await stack.enter_async_context(Host(settings)))
 
         yield start
 

@@ -26,6 +26,7 @@ from connector_core import (
     NotFoundError,
     PageNumber,
     ProtocolError,
+    ProviderError,
     RateLimit,
     RejectedCredentialsError,
     SecretStr,
@@ -36,7 +37,8 @@ from connector_core import (
 )
 from connector_core.host import Host
 from connector_core.http import HttpApi, open_session, tls_context
-from connector_core.http.answers import retry_after
+from connector_core.http.answers import judge, retry_after
+from connector_core.http.call import Call
 from connector_core.http.limits import Limits
 from connector_core.settings import HttpSettings
 from connector_core.testing import Answer, Faults
@@ -344,3 +346,44 @@ def test_tls_is_always_verified() -> None:
 def test_http_settings_refuse_nonsense() -> None:
     with pytest.raises(ValidationError):
         HttpSettings(tries=0)
+
+
+@pytest.mark.parametrize(
+    ("headers", "wanted"),
+    [
+        ({"X-RateLimit-Reset": "30"}, 30),
+        ({"X-RateLimit-Reset": "1445412480"}, 0),
+        ({"X-RateLimit-Reset": "soon"}, None),
+        ({"X-RateLimit-Reset": "9" * 400}, None),
+        ({"Retry-After": "5", "X-RateLimit-Reset": "30"}, 5),
+    ],
+)
+def test_the_moment_of_a_reset_is_read_where_there_is_no_retry_after(
+    headers: dict[str, str], wanted: float | None
+) -> None:
+    assert retry_after(headers) == wanted
+
+
+def test_a_reset_may_be_a_second_of_the_epoch() -> None:
+    assert 38 < (retry_after({"X-RateLimit-Reset": str(int(time.time()) + 40)}) or 0) <= 40
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "error", "said"),
+    [
+        (404, {"X-Why": "Nobody of that number"}, NotFoundError, "404 (Nobody of that number), not found"),
+        (404, {}, ProtocolError, "404"),
+        (400, {"X-Why": "bad\nfield\x1b[31m"}, ProtocolError, "400 (badfield[31m)"),
+        (503, {"Retry-After": "3"}, ThrottledError, "too many requests"),
+        (503, {}, UnavailableError, "503"),
+        (429, {}, ThrottledError, "too many requests"),
+    ],
+)
+def test_a_reason_in_a_header_is_told_and_a_server_that_is_down_is_no_throttle(
+    status: int, headers: dict[str, str], error: type[ProviderError], said: str
+) -> None:
+    manifest = MANIFEST.model_copy(update={"reason_header": "X-Why", "throttled_by": frozenset({429, 503})})
+    with pytest.raises(error) as caught:
+        judge(manifest, Call("GET", "/people/7"), status, headers)
+    assert caught.value.message.endswith(said)
+    assert caught.value.path == "/people/7"

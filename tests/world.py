@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from connector_core import Employee
+from connector_core import Department, Employee, Report
 from connector_core.host import Host
+from connector_core.outcomes import CheckReport
 from connector_core.settings import Settings
 from connector_core.testing import Served, Simulator
 from connectors.namely.simulator import Behaviour, NamelySimulator, Tenant
@@ -47,6 +48,31 @@ class Place:
 
     def people(self) -> dict[str, Employee]:
         return {one.source_id: one for one in self.host.entities("acme", Employee)}
+
+
+@dataclass
+class Provider:
+    """Any connector's simulator, and a host that may reach it."""
+
+    name: str
+    simulator: Any
+    host: Host
+
+    async def connect(self, **changed: str) -> CheckReport:
+        return await self.host.connect(self.name, "acme", {**self.simulator.credentials, **changed})
+
+    async def run(self, **more: Any) -> Report:
+        return await self.host.run("acme", **more)
+
+    def people(self) -> dict[str, Employee]:
+        return {one.source_id: one for one in self.host.entities("acme", Employee)}
+
+    def departments(self) -> dict[str, Department]:
+        return {one.source_id: one for one in self.host.entities("acme", Department)}
+
+
+class StartProvider(Protocol):
+    async def __call__(self, name: str, people: int = ..., **behaviour: str) -> Provider: ...
 
 
 class Start(Protocol):

@@ -1,0 +1,155 @@
+"""What BambooHR does differently, and what is made of it."""
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connector_core import UNSET, RejectedCredentialsError, Status, Verdict, WorkerType
+from connector_core.http.answers import parse_page
+from connector_core.http.call import Call
+from connectors.bamboohr.mapping import names_of, to_department, to_employee
+from connectors.bamboohr.wire import Option, Person, Report
+from world import StartProvider
+
+SAMPLE = Path(__file__).parents[3] / "shared" / "samples" / "bamboohr" / "custom_report_employees.json"
+DEPARTMENTS = {"Sales": "17"}
+
+
+@pytest.mark.parametrize(
+    ("row", "wanted"),
+    [
+        ({"hire_date": "2020-02-29"}, {"start_date": date(2020, 2, 29)}),
+        ({"termination_date": "0000-00-00"}, {"end_date": None}),
+        ({"termination_date": "soon"}, {}),
+        ({"status": "Active"}, {"status": Status.ACTIVE, "source_status": "Active"}),
+        ({"status": "Inactive"}, {"status": Status.INACTIVE, "source_status": "Inactive"}),
+        ({"status": None}, {"status": Status.UNKNOWN, "source_status": None}),
+        ({"employment_history_status": "Part-Time"}, {"worker_type": WorkerType.EMPLOYEE}),
+        ({"employment_history_status": "Contractor"}, {"worker_type": WorkerType.CONTRACTOR}),
+        ({"employment_history_status": "Terminated"}, {"worker_type": WorkerType.UNKNOWN}),
+        ({"supervisor_e_id": 12}, {"manager_source_id": "12"}),
+        ({"supervisor_e_id": None}, {"manager_source_id": None}),
+        ({"display_name": "Ada King", "preferred_name": "Addie"}, {"display_name": "Ada King"}),
+        (
+            {"display_name": "Ada King", "preferred_name": "Addie", "last_name": "King"},
+            {"display_name": "Addie King", "last_name": "King"},
+        ),
+        ({"department": "Sales"}, {"department_source_ids": ("17",), "primary_department_source_id": "17"}),
+        ({"department": None}, {"department_source_ids": (), "primary_department_source_id": None}),
+        ({"department": "Unheard of"}, {}),
+        ({"email": " ada@acme.example "}, {"email": "ada@acme.example"}),
+        ({"last_changed": "yesterday"}, {}),
+        ({}, {}),
+    ],
+)
+def test_a_row_becomes_what_it_says_and_nothing_else(row: dict[str, Any], wanted: dict[str, Any]) -> None:
+    found = to_employee(Person(id="4", **row), DEPARTMENTS)
+    assert {name: getattr(found, name) for name in found.model_fields_set} == {"source_id": "4", **wanted}
+
+
+def test_without_the_list_of_departments_nobodys_is_touched() -> None:
+    assert "department_source_ids" not in to_employee(Person(id="4", department=None), None).model_fields_set
+
+
+def test_an_archived_department_stays_one_and_gives_way_to_another_of_its_name() -> None:
+    options = (Option(number=1, name="Sales"), Option(number=2, name="Sales", archived="yes"))
+    assert names_of(options) == {"Sales": "1"} == names_of(reversed(options))
+    assert [to_department(one).active for one in options] == [True, False]
+
+
+@pytest.mark.skipif(not SAMPLE.exists(), reason="the recordings are not in this checkout")
+def test_the_recorded_report_is_read_whole() -> None:
+    recorded = json.loads(SAMPLE.read_text())["body"]
+    page = parse_page(Call("POST", "/reports/custom"), Report, json.dumps(recorded).encode(), number=1)
+    names = {row["department"]: row["department"] for row in recorded["employees"]}
+    people = page.map(lambda person: to_employee(person, names))
+    assert len(people.rows) == len(recorded["employees"]) == 40
+    assert not people.rejected
+    assert sum(one.status is Status.INACTIVE for one in people.rows) == 6
+    assert sum(one.end_date is not None for one in people.rows) == 6
+    # These were not asked for, and are not told.
+    assert not any({"manager_source_id", "updated_at"} & one.model_fields_set for one in people.rows)
+    kept = b"".join(one.body() for one in people.rows)
+    assert b"REDACTED" not in kept
+    assert b"@instagram" not in kept
+
+
+@pytest.mark.parametrize("unseen", ["omitted", "null"])
+async def test_a_field_that_the_key_may_not_see_keeps_its_stored_value(provider: StartProvider, unseen: str) -> None:
+    bamboo = await provider("bamboohr", unseen=unseen)
+    await bamboo.connect()
+    await bamboo.run()
+    before = bamboo.people()
+    bamboo.simulator.behaviour = bamboo.simulator.behaviour.model_copy(update={"hidden": "jobTitle"})
+    report = await bamboo.run()
+    assert bamboo.people() == before
+    assert report.certificates[0].unread["job_title"] == 60
+    assert report.certificates[0].complete
+
+
+@pytest.mark.parametrize("numbers", ["integers", "strings"])
+async def test_ids_are_read_however_they_are_written(provider: StartProvider, numbers: str) -> None:
+    bamboo = await provider("bamboohr", numbers=numbers)
+    await bamboo.connect()
+    report = await bamboo.run()
+    assert report.verdict is Verdict.COMPLETE
+    assert not any(one.dangling for one in report.certificates)
+    people, departments = bamboo.people(), bamboo.departments()
+    assert people["20"].manager_source_id in people
+    assert departments[people["20"].primary_department_source_id or ""].name
+    assert [one.name for one in departments.values() if not one.active] == ["Skunk Works"]
+
+
+async def test_those_who_have_left_are_read_too(provider: StartProvider) -> None:
+    bamboo = await provider("bamboohr")
+    await bamboo.connect()
+    await bamboo.run()
+    left = [one for one in bamboo.people().values() if one.status is Status.INACTIVE]
+    assert left
+    assert all(one.end_date for one in left)
+
+
+async def test_whom_the_history_has_forgotten_is_read_all_the_same(provider: StartProvider) -> None:
+    bamboo = await provider("bamboohr", history="recent")
+    await bamboo.connect()
+    report = await bamboo.run()
+    assert (report.verdict, len(bamboo.people())) == (Verdict.COMPLETE, 60)
+
+
+async def test_a_report_that_lacks_somebody_whom_the_history_knows_is_not_complete(provider: StartProvider) -> None:
+    bamboo = await provider("bamboohr")
+    await bamboo.connect()
+    await bamboo.run()
+    bamboo.simulator.script("drop_row@1x99:/reports/custom")
+    report = await bamboo.run()
+    assert report.certificates[0].reasons == ("59 rows were read and BambooHR announced 60",)
+    assert len(bamboo.people()) == 60
+
+
+async def test_without_the_history_nobody_is_counted_so_nothing_is_complete(provider: StartProvider) -> None:
+    bamboo = await provider("bamboohr")
+    await bamboo.connect()
+    bamboo.simulator.script("500x99:/employees/changed")
+    report = await bamboo.run()
+    assert report.certificates[0].reasons == ("BambooHR never announced the total it promises",)
+    assert len(bamboo.people()) == 60
+
+
+async def test_a_wrong_company_is_told_from_a_wrong_key(provider: StartProvider) -> None:
+    bamboo = await provider("bamboohr")
+    with pytest.raises(
+        RejectedCredentialsError, match=r"No BambooHR company answers at other\.bamboohr\.com"
+    ) as caught:
+        await bamboo.connect(company="other")
+    assert caught.value.field == "company"
+    with pytest.raises(RejectedCredentialsError, match="does not know this API key"):
+        await bamboo.connect(api_key="mistyped")
+
+
+def test_what_did_not_come_is_unset_in_every_row() -> None:
+    body = b'{"fields": [{"id": "status"}], "employees": [{"id": "1", "status": "Active", "jobTitle": null}]}'
+    (row,) = parse_page(Call("POST", "/reports/custom"), Report, body, number=1).rows
+    assert (row.status, row.job_title) == ("Active", UNSET)
