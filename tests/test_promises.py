@@ -20,7 +20,7 @@ from connector_core import Employee, Entity, Status, door, errors, hookspecs
 from connector_core.cli.main import app
 from connector_core.connector import Connector
 from connector_core.http import open_session
-from world import DISCOVER, Start
+from world import DISCOVER, OURS, Start
 
 ROOT = Path(__file__).parents[1]
 CODE = [*ROOT.glob("connector_core/**/*.py"), *ROOT.glob("connectors/**/*.py")]
@@ -204,7 +204,7 @@ def test_the_picture_in_the_readme_is_what_the_demo_shows(tmp_path: Path) -> Non
     assert "5 changes applied." in applied.stdout
 
 
-def test_the_wheel_holds_the_host_and_namely_and_nothing_else(tmp_path: Path) -> None:
+def test_the_wheel_holds_the_host_and_our_connectors_and_nothing_else(tmp_path: Path) -> None:
     environment = {**os.environ, "PATH": f"{DISCOVER.parent}:{os.environ['PATH']}"}
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
     subprocess.run([*pip, "--wheel-dir", tmp_path, ROOT], env=environment, check=True)
@@ -215,6 +215,7 @@ def test_the_wheel_holds_the_host_and_namely_and_nothing_else(tmp_path: Path) ->
     assert {name.split("/")[0] for name in names} == {"connector_core", "connectors", "connector_core-0.1.0.dist-info"}
     assert "connectors/__init__.py" not in names
     assert {"connector_core/py.typed", "connectors/namely/simulator/server.py"} <= set(names)
+    assert {name.split("/")[1] for name in names if name.startswith("connectors/")} - {""} == set(OURS)
     # It runs from the wheel, away from the tree.
     script = (
         "import connector_core as c; from connector_core.cli.main import invoke; print(c.__file__); invoke(['list'])"
