@@ -1,6 +1,7 @@
 """Listings that come in one answer: cut into rows while they arrive, asked for again where they break off."""
 
 import asyncio
+import gc
 import gzip
 import json
 import time
@@ -362,3 +363,27 @@ async def test_who_looks_at_the_first_page_only_leaves_the_rest_at_the_provider(
         assert len((await anext(pages)).rows) == 10
         await asyncio.sleep(0.3)
         assert sent < 20_000
+
+
+async def test_who_waits_for_a_page_when_the_client_is_closed_does_not_wait_for_ever() -> None:
+    async def script(_: web.Request, __: int) -> web.StreamResponse:
+        await asyncio.sleep(30)
+        raise AssertionError
+
+    async with provider(script) as api:
+        waiting = asyncio.ensure_future(anext(api.pages("/people", People, paging=Streamed(10))))
+        await asyncio.sleep(0.1)
+        await api.aclose()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(waiting, 5)
+
+
+async def test_an_error_of_a_listing_that_nobody_reads_is_no_noise(caplog: pytest.LogCaptureFixture) -> None:
+    async def script(_: web.Request, __: int) -> web.StreamResponse:
+        return web.Response(status=500)
+
+    async with provider(script, tries=1) as api:
+        api.pages("/people", People, paging=Streamed(10))
+        await asyncio.sleep(0.2)
+    gc.collect()
+    assert not caplog.records

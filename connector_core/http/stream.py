@@ -3,7 +3,7 @@
 import asyncio
 from array import array
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any, Generic
 
@@ -43,6 +43,7 @@ class Stream(Generic[R]):
         """Hashes of the ids that were given on."""
         self.over = False
         self._task = asyncio.create_task(self._read())
+        self._task.add_done_callback(_heard)
 
     async def deliver(self) -> AsyncIterator[Page[R]]:
         """Every page, in order. Raises what ended the reading early."""
@@ -68,12 +69,18 @@ class Stream(Generic[R]):
         return 0
 
     async def _read(self) -> None:
+        # What is raised here is told by the task, behind the pages that came before it.
         try:
             await self._client.take(self._call, self._take, streamed=True)
-        finally:
-            # What was raised is told by the task, behind the pages that came before it.
-            if not self.over:
-                await self._pages.put(None)
+        except asyncio.CancelledError:
+            # Whoever waits for a page must not wait for ever; and this must not wait for them.
+            with suppress(asyncio.QueueFull):
+                self._pages.put_nowait(None)
+            raise
+        except BaseException:
+            await self._pages.put(None)
+            raise
+        await self._pages.put(None)
 
     async def _take(self, response: aiohttp.ClientResponse) -> None:
         """One answer, from its first byte to its last."""
@@ -151,3 +158,9 @@ class Stream(Generic[R]):
             return msgspec.convert(splitter.head | empty, self._listing, strict=False)
         except UNREADABLE as error:
             raise misshapen(self._call, error) from None
+
+
+def _heard(task: "asyncio.Task[None]") -> None:
+    """Asked for, so that nobody is told of an error that nobody waited for."""
+    if not task.cancelled():
+        task.exception()
