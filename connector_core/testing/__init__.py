@@ -4,12 +4,12 @@ from connector_core.testing.damage import Listed
 from connector_core.testing.faults import Fault, Faults
 from connector_core.testing.organisation import Organisation, Person, StaffSimulator
 from connector_core.testing.server import (
+    BODY,
     Answer,
     Request,
     Served,
     Simulator,
     SimulatorOptions,
-    body_of,
     environment,
     json_answer,
     load,
@@ -18,6 +18,7 @@ from connector_core.testing.server import (
 from connector_core.testing.switches import Switches
 
 __all__ = [
+    "BODY",
     "Answer",
     "Fault",
     "Faults",
@@ -30,7 +31,6 @@ __all__ = [
     "SimulatorOptions",
     "StaffSimulator",
     "Switches",
-    "body_of",
     "environment",
     "json_answer",
     "load",

@@ -55,12 +55,8 @@ class Request:
     query: str
 
 
-_BODY = web.RequestKey("body", bytes)
-
-
-def body_of(request: web.Request) -> bytes:
-    """What was sent with a request."""
-    return request[_BODY]
+BODY = web.RequestKey("body", bytes)
+"""``request[BODY]`` is what was sent."""
 
 
 def json_answer(value: Any, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
@@ -94,7 +90,7 @@ class Simulator(ABC):
 
     @abstractmethod
     def answer(self, request: web.Request) -> Answer:
-        """The answer to one request, as the provider would give it. ``body_of`` it is what was sent."""
+        """The answer to one request, as the provider would give it. ``request[BODY]`` is what was sent."""
 
     @property
     @abstractmethod
@@ -129,7 +125,7 @@ class Simulator(ABC):
         path = self.path_of(request)
         self.requests.append(Request(asyncio.get_running_loop().time(), request.method, path, request.query_string))
         fault = self.faults.next(path)
-        request[_BODY] = await request.read()
+        request[BODY] = await request.read()
         await asyncio.sleep(self.latency)
         kind = fault.kind if fault else ""
         if kind in THROTTLES:

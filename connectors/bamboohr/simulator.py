@@ -10,13 +10,13 @@ from pydantic import Field
 
 from connector_core import Employee, Entity
 from connector_core.testing import (
+    BODY,
     Answer,
     Listed,
     Person,
     SimulatorOptions,
     StaffSimulator,
     Switches,
-    body_of,
     json_answer,
 )
 
@@ -74,7 +74,7 @@ class BambooHRSimulator(StaffSimulator):
             return _wrong(404, "Company not found")
         path = self.path_of(request)
         if path == "/reports/custom" and request.method == "POST":
-            return json_answer(self._report(json.loads(body_of(request))), 200, JSON)
+            return json_answer(self._report(json.loads(request[BODY])), 200, JSON)
         if path == "/employees/changed":
             return json_answer({"latest": "2026-01-05T09:00:00+00:00", "employees": self._changes()}, 200, JSON)
         if path == "/meta/lists":

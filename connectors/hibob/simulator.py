@@ -13,13 +13,13 @@ from pydantic import Field
 
 from connector_core import Employee, Entity
 from connector_core.testing import (
+    BODY,
     Answer,
     Listed,
     Person,
     SimulatorOptions,
     StaffSimulator,
     Switches,
-    body_of,
     json_answer,
 )
 
@@ -74,7 +74,7 @@ class HiBobSimulator(StaffSimulator):
             return json_answer({"error": "Unauthorized"}, self.behaviour.refusal, JSON)
         path = self.path_of(request)
         if path == "/people/search" and request.method == "POST":
-            return self._throttle() or self._search(json.loads(body_of(request)))
+            return self._throttle() or self._search(json.loads(request[BODY]))
         if path == "/company/named-lists/department":
             return json_answer(self._list(), 200, JSON)
         # Wrong paths are the application's, which is a page.
