@@ -67,7 +67,7 @@ class Page(Generic[T]):
     @property
     def listed(self) -> tuple[str, ...]:
         """The ids of the listing's rows, those that are of no use here included."""
-        return (*self.ids, *self.skipped) if self.sources is None else self.sources
+        return (*(self.ids if self.sources is None else self.sources), *self.skipped)
 
     def counted(self, census: Census | None) -> "Page[T]":
         """The same page, where another answer tells who must be listed. Without one the reading is not complete."""

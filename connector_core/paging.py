@@ -33,6 +33,10 @@ class Paging(Protocol):
 class Sliced(Paging, Protocol):
     """Paging by which any part of a listing can be asked for: pages may be read at once, and in smaller ones."""
 
+    numbered: ClassVar[bool]
+    """Whether it is the server that knows where a page begins. If not, shorter pages than were asked for move all
+    that follow."""
+
     @property
     def size(self) -> int: ...
 
@@ -49,6 +53,7 @@ class PageNumber:
     """
 
     resumable: ClassVar[bool] = True
+    numbered: ClassVar[bool] = True
 
     size: int
     page: str = "page"
@@ -68,6 +73,7 @@ class Offset:
     """``?offset=100&limit=50``, counted in rows from 0, ended by the first empty page."""
 
     resumable: ClassVar[bool] = True
+    numbered: ClassVar[bool] = False
 
     size: int
     offset: str = "offset"
@@ -76,7 +82,7 @@ class Offset:
     def query(self, position: Position) -> Mapping[str, str] | None:
         if position.pages and not position.last_rows:
             return None
-        return self.slice(position.pages * self.size, self.size)
+        return self.slice(position.rows, self.size)
 
     def slice(self, offset: int, size: int) -> Mapping[str, str]:
         return {self.offset: str(offset), self.limit: str(size)}

@@ -2,16 +2,19 @@
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from connector_core import Department, Employee, Report
+from connector_core import Credentials, Department, Employee, Manifest, Report
 from connector_core.host import Host
+from connector_core.http import HttpApi, open_session, tls_context
+from connector_core.http.limits import Limits
 from connector_core.outcomes import CheckReport
-from connector_core.settings import Settings
-from connector_core.testing import Served, Simulator
+from connector_core.settings import HostSettings, HttpSettings, Settings
+from connector_core.testing import Served, Simulator, environment, serve
 from connectors.namely.simulator import Behaviour, NamelySimulator, Tenant
 
 SAMPLES = Path(__file__).parents[2] / "shared" / "samples" / "namely"
@@ -85,6 +88,24 @@ class Start(Protocol):
         options: Mapping[str, Any] | None = ...,
         **behaviour: Any,
     ) -> Place: ...
+
+
+@asynccontextmanager
+async def reached(
+    simulator: Simulator, manifest: Manifest, credentials: Credentials, **http: Any
+) -> AsyncIterator[HttpApi]:
+    """The client alone, before a served simulator."""
+    async with serve(simulator) as served:
+        settings = HostSettings(resolve=served.resolve, http=HttpSettings(**http))
+        session = open_session(settings.endpoints())
+        with environment({"SSL_CERT_FILE": str(served.ca_file)}):
+            tls = tls_context()
+        limits = Limits(manifest.limits)
+        api = HttpApi(session, tls, manifest, credentials, settings=settings.http, limits=limits, closes_session=True)
+        try:
+            yield api
+        finally:
+            await api.aclose()
 
 
 @dataclass

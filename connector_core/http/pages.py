@@ -123,13 +123,19 @@ class Pages(Generic[R]):
             self._fill()
 
     async def _page(self, number: int, position: Position) -> Page[R]:
-        if self._sliced is None:
+        sliced = self._sliced
+        if sliced is None or not (sliced.numbered or self._told(position)):
             return await self._part(self._paging.query(position) or {}, number, divisible=False)
-        if self._effective in {0, self._sliced.size}:
-            return await self._span(number, self._sliced)
-        # The server cuts smaller pages than were asked for, and only it knows where.
-        size = self._sliced.size
-        return await self._part(self._sliced.slice((number - 1) * size, size), number, divisible=False)
+        if self._effective in {0, sliced.size}:
+            return await self._span(number, sliced)
+        # The server cuts smaller pages than were asked for. Where they are numbered, only it knows where.
+        size = sliced.size if sliced.numbered else self._effective
+        return await self._part(sliced.slice((number - 1) * size, size), number, divisible=False)
+
+    @staticmethod
+    def _told(position: Position) -> bool:
+        """Whether a short page in the middle would be missed: there is a total, or it is the first page."""
+        return position.announced is not None or not position.pages
 
     async def _span(self, number: int, paging: Sliced) -> Page[R]:
         """One page, or the smaller ones that it is made of where the gateway gives up on it."""
