@@ -58,6 +58,13 @@ class Api(Protocol):
         """One answer: a ``Wire``, or what is made of them, such as ``list[Office]``."""
         ...
 
+    async def sign_in(self) -> None:
+        """Proves the credentials where a token is fetched with them: one that is good is fetched, or there already.
+
+        For providers that cannot be asked whose token it is. Where no token is fetched this proves nothing.
+        """
+        ...
+
     async def exists(self, path: str, source_id: str, *, params: Params | None = None) -> bool:
         """Whether ``path/source_id`` is there: False only when the provider answers 404."""
         ...

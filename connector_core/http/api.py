@@ -128,6 +128,9 @@ class HttpApi:
         call = Call("GET", path, params or {}, authenticated=authenticated)
         return await self._client.ask(call, partial(parse, call, model))
 
+    async def sign_in(self) -> None:
+        await self._client.sign_in()
+
     async def exists(self, path: str, source_id: str, *, params: Params | None = None) -> bool:
         try:
             await self._client.ask(Call("GET", f"{path}/{quote(source_id, safe='')}", params or {}), bytes)

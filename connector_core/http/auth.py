@@ -10,7 +10,7 @@ import msgspec
 from pydantic import SecretStr
 
 from connector_core.credentials import Credentials
-from connector_core.errors import ProtocolError
+from connector_core.errors import ConnectorCoreError, ProtocolError, UnavailableError
 from connector_core.http.answers import parse
 from connector_core.http.call import Call
 from connector_core.manifest import Basic, ClientCredentials, Header, Manifest
@@ -28,7 +28,7 @@ class Signature(Protocol):
     async def headers(self) -> Mapping[str, str]: ...
 
     async def renewed(self, refused: Mapping[str, str]) -> bool:
-        """After a 401: whether there is another signature than the one that was refused."""
+        """After a 401: whether there is another signature than this one, as ``headers`` gave it."""
         ...
 
 
@@ -54,24 +54,34 @@ class Renewable:
         self._fields = fields
         self._ask = ask
         self._fetching = asyncio.Lock()
-        self._token: SecretStr | None = None
+        self._headers: Mapping[str, str] = {}
+        """Empty where there is no token, or none that is of use."""
         self._until = 0.0
+        self._failure: ConnectorCoreError | None = None
 
     async def headers(self) -> Mapping[str, str]:
+        known = self._failure
         async with self._fetching:
-            if self._token is None or asyncio.get_running_loop().time() >= self._until:
-                await self._fetch()
-            return self._headers()
+            if self._failure is not None and self._failure is not known:
+                # Who waited for the same answer has it: wrong credentials are sent once, not by everybody in turn.
+                raise self._failure
+            if not self._headers or asyncio.get_running_loop().time() >= self._until:
+                try:
+                    await self._fetch()
+                except ConnectorCoreError as error:
+                    if isinstance(error, UnavailableError):
+                        # Asking for fewer rows would not help.
+                        error.gateway = False
+                    self._failure = error
+                    raise
+            return self._headers
 
     async def renewed(self, refused: Mapping[str, str]) -> bool:
         async with self._fetching:
-            # Somebody else may have been refused, and have fetched another, in between.
-            if self._token is not None and self._headers() == refused:
-                self._token = None
+            # Somebody else may have been refused, and have fetched another, in between: it may be the same token.
+            if self._headers is refused:
+                self._headers = {}
         return True
-
-    def _headers(self) -> Mapping[str, str]:
-        return {"Authorization": f"Bearer {self._token.get_secret_value() if self._token else ''}"}
 
     async def _fetch(self) -> None:
         auth = self._auth
@@ -89,7 +99,7 @@ class Renewable:
         token, lifetime = _at(answer, auth.token), _at(answer, auth.lifetime)
         if not (isinstance(token, str) and token.isascii() and token.isprintable() and token):
             raise ProtocolError(f"{call}: the answer holds no token", path=auth.path)
-        self._token = SecretStr(token)
+        self._headers = {"Authorization": f"Bearer {token}"}
         # A token that says no lifetime is used until it is refused.
         known = isinstance(lifetime, int | float) and lifetime > 0
         lasts = max(float(lifetime) - _EARLY, float(lifetime) / 2) if known else float("inf")

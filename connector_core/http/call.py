@@ -19,7 +19,8 @@ class Call:
     path: str
     """Below the base URL."""
     params: Params = field(default_factory=dict)
-    body: bytes | None = None
+    body: bytes | None = field(default=None, repr=False)
+    """It may be the secret."""
     content_type: str = ""
     authenticated: bool = True
     """Whether the secret is sent."""

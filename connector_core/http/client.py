@@ -127,15 +127,20 @@ class Client:
         self._limits.pause(error.path, error.retry_after)
         return error.retry_after
 
-    async def _signed(self, call: Call, take: Take[T], pace: Pace | None, *, streamed: bool) -> T:
+    async def sign_in(self) -> None:
+        """Has a token, where one is fetched. Raises RejectedCredentialsError where none is given."""
+        await self._signature.headers()
+
+    async def _signed(self, call: Call, take: Take[T], pace: Pace | None, *, streamed: bool, again: bool = False) -> T:
         """One try; and another with a fresh token where the token has been refused."""
         headers = await self._signature.headers() if call.authenticated else {}
         try:
             return await self._once(call, headers, take, pace, streamed=streamed)
         except RejectedCredentialsError:
-            if not (headers and await self._signature.renewed(headers)):
+            # Whoever asks next begins with another one, also where this was the second.
+            if not (headers and await self._signature.renewed(headers)) or again:
                 raise
-        return await self._once(call, await self._signature.headers(), take, pace, streamed=streamed)
+        return await self._signed(call, take, pace, streamed=streamed, again=True)
 
     async def _once(
         self, call: Call, headers: Mapping[str, str], take: Take[T], pace: Pace | None, *, streamed: bool

@@ -175,6 +175,13 @@ class _WatchedApi:
             self._watch.rows.append(repr(found))
         return found
 
+    async def sign_in(self) -> None:
+        try:
+            await self._api.sign_in()
+        except ConnectorCoreError as error:
+            self._note("", error)
+            raise
+
     async def exists(self, path: str, source_id: str, *, params: Params | None = None) -> bool:
         try:
             return await self._api.exists(path, source_id, params=params)
