@@ -1,6 +1,7 @@
 """Faults of a listing: answers that are whole JSON, and wrong; and people who come and go between two pages."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
@@ -43,6 +44,8 @@ class Listed:
     """Empty where the provider announces none."""
     people: bool = True
     """Whether these are the simulator's ``people``, who may come and go."""
+    values: str = ""
+    """The key of a row under which its values lie; empty where the row itself holds them."""
 
     @property
     def damages(self) -> tuple[str, ...]:
@@ -70,11 +73,22 @@ def spoil(kind: str, listed: Listed, body: Any) -> Any:
     elif kind == "drop_row" and rows:
         rows.pop()
     elif kind == "bad_row" and rows:
-        rows[0] = {key: value if key == "id" else {"not": "as promised"} for key, value in rows[0].items()}
+        rows[0] = _reshaped(listed, rows[0], _of_another_type)
     elif kind in {"half_keys", "other_keys"}:
         half = kind == "other_keys"
-        holder[key] = [{name: row[name] for name in row if _stays(name, half=half)} for row in rows]
+        holder[key] = [
+            _reshaped(listed, row, lambda values: {one: values[one] for one in values if _stays(one, half=half)})
+            for row in rows
+        ]
     return body
+
+
+def _reshaped(listed: Listed, row: dict[str, Any], change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
+    return {**row, listed.values: change(row[listed.values])} if listed.values else change(row)
+
+
+def _of_another_type(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: value if key == "id" else {"not": "as promised"} for key, value in values.items()}
 
 
 def _spoil_total(kind: str, holder: dict[str, Any], key: str, *, top: Any) -> None:
