@@ -25,6 +25,11 @@ from connector_core.testing.faults import Faults
 from connector_core.testing.strike import STRIKES, THROTTLES, page, throttled
 
 
+_GOES = 11
+"""The place of whoever goes in between: on the first page, and behind those who lead others, or these would lose
+their manager, too."""
+
+
 @dataclass(frozen=True, slots=True)
 class SimulatorOptions:
     """What `discover simulate` was given. ``behaviour`` sets the provider's switches, by name."""
@@ -155,7 +160,7 @@ class Simulator(ABC):
 
     def _happen(self, kind: str) -> None:
         if kind in {"delete", "swap"} and len(self.people) > 1:
-            self.erase(min(9, len(self.people) - 2))
+            self.erase(min(_GOES, len(self.people) - 2))
         if kind in {"swap", "join"}:
             self.hire()
         if kind == "resort":

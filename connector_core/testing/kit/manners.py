@@ -28,15 +28,18 @@ def _client(script: str, found: Round, notes: Notes) -> None:
 
 
 def _page_size(found: Round, notes: Notes) -> None:
-    by_path: dict[str, list[int]] = {}
+    # Two kinds may be read from one path, one after the other.
+    by_path: dict[str, list[list[int]]] = {}
     for page in found.watch.pages:
-        by_path.setdefault(page.path, []).append(page.rows)
+        by_path.setdefault(page.path, [[]])[-1].append(page.rows)
+        if page.last:
+            by_path[page.path].append([])
         if page.asked and page.rows > page.asked:
             notes.fail("manners.page_size", f"{page.path}: {page.rows} rows came where {page.asked} were asked for")
     asked = {page.path: page.asked for page in found.watch.pages if page.asked}
     for path, size in asked.items():
         # The last page with rows may be short; it is followed by an empty one, or ends the listing.
-        full = [rows for rows in by_path[path] if rows][:-1]
+        full = [rows for listing in by_path[path] for rows in list(filter(None, listing))[:-1]]
         if any(rows < size for rows in full):
             notes.fail("manners.page_size", f"{path}: {size} rows a page are asked for, and {min(full)} come")
 
