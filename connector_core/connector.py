@@ -104,6 +104,8 @@ class Declaration:
     witness: str | None = None
     changes: str | None = None
     """The method that reads the same rows, the last changed first."""
+    derived: bool = False
+    """Whether it is what another listing's rows mention, so that the provider cannot be asked for one by its id."""
 
 
 class Connector(ABC, Generic[C, Opt]):
@@ -160,6 +162,7 @@ def discovers(
     description: str,
     permission: str = "",
     provides: Iterable[str] = (),
+    derived: bool = False,
 ) -> Callable[[F], F]:
     """Marks the method that reads a kind: an async generator of ``Page[kind]``.
 
@@ -170,6 +173,8 @@ def discovers(
         description: One sentence for the integration's page.
         permission: What to grant, and where, when the provider forbids the reading.
         provides: The entity's fields that a token with every right fills. One that does not come is reported.
+        derived: Its pages are made by ``Page.derive``: nobody can be asked for one by its id, so one that is gone is
+            removed when two complete scans lack it.
     """
     fields = tuple(provides)
     if unknown := [name for name in fields if name not in kind.model_fields]:
@@ -179,7 +184,7 @@ def discovers(
         if not inspect.isasyncgenfunction(method):
             raise TypeError(f"@discovers({kind.__name__}): {method.__name__} is not an async generator")
         method.__discovers__ = Declaration(  # type: ignore[attr-defined]
-            kind, frozenset(products), resource, description, permission, fields, method.__name__
+            kind, frozenset(products), resource, description, permission, fields, method.__name__, derived=derived
         )
         return method
 

@@ -9,17 +9,19 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from connector_core import Connector, Employee, Page, PageNumber, Product, discovers
 from connector_core.connector import AnyConnector
 from connector_core.errors import PluginContractError, SettingsError
 from connector_core.manifest import Manifest
 from connector_core.testing.kit import RULES, SUITES, Notes, Result, Standing, Tier, examine, jobs
 from planted.bad import PLANTED
-from planted.example import Example
+from planted.example import Example, ExampleCredentials, People, to_employee
 from planted.simulator import ExampleSimulator
 from world import DISCOVER, Discover
 
@@ -63,6 +65,33 @@ def test_every_rule_is_of_a_suite_and_is_told_in_the_documents() -> None:
     for name, rule in RULES.items():
         assert rule.suite in SUITES
         assert f"| `{name}` | {rule.tier} |" in document
+
+
+# ---- witnesses
+
+
+class OnlySaysThatItIsDerived(Connector[ExampleCredentials]):
+    """Calls its rows derived, so that nobody asks it for a witness."""
+
+    manifest = Example.manifest
+    check = Example.check
+
+    @discovers(
+        Employee,
+        products={Product.SMP},
+        resource="People",
+        description="All people.",
+        permission="Settings > API: allow people",
+        derived=True,
+    )
+    async def employees(self) -> AsyncIterator[Page[Employee]]:
+        async for page in self.api.pages("/people", People, paging=PageNumber(size=25)):
+            yield page.map(to_employee)
+
+
+def test_a_kind_that_only_says_that_it_is_derived_still_needs_a_witness() -> None:
+    problems = examine(OnlySaysThatItIsDerived, "declaration").problems["declaration.witness"]
+    assert problems == ["Employee is declared as derived, and its pages are a listing's own"]
 
 
 # ---- tiers and exemptions

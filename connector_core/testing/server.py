@@ -91,6 +91,8 @@ class Simulator(ABC):
         self.latency = 0.0
         self.requests: list[Request] = []
         """Every request, in order."""
+        self.issued: set[str] = set()
+        """Tokens that it has given out: as secret as what they were given for."""
         self._first: dict[str, Answer] = {}
 
     @abstractmethod

@@ -18,8 +18,19 @@ async def examine(stage: Stage, notes: Notes) -> None:
     _guide(connector, notes)
     _page(connector, notes)
     for name, one in connector.declarations.items():
-        if one.witness is None:
+        if one.witness is None and not one.derived:
             notes.fail("declaration.witness", f"{name} has no @witnesses method")
+    if any(one.derived for one in connector.declarations.values()):
+        await _derived(stage, notes)
+
+
+async def _derived(stage: Stage, notes: Notes) -> None:
+    """Nobody is excused from a witness by a word alone: the pages must be derived."""
+    stage.begin()
+    found = await stage.run(await stage.connected())
+    for name, one in stage.connector.declarations.items():
+        if one.derived and name not in found.watch.derived:
+            notes.fail("declaration.witness", f"{name} is declared as derived, and its pages are a listing's own")
 
 
 def _form(connector: type[AnyConnector], notes: Notes) -> None:

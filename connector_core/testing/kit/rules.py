@@ -61,8 +61,8 @@ RULES = _rules(
     (
         "declaration.witness",
         Tier.GOLD,
-        "Every kind has a second witness, so that who is gone is removed after one scan.",
-        "Each declaration names a @witnesses method.",
+        "Every kind that one can ask for has a second witness, so that who is gone is removed after one scan.",
+        "Each declaration names a @witnesses method, or its pages are seen to be derived from another listing's rows.",
     ),
     (
         "reading.whole",

@@ -51,6 +51,8 @@ class Watch:
     rows: list[str] = field(default_factory=list)
     """What the connector was handed, as text."""
     keep_rows: bool = False
+    derived: set[str] = field(default_factory=set)
+    """Kinds whose pages were derived from another listing's rows."""
     trespasses: set[tuple[str, str]] = field(default_factory=set)
     """Rules that were broken, and by what."""
     said: list[EventDict] = field(default_factory=list)
@@ -197,14 +199,14 @@ def watched(connector: type[AnyConnector], watch: Watch) -> type[AnyConnector]:
 
     members: dict[str, Any] = {"__init__": __init__, "__module__": connector.__module__}
     for one in connector.declarations.values():
-        members[one.method] = _watched_reading(getattr(connector, one.method), watch)
+        members[one.method] = _watched_reading(getattr(connector, one.method), one.kind.__name__, watch)
     found: type[AnyConnector] = type(connector.__name__, (connector,), members)
     # In the order in which the author wrote them.
     found.declarations = connector.declarations
     return found
 
 
-def _watched_reading(method: Callable[[Any], Any], watch: Watch) -> Callable[[Any], Any]:
+def _watched_reading(method: Callable[[Any], Any], kind: str, watch: Watch) -> Callable[[Any], Any]:
     @wraps(method)
     async def read(self: Any) -> AsyncIterator[Page[Any]]:
         self.api.reading = method.__name__
@@ -212,6 +214,8 @@ def _watched_reading(method: Callable[[Any], Any], watch: Watch) -> Callable[[An
             async for page in pages:
                 if watch.handed_at:
                     watch.turn = max(watch.turn, time.thread_time() - watch.handed_at)
+                if page.sources is not None:
+                    watch.derived.add(kind)
                 yield page
 
     return read
