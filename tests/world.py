@@ -19,7 +19,7 @@ from connectors.namely.simulator import Behaviour, NamelySimulator, Tenant
 
 SAMPLES = Path(__file__).parents[2] / "shared" / "samples" / "namely"
 """Recorded answers, where this checkout lies beside them."""
-OURS = ("bamboohr", "hibob", "namely")
+OURS = ("bamboohr", "hibob", "namely", "personio")
 """The connectors of this distribution."""
 DISCOVER = Path(sys.executable).with_name("discover")
 

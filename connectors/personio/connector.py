@@ -1,0 +1,101 @@
+"""The Personio connector: credentials in, pages of employees and departments out."""
+
+from collections.abc import AsyncIterator
+
+from connector_core import (
+    Account,
+    Advice,
+    Category,
+    ClientCredentials,
+    Connector,
+    Department,
+    Employee,
+    Manifest,
+    Offset,
+    Page,
+    Product,
+    RateLimit,
+    discovers,
+    witnesses,
+)
+from connectors.personio.credentials import PersonioCredentials
+from connectors.personio.mapping import to_departments, to_employee
+from connectors.personio.wire import Attributes, People
+
+_EMPLOYEES = "/company/employees"
+_PAGING = Offset(size=100)
+_ATTRIBUTES = (
+    "First name, Last name, Preferred name, Email, Status, Position, Department, Office, Supervisor, Employment type, "
+    "Hire date, Termination date and Last modified"
+)
+_READABLE = "Personio > your integration > Readable employee attributes: choose "
+
+
+class Personio(Connector[PersonioCredentials]):
+    manifest = Manifest(
+        name="personio",
+        title="Personio",
+        description="Discovers an organisation's people, and the departments they belong to, from Personio.",
+        category=Category.HRIS,
+        authentication="API",
+        hosts=("api.personio.de",),
+        base_url="https://api.personio.de/v1",
+        # In the body, not the query, where it would be in logs.
+        auth=ClientCredentials("/auth", encoding="json", token="data.token", lifetime="data.expires_in"),  # noqa: S106 - a key
+        # 300 a minute are allowed, and 15 in one second. Fifteen in three seconds keep both.
+        limits=(RateLimit(_EMPLOYEES, requests=15, per=3), RateLimit("/auth", requests=60, per=60)),
+        rejected=Advice(
+            "Personio does not know these API credentials.",
+            causes=("the client ID or the secret was mistyped", "the integration has been deleted in Personio"),
+            remedy="Create new API credentials in Personio, then connect again.",
+        ),
+        provider_setup=(
+            "Sign in to Personio as somebody with the access right to API credentials.",
+            "Open Marketplace, then Connected integrations (earlier: Settings, Integrations, API credentials).",
+            "Choose Create custom integration, and name it after what it is for.",
+            "Under Employees allow Read, and nothing else.",
+            f"Under Readable employee attributes choose {_ATTRIBUTES}.",
+            "Create the integration, and copy the client ID and the secret now: the secret is shown once.",
+        ),
+        simulator="connectors.personio.simulator",
+    )
+
+    async def check(self) -> Account:
+        """Personio cannot be asked whose credentials they are, and gives a token for good ones only."""
+        await self.api.sign_in()
+        return Account(id=self.credentials.client_id, name=self.credentials.client_id)
+
+    @discovers(
+        Employee,
+        products={Product.SMP},
+        resource="Employees",
+        description="A complete overview of all employees of the organisation, to enrich each discovered user.",
+        permission=_READABLE + _ATTRIBUTES,
+        provides=(
+            *("display_name", "first_name", "last_name", "email", "job_title", "status", "worker_type"),
+            *("start_date", "end_date", "manager_source_id", "department_source_ids", "location_name", "updated_at"),
+        ),
+    )
+    async def employees(self) -> AsyncIterator[Page[Employee]]:
+        params = {"attributes[]": Attributes.keys()}
+        async for page in self.api.pages(_EMPLOYEES, People, paging=_PAGING, params=params):
+            yield page.map(to_employee)
+
+    @witnesses(Employee)
+    async def has_employee(self, source_id: str) -> bool:
+        return await self.api.exists(_EMPLOYEES, source_id)
+
+    @discovers(
+        Department,
+        products={Product.SMP},
+        resource="Employees",
+        description="The organisational structure, to tell where in the organisation which software is used.",
+        permission=_READABLE + "Department",
+        provides=("name",),
+        derived=True,
+    )
+    async def departments(self) -> AsyncIterator[Page[Department]]:
+        """v1 lists no departments: they are those that employees name."""
+        params = {"attributes[]": ("id", "department")}
+        async for page in self.api.pages(_EMPLOYEES, People, paging=_PAGING, params=params):
+            yield page.derive(to_departments)

@@ -1,0 +1,180 @@
+"""Personio on this machine."""
+
+import asyncio
+import json
+import random
+from collections.abc import Mapping
+from math import ceil
+from typing import Annotated, Any, Literal
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+from pydantic import Field
+
+from connector_core import Employee, Entity
+from connector_core.testing import (
+    BODY,
+    Answer,
+    Listed,
+    Person,
+    SimulatorOptions,
+    StaffSimulator,
+    Switches,
+    json_answer,
+)
+
+JSON = (("Content-Type", "application/json"),)
+EMPLOYEES = "/company/employees"
+LARGEST = 100
+
+
+class Behaviour(Switches):
+    """The first value of each is the default."""
+
+    token_life: Annotated[int, Field(ge=1)] = 86_400
+    """Seconds for which a token is good. Until then the same one comes again, with what is left of them."""
+    refusal: Literal[403, 401] = 403
+    """The status of wrong credentials at /auth."""
+    oversize: Literal["clamp", "error"] = "clamp"
+    """What a limit above 100 comes to."""
+    metadata: Literal["yes", "no"] = "yes"
+    """Whether answers tell a total; those of 2020 did not."""
+    ungranted: Literal["absent", "null"] = "absent"
+    """What a row holds for an attribute that the integration may not read."""
+    hidden: str = ""
+    """An attribute that the integration may not read, such as department."""
+    departments: Literal["id", "name"] = "id"
+    """Whether a department has an id, or a name only."""
+    latency: Annotated[int, Field(ge=0)] = 0
+    """Milliseconds before each answer."""
+
+
+class PersonioSimulator(StaffSimulator):
+    host = "api.personio.de"
+    credentials: Mapping[str, str] = {
+        "client_id": "papi-simulated-5e0d",
+        "client_secret": "papi-simulated-personio-secret-93ab",
+    }
+    listings = (Listed(EMPLOYEES, "data", "metadata.total_elements", values="attributes"),)
+
+    def __init__(self, people: int, seed: int, behaviour: Behaviour) -> None:
+        super().__init__(people, seed)
+        self.behaviour = behaviour
+        self.latency = behaviour.latency / 1000
+        self._random = random.Random(seed)
+        self._until: dict[str, float] = {}
+
+    def ids(self, kind: type[Entity]) -> set[str]:
+        if kind is Employee:
+            return {str(one.number) for one in self.people}
+        return {str(self._unit(name).get("id", f"department:{name.lower()}")) for name in self.departments}
+
+    def revoke(self) -> None:
+        """All tokens are good no more, whatever their life."""
+        self._until.clear()
+
+    def path_of(self, request: web.Request) -> str:
+        return request.path.removeprefix("/v1")
+
+    def answer(self, request: web.Request) -> Answer:
+        path = self.path_of(request)
+        if path == "/auth" and request.method == "POST":
+            return self._auth(request)
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if self._until.get(token, 0) <= _now():
+            return _wrong(401, "The token is expired or unknown")
+        if path == EMPLOYEES:
+            return self._page(request)
+        number = path.removeprefix(f"{EMPLOYEES}/")
+        found = [one for one in self.people if str(one.number) == number]
+        return _told({"data": self._row(found[0], ())}) if found else _wrong(404, "The employee was not found")
+
+    def _auth(self, request: web.Request) -> Answer:
+        as_json = request.content_type == "application/json"
+        if (json.loads(request[BODY]) if as_json else dict(parse_qsl(request[BODY].decode()))) != self.credentials:
+            return _wrong(self.behaviour.refusal, "Wrong credentials")
+        good = [token for token, until in self._until.items() if until > _now()]
+        token = good[0] if good else f"papi-{self._random.getrandbits(128):032x}"
+        self._until.setdefault(token, _now() + self.behaviour.token_life)
+        self.issued.add(token)
+        left = ceil(self._until[token] - _now())
+        return _told({"data": {"token": token, "expires_in": left, "scope": "employees:read"}})
+
+    def _page(self, request: web.Request) -> Answer:
+        start, limit = int(request.query.get("offset", 0)), int(request.query.get("limit", 50))
+        if limit > LARGEST and self.behaviour.oversize == "error":
+            return _wrong(400, "The limit is too large")
+        limit = min(limit, LARGEST, self.largest_page or LARGEST)
+        asked = request.query.getall("attributes[]", [])
+        rows = [self._row(one, asked) for one in self.people[start : start + limit]]
+        total = len(self.people)
+        pages = {"total_elements": total, "current_page": start // limit, "total_pages": ceil(total / limit)}
+        metadata = {"metadata": pages} if self.behaviour.metadata == "yes" else {}
+        return _told({**metadata, "offset": start, "limit": limit, "data": rows})
+
+    # ---- the shapes
+
+    def _row(self, one: Person, asked: Any) -> dict[str, Any]:
+        attributes: dict[str, Any] = {
+            name: _labelled(name, value)
+            for name, value in self._values(one).items()
+            # An integration may be granted more than it asks for, and pay and birth dates come unasked here.
+            if not asked or name in asked or name in {"fix_salary", "dynamic_1146666"}
+        }
+        if attributes.pop(self.behaviour.hidden, None) and self.behaviour.ungranted == "null":
+            attributes[self.behaviour.hidden] = None
+        return {"type": "Employee", "attributes": attributes}
+
+    def _values(self, one: Person) -> dict[str, Any]:
+        return {
+            "id": one.number,
+            "first_name": one.first,
+            "last_name": one.last,
+            "preferred_name": f"{one.first}ie" if one.number % 9 == 0 else "",
+            "email": one.email if one.number % 40 else None,
+            "status": _status(one),
+            "position": one.title,
+            "employment_type": "external" if one.contractor else "internal",
+            "hire_date": f"{one.start.isoformat()}T00:00:00+01:00",
+            "termination_date": f"{one.end.isoformat()}T00:00:00+01:00" if one.end else None,
+            "supervisor": None if one.manager is None else _of("Employee", {"id": _labelled("id", one.manager)}),
+            "department": _of("Department", self._unit(one.department)),
+            "office": _of("Office", {"id": 7, "name": one.office}),
+            "last_modified_at": one.changed.isoformat(),
+            "fix_salary": one.private(1),
+            "dynamic_1146666": one.private(2),
+        }
+
+    def _unit(self, name: str) -> dict[str, Any]:
+        number = 281_000 + sum(map(ord, name))
+        return {"name": name} if self.behaviour.departments == "name" else {"id": number, "name": name}
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _status(one: Person) -> str:
+    if not one.active:
+        return "inactive"
+    return "leave" if one.number % 23 == 0 else "onboarding" if one.number % 29 == 0 else "active"
+
+
+def _labelled(name: str, value: Any) -> dict[str, Any]:
+    return {"label": name.replace("_", " ").capitalize(), "value": value, "type": "standard", "universal_id": name}
+
+
+def _of(kind: str, attributes: dict[str, Any]) -> dict[str, Any]:
+    return {"type": kind, "attributes": attributes}
+
+
+def _told(body: dict[str, Any]) -> Answer:
+    return json_answer({"success": True, **body}, 200, JSON)
+
+
+def _wrong(status: int, message: str) -> Answer:
+    return json_answer({"success": False, "error": {"code": status, "message": message}}, status, JSON)
+
+
+def simulator(options: SimulatorOptions) -> PersonioSimulator:
+    return PersonioSimulator(options.people, options.seed, Behaviour.parse(options.behaviour))

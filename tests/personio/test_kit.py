@@ -1,0 +1,9 @@
+"""Personio keeps every rule of the kit."""
+
+import pytest
+
+from connector_core.testing.plugin import kit
+
+pytestmark = pytest.mark.timeout(300)
+
+test_personio = kit("personio")
