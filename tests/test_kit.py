@@ -9,17 +9,21 @@ import subprocess
 import sys
 import tempfile
 import time
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from connector_core import Connector, Employee, Page, PageNumber, Product, discovers
+from connector_core import Account, Connector, Employee, Page, PageNumber, Product, discovers
 from connector_core.connector import AnyConnector
 from connector_core.errors import PluginContractError, SettingsError
 from connector_core.manifest import Manifest
 from connector_core.testing.kit import RULES, SUITES, Notes, Result, Standing, Tier, examine, jobs
+from connectors.bamboohr.connector import BambooHR
+from connectors.personio.connector import Personio
 from planted.bad import PLANTED
 from planted.example import Example, ExampleCredentials, People, to_employee
 from planted.simulator import ExampleSimulator
@@ -67,7 +71,39 @@ def test_every_rule_is_of_a_suite_and_is_told_in_the_documents() -> None:
         assert f"| `{name}` | {rule.tier} |" in document
 
 
-# ---- witnesses
+# ---- canaries and witnesses
+
+
+class TellsTheToken(Personio):
+    """Digs for the token that the host fetched."""
+
+    async def check(self) -> Account:
+        account = await super().check()
+        client: Any = self.api
+        self.log.info("checked", signed=await client._api._client._signature.headers())
+        return account
+
+
+class TellsThePair(BambooHR):
+    """Writes the key as it stands in the header, which is no word of the credentials."""
+
+    async def check(self) -> Account:
+        pair = f"{self.credentials.api_key.get_secret_value()}:x"
+        self.log.info("checking", signed=b64encode(pair.encode()).decode())
+        return await super().check()
+
+
+@pytest.mark.parametrize(
+    ("connector", "found"),
+    [
+        (TellsTheToken, "a quiet run: a token that was issued is in logs or output"),
+        (TellsThePair, "a quiet run: the header that requests are signed with is in logs or output"),
+    ],
+)
+def test_what_a_secret_becomes_is_as_secret_as_itself(connector: type[AnyConnector], found: str) -> None:
+    problems = examine(connector, "secrecy").problems
+    assert problems.keys() == {"secrecy.token"}
+    assert problems["secrecy.token"][0] == found
 
 
 class OnlySaysThatItIsDerived(Connector[ExampleCredentials]):
@@ -92,6 +128,11 @@ class OnlySaysThatItIsDerived(Connector[ExampleCredentials]):
 def test_a_kind_that_only_says_that_it_is_derived_still_needs_a_witness() -> None:
     problems = examine(OnlySaysThatItIsDerived, "declaration").problems["declaration.witness"]
     assert problems == ["Employee is declared as derived, and its pages are a listing's own"]
+
+
+def test_a_kind_that_is_derived_needs_none() -> None:
+    assert Personio.declarations["Department"].witness is None
+    assert "declaration.witness" not in examine(Personio, "declaration").problems
 
 
 # ---- tiers and exemptions

@@ -104,7 +104,7 @@ RULES = _rules(
         "secrecy.token",
         Tier.BRONZE,
         "A secret is in no log, output, error, report or file.",
-        "Quiet and broken runs; what the connector logs is looked at before the host hides anything.",
+        "Quiet and broken runs; logs as they are before the host hides anything. Issued tokens and encoded pairs too.",
     ),
     (
         "secrecy.people",
