@@ -24,7 +24,6 @@ from connector_core.testing.damage import BODIES, DAMAGES, PEOPLE, Listed, spoil
 from connector_core.testing.faults import Faults
 from connector_core.testing.strike import STRIKES, THROTTLES, page, throttled
 
-
 _GOES = 11
 """The place of whoever goes in between: on the first page, and behind those who lead others, or these would lose
 their manager, too."""
