@@ -48,6 +48,8 @@ class Faults:
         self._faults = [Fault.parse(part) for part in script.split(",") if part.strip()]
         self._counts = [0] * len(self._faults)
         self.fired: list[Fault] = []
+        self.struck: list[str] = []
+        """The paths at which they did."""
 
     def next(self, path: str) -> Fault | None:
         """The fault that this request meets, if any."""
@@ -59,4 +61,5 @@ class Faults:
                     struck = fault
         if struck:
             self.fired.append(struck)
+            self.struck.append(path)
         return struck

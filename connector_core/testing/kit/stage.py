@@ -43,8 +43,8 @@ class Round:
     """By the clock that jumps."""
     ended_at: float
     watch: Watch
-    struck: bool
-    """Whether a fault was seen to strike."""
+    struck: frozenset[str]
+    """The paths at which a fault was seen to strike."""
 
     @property
     def complete(self) -> bool:
@@ -153,7 +153,7 @@ class Stage:
                 failed = error
             ended_at = loop.time()
             stored = self._stored(host) if look else {}
-        struck = bool(self.simulator.faults.fired)
+        struck = frozenset(self.simulator.faults.struck)
         self.simulator.script("")
         requests = tuple(self.simulator.requests[asked:])
         return Round(report, failed, stored, requests, ended_at - began, ended_at, watch, struck)
