@@ -2,6 +2,7 @@
 
 import json
 import sys
+import tomllib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,7 +20,8 @@ from connectors.namely.simulator import Behaviour, NamelySimulator, Tenant
 
 SAMPLES = Path(__file__).parents[2] / "shared" / "samples" / "namely"
 """Recorded answers, where this checkout lies beside them."""
-OURS = ("bamboohr", "hibob", "namely", "personio")
+_PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+OURS = tuple(sorted(_PROJECT["entry-points"]["connector_core"]))
 """The connectors of this distribution."""
 DISCOVER = Path(sys.executable).with_name("discover")
 
