@@ -23,6 +23,7 @@ from connector_core.http import open_session
 from world import DISCOVER, OURS, Start
 
 ROOT = Path(__file__).parents[1]
+TEMPLATED = "connector_core/authoring/template/connectors/{{name}}/connector.py.jinja"
 CODE = [*ROOT.glob("connector_core/**/*.py"), *ROOT.glob("connectors/**/*.py")]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("connectors/*/README.md")]
@@ -216,6 +217,7 @@ def test_the_wheel_holds_the_host_and_our_connectors_and_nothing_else(tmp_path: 
     assert "connectors/__init__.py" not in names
     assert {"connector_core/py.typed", "connectors/namely/simulator/server.py"} <= set(names)
     assert {name.split("/")[1] for name in names if name.startswith("connectors/")} - {""} == set(OURS)
+    assert {"connector_core/authoring/template/copier.yml", TEMPLATED} <= set(names)
     # It runs from the wheel, away from the tree.
     script = (
         "import connector_core as c; from connector_core.cli.main import invoke; print(c.__file__); invoke(['list'])"
@@ -245,7 +247,7 @@ def imported(*arguments: str) -> set[str]:
 def test_help_imports_no_client_no_logging_and_no_connector() -> None:
     found = imported("--help")
     assert "cyclopts" in found
-    assert not found & {"aiohttp", "structlog", "connectors", "pydantic", "msgspec", "sqlite3"}
+    assert not found & {"aiohttp", "structlog", "connectors", "pydantic", "msgspec", "sqlite3", "copier"}
 
 
 def test_the_catalogue_loads_the_connectors_and_no_client() -> None:

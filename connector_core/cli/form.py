@@ -20,7 +20,7 @@ def fill(credentials: type[Credentials], given: Mapping[str, str]) -> Fields:
     form = {field.name: field for field in credentials.form()}
     fields = _given(form, given)
     missing = [field for field in form.values() if field.required and field.name not in fields]
-    if missing and not _somebody_is_there():
+    if missing and not somebody_is_there():
         ways = "; ".join(how_to_give(field) for field in missing)
         raise InvalidCredentialsError(f"Missing: {ways}.", field=missing[0].name)
     for field in missing:
@@ -98,7 +98,7 @@ def confirm(question: str, *, yes: bool) -> None:
     """Asks before something that cannot be undone. Without a terminal only --yes will do."""
     if yes:
         return
-    if not _somebody_is_there():
+    if not somebody_is_there():
         raise SettingsError(f"{question} There is no terminal to ask on: add --yes.")
     from rich.prompt import Prompt  # Only where something is asked.
     from rich.text import Text
@@ -108,5 +108,6 @@ def confirm(question: str, *, yes: bool) -> None:
         raise DeclinedError
 
 
-def _somebody_is_there() -> bool:
+def somebody_is_there() -> bool:
+    """Whether questions can be answered."""
     return sys.stdin is not None and sys.stdin.isatty()

@@ -48,6 +48,11 @@ COMMANDS = (
         "kit:prove_connector",
         "Proves a connector offline, against its own simulator: every rule, and the tier that it reaches.",
     ),
+    (
+        "new",
+        "authoring:new",
+        "Writes a connector that keeps every rule of the kit at once, against an invented provider.",
+    ),
 )
 """Each with where it lies, and the first sentence of its help: nothing is imported before it is called."""
 
