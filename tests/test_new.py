@@ -80,7 +80,7 @@ def test_every_combination_reads_what_it_declares(
 
 
 # The shortest, the longest, and those that are no name of a class.
-TITLES = ["X", "Employee", "3M", "tüv süd", "Acme Human Resources (International) Ltd"]
+TITLES = ["X", "Employee", "Client", "Staff", "None", "3M", "tüv süd", "Acme Human Resources (International) Ltd"]
 
 
 @pytest.mark.timeout(300)

@@ -1,6 +1,7 @@
 """The template, rendered: the files of a new connector, its README's generated parts included."""
 
 import importlib
+import keyword
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,8 +20,14 @@ from connector_core.testing.pages import current, with_tier
 
 TEMPLATE = Path(__file__).with_name("template")
 EXTRA = 'pip install "connector-core[author]"'
-WRITTEN = ("Any", "AsyncIterator", "Owner", "People", "Person", "Unit", "Units")
-"""What the template names besides the door: a connector's class has another name."""
+TAKEN = (
+    *door.__all__,
+    *("Any", "AsyncIterator", "Owner", "People", "Person", "Unit", "Units"),
+    # With Credentials and Simulator behind them.
+    *("Client", "Staff"),
+    *(one for one in keyword.kwlist if one[0].isupper()),
+)
+"""What the template's modules name: a connector's class has another name."""
 
 Files = dict[PurePath, str]
 """Text by its place in a distribution."""
@@ -39,7 +46,7 @@ def render(name: str, given: Mapping[str, Any], *, in_tree: bool, ask: bool) -> 
         SettingsError: An answer is refused, or the extra is not installed.
         KeyboardInterrupt: Who was asked has cancelled.
     """
-    data = {**given, "name": name, "in_tree": in_tree, "reserved": [*door.__all__, *WRITTEN]}
+    data = {**given, "name": name, "in_tree": in_tree, "reserved": TAKEN}
     with TemporaryDirectory(prefix="connector-core-new-") as temporary:
         folder = Path(temporary)
         _copy(folder, data, ask=ask)
