@@ -176,7 +176,9 @@ def test_without_a_terminal_the_defaults_are_taken(discover: Discover, tmp_path:
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """This project, as somebody has checked it out."""
-    left = shutil.ignore_patterns(".*cache*", ".git", ".venv", ".venvs", ".hypothesis", "__pycache__", "*.sqlite*")
+    left = shutil.ignore_patterns(
+        ".*cache*", ".git", ".venv", ".venvs", "site", ".hypothesis", "__pycache__", "*.sqlite*"
+    )
     copy = shutil.copytree(ROOT, tmp_path / "checkout", ignore=left)
     monkeypatch.chdir(copy / "docs")
     return copy
