@@ -5,13 +5,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint types docs generate reliability teeth bench bench-quick bench-setup check setup lock clean
+.PHONY: demo test prove lint types docs generate reliability teeth bench bench-quick bench-setup check setup lock clean
 
 demo: setup
 	@$(BIN)/discover demo
 
 test: setup
-	$(BIN)/pytest
+	$(BIN)/pytest -m "not slow"
+
+# The kit, whole, for every connector, and the tutorial.
+prove: setup
+	$(BIN)/pytest -m slow
 
 lint: setup
 	$(BIN)/ruff check .
@@ -57,7 +61,7 @@ benchmarks/.venvs/%/.ready: benchmarks/peers/%/requirements.txt
 	@touch $@
 
 # What CI runs.
-check: test lint types docs
+check: test prove lint types docs
 
 setup: $(READY)
 

@@ -145,6 +145,7 @@ def test_a_distribution_installs_beside_the_others_and_runs(
         assert process.wait(10) == 130
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_distributions_own_tests_prove_every_rule(acmehr: tuple[Path, dict[str, str]]) -> None:
     project, env = acmehr
@@ -196,6 +197,7 @@ def added(before: str, after: str) -> list[str]:
     return new
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_in_the_tree_it_becomes_one_of_the_connectors(checkout: Path, discover: Discover, tmp_path: Path) -> None:
     before = files_in(checkout)

@@ -25,7 +25,7 @@ OFFLINE = f"{INSTALL} --no-index --no-deps --no-build-isolation"
 """What the reader's pip fetches is here already."""
 ANYTHING = "…"
 
-pytestmark = pytest.mark.timeout(240)  # The kit runs whole in it.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]  # The kit runs whole in it.
 
 
 @dataclass(frozen=True)

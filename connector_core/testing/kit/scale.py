@@ -2,6 +2,8 @@
 
 import gc
 import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from connector_core.settings import HttpSettings
@@ -32,7 +34,9 @@ async def examine(stage: Stage, notes: Notes, sizes: tuple[int, ...] = SIZES) ->
     costs = []
     for people in sizes:
         stage.begin(people)
-        found = await stage.run(await stage.connected())
+        store = await stage.connected()
+        with _uncollected():
+            found = await stage.run(store)
         if not found.complete:
             notes.fail("scale.requests", f"{people:,} people: {found.outcome.strip()}")
         costs.append(Cost(people, len(found.requests), sum(page.answer for page in found.watch.pages)))
@@ -44,6 +48,17 @@ async def examine(stage: Stage, notes: Notes, sizes: tuple[int, ...] = SIZES) ->
         said = ", ".join(f"{one.others} for {one.people:,} people" for one in costs)
         notes.fail("scale.requests", f"requests besides the pages: {said}")
     await _memory(stage, notes, *(TRACED if sizes[-1] >= TRACED[-1] else sizes[-2:]))
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the garbage collector: it looks at all that the simulator has made, in nobody's turn but its own."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _measure(cost: Cost, found: Round, notes: Notes) -> None:
