@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -75,3 +76,20 @@ def test_a_callback_comes_after_so_many_turns_and_before_the_next_wait() -> None
         return loop.time()
 
     assert clock.run(wait()) == 0.0
+
+
+def test_the_threads_of_a_loop_that_ends_are_waited_for_in_real_time() -> None:
+    ended: list[bool] = []
+
+    def work() -> None:
+        time.sleep(0.2)
+        ended.append(True)
+
+    async def leave() -> None:
+        # The loop is not told of it, as little as of the end of a thread whose work is done.
+        threads = ThreadPoolExecutor(1)
+        asyncio.get_running_loop().set_default_executor(threads)
+        threads.submit(work)
+
+    clock.run(leave())
+    assert ended

@@ -90,6 +90,14 @@ class JumpingLoop(asyncio.SelectorEventLoop):
         future.add_done_callback(self._thread_ended)
         return future
 
+    async def shutdown_default_executor(self, *more: Any) -> None:
+        # It waits for its threads by one that is not started above, for a time that must not pass at once.
+        self._clock.threads += 1
+        try:
+            await super().shutdown_default_executor(*more)
+        finally:
+            self._clock.threads -= 1
+
     def _thread_ended(self, _: asyncio.Future[Any]) -> None:
         self._clock.threads -= 1
 
