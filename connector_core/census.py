@@ -24,10 +24,13 @@ class Census:
             mark = hash(one)
             self._told[mark % _PARTS].append(mark)
 
-    def total_with(self, listed: Iterable[str]) -> int:
-        """How many there are in all, now that these were listed, too. Every id is told once."""
+    def total_with(self, listed: Iterable[str]) -> int | None:
+        """How many there are in all, now that these were listed, too. Every id is told once.
+
+        None where nobody was told: an answer without anybody proves nothing of a listing.
+        """
         self._strangers += sum(not self._holds(hash(one)) for one in listed)
-        return self._known + self._strangers
+        return self._known + self._strangers if self._known else None
 
     @cached_property
     def _known(self) -> int:

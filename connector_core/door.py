@@ -54,7 +54,7 @@ from connector_core.manifest import (
 from connector_core.outcomes import Certificate, KindPlan, Report, Run, Verdict
 from connector_core.page import Page, Rejection, RowRejectedError
 from connector_core.paging import Offset, PageNumber, Paging, Streamed, Whole
-from connector_core.values import day, lookup, moment, placed
+from connector_core.values import day, ids_by_name, lookup, moment, placed
 from connector_core.wire import Listing, Maybe, Row, Wire
 
 __all__ = [
@@ -128,6 +128,7 @@ __all__ = [
     "discovers",
     "field",
     "hookimpl",
+    "ids_by_name",
     "lookup",
     "moment",
     "placed",

@@ -45,6 +45,8 @@ class Page(Generic[T]):
     announced: int | None = None
     promised: bool = False
     """True when this sort of listing announces its total, so that a total that never came is a fault."""
+    by_census: bool = False
+    """True where another answer than the listing's tells the total."""
     rejected: tuple[Rejection, ...] = ()
     skipped: tuple[str, ...] = ()
     """The ids of rows that were read and are not of this kind."""
@@ -72,7 +74,7 @@ class Page(Generic[T]):
     def counted(self, census: Census | None) -> "Page[T]":
         """The same page, where another answer tells who must be listed. Without one the reading is not complete."""
         total = None if census is None else census.total_with(self.listed)
-        return replace(self, announced=total, promised=True)
+        return replace(self, announced=total, promised=True, by_census=True)
 
     def map(self, function: Callable[[T], U | None]) -> "Page[U]":
         """The same page with every row mapped. None skips a row; an exception rejects it."""

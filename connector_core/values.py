@@ -1,6 +1,6 @@
 """Providers' texts as values: what mappings have in common. What did not come stays ``UNSET``, and null is a fact."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import date, datetime
 from typing import Any, TypeVar
@@ -44,6 +44,21 @@ def placed(name: str | UnsetType | None, ids: Mapping[str, str] | None) -> dict[
     if name and one is None:
         return {}
     return {"department_source_ids": (one,) if one else (), "primary_department_source_id": one}
+
+
+def ids_by_name(items: Iterable[tuple[str, str, bool]]) -> dict[str, str]:
+    """The id behind each name, of items that are (name, id, in use). A name that is not one item's alone tells none.
+
+    Where one item in use has a name, it is meant, and none that was put away.
+    """
+    found: dict[tuple[str, bool], set[str]] = {}
+    for name, one, used in items:
+        found.setdefault((name.strip(), used), set()).add(one)
+    known: dict[str, str] = {}
+    for (name, used), ids in found.items():
+        if len(ids) == 1 and (used or (name, True) not in found):
+            known[name] = min(ids)
+    return known
 
 
 def lookup(table: Mapping[str, T], text: str | UnsetType | None, otherwise: T) -> T | UnsetType:

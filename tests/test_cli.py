@@ -402,3 +402,18 @@ def test_the_help_of_a_command_begins_as_the_list_of_commands_says() -> None:
         found = getattr(importlib.import_module(f"connector_core.cli.{module}"), function)
         first = found.help if isinstance(found, App) else (inspect.getdoc(found) or "").partition("\n\n")[0]
         assert first.replace("\n", " ") == said, name
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_what_a_simulator_says_to_type_connects_to_it(name: str, tmp_path: Path) -> None:
+    with subprocess.Popen([DISCOVER, "simulate", name, "--people", "5"], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        said = "".join(iter(process.stdout.readline, "Ctrl-C ends it.\n"))
+        _, toml, script = re.split("Put into plugins.toml:|Then, in another terminal:", said)
+        (tmp_path / "plugins.toml").write_text(toml)
+        env = {**os.environ, "PATH": f"{DISCOVER.parent}:{os.environ['PATH']}"}
+        done = subprocess.run(["sh", "-ec", script], cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(5) == 130
+    assert done.returncode == 0, done.stderr
+    assert "is connected." in done.stdout

@@ -205,6 +205,8 @@ def test_retry_after_is_read_in_both_forms_and_never_guessed() -> None:
     assert retry_after({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}) == 0
     assert retry_after({"Retry-After": "soon"}) is None
     assert retry_after({"Retry-After": "-5"}) is None
+    assert retry_after({"Retry-After": "9" * 400}) == retry_after({"Retry-After": "999999999999"}) == 365 * 86_400
+    assert retry_after({"Retry-After": f"Wed, 21 Oct {'9' * 30} 07:28:00 GMT"}) is None
     assert retry_after({}) is None
 
 

@@ -119,12 +119,12 @@ def test_pieces_unpack_to_what_the_whole_does(data: bytes, size: int, piece: int
 
 @given(st.lists(st.text(min_size=1)), st.lists(st.lists(st.text(min_size=1), unique=True), max_size=4))
 def test_a_census_counts_everybody_once(told: list[str], pages: list[list[str]]) -> None:
-    census, listed, total = Census(told), set[str](), len(set(told))
+    census, listed, total = Census(told), set[str](), len(set(told)) or None
     for page in pages:
         fresh = [one for one in page if one not in listed]
         listed.update(fresh)
         total = census.total_with(fresh)
-    assert total == len({*told, *listed})
+    assert total == (len({*told, *listed}) if told else None)
 
 
 class Person(Row):

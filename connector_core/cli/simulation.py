@@ -1,6 +1,7 @@
 """A provider on this machine: ``simulate``, and the ``demo`` that uses it."""
 
 import asyncio
+import shlex
 import shutil
 import sys
 from dataclasses import replace
@@ -150,9 +151,13 @@ def _print_served(connector: str, served: Served, flags: Flags) -> None:
     out.print(_toml(connector, served))
     out.print("Then, in another terminal:\n")
     out.print(f"export SSL_CERT_FILE={served.ca_file}")
-    for name, value in simulator.credentials.items():
-        if name != "domain":
-            out.print(f"export DISCOVER_{name.upper()}={value}")
-    out.print(f"discover connect {connector} --name acme --domain {simulator.host}")
+    typed = ""
+    for field in flags.host().registry.connector(connector).credentials_type.form():
+        value = shlex.quote(simulator.credentials[field.name])
+        if field.secret:
+            out.print(f"export DISCOVER_{field.name.upper()}={value}")
+        else:
+            typed += f" --{field.name.replace('_', '-')} {value}"
+    out.print(f"discover connect {connector} --name acme{typed}", soft_wrap=True)
     out.print("\nCtrl-C ends it.")
     sys.stdout.flush()

@@ -27,6 +27,7 @@ class Reading:
     """Hashes of the ids: a quarter of the memory that the ids would take."""
     announced: int | None = None
     promised: bool = False
+    by_census: bool = False
     ended: bool = False
     fell: bool = False
     repeated: bool = False
@@ -98,9 +99,14 @@ class Reading:
             found.append(f"{self.doubled} rows came twice, so others may have been missed")
         found += self.unused
         if self.ended and self.promised and self.announced is None:
-            found.append(f"{provider} never announced the total it promises")
+            found.append(
+                "nobody could be counted: the answer that tells who must be listed did not come"
+                if self.by_census
+                else f"{provider} never announced the total it promises"
+            )
         elif self.announced is not None and len(self.seen) + len(self.rejected) != self.announced:
-            found.append(f"{len(self.seen)} rows were read and {provider} announced {self.announced}")
+            told = "another of its answers knows" if self.by_census else f"{provider} announced"
+            found.append(f"{len(self.seen)} rows were read and {told} {self.announced}")
         return tuple(found)
 
     @property
@@ -143,6 +149,7 @@ class Reading:
         """A page whose rows an earlier run has counted: only what it says of the listing is new."""
         self.pages += 1
         self.promised |= page.promised
+        self.by_census |= page.by_census
         self.ended = page.last
         # A hire is appended and is read. Somebody who goes moves others up, across the edge of a page.
         self.fell |= page.fell

@@ -26,6 +26,9 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for what it cannot parse."""
 _REASON = 200
 """Characters that are shown of a provider's reason."""
+_DIGITS = 11
+_LONGEST = 365 * 86_400
+"""Seconds: whoever asks to wait for longer asks for a year."""
 _EPOCH = 1_000_000_000
 """No provider asks to wait for so many seconds, and the epoch has passed them in 2001."""
 
@@ -71,22 +74,23 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds to wait, from either form of Retry-After, else from X-RateLimit-Reset; None when neither can be read."""
     value = headers.get("Retry-After", "").strip()
     if value.isascii() and value.isdigit():
-        return float(value)
+        return float(min(int(value[:_DIGITS]), _LONGEST))
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return _reset(headers.get("X-RateLimit-Reset", "").strip())
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    return min(max(0.0, (moment - datetime.now(UTC)).total_seconds()), float(_LONGEST))
 
 
 def _reset(value: str) -> float | None:
     """Seconds to wait, from a number of seconds or, where it is too large for one, the second of the epoch."""
-    if not (value.isascii() and value.isdigit() and len(value) < 12):
+    if not (value.isascii() and value.isdigit() and len(value) <= _DIGITS):
         return None
     seconds = float(value)
-    return seconds if seconds < _EPOCH else max(0.0, seconds - datetime.now(UTC).timestamp())
+    wait = seconds if seconds < _EPOCH else max(0.0, seconds - datetime.now(UTC).timestamp())
+    return min(wait, float(_LONGEST))
 
 
 def parse(call: Call, model: type[T], body: bytes) -> T:
@@ -123,14 +127,17 @@ def page_of(answer: Listing[R], rows: tuple[R, ...], rejected: tuple[Rejection, 
 
 
 def _honest(answer: Listing[R], rows: tuple[R, ...]) -> tuple[R, ...]:
-    """A value under a field that did not come is no value, even if it is null: it becomes ``UNSET``."""
+    """Null under a field that did not come is no value: it becomes ``UNSET``."""
     came = answer.received
     if came is None or not rows:
         return rows
     structs: tuple[Any, ...] = rows
     fields = msgspec.structs.fields(structs[0])
-    absent = {one.name: UNSET for one in fields if one.default is UNSET and one.encode_name not in came}
-    return tuple([msgspec.structs.replace(row, **absent) for row in structs]) if absent else rows
+    absent = [one.name for one in fields if one.default is UNSET and one.encode_name not in came]
+    if not absent:
+        return rows
+    nulls = ({name: UNSET for name in absent if getattr(row, name) is None} for row in structs)
+    return tuple([msgspec.structs.replace(row, **null) for row, null in zip(structs, nulls, strict=True)])
 
 
 def rows_of(listing: type[Listing[R]]) -> tuple[str, type[R]]:

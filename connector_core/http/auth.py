@@ -15,6 +15,8 @@ from connector_core.http.answers import parse
 from connector_core.http.call import Call
 from connector_core.manifest import Basic, ClientCredentials, Header, Manifest
 
+_LONG = 1e9
+"""No token lasts for so many seconds: who says so says nothing."""
 _EARLY = 60.0
 """Seconds before its end in which a token is not used any more: a request may be under way for long."""
 
@@ -101,7 +103,7 @@ class Renewable:
             raise ProtocolError(f"{call}: the answer holds no token", path=auth.path)
         self._headers = {"Authorization": f"Bearer {token}"}
         # A token that says no lifetime is used until it is refused.
-        known = isinstance(lifetime, int | float) and lifetime > 0
+        known = isinstance(lifetime, int | float) and 0 < lifetime < _LONG
         lasts = max(float(lifetime) - _EARLY, float(lifetime) / 2) if known else float("inf")
         self._until = asyncio.get_running_loop().time() + lasts
 

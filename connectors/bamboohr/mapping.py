@@ -2,7 +2,19 @@
 
 from collections.abc import Iterable, Mapping
 
-from connector_core import Department, Employee, Status, WorkerType, day, lookup, moment, placed
+from connector_core import (
+    UNSET,
+    Department,
+    Employee,
+    Maybe,
+    Status,
+    WorkerType,
+    day,
+    ids_by_name,
+    lookup,
+    moment,
+    placed,
+)
 from connectors.bamboohr.wire import Option, Person
 
 _STATUSES = {"active": Status.ACTIVE, "inactive": Status.INACTIVE}
@@ -13,9 +25,8 @@ _WORKERS = {
 
 
 def names_of(options: Iterable[Option]) -> dict[str, str]:
-    """The id behind each department's name. Where an archived one has the name too, the other is meant."""
-    ordered = sorted(options, key=lambda one: one.archived != "yes")
-    return {one.name.strip(): one.id for one in ordered if one.name}
+    """The id behind each department's name."""
+    return ids_by_name((one.name, one.id, one.archived != "yes") for one in options if one.name)
 
 
 def to_department(option: Option) -> Department:
@@ -33,7 +44,12 @@ def to_employee(person: Person, departments: Mapping[str, str] | None) -> Employ
         worker_type=lookup(_WORKERS, person.employment_history_status, WorkerType.UNKNOWN),
         start_date=day(person.hire_date),
         end_date=day(person.termination_date),
-        manager_source_id=person.supervisor_e_id and str(person.supervisor_e_id),
+        manager_source_id=_manager(person.supervisor_e_id),
         updated_at=moment(person.last_changed),
         **placed(person.department, departments),
     )
+
+
+def _manager(number: Maybe[str | int]) -> Maybe[str]:
+    """0 is nobody's id, and null and blank are nobody."""
+    return UNSET if number is UNSET else str(number) if number and number != "0" else None

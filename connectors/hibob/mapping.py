@@ -1,30 +1,40 @@
 """From HiBob's rows to entities. Pure: no request is made here."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
-from connector_core import UNSET, Department, Employee, Maybe, Status, day, lookup, placed
-from connectors.hibob.wire import Internal, Item, NamedList, Person, ReadableWork, Work
+from connector_core import UNSET, Department, Employee, Maybe, Status, day, ids_by_name, lookup, placed
+from connectors.hibob.wire import Internal, Item, Person, ReadableWork, Work
 
 _STATUSES = {"active": Status.ACTIVE, "inactive": Status.INACTIVE}
 
 
-def departments_in(found: NamedList) -> tuple[Department, ...]:
-    """Every item of the list's tree, below its parent."""
-    return tuple(_below(found.items or found.values or (), None))
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One item of the list of departments, below its parent."""
+
+    id: str
+    name: str
+    parent: str | None
+    archived: bool
 
 
-def _below(items: Iterable[Item], parent: str | None) -> Iterable[Department]:
+def units_in(items: Iterable[Item], parent: str | None = None) -> Iterator[Unit]:
+    """Every item of the list's tree."""
     for item in items:
         one = str(item.number)
-        name = str(item.value or item.name or "").strip()
-        yield Department(source_id=one, name=name, parent_source_id=parent, active=not item.archived)
-        yield from _below(item.children or (), one)
+        yield Unit(one, str(item.value or item.name or "").strip(), parent, bool(item.archived))
+        yield from units_in(item.children or (), one)
 
 
-def names_of(departments: Iterable[Department]) -> dict[str, str]:
+def names_of(units: Iterable[Unit]) -> dict[str, str]:
     """The id behind each id and each name: rows hold either."""
-    ordered = sorted(departments, key=lambda one: one.active is True)
-    return {one.name: one.source_id for one in ordered} | {one.source_id: one.source_id for one in ordered}
+    found = tuple(units)
+    return ids_by_name((one.name, one.id, not one.archived) for one in found) | {one.id: one.id for one in found}
+
+
+def to_department(unit: Unit) -> Department:
+    return Department(source_id=unit.id, name=unit.name, parent_source_id=unit.parent, active=not unit.archived)
 
 
 def to_employee(person: Person, departments: Mapping[str, str] | None) -> Employee:

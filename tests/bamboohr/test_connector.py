@@ -16,6 +16,7 @@ from world import StartProvider
 
 SAMPLE = Path(__file__).parents[3] / "shared" / "samples" / "bamboohr" / "custom_report_employees.json"
 DEPARTMENTS = {"Sales": "17"}
+UNCOUNTED = "nobody could be counted: the answer that tells who must be listed did not come"
 
 
 @pytest.mark.parametrize(
@@ -32,6 +33,7 @@ DEPARTMENTS = {"Sales": "17"}
         ({"employment_history_status": "Terminated"}, {"worker_type": WorkerType.UNKNOWN}),
         ({"supervisor_e_id": 12}, {"manager_source_id": "12"}),
         ({"supervisor_e_id": None}, {"manager_source_id": None}),
+        ({"supervisor_e_id": 0}, {"manager_source_id": None}),
         ({"display_name": "Ada King", "preferred_name": "Addie"}, {"display_name": "Ada King"}),
         (
             {"display_name": "Ada King", "preferred_name": "Addie", "last_name": "King"},
@@ -57,6 +59,8 @@ def test_without_the_list_of_departments_nobodys_is_touched() -> None:
 def test_an_archived_department_stays_one_and_gives_way_to_another_of_its_name() -> None:
     options = (Option(number=1, name="Sales"), Option(number=2, name="Sales", archived="yes"))
     assert names_of(options) == {"Sales": "1"} == names_of(reversed(options))
+    # Two in use of one name are nobody's to choose from.
+    assert names_of((*options, Option(number=3, name="Sales"))) == {}
     assert [to_department(one).active for one in options] == [True, False]
 
 
@@ -125,7 +129,7 @@ async def test_a_report_that_lacks_somebody_whom_the_history_knows_is_not_comple
     await bamboo.run()
     bamboo.simulator.script("drop_row@1x99:/reports/custom")
     report = await bamboo.run()
-    assert report.certificates[0].reasons == ("59 rows were read and BambooHR announced 60",)
+    assert report.certificates[0].reasons == ("59 rows were read and another of its answers knows 60",)
     assert len(bamboo.people()) == 60
 
 
@@ -134,8 +138,16 @@ async def test_without_the_history_nobody_is_counted_so_nothing_is_complete(prov
     await bamboo.connect()
     bamboo.simulator.script("500x99:/employees/changed")
     report = await bamboo.run()
-    assert report.certificates[0].reasons == ("BambooHR never announced the total it promises",)
+    assert report.certificates[0].reasons == (UNCOUNTED,)
     assert len(bamboo.people()) == 60
+
+
+async def test_a_history_of_nobody_proves_nothing(provider: StartProvider) -> None:
+    bamboo = await provider("bamboohr")
+    await bamboo.connect()
+    bamboo.simulator._changes = list
+    report = await bamboo.run()
+    assert report.certificates[0].reasons == (UNCOUNTED,)
 
 
 async def test_a_wrong_company_is_told_from_a_wrong_key(provider: StartProvider) -> None:
@@ -150,6 +162,8 @@ async def test_a_wrong_company_is_told_from_a_wrong_key(provider: StartProvider)
 
 
 def test_what_did_not_come_is_unset_in_every_row() -> None:
-    body = b'{"fields": [{"id": "status"}], "employees": [{"id": "1", "status": "Active", "jobTitle": null}]}'
-    (row,) = parse_page(Call("POST", "/reports/custom"), Report, body, number=1).rows
-    assert (row.status, row.job_title) == ("Active", UNSET)
+    row = {"id": "1", "status": "Active", "jobTitle": None, "supervisorEId": 5}
+    body = json.dumps({"fields": [{"id": "status"}], "employees": [row]}).encode()
+    (person,) = parse_page(Call("POST", "/reports/custom"), Report, body, number=1).rows
+    # A value is one, whether its field is named or not.
+    assert (person.status, person.job_title, person.supervisor_e_id) == ("Active", UNSET, 5)
