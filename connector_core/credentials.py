@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, LiteralString, Self
 
 from pydantic import (
     BaseModel,
@@ -85,6 +85,28 @@ class Subdomain:
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         return {**handler(schema), "pattern": f"^{_LABEL}$"}
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """A field type: what a provider calls somebody, which is copied: printable ASCII, without spaces.
+
+    ``Annotated[str, Identifier()]``. ``without`` are characters that it cannot hold.
+    """
+
+    without: str = ""
+
+    def check(self, value: str) -> str:
+        if not value:
+            raise PydanticCustomError("empty", "is empty")
+        if not (value.isascii() and value.isprintable()) or set(value) & {" ", *self.without}:
+            odd = f", one of {self.without}" if self.without else ""
+            said: LiteralString = "holds a space, a line break{odd} or a character outside ASCII: copy it again"
+            raise PydanticCustomError("unprintable", said, {"odd": odd})
+        return value
+
+    def __get_pydantic_core_schema__(self, source: type[str], handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
 
 
 @dataclass(frozen=True, slots=True)

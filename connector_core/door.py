@@ -14,7 +14,7 @@ from connector_core.connector import (
     discovers,
     witnesses,
 )
-from connector_core.credentials import Credentials, Subdomain, TenantDomain
+from connector_core.credentials import Credentials, Identifier, Subdomain, TenantDomain
 from connector_core.entities import Department, DepartmentKind, Employee, Entity, Product, Status, WorkerType
 from connector_core.errors import (
     BusyError,
@@ -81,6 +81,7 @@ __all__ = [
     "Entity",
     "ForbiddenError",
     "Header",
+    "Identifier",
     "InsecureError",
     "InvalidCredentialsError",
     "KindPlan",

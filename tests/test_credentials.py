@@ -9,8 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector_core import InvalidCredentialsError, TenantDomain
+from connectors.bamboohr.credentials import BambooHRCredentials
+from connectors.hibob.credentials import HiBobCredentials
 from connectors.namely.connector import Namely
 from connectors.namely.credentials import NamelyCredentials
+from connectors.personio.credentials import PersonioCredentials
 
 TOKEN = "canary-4f1d-token"
 
@@ -106,3 +109,33 @@ def test_the_form_of_every_front_end_is_made_from_the_json_schema() -> None:
     assert (domain.name, domain.secret, domain.example) == ("domain", False, "company.namely.com")
     assert (token.name, token.secret, token.required) == ("personal_access_token", True, True)
     assert all(field.title and field.help for field in (domain, token))
+
+
+@pytest.mark.parametrize("value", ["", " ", "SERVICE 7", "SERVICE-7\n", "SERVICE:7", "SERVICE-\u0437", "a\x00b"])
+def test_an_identifier_that_was_not_copied_well_is_refused_in_words(value: str) -> None:
+    with pytest.raises(InvalidCredentialsError, match=r"service_user_id: (is empty|holds a space, .*: copy it again)"):
+        HiBobCredentials.parse({"service_user_id": value, "token": TOKEN})
+
+
+def test_an_identifier_may_hold_whatever_its_provider_writes() -> None:
+    fields = {"client_id": "papi:8d6f/+=", "client_secret": TOKEN}
+    assert PersonioCredentials.parse(fields).client_id == "papi:8d6f/+="
+
+
+@pytest.mark.parametrize(
+    ("company", "say"),
+    [
+        ("acme.bamboohr.com", "type acme and nothing else"),
+        ("https://acme.bamboohr.com/", "type acme and nothing else"),
+        ("Acme", "type acme and nothing else"),
+        ("acme/../other", "type only what stands before .bamboohr.com"),
+        ("acme.", "type only what stands before .bamboohr.com"),
+        ("\u0441ompany", "type only what stands before .bamboohr.com"),
+        ("", "type only what stands before .bamboohr.com"),
+    ],
+)
+def test_a_subdomain_is_one_label_and_what_nearly_fits_is_told_rightly(company: str, say: str) -> None:
+    with pytest.raises(InvalidCredentialsError) as caught:
+        BambooHRCredentials.parse({"company": company, "api_key": TOKEN})
+    assert say in caught.value.message
+    assert BambooHRCredentials.parse({"company": "acme-2", "api_key": TOKEN}).company == "acme-2"
