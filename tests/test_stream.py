@@ -5,8 +5,8 @@ import gc
 import gzip
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import pytest
@@ -27,14 +27,12 @@ from connector_core import (
     UnavailableError,
     Wire,
 )
-from connector_core.http import HttpApi, open_session, tls_context
+from connector_core.http import HttpApi
 from connector_core.http.inflate import Inflater, inflate
-from connector_core.http.limits import Limits
 from connector_core.http.splitter import Splitter
-from connector_core.settings import Endpoint, HttpSettings
-from connector_core.testing import environment, serve
 from planted.example import Example, ExampleCredentials
 from planted.simulator import ExampleSimulator
+from world import reached
 
 JSONS = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -153,32 +151,23 @@ Script = Callable[[web.Request, int], Awaitable[web.StreamResponse]]
 """Answers a request, given how many came before it."""
 
 
-@asynccontextmanager
-async def provider(script: Script, **http: Any) -> AsyncIterator[HttpApi]:
+class Scripted(ExampleSimulator):
+    """A server that answers by a script."""
+
+    def __init__(self, script: Script) -> None:
+        super().__init__(1, 1)
+        self._script = script
+        self._asked = 0
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        self._asked += 1
+        return await self._script(request, self._asked - 1)
+
+
+def provider(script: Script, **http: Any) -> AbstractAsyncContextManager[HttpApi]:
     """A client of a server that answers by this script."""
-    asked = 0
-
-    async def handle(request: web.Request) -> web.StreamResponse:
-        nonlocal asked
-        asked += 1
-        return await script(request, asked - 1)
-
-    async with serve(ExampleSimulator(1, 1)) as served:
-        served.handle = handle
-        with environment({"SSL_CERT_FILE": str(served.ca_file)}):
-            api = HttpApi(
-                open_session({name: Endpoint.parse(at) for name, at in served.resolve.items()}),
-                tls_context(),
-                Example.manifest,
-                ExampleCredentials.parse(ExampleSimulator.credentials),
-                settings=HttpSettings(**{"first_wait": 0, **http}),
-                limits=Limits(()),
-                closes_session=True,
-            )
-            try:
-                yield api
-            finally:
-                await api.aclose()
+    credentials = ExampleCredentials.parse(ExampleSimulator.credentials)
+    return reached(Scripted(script), Example.manifest, credentials, **{"first_wait": 0, **http})
 
 
 def rows(start: int, end: int) -> list[dict[str, Any]]:

@@ -22,20 +22,12 @@ def inflate(body: bytes, encoding: str, largest: int) -> bytes | None:
 
     ValueError says why it cannot be unpacked.
     """
-    if not packed(encoding):
-        return body if len(body) <= largest else None
-    whole = b""
-    while body:
-        member = isal_zlib.decompressobj(wbits=_GZIP)
-        try:
-            whole += member.decompress(body, largest + 1 - len(whole))
-        except isal_zlib.error:  # type: ignore[misc]  # Its stubs say that it is any object.
-            raise ValueError("it is not gzip") from None
+    inflater, whole = Inflater(encoding, largest + 1), b""
+    for piece in inflater.feed(body):
+        whole += piece
         if len(whole) > largest:
             return None
-        if not member.eof:
-            raise ValueError("it ends too early")
-        body = member.unused_data
+    inflater.end()
     return whole
 
 
@@ -60,7 +52,7 @@ class Inflater:
             self._begun = True
             try:
                 out = self._member.decompress(data, self._piece)
-            except isal_zlib.error:  # type: ignore[misc]  # As above.
+            except isal_zlib.error:  # type: ignore[misc]  # Its stubs say that it is any object.
                 raise ValueError("it is not gzip") from None
             data = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
             # All may have gone in while more is still to come out.
