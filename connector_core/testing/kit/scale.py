@@ -13,8 +13,8 @@ from connector_core.testing.kit.stage import Round, Stage
 from connector_core.testing.replay import Recording
 
 SIZES = (1, 1_000, 20_000)
-TRACED = (750, 3_000)
-"""People in the runs whose memory is traced: enough to fill every buffer; sets of both are as full."""
+TRACED = (1_500, 6_000)
+"""People in the runs whose memory is traced: so many that a page more or less in a buffer counts little."""
 BYTES_A_PERSON = 400
 LONGEST_TURN = 0.1
 
