@@ -199,9 +199,9 @@ def _close(cursor: Cursor, integration: str, reading: int) -> None:
     cursor.execute("DELETE FROM latest WHERE reading = ?", (reading,))
     cursor.execute(
         "DELETE FROM bodies WHERE reading = ? "
-        "AND n NOT IN (SELECT e.n FROM entities e WHERE e.integration = ?) "
+        "AND NOT EXISTS (SELECT 1 FROM entities e WHERE e.n = bodies.n) "
         "AND n NOT IN (SELECT c.n FROM changes c WHERE c.integration = ? AND c.state = 'held' AND c.n IS NOT NULL)",
-        (reading, integration, integration),
+        (reading, integration),
     )
     cursor.execute("UPDATE readings SET done = 1 WHERE id = ?", (reading,))
 
