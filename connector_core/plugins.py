@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from enum import StrEnum
-from importlib.metadata import EntryPoint, entry_points
+from functools import cache
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any
@@ -151,7 +152,7 @@ def _absent(name: str) -> Entry:
 
 def _entry(manager: pluggy.PluginManager, point: EntryPoint, settings: Settings, rivals: Counter[str]) -> Entry:
     chosen = _settings_for(point, settings)
-    version = point.dist.version if point.dist else ""
+    version = _known_as(point.dist)[1]
     standing, reason, connector = Standing.READY, "", None
     try:
         if chosen is None or not chosen.enabled:
@@ -174,7 +175,13 @@ def _entry(manager: pluggy.PluginManager, point: EntryPoint, settings: Settings,
 
 
 def _distribution(point: EntryPoint) -> str:
-    return point.dist.name if point.dist else ""
+    return _known_as(point.dist)[0]
+
+
+@cache
+def _known_as(distribution: Distribution | None) -> tuple[str, str]:
+    """Its name and its version. Each question reads all of its metadata anew."""
+    return (distribution.name, distribution.version) if distribution else ("", "")
 
 
 def _settings_for(point: EntryPoint, settings: Settings) -> PluginSettings | None:

@@ -320,3 +320,11 @@ async def test_observers_follow_a_run_from_its_start_to_its_end(namely: Start, f
         ("plan", (60, 12)),
         ("finished", "complete"),
     ]
+
+
+def test_what_a_plugin_leaves_open_is_flushed_when_the_command_ends(folder: Folder, tmp_path: Path) -> None:
+    folder.add(CONNECTOR + f"log = open({str(tmp_path / 'log')!r}, 'w')\nlog.write('loaded')\n")
+    (tmp_path / "plugins.toml").write_text("[plugins.stranger]\n")
+    environment = {**os.environ, "PYTHONPATH": str(folder.path)}
+    subprocess.run([DISCOVER, "list"], cwd=tmp_path, env=environment, capture_output=True, check=True)
+    assert (tmp_path / "log").read_text() == "loaded"

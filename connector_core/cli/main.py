@@ -1,12 +1,13 @@
 """The app: its commands, and every way it can end."""
 
 import asyncio
+import gc
 import inspect
 import io
 import os
 import signal
 import sys
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from importlib.metadata import version
@@ -68,8 +69,9 @@ for _name, _place, _help in COMMANDS:
 
 def main() -> NoReturn:
     _mend_streams()
+    gc.disable()
     try:
-        code = invoke(sys.argv[1:])
+        code = invoke(sys.argv[1:], ready=_collect_garbage)
     except KeyboardInterrupt:
         # A second Ctrl-C, while the first was being answered.
         code = INTERRUPTED
@@ -78,10 +80,12 @@ def main() -> NoReturn:
     sys.exit(code)
 
 
-def invoke(arguments: Sequence[str]) -> int:
-    """Runs one command line; its exit code. Raises nothing."""
+def invoke(arguments: Sequence[str], *, ready: Callable[[], None] | None = None) -> int:
+    """Runs one command line; its exit code. Raises nothing. ``ready`` is called when the command is about to begin."""
     try:
         command, bound, _ = app.parse_args(list(arguments), print_error=False, exit_on_error=False)
+        if ready:
+            ready()
         result = command(*bound.args, **bound.kwargs)
         if inspect.iscoroutine(result):
             result = asyncio.run(_until_told(result))
@@ -95,6 +99,16 @@ def invoke(arguments: Sequence[str]) -> int:
         ending.say(as_json="--json" in arguments)
         return ending.exit_code
     return result if isinstance(result, int) else 0
+
+
+def _collect_garbage() -> None:
+    """From here on. What a command needs is imported by now, and stays.
+
+    To search that for cycles meanwhile, and once more at the end, would take longer than many a command. Plugins come
+    later, so what they leave open is still flushed.
+    """
+    gc.freeze()
+    gc.enable()
 
 
 def _mend_streams() -> None:
