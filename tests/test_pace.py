@@ -222,17 +222,59 @@ def test_the_pace_is_halved_once_for_what_was_under_way_together() -> None:
     assert pace.width == 1
 
 
-def test_the_pace_comes_back_soon_to_nearly_where_it_was() -> None:
+def test_the_pace_comes_back_at_once_from_one_bad_answer_among_many() -> None:
     pace = Pace(16)
     for _ in range(20):
         pace.answered(1.0)
     pace.refused(1.0, 2.0)
+    assert pace.width == 8
+    for _ in range(8):
+        pace.answered(1.0)
+    assert pace.width == 16
+
+
+def test_the_pace_feels_its_way_where_bad_answers_follow_each_other() -> None:
+    pace = Pace(16)
+    for _ in range(20):
+        pace.answered(1.0)
+    pace.refused(1.0, 2.0)
+    for _ in range(8):
+        pace.answered(1.0)
+    pace.refused(2.5, 3.0)
     for _ in range(4):
         pace.answered(1.0)
     assert pace.width == 12
     for _ in range(4):
         pace.answered(1.0)
     assert pace.width == 12
+
+
+class Stuck(NamelySimulator):
+    """Page 3 is answered when others have not been asked for in a while."""
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        if request.query.get("page") != "3":
+            self.heard += 1
+        elif request.path == "/api/v1/profiles":
+            before = -1
+            while before != self.heard:
+                before = self.heard
+                await asyncio.sleep(0.2)
+            self.heard_before = before
+        return await super().handle(request)
+
+    heard = heard_before = 0
+
+
+async def test_behind_a_page_that_is_late_more_is_read_ahead_but_not_without_end(namely: Start) -> None:
+    place = await namely(3_000, simulator=Stuck, http={"at_once": 4}, quota=1_000_000)
+    await place.connect()
+    assert isinstance(place.simulator, Stuck)
+    place.simulator.heard = 0
+    report = await place.host.run("acme", kinds=["employees"])
+    assert report.verdict is Verdict.COMPLETE
+    # Four times the requests at once: the first two, and fifteen behind the one that is late; five are of the check.
+    assert 2 + 15 <= place.simulator.heard_before <= 2 + 15 + 5
 
 
 class Late(NamelySimulator):

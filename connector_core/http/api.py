@@ -16,7 +16,7 @@ from connector_core.credentials import Credentials
 from connector_core.errors import NotFoundError
 from connector_core.http.answers import parse, parse_page
 from connector_core.http.call import Call
-from connector_core.http.client import Client
+from connector_core.http.client import Client, Heard
 from connector_core.http.limits import Limits
 from connector_core.http.pace import Pace
 from connector_core.http.pages import Pages
@@ -81,10 +81,10 @@ class HttpApi:
         return listed.deliver()
 
     def _pages(self, call: Call, listing: type[Listing[R]], paging: Paging) -> Pages[R]:
-        async def ask(query: Mapping[str, str], number: int, *, divisible: bool) -> Page[R]:
+        async def ask(query: Mapping[str, str], number: int, *, heard: Heard, divisible: bool) -> Page[R]:
             part = replace(call, params={**query, **call.params})
             read = partial(parse_page, part, listing, number=number)
-            return await self._client.ask(part, read, pace=self._pace, divisible=divisible)
+            return await self._client.ask(part, read, heard=heard, divisible=divisible)
 
         return Pages(ask, paging, self._resume.pop(call.source, Position()), self._pace, call.source)
 
@@ -117,8 +117,8 @@ class HttpApi:
             # Every answer is here or given up, so nobody waits for the other side's goodbye.
             await self._session.connector.close(abort_ssl=True)
         await self._session.close()
-        # The loop closes transports, and those that were still being opened, in its next turns.
-        await asyncio.sleep(_LAST)
+        # The loop closes transports in its next turn, and those that were still being opened a little later.
+        await asyncio.sleep(_LAST if self._client.answers < self._client.requests else 0)
 
     def resume(self, source: str, position: Position | None) -> None:
         """The next reading of this listing goes on from here, once; every other one, and all of None, begin anew."""

@@ -5,7 +5,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 import stamina
@@ -27,7 +27,6 @@ from connector_core.http.auth import signature
 from connector_core.http.call import Call
 from connector_core.http.inflate import inflate
 from connector_core.http.limits import Limits
-from connector_core.http.pace import Pace
 from connector_core.manifest import Manifest
 from connector_core.page import T
 from connector_core.settings import HttpSettings
@@ -37,6 +36,22 @@ _BREATH = 1.0
 
 Take = Callable[[aiohttp.ClientResponse], Awaitable[T]]
 """Reads a good answer. It is called again with another one where it raises a retryable error."""
+
+
+class Heard(Protocol):
+    """Is told of each try, in the loop's time."""
+
+    def asked(self) -> None:
+        """The request goes out: the quota allows it."""
+        ...
+
+    def answered(self, seconds: float) -> None:
+        """A good answer has come, whole, after so many seconds."""
+        ...
+
+    def refused(self, began: float, now: float) -> None:
+        """A bad answer has come, or none, to what was asked at ``began``."""
+        ...
 
 
 class Client:
@@ -53,6 +68,8 @@ class Client:
         limits: Limits,
     ) -> None:
         self.requests = self.retries = self.throttled = 0
+        self.answers = 0
+        """Where they are fewer than the requests, connections may still be coming to their end."""
         self._session = session
         self._tls = tls
         self._manifest = manifest
@@ -63,33 +80,31 @@ class Client:
         self._log = structlog.get_logger()
 
     async def ask(
-        self, call: Call, read: Callable[[bytes], T], *, pace: Pace | None = None, divisible: bool = False
+        self, call: Call, read: Callable[[bytes], T], *, heard: Heard | None = None, divisible: bool = False
     ) -> T:
-        """What ``read`` makes of the whole body of a good answer."""
-
-        async def take(response: aiohttp.ClientResponse) -> T:
-            return read(await self._body(response, call))
-
-        return await self.take(call, take, pace=pace, divisible=divisible)
-
-    async def take(
-        self,
-        call: Call,
-        take: Take[T],
-        *,
-        pace: Pace | None = None,
-        divisible: bool = False,
-        streamed: bool = False,
-    ) -> T:
-        """What ``take`` makes of a good answer, after as many tries as it takes and the settings allow.
+        """What ``read`` makes of the whole body of a good answer.
 
         Args:
             call: What is asked for.
-            take: Reads the answer.
-            pace: Is told how each try went.
+            read: Is called again with another answer where it raises a retryable error.
+            heard: Is told of each try.
             divisible: Less can be asked for instead, so the second answer of a gateway that gives up is final.
-            streamed: The answer may take as long as it needs, if it never falls silent.
         """
+
+        async def once() -> T:
+            packed, encoding = await self._signed(call, self._packed, heard)
+            # What is asked for in place of this one goes out first, and what else has come is taken in.
+            await asyncio.sleep(0)
+            return read(self._unpacked(call, packed, encoding))
+
+        return await self._tried(call, once, divisible=divisible)
+
+    async def stream(self, call: Call, take: Take[T]) -> T:
+        """What ``take`` makes of a good answer, which may last as long as it needs if it never falls silent."""
+        return await self._tried(call, partial(self._signed, call, take, None, streamed=True))
+
+    async def _tried(self, call: Call, once: Callable[[], Awaitable[T]], *, divisible: bool = False) -> T:
+        """What comes of it, after as many tries as it takes and the settings allow."""
         settings = self._settings
         patience = _Patience(call, divisible=divisible)
         async for unthrottled in stamina.retry_context(
@@ -112,7 +127,7 @@ class Client:
                         if attempt.num > 1:
                             self.retries += 1
                             self._log.info("retrying", method=call.method, path=call.path, attempt=attempt.num)
-                        return await self._signed(call, take, pace, streamed=streamed)
+                        return await once()
         raise AssertionError("unreachable: stamina raises the last error")  # pragma: no cover
 
     def _throttle_wait(self, call: Call, error: Exception) -> bool | float:
@@ -131,22 +146,24 @@ class Client:
         """Has a token, where one is fetched. Raises RejectedCredentialsError where none is given."""
         await self._signature.headers()
 
-    async def _signed(self, call: Call, take: Take[T], pace: Pace | None, *, streamed: bool, again: bool = False) -> T:
+    async def _signed(
+        self, call: Call, take: Take[T], heard: Heard | None, *, streamed: bool = False, again: bool = False
+    ) -> T:
         """One try; and another with a fresh token where the token has been refused."""
         headers = await self._signature.headers() if call.authenticated else {}
         try:
-            return await self._once(call, headers, take, pace, streamed=streamed)
+            return await self._once(call, headers, take, heard, streamed=streamed)
         except RejectedCredentialsError:
             # Whoever asks next begins with another one, also where this was the second.
             if not (headers and await self._signature.renewed(headers)) or again:
                 raise
-        return await self._signed(call, take, pace, streamed=streamed, again=True)
+        return await self._signed(call, take, heard, streamed=streamed, again=True)
 
     async def _once(
-        self, call: Call, headers: Mapping[str, str], take: Take[T], pace: Pace | None, *, streamed: bool
+        self, call: Call, headers: Mapping[str, str], take: Take[T], heard: Heard | None, *, streamed: bool
     ) -> T:
         await self._limits.wait(call.path)
-        with _timed(pace):
+        with _timed(heard):
             return await self._send(call, headers, take, streamed=streamed)
 
     async def _send(self, call: Call, signed: Mapping[str, str], take: Take[T], *, streamed: bool) -> T:
@@ -170,6 +187,7 @@ class Client:
                 # Ours, whatever the session's own connector says: TLS is verified always.
                 ssl=self._tls,
             ) as response:
+                self.answers += 1
                 judge(self._manifest, call, response.status, response.headers)
                 return await take(response)
 
@@ -207,16 +225,20 @@ class Client:
             kind = type(error).__name__
             raise UnavailableError(f"{said} broke the connection ({kind})", **where) from None
 
-    async def _body(self, response: aiohttp.ClientResponse, call: Call) -> bytes:
-        """The whole body, as it was before compression."""
-        said, largest = f"{call}: {self._manifest.title}", self._settings.largest_answer
+    async def _packed(self, response: aiohttp.ClientResponse) -> tuple[bytes, str]:
+        """The whole body, as it came, and its encoding."""
         body = bytearray()
         async for chunk in response.content.iter_any():
             body += chunk
-            if len(body) > largest:
+            if len(body) > self._settings.largest_answer:
                 break
+        return bytes(body), response.headers.get("Content-Encoding", "")
+
+    def _unpacked(self, call: Call, body: bytes, encoding: str) -> bytes:
+        """The body as it was before compression."""
+        said, largest = f"{call}: {self._manifest.title}", self._settings.largest_answer
         try:
-            inflated = inflate(bytes(body), response.headers.get("Content-Encoding", ""), largest)
+            inflated = inflate(body, encoding, largest)
         except ValueError as error:
             raise UnavailableError(f"{said} sent a body that cannot be unpacked: {error}", path=call.path) from None
         if inflated is None:
@@ -244,16 +266,17 @@ class _Patience:
 
 
 @contextmanager
-def _timed(pace: Pace | None) -> Iterator[None]:
-    """Tells the pace how one try went."""
-    if pace is None:
+def _timed(heard: Heard | None) -> Iterator[None]:
+    """Tells of one try, and how it went."""
+    if heard is None:
         yield
         return
     loop = asyncio.get_running_loop()
     began = loop.time()
+    heard.asked()
     try:
         yield
     except (ThrottledError, UnavailableError):
-        pace.refused(began, loop.time())
+        heard.refused(began, loop.time())
         raise
-    pace.answered(loop.time() - began)
+    heard.answered(loop.time() - began)

@@ -36,7 +36,8 @@ class Quota:
         """The most requests that a window has held."""
         self._bucket = _Bucket([Rate(limit.requests, round(limit.per * 1000 * _SLACK))])
         # schedule_leak=False: the library would start a thread to forget old requests; wait() does it instead.
-        self._limiter = Limiter(SingleBucketFactory(self._bucket, schedule_leak=False))
+        # buffer_ms: it would make each wait 50 ms longer, and the slack is there for that.
+        self._limiter = Limiter(SingleBucketFactory(self._bucket, schedule_leak=False), buffer_ms=1)
 
     def covers(self, path: str) -> bool:
         return path == self.limit.path or path.startswith(f"{self.limit.path}/")

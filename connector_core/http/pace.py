@@ -10,7 +10,9 @@ _BEGIN = 8
 _LEVEL = 2.0
 """Answers that take so many times longer than the best did show that more at once would only wait."""
 _NEAR = 0.75
-"""One bad answer among many is bad luck: most of what was borne before is tried again soon."""
+"""Most of what was borne before a bad answer is tried again soon …"""
+_MANY = 20
+"""… and all of it where so many good ones came since the last: one bad answer among many is bad luck."""
 _RECENT = 0.2
 """The weight of the newest answer in the smoothed latency."""
 
@@ -24,8 +26,10 @@ class Pace:
         self._latency = 0.0
         self._best = float("inf")
         self._halved_at: float | None = None
-        self._wrong = float("inf")
-        """The width at which something went wrong last."""
+        self._near = float("inf")
+        """From this width on it grows slowly: something went wrong thereabouts."""
+        self._good = 0
+        """Good answers since it was last halved."""
 
     @property
     def width(self) -> int:
@@ -41,17 +45,17 @@ class Pace:
         """A good answer, after so many seconds."""
         self._latency = self._latency + _RECENT * (seconds - self._latency) if self._latency else seconds
         self._best = min(self._best, self._latency)
+        self._good += 1
         if self._latency <= _LEVEL * self._best:
             # Doubles with every round up to where it went wrong, nearly, and feels its way by ones from there on.
-            near = self._width >= _NEAR * self._wrong
-            self._width = min(self.most, self._width + (1 / self._width if near else 1))
+            self._width = min(self.most, self._width + (1 / self._width if self._width >= self._near else 1))
 
     def refused(self, began: float, now: float) -> None:
         """A bad answer, or none. Those that were under way already when it was last halved say nothing new."""
         if self._halved_at is None or began >= self._halved_at:
-            self._wrong = self._width
+            self._near = self._width * (1 if self._good >= _MANY else _NEAR)
             self._width = max(1.0, self._width / 2)
-            self._halved_at = now
+            self._halved_at, self._good = now, 0
 
     def resized(self) -> None:
         """Pages have another size from here on, so latency has another level."""

@@ -8,17 +8,22 @@ from math import ceil
 from typing import Any, Generic, Protocol
 
 from connector_core.errors import UnavailableError
+from connector_core.http.client import Heard
 from connector_core.http.pace import Pace, Sizes
 from connector_core.page import Page
 from connector_core.paging import Paging, Position, Sliced
 from connector_core.wire import R
 
 _KEEP = 2
-"""Pages that came early are kept for their turn: so many times the requests at once."""
+"""Pages that came early are kept for their turn: so many times the requests at once …"""
+_KEEP_BEHIND = 4
+"""… and so many while all wait for one that is late, as one that is asked for again."""
 
 
 class Ask(Protocol[R]):
-    def __call__(self, query: Mapping[str, str], number: int, *, divisible: bool) -> Coroutine[Any, Any, Page[R]]:
+    def __call__(
+        self, query: Mapping[str, str], number: int, *, heard: Heard, divisible: bool
+    ) -> Coroutine[Any, Any, Page[R]]:
         """One page. ``divisible``: a smaller one could be asked for instead."""
         ...
 
@@ -37,6 +42,10 @@ class Pages(Generic[R]):
         self._open = False
         self._next = position.pages + 1
         self._ahead: deque[asyncio.Task[Page[R]]] = deque()
+        self._waiting: set[asyncio.Task[Any] | None] = set()
+        """Those of them whose answer has not come."""
+        self._divided: set[asyncio.Task[Any] | None] = set()
+        """Those that go on asking, for the rest of a page that is made of smaller ones."""
         # Asked once: for a protocol it takes longer than a page's own bookkeeping.
         self._sliced = paging if isinstance(paging, Sliced) else None
         self._sizes = Sizes(self._sliced.size if self._sliced else 1)
@@ -101,23 +110,36 @@ class Pages(Generic[R]):
         """Asks for more pages, as far as the total and the pace allow."""
         if not self._open or not self._effective or self._position.announced is None:
             return
-        under_way = sum(not task.done() for task in self._ahead)
-        while (
-            under_way < self._pace.width
-            and len(self._ahead) < _KEEP * self._pace.most
-            and self._next <= self._horizon()
-        ):
+        behind = bool(self._ahead) and self._ahead[0] in self._waiting
+        most = (_KEEP_BEHIND if behind else _KEEP) * self._pace.most
+        while len(self._waiting) < self._pace.width and len(self._ahead) < most and self._next <= self._horizon():
             self._start()
-            under_way += 1
 
     def _start(self) -> None:
         """Asks for the next page."""
         task = asyncio.create_task(self._page(self._next, self._position))
         task.add_done_callback(self._ended)
         self._ahead.append(task)
+        self._waiting.add(task)
         self._next += 1
 
+    def asked(self) -> None:
+        self._waiting.add(asyncio.current_task())
+
+    def answered(self, seconds: float) -> None:
+        """An answer has come: the next is asked for before this one is read."""
+        self._pace.answered(seconds)
+        task = asyncio.current_task()
+        if task not in self._divided:
+            self._waiting.discard(task)
+            self._fill()
+
+    def refused(self, began: float, now: float) -> None:
+        self._pace.refused(began, now)
+
     def _ended(self, task: asyncio.Task[Page[R]]) -> None:
+        self._waiting.discard(task)
+        self._divided.discard(task)
         # Asked for, so that nobody is told of errors that nobody waited for.
         if not task.cancelled() and task.exception() is None:
             self._fill()
@@ -153,6 +175,8 @@ class Pages(Generic[R]):
 
     async def _parts(self, number: int, paging: Sliced, size: int) -> Page[R]:
         parts = []
+        if size < paging.size:
+            self._divided.add(asyncio.current_task())
         for begin in range((number - 1) * paging.size, number * paging.size, size):
             part = await self._part(paging.slice(begin, size), number, divisible=self._sizes.divides(size))
             parts.append(part)
@@ -163,7 +187,7 @@ class Pages(Generic[R]):
     async def _part(self, query: Mapping[str, str], number: int, *, divisible: bool) -> Page[R]:
         """One answer; ``fell`` if one that had come before it was asked for announced more."""
         highest = self._highest
-        page = await self._ask(query, number, divisible=divisible)
+        page = await self._ask(query, number, heard=self, divisible=divisible)
         self._highest = max(self._highest, page.announced or 0)
         return replace(page, fell=page.announced is not None and page.announced < highest)
 

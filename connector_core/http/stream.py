@@ -71,7 +71,7 @@ class Stream(Generic[R]):
     async def _read(self) -> None:
         # What is raised here is told by the task, behind the pages that came before it.
         try:
-            await self._client.take(self._call, self._take, streamed=True)
+            await self._client.stream(self._call, self._take)
         except asyncio.CancelledError:
             # Whoever waits for a page must not wait for ever; and this must not wait for them.
             with suppress(asyncio.QueueFull):
