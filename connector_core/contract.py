@@ -3,7 +3,6 @@
 import inspect
 from typing import Any
 
-from packaging.specifiers import SpecifierSet
 from pydantic import ValidationError
 
 from connector_core.connector import AnyConnector, Connector, Declaration, Options
@@ -24,7 +23,7 @@ def verify(name: str, connector: Any, settings: PluginSettings) -> type[AnyConne
     manifest = getattr(connector, "manifest", None)
     if not isinstance(manifest, Manifest):
         raise PluginContractError(f"{connector.__name__} has no manifest.")
-    if not SpecifierSet(manifest.api).contains(API_VERSION):
+    if not manifest.speaks():
         raise PluginContractError(f"It works with API {manifest.api}, and this host offers {API_VERSION}.")
     if manifest.name != name:
         raise PluginContractError(f"Its manifest is named {manifest.name}, its entry point {name}.")

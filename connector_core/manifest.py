@@ -2,16 +2,17 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
-from pydantic.dataclasses import dataclass
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
 
 API_VERSION = "1.0"
 """The version of the author's door. Its first number changes when a connector must."""
+_API_RANGE = ">=1,<2"
+"""What nearly all connectors work with, this version included."""
 
 HOST_PATTERN = re.compile(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+", re.ASCII)
 
@@ -92,7 +93,18 @@ class ClientCredentials:
         return (self.client_id, self.client_secret)
 
 
-Authentication = Bearer | Header | Basic | ClientCredentials
+Authentication = Annotated[
+    Annotated[Bearer, Tag("Bearer")]
+    | Annotated[Header, Tag("Header")]
+    | Annotated[Basic, Tag("Basic")]
+    | Annotated[ClientCredentials, Tag("ClientCredentials")],
+    # So that what is wrong is said of the one that was meant.
+    Discriminator(
+        lambda given: type(given).__name__,
+        custom_error_type="authentication",
+        custom_error_message="Input should be a Bearer, Header, Basic or ClientCredentials",
+    ),
+]
 """How requests say whose they are. ``fields`` are the credentials fields that it takes."""
 
 
@@ -120,6 +132,8 @@ def _host(value: str) -> str:
 
 
 def _specifier(value: str) -> str:
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet  # See Manifest.speaks.
+
     try:
         SpecifierSet(value)
     except InvalidSpecifier:
@@ -130,7 +144,8 @@ def _specifier(value: str) -> str:
 class Manifest(BaseModel):
     """The declaration of one connector."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    # What the parts of it hold is validated here, so that all that is wrong is said of the manifest.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, revalidate_instances="always")
 
     name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
     """As operators type it, and as the entry point is named."""
@@ -158,8 +173,17 @@ class Manifest(BaseModel):
     """The module with the connector's simulator."""
     exemptions: Mapping[str, Annotated[str, Field(min_length=10)]] = {}
     """Rules of the kit that the connector does not keep, each with the reason. One that is kept after all is stale."""
-    api: Annotated[str, AfterValidator(_specifier)] = ">=1,<2"
+    api: Annotated[str, AfterValidator(_specifier)] = _API_RANGE
     """The versions of the author's door that the connector works with."""
+
+    def speaks(self) -> bool:
+        """Whether the connector works with this version of the author's door."""
+        if self.api == _API_RANGE:
+            return True
+        # Imported for the few that say something else: it takes longer than all of this room.
+        from packaging.specifiers import SpecifierSet
+
+        return SpecifierSet(self.api).contains(API_VERSION)
 
     def allows(self, host: str) -> bool:
         """Whether the connector may reach this host."""

@@ -3,11 +3,11 @@
 import re
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-from pydantic.dataclasses import dataclass
 
 from connector_core.errors import SettingsError
 from connector_core.manifest import Manifest, RateLimit

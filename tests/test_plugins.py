@@ -123,6 +123,21 @@ def test_an_allowed_stranger_stands_beside_namely(folder: Folder) -> None:
         (CONNECTOR.replace(">=1,<2", "two"), Standing.REFUSED, "is not a version range"),
         (CONNECTOR.replace('title="Stranger"', 'title=""'), Standing.REFUSED, "manifest is wrong: title: "),
         (
+            CONNECTOR.replace('api=">', 'limits=(RateLimit("/people", requests=0, per=60),), api=">'),
+            Standing.REFUSED,
+            "manifest is wrong: limits.0.requests: input should be greater than or equal to 1",
+        ),
+        (
+            CONNECTOR.replace('Bearer("api_key")', 'Header("X Key", "api_key")'),
+            Standing.REFUSED,
+            "manifest is wrong: auth.Header.name: string should match pattern",
+        ),
+        (
+            CONNECTOR.replace('Bearer("api_key")', '"api_key"'),
+            Standing.REFUSED,
+            "manifest is wrong: auth: input should be a Bearer, Header, Basic or ClientCredentials",
+        ),
+        (
             CONNECTOR.replace('name="stranger"', 'name="other"'),
             Standing.REFUSED,
             "named other, its entry point stranger",
