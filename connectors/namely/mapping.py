@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from connector_core import UNSET, Department, DepartmentKind, Employee, Maybe, RowRejectedError, Status, WorkerType
@@ -35,6 +36,7 @@ class Structure:
     known: frozenset[str]
 
 
+@lru_cache(256)  # The same few words, for everybody.
 def words(text: str | None) -> str:
     """Lower case, with one space between words: ``Office_Location`` is ``office location``."""
     return " ".join((text or "").replace("_", " ").replace("-", " ").lower().split())
