@@ -75,7 +75,7 @@ class Entity(BaseModel):
     stored value stays as it is.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     plural: ClassVar[str]
     """The kind as operators type it: ``employees``."""

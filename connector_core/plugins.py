@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cache
+from functools import lru_cache
 from importlib.metadata import Distribution, EntryPoint, entry_points
 from importlib.util import find_spec
 from types import MappingProxyType
@@ -178,7 +178,7 @@ def _distribution(point: EntryPoint) -> str:
     return _known_as(point.dist)[0]
 
 
-@cache
+@lru_cache(64)
 def _known_as(distribution: Distribution | None) -> tuple[str, str]:
     """Its name and its version. Each question reads all of its metadata anew."""
     return (distribution.name, distribution.version) if distribution else ("", "")

@@ -220,7 +220,8 @@ async def test_no_window_ever_holds_more_requests_than_the_limit() -> None:
 
     await asyncio.gather(*(ask() for _ in range(18)))
     moments.sort()
-    assert min(later - earlier for earlier, later in zip(moments, moments[5:], strict=False)) >= 0.3
+    # And 50 ms more: the one before may have reached the provider late.
+    assert min(later - earlier for earlier, later in zip(moments, moments[5:], strict=False)) >= 0.35
 
 
 async def test_a_limit_covers_its_path_and_what_lies_below_it_only() -> None:

@@ -31,7 +31,6 @@ from world import DISCOVER, Discover
 
 ROOT = Path(__file__).parents[1]
 SIZES = (1, 120, 1_800)
-"""So many at most that one connection more, half a megabyte of buffers, counts little."""
 
 pytestmark = pytest.mark.timeout(300)
 

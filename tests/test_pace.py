@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from connector_core import Employee, Verdict
+from connector_core import Employee, Page, PageNumber, Verdict
 from connector_core.host import Host
 from connector_core.http.pace import Pace, Sizes
+from connector_core.http.pages import Pages
+from connector_core.paging import Position
 from connector_core.settings import LimitSettings, PluginSettings
 from connector_core.testing import Faults
 from connectors.namely.simulator import Behaviour, NamelySimulator, Tenant
@@ -58,6 +60,41 @@ async def test_pages_are_read_at_once_and_staged_in_order(namely: Start) -> None
     assert [one.source_id for one in place.host.entities("acme", Employee)] == sorted(
         one.id for one in place.tenant.people
     )
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+async def test_a_page_that_cannot_be_read_is_asked_for_again_when_there_is_room(namely: Start, at_once: int) -> None:
+    place = await namely(1_000, simulator=Busy, http={"at_once": at_once, "first_wait": 0})
+    await place.connect()
+    place.simulator.script("garbage@3x3:/profiles")
+    assert isinstance(place.simulator, Busy)
+    place.simulator.most = 0
+    report = await place.host.run("acme", kinds=["employees"])
+    assert report.verdict is Verdict.COMPLETE
+    assert report.traffic.retries >= 3
+    assert len(place.people()) == 1_000
+    assert place.simulator.most == at_once
+
+
+@pytest.mark.parametrize("later", [100, 120])
+async def test_a_total_that_falls_behind_an_answer_that_is_not_read_yet_is_seen(later: int) -> None:
+    """Page 2 tells of one more, and page 3, asked for when that had come, of one less again."""
+    totals = {1: 100, 2: 101, 3: 100}
+
+    async def ask(query: Any, number: int, *, heard: Any, divisible: bool) -> Page[Any]:  # noqa: ARG001
+        await heard.ready()
+        # What is under way together is answered in turn, and read later.
+        await asyncio.sleep(0.01)
+        heard.answered(0.01)
+        await asyncio.sleep(0)
+        rows = 0 if number * 10 > later else 10
+        ids = tuple(str(number * 10 + row) for row in range(rows))
+        return Page(number=number, rows=ids, ids=ids, announced=totals.get(number, later))
+
+    pages = Pages(ask, PageNumber(size=10), Position(), Pace(1), "people")
+    fell = {page.number: page.fell async for page in pages.deliver()}
+    assert fell[3]
+    assert not fell[2]
 
 
 async def test_no_more_is_asked_for_than_the_total_needs(namely: Start) -> None:

@@ -41,12 +41,12 @@ Take = Callable[[aiohttp.ClientResponse], Awaitable[T]]
 class Heard(Protocol):
     """Is told of each try, in the loop's time."""
 
-    def asked(self) -> None:
-        """The request goes out: the quota allows it."""
+    async def ready(self) -> None:
+        """Returns when the request may go out, as soon as the quota allows it."""
         ...
 
     def answered(self, seconds: float) -> None:
-        """A good answer has come, whole, after so many seconds."""
+        """A good answer has come, whole, after so many seconds. Whether it can be read is another matter."""
         ...
 
     def refused(self, began: float, now: float) -> None:
@@ -69,7 +69,7 @@ class Client:
     ) -> None:
         self.requests = self.retries = self.throttled = 0
         self.answers = 0
-        """Where they are fewer than the requests, connections may still be coming to their end."""
+        """Those that were taken whole. Where they are fewer than the requests, connections may still be ending."""
         self._session = session
         self._tls = tls
         self._manifest = manifest
@@ -162,6 +162,8 @@ class Client:
     async def _once(
         self, call: Call, headers: Mapping[str, str], take: Take[T], heard: Heard | None, *, streamed: bool
     ) -> T:
+        if heard:
+            await heard.ready()
         await self._limits.wait(call.path)
         with _timed(heard):
             return await self._send(call, headers, take, streamed=streamed)
@@ -187,9 +189,10 @@ class Client:
                 # Ours, whatever the session's own connector says: TLS is verified always.
                 ssl=self._tls,
             ) as response:
-                self.answers += 1
                 judge(self._manifest, call, response.status, response.headers)
-                return await take(response)
+                taken = await take(response)
+                self.answers += 1
+                return taken
 
     def _timeout(self, *, streamed: bool) -> aiohttp.ClientTimeout:
         connect, page = self._settings.connect_timeout, self._settings.page_timeout
@@ -267,13 +270,12 @@ class _Patience:
 
 @contextmanager
 def _timed(heard: Heard | None) -> Iterator[None]:
-    """Tells of one try, and how it went."""
+    """Tells how one try went."""
     if heard is None:
         yield
         return
     loop = asyncio.get_running_loop()
     began = loop.time()
-    heard.asked()
     try:
         yield
     except (ThrottledError, UnavailableError):

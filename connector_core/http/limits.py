@@ -9,8 +9,10 @@ from pyrate_limiter import AbstractClock, InMemoryBucket, Limiter, Rate, SingleB
 
 from connector_core.manifest import RateLimit
 
-_SLACK = 1.01
-"""Windows are kept longer by this: a request may take less time to the provider than the one a window before it."""
+_SLACK = 0.01
+"""Windows are kept longer by this share: a request may take less time to the provider than one a window before it …"""
+_LEAST_SLACK = 0.05
+"""… and by so many seconds at least: the one before it may have had to open a connection."""
 
 
 class _LoopClock(AbstractClock):
@@ -34,7 +36,8 @@ class Quota:
         self.limit = limit
         self.busiest = 0
         """The most requests that a window has held."""
-        self._bucket = _Bucket([Rate(limit.requests, round(limit.per * 1000 * _SLACK))])
+        window = limit.per + max(limit.per * _SLACK, _LEAST_SLACK)
+        self._bucket = _Bucket([Rate(limit.requests, round(window * 1000))])
         # schedule_leak=False: the library would start a thread to forget old requests; wait() does it instead.
         # buffer_ms: it would make each wait 50 ms longer, and the slack is there for that.
         self._limiter = Limiter(SingleBucketFactory(self._bucket, schedule_leak=False), buffer_ms=1)

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Coroutine, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any, Generic, Protocol
 
@@ -28,6 +28,13 @@ class Ask(Protocol[R]):
         ...
 
 
+@dataclass(slots=True)
+class _Answer:
+    """One that has come; the total that it announces, as soon as it is read."""
+
+    announced: int = 0
+
+
 class Pages(Generic[R]):
     """The first page is asked for at once; the others when the first has told the total."""
 
@@ -44,6 +51,10 @@ class Pages(Generic[R]):
         self._ahead: deque[asyncio.Task[Page[R]]] = deque()
         self._waiting: set[asyncio.Task[Any] | None] = set()
         """Those of them whose answer has not come."""
+        self._late = 0
+        """Pages that are to be asked for again, when there is room: their answers could not be read."""
+        self._room = asyncio.Event()
+        self._unread: dict[asyncio.Task[Any] | None, _Answer] = {}
         self._divided: set[asyncio.Task[Any] | None] = set()
         """Those that go on asking, for the rest of a page that is made of smaller ones."""
         # Asked once: for a protocol it takes longer than a page's own bookkeeping.
@@ -112,7 +123,11 @@ class Pages(Generic[R]):
             return
         behind = bool(self._ahead) and self._ahead[0] in self._waiting
         most = (_KEEP_BEHIND if behind else _KEEP) * self._pace.most
-        while len(self._waiting) < self._pace.width and len(self._ahead) < most and self._next <= self._horizon():
+        while (
+            len(self._waiting) + self._late < self._pace.width
+            and len(self._ahead) < most
+            and self._next <= self._horizon()
+        ):
             self._start()
 
     def _start(self) -> None:
@@ -123,26 +138,43 @@ class Pages(Generic[R]):
         self._waiting.add(task)
         self._next += 1
 
-    def asked(self) -> None:
-        self._waiting.add(asyncio.current_task())
+    async def ready(self) -> None:
+        """Returns at once, unless another page was asked for in place of this one, whose answer could not be read."""
+        task = asyncio.current_task()
+        if task in self._waiting:
+            return
+        self._late += 1
+        try:
+            while len(self._waiting) >= self._pace.width:
+                self._room.clear()
+                await self._room.wait()
+        finally:
+            self._late -= 1
+        self._waiting.add(task)
 
     def answered(self, seconds: float) -> None:
         """An answer has come: the next is asked for before this one is read."""
         self._pace.answered(seconds)
         task = asyncio.current_task()
+        self._unread[task] = _Answer()
         if task not in self._divided:
-            self._waiting.discard(task)
+            self._leave(task)
             self._fill()
 
     def refused(self, began: float, now: float) -> None:
         self._pace.refused(began, now)
 
     def _ended(self, task: asyncio.Task[Page[R]]) -> None:
-        self._waiting.discard(task)
+        self._leave(task)
         self._divided.discard(task)
+        self._unread.pop(task, None)
         # Asked for, so that nobody is told of errors that nobody waited for.
         if not task.cancelled() and task.exception() is None:
             self._fill()
+
+    def _leave(self, task: asyncio.Task[Any] | None) -> None:
+        self._waiting.discard(task)
+        self._room.set()
 
     async def _page(self, number: int, position: Position) -> Page[R]:
         sliced = self._sliced
@@ -186,9 +218,13 @@ class Pages(Generic[R]):
 
     async def _part(self, query: Mapping[str, str], number: int, *, divisible: bool) -> Page[R]:
         """One answer; ``fell`` if one that had come before it was asked for announced more."""
-        highest = self._highest
+        highest, unread = self._highest, tuple(self._unread.values())
         page = await self._ask(query, number, heard=self, divisible=divisible)
+        if answer := self._unread.pop(asyncio.current_task(), None):
+            answer.announced = page.announced or 0
         self._highest = max(self._highest, page.announced or 0)
+        # Those that had come before this one was asked for are read by now.
+        highest = max([highest, *(one.announced for one in unread)])
         return replace(page, fell=page.announced is not None and page.announced < highest)
 
 

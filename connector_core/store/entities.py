@@ -94,7 +94,7 @@ class Entities:
             f"sum(coalesce(json_extract(b.body, '$.{name}'), '') NOT IN ('', '[]', 0))" for name in fields
         )
         which = (
-            # CROSS keeps the order: what was read is few of what is stored.
+            # In SQLite, CROSS keeps the order: what was read is few of what is stored.
             "readings g JOIN latest l ON l.reading = g.id AND g.done = 0 CROSS JOIN entities e ON e.integration = ? "
             "AND e.kind = g.kind AND e.source_id = l.source_id JOIN bodies b ON b.n = e.n "
             "WHERE g.kind = ? AND g.run_id = ?"
