@@ -3,7 +3,7 @@
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -59,10 +59,15 @@ Results = dict[str, Result]
 
 
 def compete(server: Server, competitors: Iterable[Competitor], rounds: int) -> Results:
+    """Everybody in turn, beside one server."""
+    return take_turns([(server, one) for one in competitors], rounds)
+
+
+def take_turns(entrants: Sequence[tuple[Server, Competitor]], rounds: int) -> Results:
     """Everybody in turn, as often as there are rounds. Whoever was cut off is not asked again."""
-    asked, costs = list(competitors), dict[str, list[Cost]]()
+    costs = dict[str, list[Cost]]()
     for number in range(1, rounds + 1):
-        for one in asked:
+        for server, one in entrants:
             had = costs.setdefault(one.name, [])
             if had and had[-1].seconds >= CUT_OFF:
                 continue

@@ -3,7 +3,7 @@
 import math
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from benchmarks.competitors import (
     ours,
     starters,
 )
-from benchmarks.contest import Results, compete, measure_one
+from benchmarks.contest import Results, compete, measure_one, take_turns
 from benchmarks.serving import Server, serving
 
 SECOND = "ours, second run"
@@ -183,10 +183,14 @@ def at_the_quota(size: Size) -> Figure:
 
 def delta(size: Size, number: int = 100_000) -> Figure:
     people, fewer = size.people(number), size.people(number // 10)
-    results: Results = {}
-    for count, name in ((people, DELTA), (fewer, DELTA_SMALLER)):
-        with serving(count) as server, connected(server, eight=size.eight) as home, ran(server, home) as again:
-            results |= compete(server, [ours(again, "acme", "--delta", name=name)], size.rounds)
+    entrants = []
+    with ExitStack() as stack:
+        for count, name in ((people, DELTA), (fewer, DELTA_SMALLER)):
+            server = stack.enter_context(serving(count))
+            home = stack.enter_context(connected(server, eight=size.eight))
+            again = stack.enter_context(ran(server, home))
+            entrants.append((server, ours(again, "acme", "--delta", name=name)))
+        results = take_turns(entrants, size.rounds)
     bounds: tuple[Bound, ...] = ()
     if not any(one.problem for one in results.values()):
         bounds = (
