@@ -82,6 +82,7 @@ def test_the_threads_of_a_loop_that_ends_are_waited_for_in_real_time() -> None:
     ended: list[bool] = []
 
     def work() -> None:
+        # Real work takes real time: nothing but that can tell whether it was waited for.
         time.sleep(0.2)
         ended.append(True)
 

@@ -81,7 +81,7 @@ async def test_a_total_that_falls_behind_an_answer_that_is_not_read_yet_is_seen(
     """Page 2 tells of one more, and page 3, asked for when that had come, of one less again."""
     totals = {1: 100, 2: 101, 3: 100}
 
-    async def ask(query: Any, number: int, *, heard: Any, divisible: bool) -> Page[Any]:  # noqa: ARG001
+    async def ask(_query: Any, number: int, *, heard: Any, **_more: Any) -> Page[Any]:
         await heard.ready()
         # What is under way together is answered in turn, and read later.
         await asyncio.sleep(0.01)
@@ -245,10 +245,15 @@ def test_the_pace_grows_while_latency_stays_level() -> None:
     assert slow.width < 12
 
 
-def test_the_pace_is_halved_once_for_what_was_under_way_together() -> None:
+def at_its_widest() -> Pace:
     pace = Pace(16)
     for _ in range(20):
         pace.answered(1.0)
+    return pace
+
+
+def test_the_pace_is_halved_once_for_what_was_under_way_together() -> None:
+    pace = at_its_widest()
     for began in (1.0, 1.1, 1.2):
         pace.refused(began, 2.0)
     assert pace.width == 8
@@ -260,9 +265,7 @@ def test_the_pace_is_halved_once_for_what_was_under_way_together() -> None:
 
 
 def test_the_pace_comes_back_at_once_from_one_bad_answer_among_many() -> None:
-    pace = Pace(16)
-    for _ in range(20):
-        pace.answered(1.0)
+    pace = at_its_widest()
     pace.refused(1.0, 2.0)
     assert pace.width == 8
     for _ in range(8):
@@ -271,9 +274,7 @@ def test_the_pace_comes_back_at_once_from_one_bad_answer_among_many() -> None:
 
 
 def test_the_pace_feels_its_way_where_bad_answers_follow_each_other() -> None:
-    pace = Pace(16)
-    for _ in range(20):
-        pace.answered(1.0)
+    pace = at_its_widest()
     pace.refused(1.0, 2.0)
     for _ in range(8):
         pace.answered(1.0)

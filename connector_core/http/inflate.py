@@ -52,7 +52,7 @@ class Inflater:
             self._begun = True
             try:
                 out = self._member.decompress(data, self._piece)
-            except isal_zlib.error:  # type: ignore[misc]  # Its stubs say that it is any object.
+            except isal_zlib.error:  # type: ignore[misc]  # Its stubs say that it is an instance.
                 raise ValueError("it is not gzip") from None
             data = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
             # All may have gone in while more is still to come out.

@@ -22,7 +22,7 @@ _KEEP_BEHIND = 4
 
 class Ask(Protocol[R]):
     def __call__(
-        self, query: Mapping[str, str], number: int, *, heard: Heard, divisible: bool
+        self, query: Mapping[str, str], number: int, /, *, heard: Heard, divisible: bool
     ) -> Coroutine[Any, Any, Page[R]]:
         """One page. ``divisible``: a smaller one could be asked for instead."""
         ...
@@ -55,6 +55,7 @@ class Pages(Generic[R]):
         """Pages that are to be asked for again, when there is room: their answers could not be read."""
         self._room = asyncio.Event()
         self._unread: dict[asyncio.Task[Any] | None, _Answer] = {}
+        """Those that have come."""
         self._divided: set[asyncio.Task[Any] | None] = set()
         """Those that go on asking, for the rest of a page that is made of smaller ones."""
         # Asked once: for a protocol it takes longer than a page's own bookkeeping.
@@ -218,13 +219,13 @@ class Pages(Generic[R]):
 
     async def _part(self, query: Mapping[str, str], number: int, *, divisible: bool) -> Page[R]:
         """One answer; ``fell`` if one that had come before it was asked for announced more."""
-        highest, unread = self._highest, tuple(self._unread.values())
+        before, unread = self._highest, tuple(self._unread.values())
         page = await self._ask(query, number, heard=self, divisible=divisible)
         if answer := self._unread.pop(asyncio.current_task(), None):
             answer.announced = page.announced or 0
         self._highest = max(self._highest, page.announced or 0)
         # Those that had come before this one was asked for are read by now.
-        highest = max([highest, *(one.announced for one in unread)])
+        highest = max([before, *(one.announced for one in unread)])
         return replace(page, fell=page.announced is not None and page.announced < highest)
 
 
