@@ -24,13 +24,15 @@ from connector_core.manifest import Manifest
 from connector_core.testing.kit import RULES, SUITES, Notes, Result, Standing, Tier, examine, jobs
 from connectors.bamboohr.connector import BambooHR
 from connectors.personio.connector import Personio
-from planted.bad import PLANTED
+from planted.bad import PLANTED, AsksOneByOne
 from planted.example import Example, ExampleCredentials, People, to_employee
 from planted.simulator import ExampleSimulator
 from world import DISCOVER, Discover
 
 ROOT = Path(__file__).parents[1]
-SIZES = (1, 120, 1_800)
+SIZES = (1, 120, 6_000)
+"""So many at most that memory is measured as for real: a thousand rows that wait to be written count little then."""
+FEWER = (1, 120, 600)
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -38,8 +40,10 @@ pytestmark = pytest.mark.timeout(300)
 @pytest.mark.parametrize("connector", PLANTED, ids=lambda one: one.__name__)
 def test_a_planted_connector_fails_at_its_rule_and_at_no_unrelated_one(connector: type[AnyConnector]) -> None:
     named, *related = PLANTED[connector]
+    # Who asks for each person alone takes minutes for thousands, and breaks the rule of memory either way.
+    sizes = FEWER if connector is AsksOneByOne else SIZES
     for job in jobs([RULES[named].suite]):
-        problems = examine(connector, job, sizes=SIZES).problems
+        problems = examine(connector, job, sizes=sizes).problems
         assert problems.keys() <= {named, *related}, problems
         if named in problems:
             return

@@ -68,8 +68,8 @@ def _measure(cost: Cost, found: Round, notes: Notes) -> None:
 
 
 async def _memory(stage: Stage, notes: Notes, few: int, many: int) -> None:
-    # The lowest of three: what the collector has not looked at yet is no growth.
-    peaks = [min([await _peak(stage, people) for _ in range(3)]) for people in (few, many)]
+    # The lower of two: what the collector has not looked at yet is no growth.
+    peaks = [min([await _peak(stage, people) for _ in range(2)]) for people in (few, many)]
     each = (peaks[1] - peaks[0]) / (many - few)
     notes.measures["memory"] = f"{each:,.0f} bytes a person more"
     if each > BYTES_A_PERSON:
