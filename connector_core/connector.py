@@ -1,6 +1,7 @@
 """The contract: what a connector's author writes, and the Api that a connector sees."""
 
 import inspect
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -138,8 +139,15 @@ class Connector(ABC, Generic[C, Opt]):
     async def check(self) -> Account:
         """Proves the connection and the token, with the fewest requests. Raises CredentialsError or ProviderError."""
 
-    async def optional(self, work: Awaitable[T], event: str) -> T | None:
+    def optional(self, work: Awaitable[T], event: str) -> Coroutine[Any, Any, T | None]:
         """What is only an addition to a kind: None, and this event in the log, where the provider does not give it."""
+        wrapped = self._optional(work, event)
+        if inspect.iscoroutine(work):
+            # Cancelled before its first step, the one would leave the other behind, never awaited.
+            weakref.finalize(wrapped, work.close).atexit = False
+        return wrapped
+
+    async def _optional(self, work: Awaitable[T], event: str) -> T | None:
         try:
             return await work
         except (ProviderError, RejectedCredentialsError) as error:

@@ -1,5 +1,7 @@
 """The kit has teeth: every planted connector fails at its rule; a good one at none; and strangers can use it."""
 
+import asyncio
+import gc
 import json
 import os
 import re
@@ -328,3 +330,18 @@ def test_ctrl_c_ends_the_kit_at_once_and_leaves_nothing(request: pytest.FixtureR
         assert process.stderr
         assert process.stderr.read() == "Interrupted.\n"
     assert not folders()
+
+
+async def test_an_addition_that_is_cancelled_before_it_began_leaves_nothing_behind() -> None:
+    async def work() -> int:
+        return 5
+
+    connector = Example.__new__(Example)
+    assert await connector.optional(work(), "missing") == 5
+    task = asyncio.ensure_future(connector.optional(work(), "missing"))
+    task.cancel()
+    # A coroutine that was never awaited is a warning, and warnings are errors here.
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    del task
+    gc.collect()
