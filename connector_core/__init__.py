@@ -1,17 +1,17 @@
-"""The author's door: all that a connector imports. It pulls in neither the CLI, the store nor the network.
+"""Everything a connector is written with. Importing it loads neither the CLI, the store nor the network.
 
-It opens when the first name is asked for: `discover --help` needs none.
+The names are loaded when the first one is used: `discover --help` needs none.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from connector_core.door import *  # noqa: F403 - the names are listed there
+    from connector_core.public import *  # noqa: F403 - the names are listed there
 
 
 def __getattr__(name: str) -> Any:
-    # The import system asks for modules, and for private names of its own.
-    if name == "door" or (name.startswith("_") and name != "__all__"):
+    # The import system asks for submodules, and for private names of its own.
+    if name == "public" or (name.startswith("_") and name != "__all__"):
         raise AttributeError(name)
-    return getattr(import_module("connector_core.door"), name)
+    return getattr(import_module("connector_core.public"), name)

@@ -7,13 +7,13 @@ from functools import cached_property
 import aiohttp
 import structlog
 
-from connector_core.connector import AnyConnector, Context
 from connector_core.contract import options_of
-from connector_core.credentials import Credentials
 from connector_core.http import HttpApi, open_session, tls_context
 from connector_core.http.limits import Limits
-from connector_core.manifest import Manifest
 from connector_core.plugins import Registry
+from connector_core.sdk.connector import AnyConnector, Context
+from connector_core.sdk.credentials import Credentials
+from connector_core.sdk.manifest import Manifest
 from connector_core.settings import HostSettings, limits_of
 
 

@@ -5,11 +5,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from connector_core.connector import AnyConnector, Connector, Declaration, Options
-from connector_core.entities import Product
 from connector_core.errors import PluginContractError, SettingsError
-from connector_core.manifest import API_VERSION, Manifest
 from connector_core.problems import sentence
+from connector_core.sdk.connector import AnyConnector, Connector, Declaration, Options
+from connector_core.sdk.entities import Product
+from connector_core.sdk.manifest import API_VERSION, Manifest
 from connector_core.settings import PluginSettings
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pluggy
 
-from connector_core.connector import Connector
 from connector_core.outcomes import Certificate, KindPlan, Report, Run
+from connector_core.sdk.connector import Connector
 
 PROJECT = "connector_core"
 

@@ -15,17 +15,17 @@ import structlog
 from pydantic import SecretStr
 
 from connector_core.connections import Connections
-from connector_core.connector import AnyConnector
 from connector_core.contract import declared, options_of
-from connector_core.credentials import Credentials
 from connector_core.discovery import Work, check, discover
 from connector_core.discovery.reader import ProgressCallback
-from connector_core.entities import Entity, Product
 from connector_core.errors import ConnectorCoreError, ForbiddenError, SettingsError
 from connector_core.http import HttpApi
 from connector_core.logs import hiding
 from connector_core.outcomes import Change, CheckReport, Operation, Progress, Report, Run, State
 from connector_core.plugins import Registry, load
+from connector_core.sdk.connector import AnyConnector
+from connector_core.sdk.credentials import Credentials
+from connector_core.sdk.entities import Entity, Product
 from connector_core.settings import Settings
 from connector_core.store import Integration, RunSummary, Store
 from connector_core.store.application import Applied

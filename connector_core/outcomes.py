@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from connector_core.connector import Account, Declaration
-from connector_core.page import Rejection
+from connector_core.sdk.connector import Account, Declaration
+from connector_core.sdk.page import Rejection
 
 
 class Verdict(StrEnum):

@@ -18,7 +18,6 @@ import pluggy
 from pydantic import ValidationError
 
 from connector_core import hookspecs
-from connector_core.connector import AnyConnector
 from connector_core.contract import verify
 from connector_core.errors import (
     PluginConflictError,
@@ -27,9 +26,10 @@ from connector_core.errors import (
     PluginLoadError,
     PluginRefusedError,
 )
-from connector_core.manifest import Manifest
 from connector_core.outcomes import Certificate, KindPlan, Report, Run
 from connector_core.problems import sentence
+from connector_core.sdk.connector import AnyConnector
+from connector_core.sdk.manifest import Manifest
 from connector_core.settings import PluginSettings, Settings
 
 GROUP = "connector_core"

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from connector_core.errors import SettingsError
-from connector_core.manifest import Manifest, RateLimit
 from connector_core.problems import problems
+from connector_core.sdk.manifest import Manifest, RateLimit
 
 DEFAULT_FILE = "plugins.toml"
 DEFAULT_STORE = "discover.sqlite"

@@ -20,14 +20,14 @@ from pydantic import BaseModel
 
 from connector_core import errors, hookspecs, settings
 from connector_core.cli.main import app, invoke
-from connector_core.connector import AnyConnector
-from connector_core.entities import Product
 from connector_core.plugins import load
+from connector_core.sdk.connector import AnyConnector
+from connector_core.sdk.entities import Product
 from connector_core.testing import pages
-from connector_core.testing.damage import DAMAGES
 from connector_core.testing.kit.rules import RULES
+from connector_core.testing.listing_faults import DAMAGES
+from connector_core.testing.network_faults import STRIKES, THROTTLES
 from connector_core.testing.pages import MARKED, PARTS, meanings, page_of, table, tier_in
-from connector_core.testing.strike import STRIKES, THROTTLES
 
 ROOT = Path(__file__).parents[1]
 

@@ -30,8 +30,8 @@ from connector_core import Certificate, Employee, RejectedCredentialsError, Repo
 from connector_core.host import Host
 from connector_core.settings import HostSettings, HttpSettings, Settings
 from connector_core.testing import environment, serve
-from connector_core.testing.damage import DAMAGES
-from connector_core.testing.strike import STRIKES, THROTTLES
+from connector_core.testing.listing_faults import DAMAGES
+from connector_core.testing.network_faults import STRIKES, THROTTLES
 from connector_core.vault import KEY_VARIABLE
 from connectors.namely.simulator import Behaviour, NamelySimulator, Tenant
 

@@ -6,7 +6,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
-from connector_core.connector import AnyConnector
+from connector_core.sdk.connector import AnyConnector
 from connector_core.testing.kit import Notes, examine, jobs
 from connector_core.testing.pages import table
 from planted.bad import PLANTED

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from connector_core import Employee, Entity, Verdict
+from connector_core import Employee, Entity, PlaceInListing, Verdict
 from connector_core.discovery.delta import Catchup
 from connector_core.host import Host
 from connector_core.outcomes import Progress, Report
-from connector_core.page import Page
+from connector_core.sdk.page import Page
 from connector_core.testing import Answer, Faults
 from connectors.namely.simulator import NamelySimulator
 from world import Discover, Place, Running, Start
@@ -231,7 +231,7 @@ async def test_a_kind_that_cannot_be_listed_by_its_changes_is_scanned(namely: St
 
 def test_rows_that_tell_no_moment_end_it() -> None:
     follower = Catchup(datetime(2026, 1, 1, tzinfo=UTC))
-    page: Page[Entity] = Page(1, (Employee(source_id="a"),), ("a",))
+    page: Page[Entity] = Page((Employee(source_id="a"),), ("a",), place=PlaceInListing(last=False))
     assert follower.reached(page)
     assert follower.problem == "no row tells when it was changed"
     assert not follower.done
@@ -320,7 +320,7 @@ def test_rows_that_were_pushed_onto_the_next_page_are_in_order() -> None:
 
     def page(number: int, *rows: tuple[str, int]) -> Page[Entity]:
         made = tuple(Employee(source_id=one, updated_at=datetime(2026, 1, day, tzinfo=UTC)) for one, day in rows)
-        return Page(number, made, tuple(one for one, _ in rows))
+        return Page(made, tuple(one for one, _ in rows), place=PlaceInListing(number=number, last=False))
 
     assert not follower.reached(page(1, ("a", 9), ("b", 8), ("c", 7)))
     assert not follower.reached(page(2, ("b", 8), ("c", 7), ("d", 6)))

@@ -335,7 +335,7 @@ async def test_a_body_becomes_pages_with_ids_and_the_total(namely: Start) -> Non
         client = HttpApi(session, tls_context(), manifest, credentials, settings=HttpSettings(), limits=Limits(()))
         pages = [page async for page in client.pages("/profiles", Profiles, paging=PageNumber(size=50))]
     assert [len(page.rows) for page in pages] == [50, 10, 0]
-    assert [page.last for page in pages] == [False, False, True]
+    assert [page.place.last for page in pages] == [False, False, True]
     assert {page.announced for page in pages} == {60}
     assert [one.id for one in place.tenant.people] == [one for page in pages for one in page.ids]
 

@@ -20,9 +20,9 @@ from typing import Any
 import pytest
 
 from connector_core import Account, Connector, Employee, Page, PageNumber, Product, discovers
-from connector_core.connector import AnyConnector
 from connector_core.errors import PluginContractError, SettingsError
-from connector_core.manifest import Manifest
+from connector_core.sdk.connector import AnyConnector
+from connector_core.sdk.manifest import Manifest
 from connector_core.testing.kit import RULES, SUITES, Notes, Result, Standing, Tier, examine, jobs
 from connectors.bamboohr.connector import BambooHR
 from connectors.personio.connector import Personio

@@ -17,7 +17,7 @@ from connector_core import ConnectorCoreError, Department, Employee
 from connector_core.host import Host
 from connector_core.settings import HostSettings, HttpSettings, LossSettings, Settings
 from connector_core.testing import serve
-from connector_core.testing.damage import DAMAGES
+from connector_core.testing.listing_faults import DAMAGES
 from connectors.namely.simulator import Behaviour, NamelySimulator, Tenant
 from reliability import quiet
 

@@ -16,9 +16,9 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from connector_core.authoring import places
-from connector_core.authoring.rendering import render
-from connector_core.cli.authoring import Answers
+from connector_core.cli.scaffold import Answers
+from connector_core.scaffold import places
+from connector_core.scaffold.rendering import render
 from connector_core.testing.kit import RULES, prove_suite
 from docs.generate import lines_of
 from terminal import Terminal

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from connector_core import Employee, Page, PageNumber, Verdict
+from connector_core import Employee, Page, PageNumber, PlaceInListing, Verdict
 from connector_core.host import Host
 from connector_core.http.pace import Pace, Sizes
 from connector_core.http.pages import Pages
-from connector_core.paging import Position
+from connector_core.sdk.paging import Position
 from connector_core.settings import LimitSettings, PluginSettings
 from connector_core.testing import Faults
 from connectors.namely.simulator import Behaviour, NamelySimulator, Tenant
@@ -89,10 +89,10 @@ async def test_a_total_that_falls_behind_an_answer_that_is_not_read_yet_is_seen(
         await asyncio.sleep(0)
         rows = 0 if number * 10 > later else 10
         ids = tuple(str(number * 10 + row) for row in range(rows))
-        return Page(number=number, rows=ids, ids=ids, announced=totals.get(number, later))
+        return Page(ids, ids, announced=totals.get(number, later), place=PlaceInListing(number=number, last=False))
 
     pages = Pages(ask, PageNumber(size=10), Position(), Pace(1), "people")
-    fell = {page.number: page.fell async for page in pages.deliver()}
+    fell = {page.place.number: page.place.total_fell async for page in pages.deliver()}
     assert fell[3]
     assert not fell[2]
 

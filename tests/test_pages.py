@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from connector_core.connector import AnyConnector
 from connector_core.plugins import load
+from connector_core.sdk.connector import AnyConnector
 from connector_core.settings import Settings
 from connector_core.testing.kit import RULES
 from connector_core.testing.pages import PARTS, current, page_of, parts_in, tier_in, with_tier

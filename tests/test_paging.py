@@ -1,16 +1,25 @@
 """Listings that are cut by row: whoever is there is read, however the server cuts its pages; and what is derived."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from aiohttp import web
 
-from connector_core import Department, Offset, Page, PageNumber, Paging, RowRejectedError, Streamed, Whole
-from connector_core.connector import Declaration
+from connector_core import (
+    Department,
+    Offset,
+    Page,
+    PageNumber,
+    Paging,
+    PlaceInListing,
+    RowRejectedError,
+    SinglePage,
+    Streamed,
+)
 from connector_core.discovery.reading import Reading
-from connector_core.paging import Position, Sliced
+from connector_core.sdk.connector import Declaration
+from connector_core.sdk.paging import Position, Sliced
 from connector_core.testing import Answer, json_answer
 from planted.bad import Untold
 from planted.example import Example, ExampleCredentials, People, Person
@@ -41,7 +50,7 @@ async def asked(ledger: Ledger, listing: Any, script: str = "", **http: Any) -> 
     async with reached(ledger, Example.manifest, credentials, **{"first_wait": 0.01, **http}) as api:
         pages = [page async for page in api.pages("/people", listing, paging=BY_ROW)]
     ids = [one for page in pages for one in page.ids]
-    return ids, [one.query for one in ledger.requests], [page.last for page in pages]
+    return ids, [one.query for one in ledger.requests], [page.place.last for page in pages]
 
 
 @pytest.mark.parametrize("people", [0, 1, 24, 25, 26, 120])
@@ -80,7 +89,7 @@ async def test_smaller_pages_are_asked_for_where_the_gateway_gives_up() -> None:
 
 @pytest.mark.parametrize(
     ("paging", "sliced", "resumable"),
-    [(Offset(50), True, True), (PageNumber(50), True, True), (Whole(), False, False), (Streamed(), False, False)],
+    [(Offset(50), True, True), (PageNumber(50), True, True), (SinglePage(), False, False), (Streamed(), False, False)],
 )
 def test_only_what_is_cut_in_equal_parts_is_read_at_once(paging: Paging, *, sliced: bool, resumable: bool) -> None:
     assert isinstance(paging, Sliced) is sliced
@@ -103,9 +112,10 @@ def teams(person: Person) -> Iterator[Department]:
         yield Department(source_id=name, name=name)
 
 
-def page(*names: str, number: int = 1, **more: Any) -> Page[Person]:
+def page(*names: str, number: int = 1, last: bool = False, **more: Any) -> Page[Person]:
     rows = tuple(Person(id=f"{number}-{place}", name=name, active=True) for place, name in enumerate(names))
-    return Page(number=number, rows=rows, ids=tuple(row.id for row in rows), source="/people", **more)
+    place = PlaceInListing(listing="/people", number=number, last=last)
+    return Page(rows, tuple(row.id for row in rows), place=place, **more)
 
 
 def reading(*pages: Page[Person]) -> Reading:
@@ -127,7 +137,7 @@ def test_whether_all_was_derived_is_judged_by_the_rows() -> None:
     assert whole.reasons("Example", staged=2, stored=0) == ()
     short = reading(page("sales", "sales", announced=3, last=True))
     assert short.reasons("Example", staged=1, stored=0) == ("2 rows were read and Example announced 3",)
-    twice = reading(page("sales", announced=1), replace(page("sales", "ops", announced=1), last=True))
+    twice = reading(page("sales", announced=1), page("sales", "ops", announced=1, last=True))
     assert "1 rows came twice, so others may have been missed" in twice.reasons("Example", staged=2, stored=0)
 
 
@@ -144,4 +154,4 @@ def test_rows_that_were_skipped_before_are_counted_too() -> None:
 
 
 def test_nobody_goes_on_in_the_middle_of_what_is_derived() -> None:
-    assert page("sales").derive(teams).source == ""
+    assert page("sales").derive(teams).place.listing == ""

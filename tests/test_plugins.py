@@ -38,7 +38,7 @@ class Stranger(Connector[StrangerCredentials]):
 
     @discovers(Employee, products={Product.SMP}, resource="Person", description="People.")
     async def employees(self):
-        yield Page(number=1, rows=(), ids=(), last=True)
+        yield Page.single(())
 
 @hookimpl
 def discovery_connectors():

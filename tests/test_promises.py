@@ -1,4 +1,4 @@
-"""What the documents promise, kept by machine: the door, the floors, the docs, the wheel, and the README's examples."""
+"""What the documents promise, kept by machine: public names, layers, docs, the wheel, README examples."""
 
 import ast
 import importlib
@@ -16,14 +16,14 @@ from typing import Any
 import pytest
 
 import connector_core
-from connector_core import Employee, Entity, Status, door, errors, hookspecs
+from connector_core import Employee, Entity, Status, errors, hookspecs, public
 from connector_core.cli.main import app
-from connector_core.connector import Connector
 from connector_core.http import open_session
+from connector_core.sdk.connector import Connector
 from world import DISCOVER, OURS, Start
 
 ROOT = Path(__file__).parents[1]
-TEMPLATED = "connector_core/authoring/template/connectors/{{name}}/connector.py.jinja"
+TEMPLATED = "connector_core/scaffold/template/connectors/{{name}}/connector.py.jinja"
 CODE = [*ROOT.glob("connector_core/**/*.py"), *ROOT.glob("connectors/**/*.py")]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("connectors/*/README.md")]
@@ -39,9 +39,9 @@ def example(name: str) -> str:
 def test_the_authors_door_is_sorted_and_complete() -> None:
     # Constants first, as the linter sorts them.
     assert connector_core.__all__ == sorted(connector_core.__all__, key=lambda name: (not name.isupper(), name))
-    public = {name for name, value in vars(door).items() if not name.startswith("_") and not inspect.ismodule(value)}
-    assert public == set(connector_core.__all__)
-    assert all(getattr(connector_core, name) is getattr(door, name) for name in public)
+    names = {name for name, value in vars(public).items() if not name.startswith("_") and not inspect.ismodule(value)}
+    assert names == set(connector_core.__all__)
+    assert all(getattr(connector_core, name) is getattr(public, name) for name in names)
     for one in vars(errors).values():
         if inspect.isclass(one) and issubclass(one, errors.ConnectorCoreError):
             assert one.__name__ in connector_core.__all__
@@ -217,7 +217,7 @@ def test_the_wheel_holds_the_host_and_our_connectors_and_nothing_else(tmp_path: 
     assert "connectors/__init__.py" not in names
     assert {"connector_core/py.typed", "connectors/namely/simulator/server.py"} <= set(names)
     assert {name.split("/")[1] for name in names if name.startswith("connectors/")} - {""} == set(OURS)
-    assert {"connector_core/authoring/template/copier.yml", TEMPLATED} <= set(names)
+    assert {"connector_core/scaffold/template/copier.yml", TEMPLATED} <= set(names)
     # It runs from the wheel, away from the tree.
     script = (
         "import connector_core as c; from connector_core.cli.main import invoke; print(c.__file__); invoke(['list'])"
@@ -258,7 +258,7 @@ def test_the_catalogue_loads_the_connectors_and_no_client() -> None:
 
 def test_every_field_of_an_entity_that_is_a_link_names_its_kind() -> None:
     for kind in Entity.__subclasses__():
-        if kind.__module__ == "connector_core.entities":
+        if kind.__module__ == "connector_core.sdk.entities":
             for name, target in kind.links.items():
                 assert name in kind.model_fields
                 assert hasattr(importlib.import_module(kind.__module__), target)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from connector_core.testing.damage import DAMAGES
+from connector_core.testing.listing_faults import DAMAGES
 from reliability import try_fault
 
 HERE = Path(__file__).parent

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from connector_core import (
     UNSET,
-    Census,
+    ExpectedIds,
     Listing,
     MalformedError,
     Maybe,
@@ -24,6 +24,7 @@ from connector_core import (
     ProtocolError,
     Row,
     Streamed,
+    TotalSource,
     UnavailableError,
     Wire,
 )
@@ -117,11 +118,11 @@ def test_pieces_unpack_to_what_the_whole_does(data: bytes, size: int, piece: int
 
 @given(st.lists(st.text(min_size=1)), st.lists(st.lists(st.text(min_size=1), unique=True), max_size=4))
 def test_a_census_counts_everybody_once(told: list[str], pages: list[list[str]]) -> None:
-    census, listed, total = Census(told), set[str](), len(set(told)) or None
+    expected, listed, total = ExpectedIds(told), set[str](), len(set(told)) or None
     for page in pages:
         fresh = [one for one in page if one not in listed]
         listed.update(fresh)
-        total = census.total_with(fresh)
+        total = expected.total_with(fresh)
     assert total == (len({*told, *listed}) if told else None)
 
 
@@ -204,10 +205,10 @@ async def test_one_answer_comes_as_pages_of_which_the_last_ends_the_listing() ->
 
     async with provider(script) as api:
         pages = await read(api)
-    assert [(len(page.rows), page.last) for page in pages] == [(10, False), (10, False), (5, True)]
+    assert [(len(page.rows), page.place.last) for page in pages] == [(10, False), (10, False), (5, True)]
     assert [one for page in pages for one in page.ids] == [f"p{number}" for number in range(25)]
     assert pages[-1].announced == 25
-    assert pages[-1].promised
+    assert pages[-1].total_source is TotalSource.LISTING
 
 
 @pytest.mark.parametrize("count", [0, 10, 20])
@@ -217,7 +218,7 @@ async def test_a_listing_that_ends_with_a_full_page_or_without_one_ends(count: i
 
     async with provider(script) as api:
         pages = await read(api)
-    assert [page.last for page in pages] == [False] * (len(pages) - 1) + [True]
+    assert [page.place.last for page in pages] == [False] * (len(pages) - 1) + [True]
     assert sum(len(page.rows) for page in pages) == count
     assert pages[-1].announced == count
 
@@ -234,7 +235,7 @@ async def test_an_answer_that_breaks_off_is_asked_for_again_and_nobody_comes_twi
     ids = [one for page in pages for one in page.ids]
     assert len(ids) == len(set(ids))
     assert set(ids) == {f"p{number}" for number in range(40)}
-    assert [page.number for page in pages] == list(range(1, len(pages) + 1))
+    assert [page.place.number for page in pages] == list(range(1, len(pages) + 1))
 
 
 async def test_an_answer_that_always_breaks_off_ends_in_an_error_behind_what_came() -> None:
@@ -249,7 +250,7 @@ async def test_an_answer_that_always_breaks_off_ends_in_an_error_behind_what_cam
             async for page in api.pages("/people", People, paging=Streamed(5)):
                 pages.append(page)  # noqa: PERF401 - what came before the error counts
     assert pages
-    assert not any(page.last for page in pages)
+    assert not any(page.place.last for page in pages)
 
 
 async def test_a_field_that_did_not_come_is_unset_even_where_a_row_says_null() -> None:

@@ -7,9 +7,9 @@ from rich.text import Text
 from connector_core.cli.flags import DEFAULT, Flags
 from connector_core.cli.form import how_to_give
 from connector_core.cli.output import console, print_json, table
-from connector_core.connector import AnyConnector, Declaration
-from connector_core.manifest import RateLimit
 from connector_core.plugins import Entry, Standing
+from connector_core.sdk.connector import AnyConnector, Declaration
+from connector_core.sdk.manifest import RateLimit
 from connector_core.settings import limits_of
 
 _COLOURS = {Standing.READY: "green", Standing.REFUSED: "red", Standing.FAILED: "red"}

@@ -10,9 +10,9 @@ from cyclopts.validators import Number
 
 from connector_core.cli.flags import DEFAULT, Flags
 from connector_core.cli.output import console, count, print_json, table
-from connector_core.entities import Department, Employee, Entity
 from connector_core.errors import SettingsError
 from connector_core.host import Host
+from connector_core.sdk.entities import Department, Employee, Entity
 
 COLUMNS = {
     Employee: ("display_name", "email", "job_title", "status", "manager_source_id", "department_source_ids"),

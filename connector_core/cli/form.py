@@ -9,8 +9,8 @@ from pydantic import SecretStr
 
 from connector_core.cli.ending import DeclinedError
 from connector_core.cli.output import error_console
-from connector_core.credentials import Credentials, FormField
 from connector_core.errors import InvalidCredentialsError, SettingsError
+from connector_core.sdk.credentials import Credentials, FormField
 
 Fields = dict[str, str | SecretStr]
 

@@ -8,8 +8,8 @@ from rich.text import Text
 
 from connector_core.cli.flags import DEFAULT, Flags
 from connector_core.cli.output import console, error_console, print_json, table
-from connector_core.connector import AnyConnector
 from connector_core.errors import SettingsError
+from connector_core.sdk.connector import AnyConnector
 from connector_core.testing.kit import SUITES, Judgement, Result, Standing, jobs, prove
 from connector_core.testing.pages import current, page_of, with_tier
 

@@ -51,7 +51,7 @@ COMMANDS = (
     ),
     (
         "new",
-        "authoring:new",
+        "scaffold:new",
         "Writes a connector that keeps every rule of the kit at once, against an invented provider.",
     ),
 )

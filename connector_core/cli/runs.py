@@ -16,10 +16,10 @@ from connector_core.cli.form import confirm
 from connector_core.cli.output import ago, console, count, error_console, error_json, print_json, table
 from connector_core.cli.plans import print_plan, print_report
 from connector_core.cli.progress import progress
-from connector_core.entities import Product
 from connector_core.errors import ConnectorCoreError, SettingsError
 from connector_core.host import Host
 from connector_core.outcomes import Certificate, Report, State
+from connector_core.sdk.entities import Product
 from connector_core.store import RunSummary
 from connector_core.store.plans import Held
 

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import aclosing
 
-from connector_core.connector import AnyConnector, Declaration
 from connector_core.discovery.faults import mapped, refusal
 from connector_core.errors import ConnectorCoreError, ForbiddenError, RejectedCredentialsError
 from connector_core.outcomes import CheckReport, Forecast, Probe
+from connector_core.sdk.connector import AnyConnector, Declaration
 
 
 async def check(

@@ -4,11 +4,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from connector_core.connector import Declaration
 from connector_core.discovery.reading import Reading, utc
-from connector_core.entities import Entity
 from connector_core.outcomes import Certificate, Extent, KindPlan, Run
-from connector_core.page import Page
+from connector_core.sdk.connector import Declaration
+from connector_core.sdk.entities import Entity
+from connector_core.sdk.page import Page
 from connector_core.settings import DeltaSettings
 from connector_core.store import Scan, Store
 
@@ -39,7 +39,7 @@ class Catchup:
         if page.rows and self._oldest is None:
             self.problem = "no row tells when it was changed"
             return True
-        self.done = page.last or (self._oldest is not None and self._oldest < self.since)
+        self.done = page.place.last or (self._oldest is not None and self._oldest < self.since)
         return self.done
 
 

@@ -4,8 +4,8 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from connector_core.connector import AnyConnector
 from connector_core.errors import ConnectorCoreError, DiscoveryError
+from connector_core.sdk.connector import AnyConnector
 
 
 def refusal(connector: AnyConnector) -> str:

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from connector_core.connector import Account
 from connector_core.discovery.certificate import certify, drift
 from connector_core.discovery.delta import Catchup, Doubts, doubts, record
 from connector_core.discovery.guards import Toll, hold_reason
@@ -14,6 +13,7 @@ from connector_core.discovery.reader import READ_TWICE, Reader
 from connector_core.discovery.reading import Reading
 from connector_core.discovery.work import Work
 from connector_core.outcomes import Certificate, KindPlan, Operation, State
+from connector_core.sdk.connector import Account
 from connector_core.store import Scan
 from connector_core.store.plans import Loss
 

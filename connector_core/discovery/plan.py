@@ -9,10 +9,10 @@ from enum import Enum
 
 import structlog
 
-from connector_core.connector import AnyConnector, Declaration
 from connector_core.discovery.faults import mapped
 from connector_core.errors import ConnectorCoreError
 from connector_core.outcomes import Change, Operation, Run
+from connector_core.sdk.connector import AnyConnector, Declaration
 from connector_core.store import Store
 from connector_core.store.plans import Candidate, Missing
 

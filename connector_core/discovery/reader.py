@@ -9,12 +9,10 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from pydantic import ValidationError
 
-from connector_core.connector import AnyConnector, Declaration
 from connector_core.discovery.delta import Catchup
 from connector_core.discovery.faults import mapped, refusal
 from connector_core.discovery.reading import Reading
 from connector_core.discovery.writer import Writer
-from connector_core.entities import Entity
 from connector_core.errors import (
     ConnectorCoreError,
     ForbiddenError,
@@ -24,8 +22,10 @@ from connector_core.errors import (
 )
 from connector_core.http import HttpApi
 from connector_core.outcomes import Progress, Run
-from connector_core.page import Page
-from connector_core.paging import Position
+from connector_core.sdk.connector import AnyConnector, Declaration
+from connector_core.sdk.entities import Entity
+from connector_core.sdk.page import Page
+from connector_core.sdk.paging import Position
 from connector_core.store import Store
 from connector_core.store.database import now
 from connector_core.store.staging import Checkpoint, digest_of, staged_rows
@@ -156,7 +156,7 @@ class Reader:
         while came := await self._next(connector, pages):
             page = reading.once(came)
             if checkpoint:
-                if page.source != checkpoint.source or digest_of([*page.ids, *page.skipped]) != checkpoint.ids:
+                if page.place.listing != checkpoint.source or digest_of([*page.ids, *page.skipped]) != checkpoint.ids:
                     return False
                 checkpoint = None
                 reading.take_again(page)
@@ -185,14 +185,14 @@ class Reader:
     ) -> Checkpoint:
         ids = [*page.ids, *page.skipped]
         return Checkpoint(
-            source=page.source,
-            page=page.number,
+            source=page.place.listing,
+            page=page.place.number,
             rows_before=len(reading.seen) - len(ids),
             announced=reading.announced,
             ids=digest_of(ids),
             # A second reading shares its staged rows with the first, and a delta is over soon: nobody goes on there.
             sound=reading.sound
-            and bool(page.source)
+            and bool(page.place.listing)
             and reading.began != READ_TWICE
             and catchup is None
             and all(row.source_id == one for row, one in zip(page.rows, page.ids, strict=True)),

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 
-from connector_core.connector import Declaration
-from connector_core.entities import Entity
 from connector_core.errors import DiscoveryError
-from connector_core.page import Page, Rejection
+from connector_core.sdk.connector import Declaration
+from connector_core.sdk.entities import Entity
+from connector_core.sdk.page import Page, Rejection, TotalSource
 
 BARREN_PAGES = 10
 """So many pages in a row without one usable row end a reading."""
@@ -120,7 +120,7 @@ class Reading:
 
     def once(self, page: Page[Entity]) -> Page[Entity]:
         """The page without entities that were derived before: many rows mention the same one."""
-        if page.sources is None:
+        if page.derived_from is None:
             return page
         rows = tuple(one for one in page.rows if one.source_id not in self.derived)
         self.derived.update(one.source_id for one in rows)
@@ -135,8 +135,8 @@ class Reading:
         fresh = ids - self.seen
         # A page of rejected rows has nothing fresh either, and may be the last of its sort: a few are borne.
         self.barren = 0 if fresh or not page.rejected else self.barren + 1
-        if not page.last and ((ids and not fresh) or self.barren == BARREN_PAGES):
-            self.problems.append(f"page {page.number} repeats earlier pages")
+        if not page.place.last and ((ids and not fresh) or self.barren == BARREN_PAGES):
+            self.problems.append(f"page {page.place.number} repeats earlier pages")
             self.repeated = True
             return False
         self.doubled += len(listed) - len(fresh)
@@ -148,11 +148,11 @@ class Reading:
     def take_again(self, page: Page[Entity]) -> None:
         """A page whose rows an earlier run has counted: only what it says of the listing is new."""
         self.pages += 1
-        self.promised |= page.promised
-        self.by_census |= page.by_census
-        self.ended = page.last
+        self.promised |= page.total_source is not TotalSource.NONE
+        self.by_census |= page.total_source is TotalSource.EXPECTED_IDS
+        self.ended = page.place.last
         # A hire is appended and is read. Somebody who goes moves others up, across the edge of a page.
-        self.fell |= page.fell
+        self.fell |= page.place.total_fell
         if page.announced is not None:
             self.announced = page.announced
 

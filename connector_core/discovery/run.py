@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from connector_core.connector import Account
 from connector_core.discovery.delta import catchup, extent
 from connector_core.discovery.faults import mapped
 from connector_core.discovery.kind import Found, Planned, plan_kind
@@ -13,6 +12,7 @@ from connector_core.discovery.reader import Reader
 from connector_core.discovery.work import Work
 from connector_core.errors import ConnectorCoreError
 from connector_core.outcomes import Extent, Report, Verdict
+from connector_core.sdk.connector import Account
 from connector_core.store import Scan
 
 

@@ -4,11 +4,11 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from connector_core.connector import Account, AnyConnector, Declaration
 from connector_core.discovery.reader import ProgressCallback
 from connector_core.http import HttpApi
 from connector_core.outcomes import Run
 from connector_core.plugins import Registry
+from connector_core.sdk.connector import Account, AnyConnector, Declaration
 from connector_core.settings import HostSettings
 from connector_core.store import Integration, Store
 

@@ -18,9 +18,9 @@ from connector_core.errors import (
     UnavailableError,
 )
 from connector_core.http.call import Call
-from connector_core.manifest import Manifest
-from connector_core.page import Page, Rejection, T
-from connector_core.wire import Listing, R, Row
+from connector_core.sdk.manifest import Manifest
+from connector_core.sdk.page import Page, PlaceInListing, Rejection, T, TotalSource
+from connector_core.sdk.wire import Listing, R, Row
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for what it cannot parse."""
@@ -117,12 +117,12 @@ def page_of(answer: Listing[R], rows: tuple[R, ...], rejected: tuple[Rejection, 
     listing = type(answer)
     rows = _honest(answer, rows)
     return Page(
-        number=number,
         rows=rows,
         ids=tuple([row.id for row in rows]),
         announced=answer.announced,
-        promised=listing.announced is not Listing.announced,
+        total_source=TotalSource.NONE if listing.announced is Listing.announced else TotalSource.LISTING,
         rejected=rejected,
+        place=PlaceInListing(number=number, last=False),
     )
 
 

@@ -11,8 +11,6 @@ from urllib.parse import quote
 
 import aiohttp
 
-from connector_core.connector import Params
-from connector_core.credentials import Credentials
 from connector_core.errors import NotFoundError
 from connector_core.http.answers import parse, parse_page
 from connector_core.http.call import Call
@@ -21,12 +19,14 @@ from connector_core.http.limits import Limits
 from connector_core.http.pace import Pace
 from connector_core.http.pages import Pages
 from connector_core.http.stream import Stream
-from connector_core.manifest import Manifest
 from connector_core.outcomes import Forecast, Traffic
-from connector_core.page import Page, T
-from connector_core.paging import Paging, Position, Streamed
+from connector_core.sdk.connector import Params
+from connector_core.sdk.credentials import Credentials
+from connector_core.sdk.manifest import Manifest
+from connector_core.sdk.page import Page, T
+from connector_core.sdk.paging import Paging, Position, Streamed
+from connector_core.sdk.wire import Listing, R
 from connector_core.settings import HttpSettings
-from connector_core.wire import Listing, R
 
 _LAST = 0.05
 """Seconds in which connections that were still being opened come to their end."""

@@ -9,11 +9,11 @@ from urllib.parse import urlencode
 import msgspec
 from pydantic import SecretStr
 
-from connector_core.credentials import Credentials
 from connector_core.errors import ConnectorCoreError, ProtocolError, UnavailableError
 from connector_core.http.answers import parse
 from connector_core.http.call import Call
-from connector_core.manifest import Basic, ClientCredentials, Header, Manifest
+from connector_core.sdk.credentials import Credentials
+from connector_core.sdk.manifest import Basic, ClientCredentials, Header, Manifest
 
 _LONG = 1e9
 """No token lasts for so many seconds: who says so says nothing."""

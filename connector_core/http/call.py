@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from connector_core.connector import Params
+from connector_core.sdk.connector import Params
 
 
 @dataclass(frozen=True, slots=True)

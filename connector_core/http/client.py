@@ -12,7 +12,6 @@ import stamina
 import structlog
 from yarl import URL
 
-from connector_core.credentials import Credentials
 from connector_core.errors import (
     InsecureError,
     ProtocolError,
@@ -27,8 +26,9 @@ from connector_core.http.auth import signature
 from connector_core.http.call import Call
 from connector_core.http.inflate import inflate
 from connector_core.http.limits import Limits
-from connector_core.manifest import Manifest
-from connector_core.page import T
+from connector_core.sdk.credentials import Credentials
+from connector_core.sdk.manifest import Manifest
+from connector_core.sdk.page import T
 from connector_core.settings import HttpSettings
 
 _BREATH = 1.0

@@ -7,7 +7,7 @@ from math import ceil
 
 from pyrate_limiter import AbstractClock, InMemoryBucket, Limiter, Rate, SingleBucketFactory
 
-from connector_core.manifest import RateLimit
+from connector_core.sdk.manifest import RateLimit
 
 _SLACK = 0.01
 """Windows are kept longer by this share: a request may take less time to the provider than one a window before it …"""

@@ -10,9 +10,9 @@ from typing import Any, Generic, Protocol
 from connector_core.errors import UnavailableError
 from connector_core.http.client import Heard
 from connector_core.http.pace import Pace, Sizes
-from connector_core.page import Page
-from connector_core.paging import Paging, Position, Sliced
-from connector_core.wire import R
+from connector_core.sdk.page import Page
+from connector_core.sdk.paging import Paging, Position, Sliced
+from connector_core.sdk.wire import R
 
 _KEEP = 2
 """Pages that came early are kept for their turn: so many times the requests at once …"""
@@ -79,7 +79,8 @@ class Pages(Generic[R]):
                     # The last may have been answered before one that knew of somebody more.
                     page = replace(page, announced=max(page.announced, self._highest))
                 self._measure(rows)
-                yield replace(page, last=last, source=self._source if self._paging.resumable else "")
+                listing = self._source if self._paging.resumable else ""
+                yield replace(page, place=replace(page.place, last=last, listing=listing))
                 if last:
                     return
                 # From here on: a reader that stops after the first page costs one request.
@@ -226,7 +227,8 @@ class Pages(Generic[R]):
         self._highest = max(self._highest, page.announced or 0)
         # Those that had come before this one was asked for are read by now.
         highest = max([before, *(one.announced for one in unread)])
-        return replace(page, fell=page.announced is not None and page.announced < highest)
+        fell = page.announced is not None and page.announced < highest
+        return replace(page, place=replace(page.place, total_fell=fell))
 
 
 def _joined(parts: list[Page[R]]) -> Page[R]:
@@ -235,5 +237,5 @@ def _joined(parts: list[Page[R]]) -> Page[R]:
         rows=tuple(row for part in parts for row in part.rows),
         ids=tuple(one for part in parts for one in part.ids),
         rejected=tuple(one for part in parts for one in part.rejected),
-        fell=any(part.fell for part in parts),
+        place=replace(parts[-1].place, total_fell=any(part.place.total_fell for part in parts)),
     )

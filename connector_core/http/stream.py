@@ -16,9 +16,9 @@ from connector_core.http.call import Call
 from connector_core.http.client import Client
 from connector_core.http.inflate import Inflater
 from connector_core.http.splitter import Splitter
-from connector_core.page import Page, Rejection
-from connector_core.paging import Streamed
-from connector_core.wire import Listing, R
+from connector_core.sdk.page import Page, Rejection
+from connector_core.sdk.paging import Streamed
+from connector_core.sdk.wire import Listing, R
 
 _PIECE = 64 * 1024
 """Bytes that are unpacked at once."""
@@ -97,7 +97,7 @@ class Stream(Generic[R]):
             rest = replace(waiting, announced=rest.announced)
         elif waiting:
             await self._give(waiting, rest)
-        await self._give(replace(rest, last=True), None)
+        await self._give(replace(rest, place=replace(rest.place, last=True)), None)
 
     async def _pieces(self, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
         try:
@@ -134,7 +134,7 @@ class Stream(Generic[R]):
         if page:
             self._number += 1
             self._given.extend(map(hash, page.ids))
-            await self._pages.put(replace(page, number=self._number))
+            await self._pages.put(replace(page, place=replace(page.place, number=self._number)))
         return following
 
     def _page(self, splitter: Splitter, raws: list[Any], before: frozenset[int]) -> Page[R]:

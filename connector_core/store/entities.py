@@ -3,8 +3,8 @@
 import json
 from collections.abc import Collection, Iterator, Sequence
 
-from connector_core.entities import Entity
 from connector_core.outcomes import Run
+from connector_core.sdk.entities import Entity
 from connector_core.store.database import Database
 
 _PAGE = 1000

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from connector_core.connector import Account
 from connector_core.errors import UnknownIntegrationError
+from connector_core.sdk.connector import Account
 from connector_core.store.database import Database, now
 
 _COLUMNS = "name, connector, fields, secrets, account, account_name, created_at, credentials_at"

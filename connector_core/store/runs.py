@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from connector_core.outcomes import Certificate, Report, Run
-from connector_core.page import Rejection
+from connector_core.sdk.page import Rejection
 from connector_core.store.database import Database, now
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from sqlite3 import Cursor
 
-from connector_core.entities import Entity
 from connector_core.outcomes import Run
+from connector_core.sdk.entities import Entity
 from connector_core.store.database import Database, now
 
 _ROWS_AT_ONCE = 250

@@ -1,7 +1,7 @@
 """The author's test kit: what a connector's simulator is built on."""
 
-from connector_core.testing.damage import Listed
 from connector_core.testing.faults import Fault, Faults
+from connector_core.testing.listing_faults import Listed
 from connector_core.testing.organisation import Organisation, Person, StaffSimulator
 from connector_core.testing.server import (
     BODY,

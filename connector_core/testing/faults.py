@@ -8,8 +8,8 @@ import re
 from dataclasses import dataclass
 
 from connector_core.errors import SettingsError
-from connector_core.testing.damage import DAMAGES
-from connector_core.testing.strike import STRIKES, THROTTLES
+from connector_core.testing.listing_faults import DAMAGES
+from connector_core.testing.network_faults import STRIKES, THROTTLES
 
 KINDS = (*STRIKES, *THROTTLES, *DAMAGES)
 """Besides a status."""

@@ -14,8 +14,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_args
 
-from connector_core.connector import AnyConnector
-from connector_core.credentials import FormField
 from connector_core.errors import (
     ForbiddenError,
     ProtocolError,
@@ -23,6 +21,8 @@ from connector_core.errors import (
     ThrottledError,
     UnavailableError,
 )
+from connector_core.sdk.connector import AnyConnector
+from connector_core.sdk.credentials import FormField
 
 MARKED = re.compile(r"(<!-- generated: (\w+)(?: ([\w-]+))? -->\n).*?(<!-- end -->)", re.DOTALL)
 _TIER = re.compile(r"<!-- generated: tier -->\n.*?\*\*(\w+)\*\*.*\n<!-- end -->")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 if TYPE_CHECKING:  # pytest loads this module at every start, so the host is imported only where it is used.
-    from connector_core.connector import AnyConnector
+    from connector_core.sdk.connector import AnyConnector
     from connector_core.testing.kit import Result
 
 PROPERTY = "connector-core-kit"

@@ -18,11 +18,11 @@ from typing import Any
 from aiohttp import web
 from multidict import CIMultiDict
 
-from connector_core.entities import Entity
 from connector_core.errors import SettingsError
-from connector_core.testing.damage import BODIES, DAMAGES, PEOPLE, Listed, spoiled
+from connector_core.sdk.entities import Entity
 from connector_core.testing.faults import Faults
-from connector_core.testing.strike import STRIKES, THROTTLES, page, throttled
+from connector_core.testing.listing_faults import BODIES, DAMAGES, PEOPLE, Listed, spoiled
+from connector_core.testing.network_faults import STRIKES, THROTTLES, page, throttled
 
 _GOES = 11
 """The place of whoever goes in between: on the first page, and behind those who lead others, or these would lose

@@ -8,10 +8,10 @@ from connector_core import (
     Advice,
     Basic,
     Category,
-    Census,
     Connector,
     Department,
     Employee,
+    ExpectedIds,
     Manifest,
     NotFoundError,
     Page,
@@ -90,11 +90,12 @@ class BambooHR(Connector[BambooHRCredentials]):
             body={"title": "Employees", "fields": Person.keys()[1:]},
         )
         # The report announces no total. Everybody whom the history of changes knows must be in it.
-        census, departments = await asyncio.gather(
-            self.optional(self._census(), "nobody_counted"), self.optional(self._names(), "departments_unresolved")
+        expected, departments = await asyncio.gather(
+            self.optional(self._expected_ids(), "nobody_counted"),
+            self.optional(self._names(), "departments_unresolved"),
         )
         async for page in pages:
-            yield page.map(lambda person: to_employee(person, departments)).counted(census)
+            yield page.map(lambda person: to_employee(person, departments)).with_expected_ids(expected)
 
     @witnesses(Employee)
     async def has_employee(self, source_id: str) -> bool:
@@ -109,7 +110,7 @@ class BambooHR(Connector[BambooHRCredentials]):
         provides=("name", "active"),
     )
     async def departments(self) -> AsyncIterator[Page[Department]]:
-        yield Page.whole(await self._options()).map(to_department)
+        yield Page.single(await self._options()).map(to_department)
 
     @witnesses(Department)
     async def has_option(self, source_id: str) -> bool:
@@ -125,8 +126,8 @@ class BambooHR(Connector[BambooHRCredentials]):
     async def _names(self) -> dict[str, str]:
         return names_of(await self._options())
 
-    async def _census(self) -> Census:
+    async def _expected_ids(self) -> ExpectedIds:
         """All who ever changed and were not deleted; a few who have not since 2011 may be missing."""
         changes = await self.api.get("/employees/changed", Changes, params={"since": "1970-01-01T00:00:00Z"})
         found = changes.employees.values() if isinstance(changes.employees, dict) else changes.employees
-        return Census(one.id for one in found if one.action != "Deleted")
+        return ExpectedIds(one.id for one in found if one.action != "Deleted")

@@ -10,10 +10,10 @@ from connector_core import (
     Status,
     WorkerType,
     day,
+    department_fields,
     ids_by_name,
     lookup,
     moment,
-    placed,
 )
 from connectors.bamboohr.wire import Option, Person
 
@@ -46,7 +46,7 @@ def to_employee(person: Person, departments: Mapping[str, str] | None) -> Employ
         end_date=day(person.termination_date),
         manager_source_id=_manager(person.supervisor_e_id),
         updated_at=moment(person.last_changed),
-        **placed(person.department, departments),
+        **department_fields(person.department, departments),
     )
 
 

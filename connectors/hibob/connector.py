@@ -9,10 +9,10 @@ from connector_core import (
     Advice,
     Basic,
     Category,
-    Census,
     Connector,
     Department,
     Employee,
+    ExpectedIds,
     ForbiddenError,
     Listing,
     Manifest,
@@ -85,13 +85,13 @@ class HiBob(Connector[HiBobCredentials]):
     async def employees(self) -> AsyncIterator[Page[Employee]]:
         people = self._search(People, FIELDS)
         # The search announces no total. Everybody whom a second one names must have been in it.
-        census, departments = await asyncio.gather(
-            self.optional(self._census(), "nobody_counted"),
+        expected, departments = await asyncio.gather(
+            self.optional(self._expected_ids(), "nobody_counted"),
             self.optional(self._departments(), "departments_unresolved"),
         )
         names = None if departments is None else names_of(departments)
         async for page in people:
-            yield page.map(lambda person: to_employee(person, names)).counted(census)
+            yield page.map(lambda person: to_employee(person, names)).with_expected_ids(expected)
 
     @discovers(
         Department,
@@ -102,7 +102,7 @@ class HiBob(Connector[HiBobCredentials]):
         provides=("name", "active"),
     )
     async def departments(self) -> AsyncIterator[Page[Department]]:
-        yield Page.whole(await self._departments()).map(to_department)
+        yield Page.single(await self._departments()).map(to_department)
 
     @witnesses(Department)
     async def has_item(self, source_id: str) -> bool:
@@ -113,11 +113,11 @@ class HiBob(Connector[HiBobCredentials]):
         body = {"fields": [*fields], "showInactive": True, "humanReadable": "APPEND"}
         return self.api.pages("/people/search", listing, paging=Streamed(), body=body)
 
-    async def _census(self) -> Census:
-        census = Census()
+    async def _expected_ids(self) -> ExpectedIds:
+        expected = ExpectedIds()
         async for page in self._search(Named, ("root.id",)):
-            census.add(page.ids)
-        return census
+            expected.add(page.ids)
+        return expected
 
     async def _departments(self) -> tuple[Unit, ...]:
         path = "/company/named-lists/department"

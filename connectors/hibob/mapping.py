@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from connector_core import UNSET, Department, Employee, Maybe, Status, day, ids_by_name, lookup, placed
+from connector_core import UNSET, Department, Employee, Maybe, Status, day, department_fields, ids_by_name, lookup
 from connectors.hibob.wire import Internal, Item, Person, ReadableWork, Work
 
 _STATUSES = {"active": Status.ACTIVE, "inactive": Status.INACTIVE}
@@ -50,7 +50,7 @@ def to_employee(person: Person, departments: Mapping[str, str] | None) -> Employ
         start_date=day(work.start_date),
         end_date=day(internal.termination_date),
         manager_source_id=_manager(work),
-        **placed(_text(work.department), departments),
+        **department_fields(_text(work.department), departments),
     )
 
 

@@ -24,7 +24,7 @@ from connector_core import (
     ProtocolError,
     RateLimit,
     RejectedCredentialsError,
-    Whole,
+    SinglePage,
     changes,
     discovers,
     witnesses,
@@ -180,8 +180,8 @@ class Namely(Connector[NamelyCredentials, NamelyOptions]):
         async with self._reading:
             if self._types is None or self._groups is None:
                 # Both are asked for at once.
-                listed_types = self.api.pages("/group_types", GroupTypes, paging=Whole())
-                listed_groups = self.api.pages("/groups", Groups, paging=Whole())
+                listed_types = self.api.pages("/group_types", GroupTypes, paging=SinglePage())
+                listed_groups = self.api.pages("/groups", Groups, paging=SinglePage())
                 types = await _all_types(listed_types)
                 # Both or neither: whoever asks next must meet the same error.
                 self._departments = self._choose(types)

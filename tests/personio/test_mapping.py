@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from connector_core import Department, Employee, Page, Status, WorkerType
+from connector_core import Department, Employee, Page, Status, TotalSource, WorkerType
 from connector_core.http.answers import parse_page
 from connector_core.http.call import Call
 from connectors.personio.mapping import to_departments, to_employee
@@ -176,4 +176,4 @@ def test_a_department_that_cannot_be_told_rejects_its_row_and_empties_nothing(at
 )
 def test_a_total_that_did_not_come_is_missed(more: dict[str, Any], announced: int | None) -> None:
     read = page({}, **more)
-    assert (read.announced, read.promised) == (announced, True)
+    assert (read.announced, read.total_source) == (announced, TotalSource.LISTING)

@@ -28,8 +28,8 @@ from connector_core import (
     field,
     witnesses,
 )
-from connector_core.connector import AnyConnector
-from connector_core.paging import Position
+from connector_core.sdk.connector import AnyConnector
+from connector_core.sdk.paging import Position
 from planted.example import Example, ExampleCredentials, People, Person, to_employee
 
 PATH, SIZE = "/people", PageNumber(size=25)
@@ -176,7 +176,7 @@ class Blocks(Example):
     @declared
     async def employees(self) -> AsyncIterator[Page[Employee]]:
         async for page in self.api.pages(PATH, People, paging=SIZE):
-            until = time.thread_time() + 0.15 * (page.number == 1)
+            until = time.thread_time() + 0.15 * (page.place.number == 1)
             while time.thread_time() < until:
                 pass
             yield page.map(to_employee)
@@ -269,7 +269,7 @@ class Stumbles(Example):
     @declared
     async def employees(self) -> AsyncIterator[Page[Employee]]:
         async for page in self.api.pages(PATH, People, paging=SIZE):
-            if not page.last:
+            if not page.place.last:
                 self.log.debug("page", first=page.rows[0].id)
             yield page.map(to_employee)
 

@@ -11,8 +11,8 @@ from functools import partial
 from multiprocessing import active_children, get_context, resource_tracker
 from types import MappingProxyType
 
-from connector_core.connector import AnyConnector
 from connector_core.errors import SettingsError
+from connector_core.sdk.connector import AnyConnector
 from connector_core.testing import clock
 from connector_core.testing.kit import declaration, faults, interruption, manners, reading, scale, secrecy
 from connector_core.testing.kit.notes import Judgement, Notes, Result, Standing

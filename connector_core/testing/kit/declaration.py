@@ -4,7 +4,7 @@ import inspect
 import re
 from pathlib import Path
 
-from connector_core.connector import AnyConnector
+from connector_core.sdk.connector import AnyConnector
 from connector_core.testing.kit.notes import Notes
 from connector_core.testing.kit.stage import Stage
 from connector_core.testing.pages import PARTS, current, page_of, parts_in

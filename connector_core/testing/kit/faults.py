@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from connector_core.entities import Entity
 from connector_core.errors import DiscoveryError, ProtocolError
-from connector_core.testing.damage import Listed
+from connector_core.sdk.entities import Entity
 from connector_core.testing.kit.notes import Notes
 from connector_core.testing.kit.stage import Round, Stage, Stored
+from connector_core.testing.listing_faults import Listed
+from connector_core.testing.network_faults import THROTTLES
 from connector_core.testing.server import Request, Simulator
-from connector_core.testing.strike import THROTTLES
 
 WIRE = (
     *("500", "502", "401", "403", "404", *THROTTLES),

@@ -1,8 +1,8 @@
 """Quiet runs: everything that is there, under its own id, followed as it changes."""
 
-from connector_core.connector import AnyConnector
-from connector_core.entities import Entity
 from connector_core.errors import ConnectorCoreError, RejectedCredentialsError
+from connector_core.sdk.connector import AnyConnector
+from connector_core.sdk.entities import Entity
 from connector_core.testing.kit.notes import Notes
 from connector_core.testing.kit.stage import NAME, Round, Stage
 from connector_core.testing.kit.watch import Watch

@@ -4,7 +4,7 @@ import traceback
 from collections.abc import Iterator
 
 from connector_core.http.auth import signature
-from connector_core.manifest import ClientCredentials
+from connector_core.sdk.manifest import ClientCredentials
 from connector_core.testing.kit.notes import Notes
 from connector_core.testing.kit.stage import Round, Stage
 from connector_core.testing.kit.watch import package_of

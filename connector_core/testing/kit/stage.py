@@ -12,12 +12,12 @@ from typing import Any
 
 from cryptography.fernet import Fernet
 
-from connector_core.connector import AnyConnector
-from connector_core.entities import Entity
 from connector_core.errors import ConnectorCoreError, PluginContractError
 from connector_core.host import Host
 from connector_core.outcomes import Progress, Report
 from connector_core.plugins import registry_of
+from connector_core.sdk.connector import AnyConnector
+from connector_core.sdk.entities import Entity
 from connector_core.settings import HostSettings, HttpSettings, Settings
 from connector_core.testing.kit.watch import Watch, watched, watching
 from connector_core.testing.server import Request, Served, Simulator, SimulatorOptions, environment, load, serve

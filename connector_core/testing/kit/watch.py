@@ -15,12 +15,12 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-from connector_core.connector import AnyConnector, Api, Context, Params
 from connector_core.errors import ConnectorCoreError, DiscoveryError, NotFoundError
-from connector_core.page import Page, T
-from connector_core.paging import Paging, Streamed
+from connector_core.sdk.connector import AnyConnector, Api, Context, Params
+from connector_core.sdk.page import Page, T
+from connector_core.sdk.paging import Paging, Streamed
+from connector_core.sdk.wire import Listing, R
 from connector_core.testing.clock import JumpingLoop
-from connector_core.wire import Listing, R
 
 PAGES_AT_MOST = 2_000
 """No listing of the kit has so many: whoever reads on has missed that the same page comes again and again."""
@@ -152,11 +152,11 @@ class _WatchedApi:
         try:
             async with aclosing(listed) as pages:  # type: ignore[type-var]
                 async for page in pages:
-                    if page.number > PAGES_AT_MOST:
+                    if page.place.number > PAGES_AT_MOST:
                         raise DiscoveryError(f"The connector {self._watch.connector.manifest.name} failed to end")
                     rows = len(page.rows) + len(page.rejected)
-                    answer = page.number == 1 or not isinstance(paging, Streamed)
-                    watch.pages.append(Handed(path, getattr(paging, "size", None), rows, page.last, answer))
+                    answer = page.place.number == 1 or not isinstance(paging, Streamed)
+                    watch.pages.append(Handed(path, getattr(paging, "size", None), rows, page.place.last, answer))
                     if watch.keep_rows:
                         watch.rows += [repr(row) for row in page.rows]
                     watch.handed_at = time.thread_time()
@@ -214,7 +214,7 @@ def _watched_reading(method: Callable[[Any], Any], kind: str, watch: Watch) -> C
             async for page in pages:
                 if watch.handed_at:
                     watch.turn = max(watch.turn, time.thread_time() - watch.handed_at)
-                if page.sources is not None:
+                if page.derived_from is not None:
                     watch.derived.add(kind)
                 yield page
 

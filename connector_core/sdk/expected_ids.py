@@ -9,7 +9,7 @@ from itertools import pairwise
 _PARTS = 256
 
 
-class Census:
+class ExpectedIds:
     """Ids, kept as eight bytes each. It says the least that there must be: a listing may hold more."""
 
     def __init__(self, ids: Iterable[str] = ()) -> None:

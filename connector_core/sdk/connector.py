@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar, get
 from pydantic import BaseModel, ConfigDict
 from typing_extensions import TypeVar as DefaultTypeVar
 
-from connector_core.credentials import Credentials
-from connector_core.entities import Entity, Product
 from connector_core.errors import ProviderError, RejectedCredentialsError
-from connector_core.manifest import Manifest
-from connector_core.page import Page
-from connector_core.paging import Paging
-from connector_core.wire import Listing, R
+from connector_core.sdk.credentials import Credentials
+from connector_core.sdk.entities import Entity, Product
+from connector_core.sdk.manifest import Manifest
+from connector_core.sdk.page import Page
+from connector_core.sdk.paging import Paging
+from connector_core.sdk.wire import Listing, R
 
 if TYPE_CHECKING:  # structlog brings rich along, which no connector needs.
     from structlog.typing import FilteringBoundLogger

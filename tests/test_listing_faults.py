@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from connector_core.testing import Listed
-from connector_core.testing.damage import spoil
+from connector_core.testing.listing_faults import spoil
 
 VALUES = {"id": 1, "name": "Ada", "email": "ada@acme.example", "team": "Sales", "office": None}
 FLAT = Listed("/people", "data", "total")

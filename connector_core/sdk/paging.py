@@ -101,7 +101,7 @@ class Streamed:
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
+class SinglePage:
     """One answer holds all. Pages on only if the answer announces more rows than it holds."""
 
     resumable: ClassVar[bool] = False

@@ -1,21 +1,8 @@
-"""What lies behind the author's door: all that a connector imports from ``connector_core``."""
+"""The public names of ``connector_core``: all that a connector imports."""
 
 from msgspec import UNSET, field
 from pydantic import SecretStr
 
-from connector_core.census import Census
-from connector_core.connector import (
-    Account,
-    Api,
-    Connector,
-    Context,
-    Options,
-    changes,
-    discovers,
-    witnesses,
-)
-from connector_core.credentials import Credentials, Identifier, Subdomain, TenantDomain
-from connector_core.entities import Department, DepartmentKind, Employee, Entity, Product, Status, WorkerType
 from connector_core.errors import (
     BusyError,
     ConnectorCoreError,
@@ -41,7 +28,21 @@ from connector_core.errors import (
     UnknownIntegrationError,
 )
 from connector_core.hookspecs import hookimpl
-from connector_core.manifest import (
+from connector_core.outcomes import Certificate, KindPlan, Report, Run, Verdict
+from connector_core.sdk.connector import (
+    Account,
+    Api,
+    Connector,
+    Context,
+    Options,
+    changes,
+    discovers,
+    witnesses,
+)
+from connector_core.sdk.credentials import Credentials, Identifier, Subdomain, TenantDomain
+from connector_core.sdk.entities import Department, DepartmentKind, Employee, Entity, Product, Status, WorkerType
+from connector_core.sdk.expected_ids import ExpectedIds
+from connector_core.sdk.manifest import (
     Advice,
     Basic,
     Bearer,
@@ -51,11 +52,10 @@ from connector_core.manifest import (
     Manifest,
     RateLimit,
 )
-from connector_core.outcomes import Certificate, KindPlan, Report, Run, Verdict
-from connector_core.page import Page, Rejection, RowRejectedError
-from connector_core.paging import Offset, PageNumber, Paging, Streamed, Whole
-from connector_core.values import day, ids_by_name, lookup, moment, placed
-from connector_core.wire import Listing, Maybe, Row, Wire
+from connector_core.sdk.page import Page, PlaceInListing, Rejection, RowRejectedError, TotalSource
+from connector_core.sdk.paging import Offset, PageNumber, Paging, SinglePage, Streamed
+from connector_core.sdk.values import day, department_fields, ids_by_name, lookup, moment
+from connector_core.sdk.wire import Listing, Maybe, Row, Wire
 
 __all__ = [
     "UNSET",
@@ -66,7 +66,6 @@ __all__ = [
     "Bearer",
     "BusyError",
     "Category",
-    "Census",
     "Certificate",
     "ClientCredentials",
     "Connector",
@@ -79,6 +78,7 @@ __all__ = [
     "DiscoveryError",
     "Employee",
     "Entity",
+    "ExpectedIds",
     "ForbiddenError",
     "Header",
     "Identifier",
@@ -95,6 +95,7 @@ __all__ = [
     "Page",
     "PageNumber",
     "Paging",
+    "PlaceInListing",
     "PluginConflictError",
     "PluginContractError",
     "PluginError",
@@ -112,26 +113,27 @@ __all__ = [
     "Run",
     "SecretStr",
     "SettingsError",
+    "SinglePage",
     "Status",
     "StoreError",
     "Streamed",
     "Subdomain",
     "TenantDomain",
     "ThrottledError",
+    "TotalSource",
     "UnavailableError",
     "UnknownIntegrationError",
     "Verdict",
-    "Whole",
     "Wire",
     "WorkerType",
     "changes",
     "day",
+    "department_fields",
     "discovers",
     "field",
     "hookimpl",
     "ids_by_name",
     "lookup",
     "moment",
-    "placed",
     "witnesses",
 ]

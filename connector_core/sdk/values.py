@@ -33,7 +33,7 @@ def moment(text: str | UnsetType | None) -> datetime | UnsetType:
     return UNSET
 
 
-def placed(name: str | UnsetType | None, ids: Mapping[str, str] | None) -> dict[str, Any]:
+def department_fields(name: str | UnsetType | None, ids: Mapping[str, str] | None) -> dict[str, Any]:
     """The department of somebody who has one at most, as fields of an Employee. ``ids`` tells its id from its name.
 
     Empty, so that what is stored stays, where the name did not come, or ``ids`` does not know it or is None.

@@ -9,11 +9,11 @@ from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from connector_core import door
-from connector_core.connector import AnyConnector
+from connector_core import public
 from connector_core.contract import verify
 from connector_core.errors import PluginLoadError, SettingsError
 from connector_core.plugins import NAMESPACE, hidden_namespace
+from connector_core.sdk.connector import AnyConnector
 from connector_core.settings import PluginSettings
 from connector_core.testing.kit.rules import Tier
 from connector_core.testing.pages import current, with_tier
@@ -21,7 +21,7 @@ from connector_core.testing.pages import current, with_tier
 TEMPLATE = Path(__file__).with_name("template")
 EXTRA = 'pip install "connector-core[author]"'
 TAKEN = (
-    *door.__all__,
+    *public.__all__,
     *("Any", "AsyncIterator", "Owner", "People", "Person", "Unit", "Units"),
     # With Credentials and Simulator behind them.
     *("Client", "Staff"),

@@ -8,12 +8,12 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from connector_core.authoring import places
-from connector_core.authoring.rendering import render
 from connector_core.cli.flags import DEFAULT, Flags
 from connector_core.cli.form import somebody_is_there
 from connector_core.cli.output import console, count, print_json
 from connector_core.errors import SettingsError
+from connector_core.scaffold import places
+from connector_core.scaffold.rendering import render
 
 
 @Parameter(name="*")

@@ -1,0 +1,176 @@
+"""One page of a listing: its rows, and what it says of the listing."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any, Generic, TypeVar, TypeVarTuple
+
+from pydantic import ValidationError
+
+from connector_core.sdk.entities import Entity
+from connector_core.sdk.expected_ids import ExpectedIds
+from connector_core.sdk.wire import Identified
+
+T = TypeVar("T")
+U = TypeVar("U")
+E = TypeVar("E", bound=Entity)
+One = TypeVar("One", bound=Entity | Identified)
+Data = TypeVarTuple("Data")
+
+
+class TotalSource(StrEnum):
+    """What tells how many rows the whole listing has."""
+
+    NONE = "none"
+    LISTING = "listing"
+    """The listing announces its total, so one that never comes is a fault."""
+    EXPECTED_IDS = "expected_ids"
+    """Another response names the rows that must be there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A row that was read and could not be used: where and what sort of problem, never its content."""
+
+    source_id: str | None
+    field: str
+    problem: str
+
+
+class RowRejectedError(Exception):
+    """Raised by a mapping for a row that it cannot use. ``problem`` never holds content."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field}: {problem}")
+        self.field = field
+        self.problem = problem
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceInListing:
+    """Where a page stands in its listing. Set by the HTTP client."""
+
+    listing: str = ""
+    """Which listing; empty where a reading cannot resume in the middle of it."""
+    number: int = 1
+    last: bool = True
+    """True on the page that ends the listing."""
+    total_fell: bool = False
+    """True when an earlier response announced more rows: some have left the listing in between."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """One page: its rows, and what it says of the listing."""
+
+    rows: tuple[T, ...]
+    ids: tuple[str, ...]
+    """The provider's ids of ``rows``, in the same order."""
+    announced: int | None = None
+    """The total of the whole listing, in rows."""
+    total_source: TotalSource = TotalSource.NONE
+    rejected: tuple[Rejection, ...] = ()
+    skipped: tuple[str, ...] = ()
+    """The ids of rows that were read and are not of this kind."""
+    derived_from: tuple[str, ...] | None = None
+    """The ids of the listing's rows, where ``rows`` were derived from them."""
+    place: PlaceInListing = field(default_factory=PlaceInListing)
+
+    @classmethod
+    def single(cls, rows: Iterable[One]) -> "Page[One]":
+        """Return the only page of a listing: all rows, or all entities, that came in one response."""
+        found = tuple(rows)
+        return Page(found, tuple([row.source_id if isinstance(row, Entity) else row.id for row in found]))
+
+    @property
+    def listed(self) -> tuple[str, ...]:
+        """The ids of the listing's rows, those of other kinds included."""
+        return (*(self.ids if self.derived_from is None else self.derived_from), *self.skipped)
+
+    def with_expected_ids(self, expected: ExpectedIds | None) -> "Page[T]":
+        """Return the page with the total that another response tells. With None the reading is not complete."""
+        total = None if expected is None else expected.total_with(self.listed)
+        return replace(self, announced=total, total_source=TotalSource.EXPECTED_IDS)
+
+    def map(self, function: Callable[[T, *Data], U | None], *data: *Data) -> "Page[U]":
+        """Return the page with ``function(row, *data)`` in place of every row.
+
+        None skips a row; an exception rejects it. ``function`` is called again for the rows of a page in which
+        one was rejected, so it must be pure.
+        """
+        try:
+            mapped = [function(row, *data) for row in self.rows]
+        except Exception:  # noqa: BLE001 - whatever it is, it rejects one row and is named there
+            return self._map_each(function, *data)
+        rows: tuple[Any, ...] = tuple(mapped)
+        ids, skipped = self.ids, tuple([one for one, row in zip(self.ids, rows, strict=True) if row is None])
+        if skipped:
+            ids = tuple([one for one, row in zip(ids, rows, strict=True) if row is not None])
+            rows = tuple([row for row in rows if row is not None])
+        return _with_rows(self, rows, ids, skipped=(*self.skipped, *skipped))
+
+    def derive(self, function: Callable[[T], Iterable[E]]) -> "Page[E]":
+        """Return what the rows mention, in place of them: entities with ids of their own.
+
+        An exception rejects a row. Completeness is judged by the rows.
+        """
+        found: dict[str, Any] = {}
+        used: list[str] = []
+        rejected = list(self.rejected)
+        for source_id, row in zip(self.ids, self.rows, strict=True):
+            mentioned = _mapped(source_id, row, lambda one: tuple(function(one)))
+            if isinstance(mentioned, Rejection):
+                rejected.append(mentioned)
+            else:
+                used.append(source_id)
+                found |= {one.source_id: one for one in mentioned}
+        return _with_rows(
+            self,
+            tuple(found.values()),
+            tuple(found),
+            rejected=tuple(rejected),
+            derived_from=tuple(used),
+            # The rows of earlier pages are not staged under their own ids, so no reading can resume behind them.
+            place=replace(self.place, listing=""),
+        )
+
+    def _map_each(self, function: Callable[[T, *Data], U | None], *data: *Data) -> "Page[U]":
+        """Map row by row, to tell which ones are rejected."""
+        rows: list[Any] = []
+        ids: list[str] = []
+        skipped = list(self.skipped)
+        rejected = list(self.rejected)
+        for source_id, row in zip(self.ids, self.rows, strict=True):
+            mapped = _mapped(source_id, row, lambda one: function(one, *data))
+            if isinstance(mapped, Rejection):
+                rejected.append(mapped)
+            elif mapped is None:
+                skipped.append(source_id)
+            else:
+                rows.append(mapped)
+                ids.append(source_id)
+        return _with_rows(self, tuple(rows), tuple(ids), rejected=tuple(rejected), skipped=tuple(skipped))
+
+
+def _with_rows(page: Page[Any], rows: tuple[Any, ...], ids: tuple[str, ...], **more: Any) -> Page[Any]:
+    """Return the page with rows of another type, which ``replace`` cannot express."""
+    return replace(page, rows=rows, ids=ids, **more)
+
+
+def _mapped(source_id: str, row: T, function: Callable[[T], U]) -> U | Rejection:
+    """Return what the function makes of the row, or why it cannot."""
+    try:
+        return function(row)
+    except ValidationError as error:
+        return rejection(source_id, error)
+    except RowRejectedError as error:
+        return Rejection(source_id, error.field, error.problem)
+    except Exception as error:  # noqa: BLE001 - a mapping is total: a value, or a counted rejection
+        return Rejection(source_id, "", f"mapping raised {type(error).__name__}")
+
+
+def rejection(source_id: str | None, error: ValidationError) -> Rejection:
+    """Return the first problem of a validation error, without its input."""
+    problem = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    # Only the field's name: further parts of the location are keys and types of the input.
+    return Rejection(source_id, str(problem["loc"][0]) if problem["loc"] else "", problem["type"])
