@@ -1,10 +1,11 @@
-"""What a run comes to: the frozen data that is shown, stored and given to observers."""
+"""Results of runs and checks: the frozen data that is shown, stored and given to observers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from connector_core.reasons import Reason
 from connector_core.sdk.connector import Account, Declaration
 from connector_core.sdk.page import Rejection
 
@@ -17,12 +18,41 @@ class Verdict(StrEnum):
     HELD = "held"
     DEFERRED = "deferred"
     CAUGHT_UP = "caught up"
-    """A delta has read all that has changed."""
+    """A delta has read everything that has changed."""
 
     @property
     def good(self) -> bool:
-        """Whether all was read that was asked for, and nothing waits for anybody."""
+        """Whether everything requested was read, and no plan waits for a decision."""
         return self in {Verdict.COMPLETE, Verdict.CAUGHT_UP}
+
+
+class Standing(StrEnum):
+    """What a certificate says of the reading of one kind."""
+
+    COMPLETE = "complete"
+    CAUGHT_UP = "caught up"
+    """A delta has read everything that has changed. Removed rows are not known."""
+    INCOMPLETE = "incomplete"
+    DEFERRED = "deferred"
+    """The provider asked to wait longer than a run may."""
+
+    @property
+    def good(self) -> bool:
+        """Whether everything requested of the kind was read."""
+        return self in {Standing.COMPLETE, Standing.CAUGHT_UP}
+
+
+class Began(StrEnum):
+    """How a reading began."""
+
+    FRESH = "fresh"
+    RESUMED = "resumed"
+    STARTED_OVER_UNFIT = "started_over_unfit"
+    """What the interrupted run had read is too old, or was read with another token, options or version."""
+    STARTED_OVER_CHANGED = "started_over_changed"
+    """The listing has changed since the interrupted run."""
+    READ_TWICE = "read_twice"
+    """The listing moved while it was read, so it was read again."""
 
 
 class Operation(StrEnum):
@@ -32,7 +62,7 @@ class Operation(StrEnum):
 
 
 class State(StrEnum):
-    """Where a planned change stands."""
+    """The state of a planned change."""
 
     PLANNED = "planned"
     APPLIED = "applied"
@@ -55,41 +85,47 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class DataProfile:
+    """What the rows of a kind hold, and what is odd in them. None of it makes a reading incomplete."""
+
+    filled: Mapping[str, float] = field(default_factory=dict)
+    """The share of rows in which each field is filled."""
+    unread: Mapping[str, int] = field(default_factory=dict)
+    """Fields that did not come, and for how many rows; their stored values stay."""
+    emptied: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """Fields that were filled for most rows and are now for almost none, with both shares: stored values stay."""
+    dangling: Mapping[str, int] = field(default_factory=dict)
+    """Links whose target is not known, per field."""
+    without_email: int = 0
+    sharing_email: int = 0
+    """Rows whose e-mail another row has, too."""
+
+
+@dataclass(frozen=True, slots=True)
 class Certificate:
-    """A kind's verdict: whether all of it was read, and if not, why not."""
+    """A kind's verdict after a run: complete or not, and why not."""
 
     kind: str
-    complete: bool
+    standing: Standing
     seen: int
     """Distinct rows of the provider."""
     announced: int | None
     found: int
-    """How many of the rows are of this kind."""
+    """Rows that are of this kind."""
     pages: int
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[Reason, ...] = ()
+    """Why it is not complete."""
     rejected: tuple[Rejection, ...] = ()
-    unread: Mapping[str, int] = field(default_factory=dict)
-    """Fields that did not come, and for how many rows; their stored values stay."""
-    dangling: Mapping[str, int] = field(default_factory=dict)
-    """Links whose target is not known, per field."""
-    notes: Mapping[str, int] = field(default_factory=dict)
-    """What is odd in the data and stays as it is: people without an e-mail, or with somebody else's."""
-    fill: Mapping[str, float] = field(default_factory=dict)
-    """The share of rows in which each field is filled."""
-    drifted: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    """Fields that were filled for most and are now for almost none, with both shares: their values stay."""
+    began: Began = Began.FRESH
+    first_page: int = 1
+    """The page at which this run began to read."""
     remedy: str = ""
     """What to do about it, where the error or the connector says."""
-    began: str = ""
-    """How the reading began, where it did not begin at the first page of a fresh scan."""
-    deferred: bool = False
-    """True when the provider asked to wait longer than a run may."""
-    caught_up: bool = False
-    """True when a delta has read all that has changed. It is not complete: who has gone is not known."""
+    profile: DataProfile = field(default_factory=DataProfile)
 
     @property
-    def standing(self) -> str:
-        return "complete" if self.complete else "caught up" if self.caught_up else "incomplete"
+    def complete(self) -> bool:
+        return self.standing is Standing.COMPLETE
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +135,7 @@ class Change:
     kind: str
     source_id: str
     operation: Operation
-    reason: str
+    reason: Reason
     fields: tuple[str, ...] = ()
     loss: bool = False
     state: State = State.PLANNED
@@ -108,21 +144,34 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class KindPlan:
-    """What a run implies for one kind, counted."""
+    """The changes that a run implies for one kind, counted."""
 
     kind: str
     creates: int
     updates: int
     removes: int
     held: int
-    held_because: str = ""
+    held_because: Reason | None = None
+    """Why losses are held; None where the whole plan was asked for, or nothing is held."""
     unconfirmed: int = 0
     """Rows missing from a complete scan that have no second witness yet: they stay."""
 
 
 @dataclass(frozen=True, slots=True)
+class KindReport:
+    """The certificate and the plan of one kind."""
+
+    certificate: Certificate
+    plan: KindPlan
+
+    @property
+    def kind(self) -> str:
+        return self.certificate.kind
+
+
+@dataclass(frozen=True, slots=True)
 class Traffic:
-    """What a run cost at the provider."""
+    """The cost of a run at the provider."""
 
     requests: int
     retries: int
@@ -143,7 +192,7 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the reading of a kind is."""
+    """The progress of reading one kind."""
 
     integration: str
     kind: str
@@ -157,13 +206,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How much a run reads: all, or what has changed; and why."""
+    """How much a run reads: everything, or what has changed; and why."""
 
     delta: bool = False
-    why: str = ""
-
-    def __str__(self) -> str:
-        return f"{'delta' if self.delta else 'full scan'}{f': {self.why}' if self.why else ''}"
+    why: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,26 +218,32 @@ class Report:
 
     run: Run
     verdict: Verdict
-    certificates: tuple[Certificate, ...]
-    plans: tuple[KindPlan, ...]
+    kinds: tuple[KindReport, ...]
     applied: bool
     removed: Mapping[str, str]
-    """The names of those whom the plan removes, by id: they are stored no more when it is applied."""
+    """The names of the rows that the plan removes, by id: they are stored no more once it is applied."""
     traffic: Traffic
     finished_at: datetime
     extent: Extent = Extent()
 
+    def __getitem__(self, kind: str) -> KindReport:
+        """Return the report of one kind: ``report["Employee"].certificate``."""
+        for one in self.kinds:
+            if one.kind == kind:
+                return one
+        raise KeyError(kind)
+
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Whether a kind may be read: ``problem`` and ``remedy`` are empty when it may."""
+    """The permission to read one kind: ``problem`` and ``remedy`` are empty when it may be read."""
 
     declaration: Declaration
     problem: str = ""
     remedy: str = ""
     unread: tuple[str, ...] = ()
     announced: int | None = None
-    """How many rows the provider says there are."""
+    """The number of rows, as the provider says."""
 
     @property
     def ok(self) -> bool:
@@ -200,12 +252,11 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """What a check found, and what a run would cost."""
+    """The result of a check, and the cost of a full scan."""
 
     account: Account
     probes: tuple[Probe, ...]
     forecast: Forecast = Forecast(0, 0.0)
-    """What a run will cost."""
 
     @property
     def ok(self) -> bool:

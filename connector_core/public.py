@@ -1,10 +1,11 @@
-"""The public names of ``connector_core``: all that a connector imports."""
+"""The public names of ``connector_core``: everything that a connector imports."""
 
 from msgspec import UNSET, field
 from pydantic import SecretStr
 
 from connector_core.errors import (
     BusyError,
+    Call,
     ConnectorCoreError,
     CredentialsError,
     DiscoveryError,
@@ -28,7 +29,8 @@ from connector_core.errors import (
     UnknownIntegrationError,
 )
 from connector_core.hookspecs import hookimpl
-from connector_core.outcomes import Certificate, KindPlan, Report, Run, Verdict
+from connector_core.outcomes import Certificate, KindPlan, KindReport, Report, Run, Standing, Verdict
+from connector_core.reasons import Code, Reason
 from connector_core.sdk.connector import (
     Account,
     Api,
@@ -54,8 +56,20 @@ from connector_core.sdk.manifest import (
 )
 from connector_core.sdk.page import Page, PlaceInListing, Rejection, RowRejectedError, TotalSource
 from connector_core.sdk.paging import Offset, PageNumber, Paging, SinglePage, Streamed
-from connector_core.sdk.values import day, department_fields, ids_by_name, lookup, moment
-from connector_core.sdk.wire import Listing, Maybe, Row, Wire
+from connector_core.sdk.values import (
+    as_tuple,
+    day,
+    department_fields,
+    first,
+    full_name,
+    ids_by_name,
+    link,
+    lookup,
+    moment,
+    text,
+    words,
+)
+from connector_core.sdk.wire import Listing, Maybe, Row, Titled, Wire
 
 __all__ = [
     "UNSET",
@@ -65,9 +79,11 @@ __all__ = [
     "Basic",
     "Bearer",
     "BusyError",
+    "Call",
     "Category",
     "Certificate",
     "ClientCredentials",
+    "Code",
     "Connector",
     "ConnectorCoreError",
     "Context",
@@ -85,6 +101,7 @@ __all__ = [
     "InsecureError",
     "InvalidCredentialsError",
     "KindPlan",
+    "KindReport",
     "Listing",
     "MalformedError",
     "Manifest",
@@ -105,6 +122,7 @@ __all__ = [
     "ProtocolError",
     "ProviderError",
     "RateLimit",
+    "Reason",
     "RejectedCredentialsError",
     "Rejection",
     "Report",
@@ -114,26 +132,34 @@ __all__ = [
     "SecretStr",
     "SettingsError",
     "SinglePage",
+    "Standing",
     "Status",
     "StoreError",
     "Streamed",
     "Subdomain",
     "TenantDomain",
     "ThrottledError",
+    "Titled",
     "TotalSource",
     "UnavailableError",
     "UnknownIntegrationError",
     "Verdict",
     "Wire",
     "WorkerType",
+    "as_tuple",
     "changes",
     "day",
     "department_fields",
     "discovers",
     "field",
+    "first",
+    "full_name",
     "hookimpl",
     "ids_by_name",
+    "link",
     "lookup",
     "moment",
+    "text",
     "witnesses",
+    "words",
 ]
