@@ -1,4 +1,4 @@
-"""The store: integrations, staged rows, current entities, plans and history. SQLite; SQL kept portable."""
+"""The store: integrations, staged rows, stored entities, plans and history, in SQLite."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,19 +7,22 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from connector_core.errors import BusyError, StoreError
-from connector_core.store.database import Database
+from connector_core.store.application import Applied
+from connector_core.store.comparison import Comparisons
 from connector_core.store.entities import Entities
 from connector_core.store.integrations import Integration, Integrations
-from connector_core.store.plans import Plans
+from connector_core.store.last_scans import LastScan, LastScans
+from connector_core.store.plans import Held, Plans
+from connector_core.store.rows import Reading, StoredKind
 from connector_core.store.runs import Runs, RunSummary
-from connector_core.store.scans import Scan, Scans
+from connector_core.store.sqlite import Database
 from connector_core.store.staging import Staging
 
-__all__ = ["Integration", "RunSummary", "Scan", "Store"]
+__all__ = ["Applied", "Held", "Integration", "LastScan", "Reading", "RunSummary", "Store", "StoredKind"]
 
 
 class Store:
-    """One database, in six rooms. Calls block: from a coroutine, go through ``asyncio.to_thread``."""
+    """One database. Every call is one trip to the store's own thread; nothing is opened before the first."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -27,13 +30,14 @@ class Store:
         self.integrations = Integrations(self._database)
         self.runs = Runs(self._database)
         self.staging = Staging(self._database)
+        self.comparisons = Comparisons(self._database)
         self.entities = Entities(self._database)
         self.plans = Plans(self._database)
-        self.scans = Scans(self._database)
+        self.last_scans = LastScans(self._database)
 
     @contextmanager
     def lock(self, integration: str) -> Iterator[None]:
-        """One writer per integration. The lock of a process that died is free."""
+        """Within this context this process alone writes to an integration. The lock of a process that died is free."""
         lock = FileLock(self._lock_file(integration), timeout=0, mode=0o600, thread_local=False)
         try:
             lock.acquire()
@@ -49,7 +53,7 @@ class Store:
             lock.release()
 
     def is_locked(self, integration: str) -> bool:
-        """Whether a run, or something else that writes, is under way."""
+        """Whether a run, or another writer, is under way."""
         try:
             with self.lock(integration):
                 return False
@@ -57,11 +61,11 @@ class Store:
             return True
 
     def forget_lock(self, integration: str) -> None:
-        """Removes the lock's file, with an integration that is no more."""
+        """Remove the lock's file of an integration that was removed."""
         self._lock_file(integration).unlink(missing_ok=True)
 
     def _lock_file(self, integration: str) -> Path:
         return self._path.with_name(f"{self._path.name}.{integration}.lock")
 
-    def close(self) -> None:
-        self._database.close()
+    async def aclose(self) -> None:
+        await self._database.aclose()

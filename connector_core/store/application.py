@@ -1,134 +1,158 @@
 """Applying a plan: what was staged becomes what is stored, in one transaction."""
 
-import sqlite3
+import json
 from collections.abc import Collection
 from dataclasses import dataclass
 
+import msgspec
+
 from connector_core.outcomes import Run, State
-from connector_core.store.database import Database, now
+from connector_core.reasons import Reason, encode_hook
+from connector_core.store.comparison import NEW_ROWS
+from connector_core.store.rows import Reading, drop_bodies
+from connector_core.store.sqlite import IDS, Cursor, now
+
+_encode = msgspec.json.Encoder(enc_hook=encode_hook).encode
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """How many changes were applied, and how many had been overtaken by what is stored."""
+    """How many changes were applied, and how many were overtaken by what is stored."""
 
     applied: int
     stale: int
 
 
-NEW = (
-    "latest l JOIN readings g ON g.id = l.reading WHERE g.run_id = ? AND g.kind = ? AND g.done = 0 "
-    "AND l.digest IS NOT NULL AND NOT EXISTS (SELECT 1 FROM entities e "
-    "WHERE e.integration = ? AND e.kind = ? AND e.source_id = l.source_id)"
-)
-"""The rows of a run that are not stored yet."""
+def apply_plan(cursor: Cursor, run: Run, readings: Collection[Reading], new: Reason, unproven: Collection[str]) -> int:
+    """Apply what a run has planned, create what it has read besides, and record both; return how many changes."""
+    # What was planned first: it is found faster than among all that is created.
+    applied = _apply_changes(cursor, run.integration, run.id, State.PLANNED)
+    created = sum([add_creates(cursor, reading, State.APPLIED, new) for reading in readings])
+    _create(cursor, run.id, State.APPLIED)
+    _accept(cursor, run.id, State.PLANNED, unproven)
+    return applied + created
 
 
-def apply_plan(database: Database, run: Run, reason: str, unproven: Collection[str]) -> int:
-    """Applies what a run has planned, creates what it has read besides, and remembers both; how many changes."""
-    with database.transaction() as cursor:
-        # What was planned first: it is found faster than among all that is created.
-        applied = _apply(cursor, run.id, State.PLANNED, unproven)
-        created = sum(add_creates(cursor, run, kind, State.APPLIED, reason) for kind in run.kinds)
-        _create(cursor, run.id, State.APPLIED)
-        return applied + created
-
-
-def apply_held(database: Database, run_id: str) -> Applied:
-    """Applies a run's held changes.
+def apply_held_plan(cursor: Cursor, integration: str, run_id: str) -> Applied:
+    """Apply a run's held changes.
 
     A change is stale, and not applied, when the stored row is not the one it was planned against.
     """
-    with database.transaction() as cursor:
-        stale = _mark_stale(cursor, run_id)
-        _create(cursor, run_id, State.HELD)
-        return Applied(_apply(cursor, run_id, State.HELD, ()), stale)
+    stale = _mark_stale(cursor, integration, run_id)
+    _create(cursor, run_id, State.HELD)
+    applied = _apply_changes(cursor, integration, run_id, State.HELD)
+    _accept(cursor, run_id, State.HELD, ())
+    return Applied(applied, stale)
 
 
-def add_creates(cursor: sqlite3.Cursor, run: Run, kind: str, state: State, reason: str) -> int:
-    """Remembers the creation of every row that is not stored yet; how many there are."""
+def add_creates(cursor: Cursor, reading: Reading, state: State, reason: Reason) -> int:
+    """Record the creation of every row that is not stored yet; return how many there are."""
+    of = reading.of
     return cursor.execute(
         "INSERT INTO changes (run_id, integration, kind, source_id, operation, state, loss, fields, reason, n, "  # noqa: S608
-        "digest, decided_at) SELECT ?, ?, ?, l.source_id, 'create', ?, 0, '[]', ?, l.n, l.digest, ? "
-        f"FROM {NEW} ORDER BY l.source_id",
-        (run.id, run.integration, kind, state, reason, now(), run.id, kind, run.integration, kind),
+        "active, digest, decided_at) SELECT ?, ?, ?, l.source_id, 'create', ?, 0, '[]', ?, l.n, l.active, l.digest, ? "
+        f"FROM {NEW_ROWS} ORDER BY l.source_id",
+        (
+            reading.run_id,
+            of.integration,
+            of.kind,
+            state,
+            reason_text(reason),
+            now(),
+            reading.id,
+            of.integration,
+            of.kind,
+        ),
     ).rowcount
 
 
-def _create(cursor: sqlite3.Cursor, run_id: str, state: State) -> None:
-    """What is stored points to the row as it was read."""
-    cursor.execute(
-        "INSERT INTO entities (integration, kind, source_id, n, digest, run_id) "
-        "SELECT integration, kind, source_id, n, digest, run_id FROM changes "
-        "WHERE run_id = ? AND state = ? AND operation = 'create' ORDER BY kind, source_id",
-        (run_id, state),
-    )
+def reason_text(reason: Reason) -> str:
+    """Encode a reason for its column."""
+    return _encode(reason).decode()
 
 
-def _apply(cursor: sqlite3.Cursor, run_id: str, state: State, unproven: Collection[str]) -> int:
-    """Updates and removals, and what follows from a plan that is applied; how many changes."""
-    _write(cursor, run_id, state)
-    applied = cursor.execute(
-        "UPDATE changes SET state = 'applied', body = NULL, decided_at = ? WHERE run_id = ? AND state = ?",
-        (now(), run_id, state),
-    ).rowcount
-    for (kind,) in cursor.execute("SELECT kind FROM certificates WHERE run_id = ?", (run_id,)).fetchall():
-        if kind not in unproven:
-            _accept_scope(cursor, run_id, kind, state)
-    return applied
-
-
-def end_held(cursor: sqlite3.Cursor, state: State, which: str, *arguments: str) -> int:
-    """Held changes will not be applied, and the bodies that they would have created go; how many there were.
+def end_held(cursor: Cursor, integration: str, state: State, which: str, *arguments: str) -> int:
+    """End held changes without applying them, and drop what they would have created; return how many there were.
 
     ``which`` is a condition on changes.
     """
     held = f"{which} AND state = 'held'"
-    cursor.execute(
-        f"DELETE FROM bodies WHERE n IN (SELECT n FROM changes WHERE {held} AND n IS NOT NULL)",  # noqa: S608 - ours
-        arguments,
-    )
+    bodies = f"n IN (SELECT n FROM changes WHERE {held} AND n IS NOT NULL)"  # noqa: S608 - ours
+    drop_bodies(cursor, integration, bodies, *arguments)
     return cursor.execute(
         f"UPDATE changes SET state = ?, body = NULL, n = NULL, decided_at = ? WHERE {held}",  # noqa: S608 - ours
         (state, now(), *arguments),
     ).rowcount
 
 
-def _accept_scope(cursor: sqlite3.Cursor, run_id: str, kind: str, state: State) -> None:
-    """The token, account and rule of a reading are accepted when nothing of it is held back.
-
-    That is after a complete reading, after the very first one, or because somebody saw the plan and applied it.
-    """
+def _create(cursor: Cursor, run_id: str, state: State) -> None:
+    """Let the stored entities point to the rows as they were read."""
     cursor.execute(
-        "INSERT INTO scopes (integration, kind, scope) SELECT r.integration, t.kind, t.scope "
-        "FROM certificates t JOIN runs r ON r.id = t.run_id WHERE t.run_id = ? AND t.kind = ? "
-        "AND NOT EXISTS (SELECT 1 FROM changes c WHERE c.run_id = t.run_id AND c.kind = t.kind "
-        "AND c.state = 'held') AND (t.complete = 1 OR ? = 'held' OR NOT EXISTS (SELECT 1 FROM scopes o "
-        "WHERE o.integration = r.integration AND o.kind = t.kind)) "
-        "ON CONFLICT (integration, kind) DO UPDATE SET scope = excluded.scope",
-        (run_id, kind, state),
+        "INSERT INTO entities (integration, kind, source_id, n, digest, active, run_id) "
+        "SELECT integration, kind, source_id, n, digest, active, run_id FROM changes "
+        "WHERE run_id = ? AND state = ? AND operation = 'create' ORDER BY kind, source_id",
+        (run_id, state),
     )
 
 
-def _mark_stale(cursor: sqlite3.Cursor, run_id: str) -> int:
-    state, moment = State.HELD, now()
-    # Whoever a later run has read, be it cut off, is there.
-    seen = cursor.execute(
-        "UPDATE changes SET state = 'stale', decided_at = ? WHERE run_id = ? AND state = ? AND operation = 'remove' "
-        "AND source_id IN (SELECT b.source_id FROM checkpoints p JOIN readings g ON g.id = p.reading "
-        "JOIN runs r ON r.id = g.run_id JOIN bodies b ON b.reading = g.id WHERE r.integration = changes.integration "
-        "AND g.run_id <> changes.run_id AND g.kind = changes.kind AND b.digest IS NOT NULL)",
-        (moment, run_id, state),
+def _apply_changes(cursor: Cursor, integration: str, run_id: str, state: State) -> int:
+    """Apply updates and removals, and mark everything of that state as applied; return how many changes."""
+    arguments = (run_id, state)
+    cursor.execute(
+        "UPDATE bodies SET body = c.body, active = c.active FROM changes c JOIN entities e "
+        "ON e.integration = c.integration AND e.kind = c.kind AND e.source_id = c.source_id "
+        "WHERE c.run_id = ? AND c.state = ? AND c.operation = 'update' AND bodies.n = e.n",
+        arguments,
+    )
+    cursor.execute(
+        "UPDATE entities SET digest = c.digest, active = c.active, run_id = c.run_id FROM changes c "
+        "WHERE c.run_id = ? AND c.state = ? AND c.operation = 'update' AND entities.integration = c.integration "
+        "AND entities.kind = c.kind AND entities.source_id = c.source_id",
+        arguments,
+    )
+    gone = cursor.execute(
+        "DELETE FROM entities WHERE (integration, kind, source_id) IN (SELECT integration, kind, source_id "
+        "FROM changes WHERE run_id = ? AND state = ? AND operation = 'remove') RETURNING n",
+        arguments,
+    ).fetchall()
+    if gone:
+        which = f"n IN (SELECT value FROM {IDS})"  # noqa: S608 - a constant
+        drop_bodies(cursor, integration, which, json.dumps([n for (n,) in gone]))
+    return cursor.execute(
+        "UPDATE changes SET state = 'applied', body = NULL, decided_at = ? WHERE run_id = ? AND state = ?",
+        (now(), *arguments),
     ).rowcount
+
+
+def _accept(cursor: Cursor, run_id: str, state: State, unproven: Collection[str]) -> None:
+    """Accept the token, account and rule of every kind of which nothing is held back.
+
+    That is after a complete reading, after the very first one, or because an operator saw the plan and applied it.
+    """
+    for (kind,) in cursor.execute("SELECT kind FROM certificates WHERE run_id = ?", (run_id,)).fetchall():
+        if kind in unproven:
+            continue
+        cursor.execute(
+            "INSERT INTO acceptances (integration, kind, acceptance_key) SELECT r.integration, t.kind, "
+            "t.acceptance_key FROM certificates t JOIN runs r ON r.id = t.run_id WHERE t.run_id = ? AND t.kind = ? "
+            "AND NOT EXISTS (SELECT 1 FROM changes c WHERE c.run_id = t.run_id AND c.kind = t.kind "
+            "AND c.state = 'held') AND (t.complete = 1 OR ? = 'held' OR NOT EXISTS (SELECT 1 FROM acceptances o "
+            "WHERE o.integration = r.integration AND o.kind = t.kind)) "
+            "ON CONFLICT (integration, kind) DO UPDATE SET acceptance_key = excluded.acceptance_key",
+            (run_id, kind, state),
+        )
+
+
+def _mark_stale(cursor: Cursor, integration: str, run_id: str) -> int:
+    state, moment = State.HELD, now()
+    seen = sum([_mark_present(cursor, run_id, *of, moment) for of in _kinds_with_removals(cursor, run_id)])
     overtaken = (
         "run_id = ? AND state = ? AND ((operation = 'create') = EXISTS (SELECT 1 FROM entities e "
         "WHERE e.integration = changes.integration AND e.kind = changes.kind AND e.source_id = changes.source_id "
         "AND (changes.operation = 'create' OR e.digest = changes.base_digest)))"
     )
-    cursor.execute(
-        f"DELETE FROM bodies WHERE n IN (SELECT n FROM changes WHERE {overtaken} AND n IS NOT NULL)",  # noqa: S608 - ours
-        (run_id, state),
-    )
+    bodies = f"n IN (SELECT n FROM changes WHERE {overtaken} AND n IS NOT NULL)"  # noqa: S608 - ours
+    drop_bodies(cursor, integration, bodies, run_id, state)
     return (
         seen
         + cursor.execute(
@@ -138,22 +162,20 @@ def _mark_stale(cursor: sqlite3.Cursor, run_id: str) -> int:
     )
 
 
-def _write(cursor: sqlite3.Cursor, run_id: str, state: State) -> None:
-    cursor.execute(
-        "UPDATE bodies SET body = c.body FROM changes c JOIN entities e ON e.integration = c.integration "
-        "AND e.kind = c.kind AND e.source_id = c.source_id "
-        "WHERE c.run_id = ? AND c.state = ? AND c.operation = 'update' AND bodies.n = e.n",
-        (run_id, state),
-    )
-    cursor.execute(
-        "UPDATE entities SET digest = c.digest, run_id = c.run_id FROM changes c "
-        "WHERE c.run_id = ? AND c.state = ? AND c.operation = 'update' AND entities.integration = c.integration "
-        "AND entities.kind = c.kind AND entities.source_id = c.source_id",
-        (run_id, state),
-    )
-    gone = cursor.execute(
-        "DELETE FROM entities WHERE (integration, kind, source_id) IN (SELECT integration, kind, source_id "
-        "FROM changes WHERE run_id = ? AND state = ? AND operation = 'remove') RETURNING n",
-        (run_id, state),
+def _kinds_with_removals(cursor: Cursor, run_id: str) -> list[tuple[str, str]]:
+    return cursor.execute(
+        "SELECT DISTINCT integration, kind FROM changes WHERE run_id = ? AND state = ? AND operation = 'remove'",
+        (run_id, State.HELD),
     ).fetchall()
-    cursor.executemany("DELETE FROM bodies WHERE n = ?", gone)
+
+
+def _mark_present(cursor: Cursor, run_id: str, integration: str, kind: str, moment: str) -> int:
+    """Mark removals of rows that a later run has read, even an interrupted one, as stale: the rows exist."""
+    return cursor.execute(
+        "UPDATE changes SET state = 'stale', decided_at = ? WHERE run_id = ? AND kind = ? AND state = ? "
+        # Once for all removals: asked for each of them, every row of the reading would be looked at again.
+        "AND operation = 'remove' AND source_id IN (SELECT b.source_id FROM readings g "
+        "JOIN checkpoints p ON p.reading = g.id JOIN bodies b ON b.reading = g.id "
+        "WHERE g.integration = ? AND g.kind = ? AND g.is_open = 1 AND g.run_id <> ? AND b.digest IS NOT NULL)",
+        (moment, run_id, kind, State.HELD, integration, kind, run_id),
+    ).rowcount

@@ -7,10 +7,15 @@ from datetime import datetime
 from typing import Any
 
 from connector_core.errors import UnknownIntegrationError
+from connector_core.outcomes import State
 from connector_core.sdk.connector import Account
-from connector_core.store.database import Database, now
+from connector_core.store.application import end_held
+from connector_core.store.sqlite import Cursor, Table, now, reads, timestamp, writes
+from connector_core.store.staging import close_readings
 
-_COLUMNS = "name, connector, fields, secrets, account, account_name, created_at, credentials_at"
+_SELECT = (
+    "SELECT name, connector, fields, secrets, account_id, account_name, created_at, credentials_at FROM integrations"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +31,10 @@ class Integration:
     credentials_at: datetime
 
 
-class Integrations:
-    def __init__(self, database: Database) -> None:
-        self._database = database
+class Integrations(Table):
+    """Adds, finds and removes integrations."""
 
-    def save(
+    async def save(
         self,
         name: str,
         connector: str,
@@ -40,70 +44,101 @@ class Integrations:
         *,
         since: datetime | None = None,
     ) -> None:
-        """Adds an integration, or replaces the credentials of the one that has this name.
+        """Add an integration, or replace the credentials of the one with this name.
 
-        ``since`` is when these credentials were first given; now, if it is left out.
+        ``since`` is when these credentials were first given; None for new ones, which withdraw every held plan and
+        every interrupted reading: both were made with the credentials before.
         """
+        await self._save(name, connector, json.dumps(dict(fields)), sealed, account, since)
+        await self._database.erase()
+
+    @writes
+    def _save(
+        self,
+        cursor: Cursor,
+        name: str,
+        connector: str,
+        fields: str,
+        sealed: bytes,
+        account: Account,
+        since: datetime | None,
+    ) -> None:
         moment = now()
-        given = since.isoformat(timespec="milliseconds") if since else moment
-        self._database.execute(
-            f"INSERT INTO integrations ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) "  # noqa: S608 - a constant
-            "ON CONFLICT (name) DO UPDATE SET fields = excluded.fields, secrets = excluded.secrets, "
-            "account = excluded.account, account_name = excluded.account_name, "
-            "credentials_at = excluded.credentials_at",
-            (name, connector, json.dumps(dict(fields)), sealed, account.id, account.name, moment, given),
+        if since is None:
+            end_held(cursor, name, State.REPLACED, "integration = ?", name)
+            close_readings(cursor, name)
+        cursor.execute(
+            "INSERT INTO integrations (name, connector, fields, secrets, account_id, account_name, created_at, "
+            "credentials_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
+            "fields = excluded.fields, secrets = excluded.secrets, account_id = excluded.account_id, "
+            "account_name = excluded.account_name, credentials_at = excluded.credentials_at",
+            (
+                name,
+                connector,
+                fields,
+                sealed,
+                account.id,
+                account.name,
+                moment,
+                timestamp(since) if since else moment,
+            ),
         )
-        self._database.forget()
 
-    def get(self, name: str) -> Integration:
-        rows = self._database.query(
-            f"SELECT {_COLUMNS} FROM integrations WHERE name = ?",  # noqa: S608 - a constant
-            (name,),
+    async def get(self, name: str) -> Integration:
+        """Return an integration. UnknownIntegrationError names those that there are."""
+        found = await self.all()
+        for one in found:
+            if one.name == name:
+                return one
+        known = ", ".join(one.name for one in found) or "none yet"
+        raise UnknownIntegrationError(
+            f"There is no integration named {name}; known: {known}.",
+            hint=f"Add one: discover connect CONNECTOR --name {name}",
         )
-        if not rows:
-            known = ", ".join(one.name for one in self.all()) or "none yet"
-            raise UnknownIntegrationError(
-                f"There is no integration named {name}; known: {known}.",
-                hint=f"Add one: discover connect CONNECTOR --name {name}",
-            )
-        return _integration(rows[0])
 
-    def find(self, name: str) -> Integration | None:
-        return next((one for one in self.all() if one.name == name), None)
+    @reads
+    def find(self, cursor: Cursor, name: str) -> Integration | None:
+        row = cursor.execute(f"{_SELECT} WHERE name = ?", (name,)).fetchone()
+        return _integration(row) if row else None
 
-    def all(self) -> list[Integration]:
-        rows = self._database.query(
-            f"SELECT {_COLUMNS} FROM integrations ORDER BY name"  # noqa: S608 - a constant
+    @reads
+    def all(self, cursor: Cursor) -> list[Integration]:
+        return [_integration(row) for row in cursor.execute(f"{_SELECT} ORDER BY name").fetchall()]
+
+    async def reseal(self, renew: Callable[[bytes], bytes]) -> int:
+        """Renew every seal, all or none; return how many there were."""
+        count = await self._reseal(renew)
+        await self._database.erase(copies=True)
+        return count
+
+    @writes
+    def _reseal(self, cursor: Cursor, renew: Callable[[bytes], bytes]) -> int:
+        rows = cursor.execute("SELECT name, secrets FROM integrations").fetchall()
+        cursor.executemany(
+            "UPDATE integrations SET secrets = ? WHERE name = ?", [(renew(sealed), name) for name, sealed in rows]
         )
-        return [_integration(row) for row in rows]
-
-    def reseal(self, renew: Callable[[bytes], bytes]) -> int:
-        """Renews every seal, all or none; how many there were."""
-        with self._database.transaction() as cursor:
-            rows = cursor.execute("SELECT name, secrets FROM integrations").fetchall()
-            cursor.executemany(
-                "UPDATE integrations SET secrets = ? WHERE name = ?", [(renew(sealed), name) for name, sealed in rows]
-            )
-        self._database.forget(copies=True)
         return len(rows)
 
-    def remove(self, name: str) -> None:
-        """The integration, its secrets, its entities and its history."""
-        with self._database.transaction() as cursor:
-            # First what points to bodies, then all the rest.
-            cursor.execute("DELETE FROM entities WHERE integration = ?", (name,))
-            cursor.execute("DELETE FROM integrations WHERE name = ?", (name,))
-        self._database.forget(copies=True)
+    async def remove(self, name: str) -> None:
+        """Remove an integration, its secrets, its entities and its history."""
+        await self._remove(name)
+        await self._database.erase(copies=True)
+
+    @writes
+    def _remove(self, cursor: Cursor, name: str) -> None:
+        # First what points to bodies, then everything else.
+        cursor.execute("DELETE FROM entities WHERE integration = ?", (name,))
+        cursor.execute("DELETE FROM integrations WHERE name = ?", (name,))
 
 
 def _integration(row: tuple[Any, ...]) -> Integration:
-    name, connector, fields, sealed, account, account_name, created_at, credentials_at = row
+    name, connector, fields, sealed, account_id, account_name, created_at, credentials_at = row
     return Integration(
         name=name,
         connector=connector,
         fields=json.loads(fields),
         sealed=sealed,
-        account=Account(account, account_name),
+        account=Account(account_id, account_name),
         created_at=datetime.fromisoformat(created_at),
         credentials_at=datetime.fromisoformat(credentials_at),
     )

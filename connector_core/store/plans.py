@@ -1,57 +1,76 @@
-"""Plans: what a run would change, found by comparing sets in SQL, and applied in one transaction."""
+"""Plans: the changes of a run, saved before anything is changed, and held until an operator decides."""
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from enum import IntEnum
-from typing import Any
+from enum import Enum
 
 import msgspec
 
-from connector_core.outcomes import Change, Operation, Run, State
-from connector_core.store.application import NEW, Applied, add_creates, apply_held, apply_plan, end_held
-from connector_core.store.database import Database
-from connector_core.store.entities import ACTIVE
-from connector_core.store.staging import close_readings
+from connector_core.outcomes import Certificate, Change, Operation, Run, State
+from connector_core.reasons import Reason, decode_hook
+from connector_core.store.application import (
+    Applied,
+    add_creates,
+    apply_held_plan,
+    apply_plan,
+    end_held,
+    reason_text,
+)
+from connector_core.store.comparison import Loss
+from connector_core.store.rows import Reading, StoredKind
+from connector_core.store.runs import save_certificate
+from connector_core.store.sqlite import Cursor, Table, reads, writes
 
 _PAGE = 1000
-_READ = "(SELECT id FROM readings WHERE run_id = ? AND kind = ? AND done = 0)"
-_INSERT = (
-    "INSERT INTO changes (run_id, integration, kind, source_id, operation, state, loss, fields, reason, "
-    "body, digest, base_digest) VALUES (?, ?, ?, ?, ?, 'planned', ?, ?, ?, ?, ?, ?)"
-)
+_reason = msgspec.json.Decoder(Reason, dec_hook=decode_hook).decode
 
 
-class Loss(IntEnum):
-    """What a change takes away."""
+class Hold(Enum):
+    """Which changes of a plan wait for an operator."""
 
-    NONE = 0
-    OTHER = 1
-    """A row that was not active, or is of a kind that knows no status."""
-    ACTIVE = 2
+    NOTHING = "nothing"
+    LOSSES = "losses"
+    EVERYTHING = "everything"
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """A stored row that was read again with other content. ``read`` and ``stored`` are JSON bodies."""
+class Update:
+    """A stored row that gets another content. ``body`` is the merged one."""
 
     source_id: str
-    read: str
-    stored: str
+    reason: Reason
+    fields: tuple[str, ...]
+    loss: Loss
+    body: str
+    active: bool | None
     digest: bytes
+    """Of the row as it was read; empty where a part of it was not believed, so that it is compared again."""
     base_digest: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Missing:
-    """A stored row that the scan lacked; ``skipped`` when its row was read and is not of this kind any more."""
+class Removal:
+    """A stored row that goes."""
 
     source_id: str
-    skipped: bool
-    missed_before: bool
-    active: bool
+    reason: Reason
+    loss: Loss
     base_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class GuardedPlan:
+    """Everything that a run decided about one kind."""
+
+    reading: Reading
+    certificate: Certificate
+    acceptance_key: str
+    updates: tuple[Update, ...]
+    removals: tuple[Removal, ...]
+    new: Reason
+    """The reason of rows that are not stored yet."""
+    hold: Hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,223 +81,170 @@ class Held:
     changes: int
 
 
-class Plans:
-    def __init__(self, database: Database) -> None:
-        self._database = database
+class Plans(Table):
+    """Saves, applies, holds and lists planned changes."""
 
-    def replace_older(self, run: Run, kind: str) -> None:
-        """A newer reading of a kind replaces its held changes."""
-        with self._database.transaction() as cursor:
-            end_held(
-                cursor, State.REPLACED, "integration = ? AND kind = ? AND run_id <> ?", run.integration, kind, run.id
-            )
+    @writes
+    def save(self, cursor: Cursor, run: Run, plans: Sequence[GuardedPlan]) -> dict[str, str]:
+        """Save certificates and plans; return the names of the rows that are removed, by id.
 
-    def withdraw(self, integration: str) -> None:
-        """Drops every held plan, and what runs left to go on from: both were made with credentials of before."""
-        with self._database.transaction() as cursor:
-            end_held(cursor, State.REPLACED, "integration = ?", integration)
-            close_readings(cursor, integration)
-
-    def creates(self, run: Run, kind: str) -> int:
-        """How many rows were read that are not stored yet."""
-        rows = self._database.query(
-            f"SELECT count(*) FROM {NEW}",  # noqa: S608 - a constant
-            (run.id, kind, run.integration, kind),
-        )
-        return int(rows[0][0])
-
-    def hold_creates(self, run: Run, kind: str, reason: str) -> None:
-        """The rows that are not stored yet wait for a person."""
-        with self._database.transaction() as cursor:
-            add_creates(cursor, run, kind, State.HELD, reason)
-
-    def candidates(self, run: Run, kind: str) -> list[Candidate]:
-        rows = self._database.query(
-            "SELECT l.source_id, b.body, o.body, l.digest, e.digest FROM latest l JOIN entities e "  # noqa: S608
-            "ON e.integration = ? AND e.kind = ? AND e.source_id = l.source_id JOIN bodies b ON b.n = l.n "
-            f"JOIN bodies o ON o.n = e.n WHERE l.reading = {_READ} AND l.digest <> e.digest ORDER BY l.source_id",
-            (run.integration, kind, run.id, kind),
-        )
-        return [Candidate(*row) for row in rows]
-
-    def missing(self, run: Run, kind: str, scope: str) -> list[Missing]:
-        """``missed_before`` counts only a scan that was made with the same ``scope``."""
-        rows = self._database.query(
-            "SELECT e.source_id, l.source_id IS NOT NULL, EXISTS (SELECT 1 FROM certificates t "  # noqa: S608
-            "WHERE t.run_id = e.missed_run AND t.kind = e.kind AND t.scope = ?), b.body, e.digest FROM entities e "
-            f"LEFT JOIN latest l ON l.reading = {_READ} AND l.source_id = e.source_id JOIN bodies b ON b.n = e.n "
-            "WHERE e.integration = ? AND e.kind = ? AND l.digest IS NULL ORDER BY e.source_id",
-            (scope, run.id, kind, run.integration, kind),
-        )
-        return [
-            Missing(source_id, bool(skipped), bool(missed), ACTIVE in body, base)
-            for source_id, skipped, missed, body, base in rows
-        ]
-
-    def add_updates(self, run: Run, kind: str, updates: list[tuple[Candidate, Change, str]]) -> None:
-        """Each with its change and the merged body."""
-        self._database.execute_many(
-            _INSERT,
-            [
-                (
-                    *_key(run, kind, change),
-                    Loss.ACTIVE if change.loss else Loss.NONE,
-                    json.dumps(change.fields),
-                    change.reason,
-                    body,
-                    candidate.digest,
-                    candidate.base_digest,
-                )
-                for candidate, change, body in updates
-            ],
-        )
-
-    def add_removes(self, run: Run, kind: str, removes: list[tuple[Missing, Change]]) -> None:
-        self._database.execute_many(
-            _INSERT,
-            [
-                (
-                    *_key(run, kind, change),
-                    Loss.ACTIVE if missing.active else Loss.OTHER,
-                    "[]",
-                    change.reason,
-                    None,
-                    None,
-                    missing.base_digest,
-                )
-                for missing, change in removes
-            ],
-        )
-
-    def hold(self, run: Run, kind: str, *, losses_only: bool) -> None:
-        """The planned changes wait for a person: those that lose somebody, or all."""
-        sql = "UPDATE changes SET state = 'held' WHERE run_id = ? AND kind = ? AND state = 'planned'"
-        self._database.execute(sql + (" AND loss > 0" if losses_only else ""), (run.id, kind))
-
-    def losses(self, run: Run, kind: str, least: Loss) -> frozenset[str]:
-        """The ids that this run's plan would lose."""
-        rows = self._database.query(
-            "SELECT source_id FROM changes WHERE run_id = ? AND kind = ? AND loss >= ? AND state = 'planned'",
-            (run.id, kind, least),
-        )
-        return frozenset(source_id for (source_id,) in rows)
-
-    def recent_losses(self, run: Run, kind: str, days: int, least: Loss) -> dict[str, bool]:
-        """The ids lost within these days, and whether they were removed."""
-        since = (datetime.now(UTC) - timedelta(days=days)).isoformat(timespec="milliseconds")
-        rows = self._database.query(
-            "SELECT source_id, max(CASE operation WHEN 'remove' THEN 1 ELSE 0 END) FROM changes "
-            "WHERE integration = ? AND kind = ? AND loss > 0 AND loss >= ? AND state = 'applied' AND decided_at >= ? "
-            "GROUP BY source_id",
-            (run.integration, kind, least, since),
-        )
-        return {source_id: bool(removed) for source_id, removed in rows}
-
-    def is_held(self, integration: str, kind: str) -> bool:
-        """Whether changes of this kind wait for a person."""
-        return bool(
-            self._database.query(
-                "SELECT 1 FROM changes WHERE integration = ? AND kind = ? AND state = 'held' LIMIT 1",
-                (integration, kind),
-            )
-        )
-
-    def held(self, integration: str) -> Held | None:
-        """The held plan: after a run for one kind, another kind's may be of an older run."""
-        rows = self._database.query(
-            "SELECT run_id, count(*) FROM changes c JOIN runs r ON r.id = c.run_id WHERE c.integration = ? "
-            "AND c.state = 'held' AND r.verdict IS NOT NULL GROUP BY run_id ORDER BY r.started_at DESC LIMIT 1",
-            (integration,),
-        )
-        return Held(*rows[0]) if rows else None
-
-    def removed(self, run_id: str) -> dict[str, str]:
-        """The names of those whom a run's plan removes, by id."""
-        rows = self._database.query(
+        A newer reading of a kind replaces the held changes of older ones.
+        """
+        for plan in plans:
+            save_certificate(cursor, run, plan.certificate, plan.acceptance_key)
+            if plan.certificate.pages:
+                older = "integration = ? AND kind = ? AND run_id <> ?"
+                end_held(cursor, run.integration, State.REPLACED, older, run.integration, plan.certificate.kind, run.id)
+            _insert_changes(cursor, run, plan)
+            if plan.hold is Hold.EVERYTHING:
+                add_creates(cursor, plan.reading, State.HELD, plan.new)
+        rows = cursor.execute(
             "SELECT c.source_id, b.body FROM changes c JOIN entities e ON e.integration = c.integration "
             "AND e.kind = c.kind AND e.source_id = c.source_id JOIN bodies b ON b.n = e.n "
             "WHERE c.run_id = ? AND c.operation = 'remove'",
-            (run_id,),
+            (run.id,),
         )
         return {source_id: _name(body) for source_id, body in rows}
 
-    def changes(
-        self, run_id: str, state: State | None = None, *, limits: Mapping[Operation, int] | None = None
-    ) -> Iterator[Change]:
-        """A run's changes, with the names of entities that are still stored or staged; of each sort, at most so many.
-
-        Read in pages, so memory stays flat.
-        """
-        kinds = self._database.query("SELECT DISTINCT kind FROM changes WHERE run_id = ? ORDER BY kind", (run_id,))
-        for (kind,) in kinds:
-            for operation in sorted(Operation):
-                limit = limits[operation] if limits else None
-                yield from self._changes(run_id, kind, operation, state, limit)
-
-    def _changes(
-        self, run_id: str, kind: str, operation: Operation, state: State | None, limit: int | None
-    ) -> Iterator[Change]:
-        after, left = "", limit
-        while left is None or left > 0:
-            rows = self._database.query(
-                "SELECT c.source_id, c.reason, c.fields, c.loss, c.state, coalesce(c.body, b.body) FROM changes c "
-                "LEFT JOIN entities e ON e.integration = c.integration AND e.kind = c.kind "
-                "AND e.source_id = c.source_id LEFT JOIN bodies b ON b.n = coalesce(e.n, c.n) "
-                "WHERE c.run_id = ? AND c.kind = ? AND c.operation = ? AND (? IS NULL OR c.state = ?) "
-                "AND c.source_id > ? ORDER BY c.source_id LIMIT ?",
-                (run_id, kind, operation, state, state, after, min(_PAGE, left or _PAGE)),
-            )
-            if not rows:
-                return
-            after, left = rows[-1][0], None if left is None else left - len(rows)
-            for source_id, reason, fields, loss, stands, body in rows:
-                yield Change(
-                    kind=kind,
-                    source_id=source_id,
-                    operation=operation,
-                    reason=reason,
-                    fields=tuple(json.loads(fields)) if fields != "[]" else (),
-                    loss=bool(loss),
-                    state=State(stands),
-                    label=_name(body),
-                )
-
-    def discard(self, run_id: str) -> int:
-        """Drops a held plan; how many changes it had."""
-        with self._database.transaction() as cursor:
-            return end_held(cursor, State.DISCARDED, "run_id = ?", run_id)
-
-    def apply_held(self, run_id: str) -> Applied:
-        """Applies a held plan, as one."""
-        return apply_held(self._database, run_id)
-
-    def apply(self, run: Run, reason: str, unproven: Collection[str] = ()) -> int:
-        """Applies what a run has read and planned, and is not held, as one; how many changes.
+    @writes
+    def apply(
+        self, cursor: Cursor, run: Run, readings: Collection[Reading], new: Reason, unproven: Collection[str]
+    ) -> int:
+        """Apply what a run has read and planned and is not held, as one; return how many changes.
 
         Args:
-            run: Which has just been planned, under the integration's lock.
-            reason: Of the rows that are not stored yet.
-            unproven: Kinds with losses yet to be told.
+            run: It has just been planned, under the integration's lock.
+            readings: Its readings: rows that are not stored yet are created.
+            new: The reason of those.
+            unproven: Kinds with rows that are missing and not proven gone.
         """
-        return apply_plan(self._database, run, reason, unproven)
+        return apply_plan(cursor, run, readings, new, unproven)
 
-    def scope(self, integration: str, kind: str) -> str | None:
-        """What the last applied reading of this kind was made with: token, account, rule."""
-        rows = self._database.query("SELECT scope FROM scopes WHERE integration = ? AND kind = ?", (integration, kind))
-        return rows[0][0] if rows else None
+    @writes
+    def apply_held(self, cursor: Cursor, integration: str, held: Held) -> Applied:
+        """Apply a held plan, as one."""
+        return apply_held_plan(cursor, integration, held.run_id)
 
-    def counts(self, run_id: str, kind: str | None = None) -> dict[tuple[str, str, str], int]:
-        """Changes by kind, operation and state."""
-        rows = self._database.query(
-            "SELECT kind, operation, state, count(*) FROM changes WHERE run_id = ? AND (? IS NULL OR kind = ?) "
-            "GROUP BY kind, operation, state",
-            (run_id, kind, kind),
+    @writes
+    def discard(self, cursor: Cursor, integration: str, held: Held) -> int:
+        """Drop a held plan; return how many changes it had."""
+        return end_held(cursor, integration, State.DISCARDED, "run_id = ?", held.run_id)
+
+    @reads
+    def is_held(self, cursor: Cursor, of: StoredKind) -> bool:
+        """Whether changes of this kind wait for an operator."""
+        found = cursor.execute(
+            "SELECT 1 FROM changes WHERE integration = ? AND kind = ? AND state = 'held' LIMIT 1",
+            (of.integration, of.kind),
         )
-        return {(kind, operation, state): count for kind, operation, state, count in rows}
+        return found.fetchone() is not None
+
+    @reads
+    def held(self, cursor: Cursor, integration: str) -> Held | None:
+        """Return the held plan: after a run for one kind, another kind's may be of an older run."""
+        row = cursor.execute(
+            "SELECT run_id, count(*) FROM changes c JOIN runs r ON r.id = c.run_id WHERE c.integration = ? "
+            "AND c.state = 'held' AND r.verdict IS NOT NULL GROUP BY run_id ORDER BY max(r.started_at) DESC LIMIT 1",
+            (integration,),
+        ).fetchone()
+        return Held(*row) if row else None
+
+    @reads
+    def counts(self, cursor: Cursor, run_id: str) -> dict[tuple[str, Operation, State], int]:
+        """Return the number of changes by kind, operation and state."""
+        rows = cursor.execute(
+            "SELECT kind, operation, state, count(*) FROM changes WHERE run_id = ? GROUP BY kind, operation, state",
+            (run_id,),
+        )
+        return {(kind, Operation(operation), State(state)): count for kind, operation, state, count in rows}
+
+    async def changes(
+        self, run_id: str, state: State | None = None, *, limits: Mapping[Operation, int] | None = None
+    ) -> AsyncIterator[Change]:
+        """Yield a run's changes, with the names of entities that are stored or staged; of each sort at most so many.
+
+        Read in pages, so that memory stays flat.
+        """
+        for kind in await self._kinds(run_id):
+            for operation in sorted(Operation):
+                left = limits.get(operation) if limits else None
+                after = ""
+                while left is None or left > 0:
+                    found = await self._changes_after(run_id, kind, operation, state, after, min(_PAGE, left or _PAGE))
+                    if not found:
+                        break
+                    after, left = found[-1].source_id, None if left is None else left - len(found)
+                    for change in found:
+                        yield change
+
+    @reads
+    def _kinds(self, cursor: Cursor, run_id: str) -> list[str]:
+        rows = cursor.execute("SELECT kind FROM certificates WHERE run_id = ? ORDER BY kind", (run_id,))
+        return [kind for (kind,) in rows]
+
+    @reads
+    def _changes_after(
+        self, cursor: Cursor, run_id: str, kind: str, operation: Operation, state: State | None, after: str, most: int
+    ) -> list[Change]:
+        rows = cursor.execute(
+            "SELECT c.source_id, c.reason, c.fields, c.loss, c.state, coalesce(c.body, b.body) FROM changes c "
+            "LEFT JOIN entities e ON e.integration = c.integration AND e.kind = c.kind "
+            "AND e.source_id = c.source_id LEFT JOIN bodies b ON b.n = coalesce(e.n, c.n) "
+            "WHERE c.run_id = ? AND c.kind = ? AND c.operation = ? AND (? IS NULL OR c.state = ?) "
+            "AND c.source_id > ? ORDER BY c.source_id LIMIT ?",
+            (run_id, kind, operation, state, state, after, most),
+        )
+        return [
+            Change(
+                kind=kind,
+                source_id=source_id,
+                operation=operation,
+                reason=_reason(reason),
+                fields=tuple(json.loads(fields)),
+                loss=bool(loss),
+                state=State(now_in),
+                label=_name(body),
+            )
+            for source_id, reason, fields, loss, now_in, body in rows
+        ]
+
+
+def _insert_changes(cursor: Cursor, run: Run, plan: GuardedPlan) -> None:
+    """Insert updates and removals, held or planned."""
+    sql = (
+        "INSERT INTO changes (run_id, integration, kind, source_id, operation, state, loss, fields, reason, body, "
+        "active, digest, base_digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    )
+    key = (run.id, run.integration, plan.certificate.kind)
+
+    def state(loss: Loss) -> State:
+        held = plan.hold is Hold.EVERYTHING or (plan.hold is Hold.LOSSES and loss is not Loss.NONE)
+        return State.HELD if held else State.PLANNED
+
+    cursor.executemany(
+        sql,
+        [
+            (
+                *(*key, one.source_id, Operation.UPDATE, state(one.loss), one.loss, json.dumps(one.fields)),
+                *(reason_text(one.reason), one.body, one.active, one.digest, one.base_digest),
+            )
+            for one in plan.updates
+        ],
+    )
+    cursor.executemany(
+        sql,
+        [
+            (
+                *(*key, one.source_id, Operation.REMOVE, state(one.loss), one.loss, "[]"),
+                *(reason_text(one.reason), None, None, None, one.base_digest),
+            )
+            for one in plan.removals
+        ],
+    )
 
 
 class _Named(msgspec.Struct):
-    """What an entity is called."""
+    """The fields that hold an entity's name."""
 
     display_name: str | None = None
     name: str | None = None
@@ -287,7 +253,3 @@ class _Named(msgspec.Struct):
 def _name(body: str | None) -> str:
     named = msgspec.json.decode(body, type=_Named) if body else _Named()
     return named.display_name or named.name or ""
-
-
-def _key(run: Run, kind: str, change: Change) -> tuple[Any, ...]:
-    return run.id, run.integration, kind, change.source_id, change.operation

@@ -1,18 +1,25 @@
 """The tables. Times are ISO 8601 in UTC; bodies are the canonical JSON of an entity's fields that were read."""
 
-VERSION = 3
+from collections.abc import Mapping
 
-FIRST = """
+VERSION = 1
+APPLICATION_ID = 0x656E7469
+"""Marks the file as ours, so that another program's database is never touched."""
+
+# What differs between databases comes from their module: ``identity`` numbers rows in order of arrival, and
+# ``clustered`` keeps a table sorted by its primary key.
+TABLES = """
 CREATE TABLE integrations (
     name TEXT PRIMARY KEY,
     connector TEXT NOT NULL,
     fields TEXT NOT NULL,
-    secrets BLOB NOT NULL,
-    account TEXT NOT NULL,
+    secrets {bytes} NOT NULL,
+    account_id TEXT NOT NULL,
     account_name TEXT NOT NULL,
     created_at TEXT NOT NULL,
     credentials_at TEXT NOT NULL
 );
+
 CREATE TABLE runs (
     id TEXT PRIMARY KEY,
     integration TEXT NOT NULL REFERENCES integrations (name) ON DELETE CASCADE,
@@ -23,131 +30,84 @@ CREATE TABLE runs (
     finished_at TEXT,
     verdict TEXT,
     error TEXT,
-    requests INTEGER NOT NULL DEFAULT 0
+    requests INTEGER NOT NULL DEFAULT 0,
+    extent TEXT
 );
 CREATE INDEX runs_by_integration ON runs (integration, started_at);
+CREATE INDEX runs_unfinished ON runs (integration) WHERE finished_at IS NULL;
+
 CREATE TABLE certificates (
     run_id TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
     kind TEXT NOT NULL,
     complete INTEGER NOT NULL,
-    seen INTEGER NOT NULL,
-    announced INTEGER,
-    scope TEXT NOT NULL,
-    details TEXT NOT NULL,
+    acceptance_key TEXT NOT NULL,
+    certificate TEXT NOT NULL,
     PRIMARY KEY (run_id, kind)
 );
-CREATE TABLE staged (
-    run_id TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
-    kind TEXT NOT NULL,
-    source_id TEXT NOT NULL,
-    body TEXT,
-    digest BLOB,
-    PRIMARY KEY (run_id, kind, source_id)
-);
-CREATE TABLE entities (
-    integration TEXT NOT NULL REFERENCES integrations (name) ON DELETE CASCADE,
-    kind TEXT NOT NULL,
-    source_id TEXT NOT NULL,
-    body TEXT NOT NULL,
-    digest BLOB NOT NULL,
-    run_id TEXT NOT NULL,
-    missed_run TEXT,
-    PRIMARY KEY (integration, kind, source_id)
-);
-CREATE TABLE changes (
+
+-- One reading of one kind by a run. An open one may be taken over by the next run.
+CREATE TABLE readings (
+    id {identity},
     run_id TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
     integration TEXT NOT NULL,
     kind TEXT NOT NULL,
-    source_id TEXT NOT NULL,
-    operation TEXT NOT NULL,
-    state TEXT NOT NULL,
-    loss INTEGER NOT NULL,
-    fields TEXT NOT NULL,
-    reason TEXT NOT NULL,
-    body TEXT,
-    digest BLOB,
-    base_digest BLOB,
-    decided_at TEXT,
-    PRIMARY KEY (run_id, kind, source_id)
+    is_open INTEGER NOT NULL DEFAULT 1
 );
-CREATE INDEX changes_by_state ON changes (integration, kind, state);
-CREATE TABLE scopes (
-    integration TEXT NOT NULL REFERENCES integrations (name) ON DELETE CASCADE,
-    kind TEXT NOT NULL,
-    scope TEXT NOT NULL,
-    PRIMARY KEY (integration, kind)
-);
-"""
+CREATE INDEX readings_by_run ON readings (run_id);
+CREATE INDEX readings_open ON readings (integration, kind) WHERE is_open = 1;
 
-MIGRATIONS = {
-    1: """
+-- The last page of an open reading, for the run that resumes it.
 CREATE TABLE checkpoints (
-    run_id TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
-    kind TEXT NOT NULL,
-    source TEXT NOT NULL,
+    reading INTEGER PRIMARY KEY REFERENCES readings (id) ON DELETE CASCADE,
+    listing TEXT NOT NULL,
     page INTEGER NOT NULL,
     rows_before INTEGER NOT NULL,
     announced INTEGER,
-    ids BLOB NOT NULL,
-    sound INTEGER NOT NULL,
+    ids_digest {bytes} NOT NULL,
+    resumable INTEGER NOT NULL,
     staged INTEGER NOT NULL,
-    scope TEXT NOT NULL,
+    resume_key TEXT NOT NULL,
     began_at TEXT NOT NULL,
-    taken_at TEXT NOT NULL,
-    PRIMARY KEY (run_id, kind)
+    taken_at TEXT NOT NULL
 );
-""",
-    2: """
-CREATE TABLE readings (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    run_id TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
-    kind TEXT NOT NULL,
-    done INTEGER NOT NULL DEFAULT 0
-);
-CREATE UNIQUE INDEX readings_open ON readings (run_id, kind) WHERE done = 0;
+
+-- Every row as it was read, in order of arrival. It has no body where it equals the stored row, and neither body nor
+-- digest where it is of another kind.
 CREATE TABLE bodies (
-    n INTEGER PRIMARY KEY AUTOINCREMENT,
+    n {identity},
     reading INTEGER NOT NULL REFERENCES readings (id) ON DELETE CASCADE,
     source_id TEXT NOT NULL,
     body TEXT,
-    digest BLOB
+    digest {bytes},
+    active INTEGER
 );
 CREATE INDEX bodies_by_reading ON bodies (reading);
+
+-- The last row of each id in an open reading, sorted: what is compared with the stored entities.
 CREATE TABLE latest (
     reading INTEGER NOT NULL REFERENCES readings (id) ON DELETE CASCADE,
     source_id TEXT NOT NULL,
     n INTEGER NOT NULL,
-    digest BLOB,
+    digest {bytes},
+    active INTEGER,
     PRIMARY KEY (reading, source_id)
-) WITHOUT ROWID;
-INSERT OR IGNORE INTO readings (run_id, kind) SELECT DISTINCT r.id, e.kind FROM entities e
-    JOIN runs r ON r.integration = e.integration WHERE r.id = e.run_id;
-INSERT OR IGNORE INTO readings (run_id, kind) SELECT DISTINCT c.run_id, c.kind FROM changes c
-    JOIN runs x ON x.id = c.run_id WHERE c.state = 'held' AND x.finished_at IS NOT NULL;
-INSERT INTO bodies (reading, source_id, body, digest) SELECT r.id, e.source_id, e.body, e.digest
-    FROM entities e JOIN readings r ON r.run_id = e.run_id AND r.kind = e.kind;
-ALTER TABLE entities RENAME TO entities_2;
+) {clustered};
+
+-- What is stored now: ``n`` points to the body, which is the merged one; ``digest`` is that of the row as it was last
+-- read. A foreign key over ``n`` would double the cost of a first run: drop_bodies() keeps what is pointed to.
 CREATE TABLE entities (
     integration TEXT NOT NULL REFERENCES integrations (name) ON DELETE CASCADE,
     kind TEXT NOT NULL,
     source_id TEXT NOT NULL,
     n INTEGER NOT NULL,
-    digest BLOB NOT NULL,
+    digest {bytes} NOT NULL,
+    active INTEGER,
     run_id TEXT NOT NULL,
     missed_run TEXT,
     PRIMARY KEY (integration, kind, source_id)
-) WITHOUT ROWID;
-INSERT INTO entities SELECT e.integration, e.kind, e.source_id, b.n, e.digest, e.run_id, e.missed_run
-    FROM entities_2 e JOIN readings r ON r.run_id = e.run_id AND r.kind = e.kind
-    JOIN bodies b ON b.reading = r.id AND b.source_id = e.source_id;
-DROP TABLE entities_2;
-CREATE UNIQUE INDEX entities_by_body ON entities (n);
-CREATE TRIGGER bodies_kept BEFORE DELETE ON bodies WHEN EXISTS (SELECT 1 FROM entities WHERE n = OLD.n)
-    BEGIN SELECT RAISE (ABORT, 'an entity points to this body'); END;
-INSERT INTO bodies (reading, source_id, body, digest) SELECT r.id, s.source_id, s.body, s.digest
-    FROM changes c JOIN staged s ON s.run_id = c.run_id AND s.kind = c.kind AND s.source_id = c.source_id
-    JOIN readings r ON r.run_id = c.run_id AND r.kind = c.kind WHERE c.state = 'held' AND c.operation = 'create';
-ALTER TABLE changes RENAME TO changes_2;
+) {clustered};
+
+-- Plans and history. Bodies only while a change waits: old values are never kept.
 CREATE TABLE changes (
     run_id TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
     integration TEXT NOT NULL,
@@ -160,46 +120,36 @@ CREATE TABLE changes (
     reason TEXT NOT NULL,
     n INTEGER,
     body TEXT,
-    digest BLOB,
-    base_digest BLOB,
+    active INTEGER,
+    digest {bytes},
+    base_digest {bytes},
     decided_at TEXT,
     PRIMARY KEY (run_id, kind, source_id)
-) WITHOUT ROWID;
-INSERT INTO changes SELECT c.run_id, c.integration, c.kind, c.source_id, c.operation, c.state, c.loss, c.fields,
-    c.reason, (SELECT max(b.n) FROM bodies b JOIN readings r ON r.id = b.reading WHERE c.state = 'held'
-    AND c.operation = 'create' AND r.run_id = c.run_id AND r.kind = c.kind AND b.source_id = c.source_id),
-    c.body, c.digest, c.base_digest, c.decided_at FROM changes_2 c;
-DROP TABLE changes_2;
+) {clustered};
 CREATE INDEX changes_held ON changes (integration, kind) WHERE state = 'held';
 CREATE INDEX changes_lost ON changes (integration, kind, decided_at) WHERE loss > 0;
-UPDATE readings SET done = 1;
-DROP TABLE staged;
-DROP TABLE checkpoints;
-CREATE TABLE checkpoints (
-    reading INTEGER PRIMARY KEY REFERENCES readings (id) ON DELETE CASCADE,
-    source TEXT NOT NULL,
-    page INTEGER NOT NULL,
-    rows_before INTEGER NOT NULL,
-    announced INTEGER,
-    ids BLOB NOT NULL,
-    sound INTEGER NOT NULL,
-    staged INTEGER NOT NULL,
-    scope TEXT NOT NULL,
-    began_at TEXT NOT NULL,
-    taken_at TEXT NOT NULL
-);
-ALTER TABLE runs ADD COLUMN extent TEXT NOT NULL DEFAULT '';
-CREATE TABLE scans (
+
+-- The token, account and rule of the last reading of a kind whose changes were all applied.
+CREATE TABLE acceptances (
     integration TEXT NOT NULL REFERENCES integrations (name) ON DELETE CASCADE,
     kind TEXT NOT NULL,
-    read_with TEXT NOT NULL,
+    acceptance_key TEXT NOT NULL,
+    PRIMARY KEY (integration, kind)
+);
+
+-- The last full scan of a kind that was applied completely, and the watermark of the deltas since.
+CREATE TABLE last_scans (
+    integration TEXT NOT NULL REFERENCES integrations (name) ON DELETE CASCADE,
+    kind TEXT NOT NULL,
+    resume_key TEXT NOT NULL,
     full_at TEXT NOT NULL,
     watermark TEXT,
     others INTEGER NOT NULL,
     unread TEXT NOT NULL,
-    due TEXT NOT NULL,
+    due TEXT,
     PRIMARY KEY (integration, kind)
 );
-""",
-}
-"""What leads from a version to the next. A new store goes all the way from the first."""
+"""
+
+MIGRATIONS: Mapping[int, str] = {}
+"""The statements that lead from a version to the next one."""

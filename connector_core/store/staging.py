@@ -1,42 +1,42 @@
-"""Rows as a run reads them. Each page is a checkpoint; what is applied points to its row, so none is written twice."""
+"""Rows as a run reads them. Each page is a checkpoint, and what is applied points to its row: none is written twice."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from sqlite3 import Cursor
 
 from connector_core.outcomes import Run
 from connector_core.sdk.entities import Entity
-from connector_core.store.database import Database, now
+from connector_core.store.rows import Reading, StoredKind, drop_bodies
+from connector_core.store.sqlite import Cursor, Table, now, reads, timestamp, writes
 
 _ROWS_AT_ONCE = 250
-"""Rows in one statement: it takes many at once outside Python's lock, where one by one would wait for it each time."""
+"""Rows in one statement: many at once are taken outside Python's lock, where one by one would wait for it each time."""
 _PAGE = 1000
 
-StagedRow = tuple[str, str | None, bytes | None]
-"""Id, canonical body and its digest; both are None where the row is not of this kind."""
+StagedRow = tuple[str, str | None, bytes | None, bool | None]
+"""Id, canonical body, its digest, and activity; the last three are None where the row is of another kind."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Where a reading stands after a page: enough to go on, or to see that it must start over."""
+    """The state of a reading after a page: enough to resume, or to see that it must start over."""
 
-    source: str
+    listing: str
     """Which listing."""
     page: int
     rows_before: int
     announced: int | None
-    ids: bytes
+    ids_digest: bytes
     """A digest of the page's ids."""
-    sound: bool
-    """Whether all that was read lies staged: false after a rejected or a doubled row."""
+    resumable: bool
+    """Whether everything that was read is staged: false after a rejected or a repeated row."""
     staged: int
-    """How many rows lie staged."""
-    scope: str
-    """What it was read with. A run with another token, other options or another version does not go on here."""
+    """Rows staged so far."""
+    resume_key: str
+    """What it was read with. A run with another token, other options or another version does not resume here."""
     began_at: str
-    """When the first page was read: a chain of runs that were cut off grows no older than one."""
+    """When the first page was read: a chain of interrupted runs grows no older than one."""
 
 
 def digest_of(ids: Iterable[str]) -> bytes:
@@ -44,187 +44,187 @@ def digest_of(ids: Iterable[str]) -> bytes:
 
 
 def staged_rows(entities: Iterable[Entity], skipped: Iterable[str]) -> list[StagedRow]:
-    """A page's rows, ready to be written. ``skipped`` are ids that are not of this kind: kept without a body."""
+    """Return a page's rows, ready to be written. ``skipped`` are ids of other kinds, kept without a body."""
+    blake2b = hashlib.blake2b
     rows: list[StagedRow] = []
     for entity in entities:
         body = entity.body()
-        rows.append((entity.source_id, body.decode(), hashlib.blake2b(body, digest_size=16).digest()))
-    rows += [(source_id, None, None) for source_id in skipped]
+        rows.append((entity.source_id, body.decode(), blake2b(body, digest_size=16).digest(), entity.is_active()))
+    rows += [(source_id, None, None, None) for source_id in skipped]
     return rows
 
 
-class Staging:
-    def __init__(self, database: Database) -> None:
-        self._database = database
+class Staging(Table):
+    """Open readings, their rows and their checkpoints."""
 
-    def add(self, run: Run, kind: str, rows: Sequence[StagedRow], checkpoint: Checkpoint) -> None:
-        """One page or more, with the checkpoint behind the last."""
-        with self._database.transaction() as cursor:
-            reading = _reading(cursor, run, kind)
-            for start in range(0, len(rows), _ROWS_AT_ONCE):
-                _insert(cursor, run.integration, kind, reading, rows[start : start + _ROWS_AT_ONCE])
-            cursor.execute(
-                "INSERT INTO checkpoints VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (reading) DO UPDATE SET "
-                "source = excluded.source, page = excluded.page, rows_before = excluded.rows_before, "
-                "announced = excluded.announced, ids = excluded.ids, sound = excluded.sound, "
-                "staged = excluded.staged, scope = excluded.scope, began_at = excluded.began_at, "
-                "taken_at = excluded.taken_at",
-                (
-                    reading,
-                    checkpoint.source,
-                    checkpoint.page,
-                    checkpoint.rows_before,
-                    checkpoint.announced,
-                    checkpoint.ids,
-                    int(checkpoint.sound),
-                    checkpoint.staged,
-                    checkpoint.scope,
-                    checkpoint.began_at,
-                    now(),
-                ),
-            )
+    @writes
+    def add(self, cursor: Cursor, reading: Reading, rows: Sequence[StagedRow], checkpoint: Checkpoint) -> None:
+        """Stage one page or more, with the checkpoint behind the last."""
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            _insert(cursor, reading, rows[start : start + _ROWS_AT_ONCE])
+        cursor.execute(
+            "INSERT INTO checkpoints (reading, listing, page, rows_before, announced, ids_digest, resumable, staged, "
+            "resume_key, began_at, taken_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (reading) DO UPDATE SET listing = excluded.listing, page = excluded.page, "
+            "rows_before = excluded.rows_before, announced = excluded.announced, ids_digest = excluded.ids_digest, "
+            "resumable = excluded.resumable, staged = excluded.staged, resume_key = excluded.resume_key, "
+            "began_at = excluded.began_at, taken_at = excluded.taken_at",
+            (
+                reading.id,
+                checkpoint.listing,
+                checkpoint.page,
+                checkpoint.rows_before,
+                checkpoint.announced,
+                checkpoint.ids_digest,
+                int(checkpoint.resumable),
+                checkpoint.staged,
+                checkpoint.resume_key,
+                checkpoint.began_at,
+                now(),
+            ),
+        )
 
-    def adopt(self, run: Run, kind: str, scope: str, since: datetime) -> Checkpoint | None:
-        """Takes over what a run before staged of this kind.
+    @reads
+    def has_earlier(self, cursor: Cursor, reading: Reading) -> bool:
+        """Whether an interrupted run left a checkpoint of this kind, fit to be resumed or not."""
+        found = cursor.execute(
+            "SELECT 1 FROM readings g JOIN checkpoints c ON c.reading = g.id "
+            "WHERE g.integration = ? AND g.kind = ? AND g.is_open = 1 AND g.id <> ? LIMIT 1",
+            (reading.of.integration, reading.of.kind, reading.id),
+        )
+        return found.fetchone() is not None
 
-        Only if it is sound, was read with the same ``scope``, began after ``since``, and is all still there.
+    @writes
+    def take_over(
+        self, cursor: Cursor, reading: Reading, resume_key: str, since: datetime
+    ) -> tuple[Reading, Checkpoint] | None:
+        """Continue an interrupted run's reading in place of this empty one.
+
+        Only if it is resumable, was read with the same ``resume_key``, began after ``since``, and all its rows are
+        still there. None where there is no such reading.
         """
-        with self._database.transaction() as cursor:
-            found = cursor.execute(
-                "SELECT c.reading, c.source, c.page, c.rows_before, c.announced, c.ids, c.staged, c.began_at "
-                "FROM checkpoints c JOIN readings g ON g.id = c.reading JOIN runs r ON r.id = g.run_id "
-                "WHERE r.integration = ? AND g.kind = ? AND g.run_id <> ? "
-                "AND c.sound = 1 AND c.scope = ? AND c.began_at >= ? AND c.taken_at <= ? "
-                "AND c.staged = (SELECT count(*) FROM bodies b WHERE b.reading = c.reading) "
-                # Rows without a body are as they are stored, if that is still so.
-                "AND NOT EXISTS (SELECT 1 FROM bodies b LEFT JOIN entities e ON e.integration = r.integration "
-                "AND e.kind = g.kind AND e.source_id = b.source_id WHERE b.reading = c.reading AND b.body IS NULL "
-                "AND b.digest IS NOT NULL AND (e.digest IS NULL OR e.digest <> b.digest)) "
-                "AND NOT EXISTS (SELECT 1 FROM changes h WHERE h.run_id = g.run_id AND h.kind = g.kind "
-                "AND h.state = 'held' AND h.operation = 'create') "
-                "ORDER BY c.taken_at DESC LIMIT 1",
-                (run.integration, kind, run.id, scope, since.isoformat(timespec="milliseconds"), now()),
-            ).fetchone()
-            if found is None:
-                return None
-            reading, source, page, rows_before, announced, ids, staged, began_at = found
-            cursor.execute("UPDATE readings SET run_id = ? WHERE id = ?", (run.id, reading))
-        return Checkpoint(
-            source, page, rows_before, announced, ids, sound=True, staged=staged, scope=scope, began_at=began_at
+        found = cursor.execute(
+            "SELECT c.reading, c.listing, c.page, c.rows_before, c.announced, c.ids_digest, c.staged, c.began_at "
+            "FROM readings g JOIN checkpoints c ON c.reading = g.id "
+            "WHERE g.integration = ? AND g.kind = ? AND g.is_open = 1 AND g.id <> ? "
+            "AND c.resumable = 1 AND c.resume_key = ? AND c.began_at >= ? AND c.taken_at <= ? "
+            "AND c.staged = (SELECT count(*) FROM bodies b WHERE b.reading = c.reading) "
+            # Rows without a body equal the stored ones, if that is still so.
+            "AND NOT EXISTS (SELECT 1 FROM bodies b LEFT JOIN entities e ON e.integration = g.integration "
+            "AND e.kind = g.kind AND e.source_id = b.source_id WHERE b.reading = c.reading AND b.body IS NULL "
+            "AND b.digest IS NOT NULL AND (e.digest IS NULL OR e.digest <> b.digest)) "
+            "AND NOT EXISTS (SELECT 1 FROM changes h WHERE h.run_id = g.run_id AND h.kind = g.kind "
+            "AND h.state = 'held' AND h.operation = 'create') "
+            "ORDER BY c.taken_at DESC LIMIT 1",
+            (reading.of.integration, reading.of.kind, reading.id, resume_key, timestamp(since), now()),
+        ).fetchone()
+        if found is None:
+            return None
+        earlier, listing, page, rows_before, announced, ids_digest, staged, began_at = found
+        cursor.execute("DELETE FROM readings WHERE id = ?", (reading.id,))
+        cursor.execute("UPDATE readings SET run_id = ? WHERE id = ?", (reading.run_id, earlier))
+        checkpoint = Checkpoint(
+            listing=listing,
+            page=page,
+            rows_before=rows_before,
+            announced=announced,
+            ids_digest=ids_digest,
+            resumable=True,
+            staged=staged,
+            resume_key=resume_key,
+            began_at=began_at,
         )
+        return Reading(earlier, reading.run_id, reading.of), checkpoint
 
-    def left(self, run: Run, kind: str) -> bool:
-        """Whether a run before left a checkpoint of this kind, fit to be resumed or not."""
-        return bool(
-            self._database.query(
-                "SELECT 1 FROM checkpoints c JOIN readings g ON g.id = c.reading JOIN runs r ON r.id = g.run_id "
-                "WHERE r.integration = ? AND g.kind = ? AND g.run_id <> ? LIMIT 1",
-                (run.integration, kind, run.id),
-            )
-        )
+    @writes
+    def start_over(self, cursor: Cursor, reading: Reading) -> Reading:
+        """Drop what was staged, and open an empty reading in its place."""
+        _close(cursor, reading.of.integration, reading.id)
+        return open_reading(cursor, reading.run_id, reading.of)
 
-    def bodies(self, run: Run, kind: str) -> Iterator[tuple[str, str | None]]:
-        """Id and body of every staged row, in order of arrival. Read in pages, so memory stays flat."""
+    async def rows(self, reading: Reading) -> AsyncIterator[list[tuple[str, str | None]]]:
+        """Yield id and body of every staged row, in order of arrival, in batches, so that memory stays flat."""
         after = 0
-        while rows := self._database.query(
+        while found := await self._rows_after(reading, after):
+            after = found[-1][0]
+            yield [(source_id, body) for _, source_id, body in found]
+
+    @reads
+    def _rows_after(self, cursor: Cursor, reading: Reading, after: int) -> list[tuple[int, str, str | None]]:
+        return cursor.execute(
             "SELECT b.n, b.source_id, CASE WHEN b.body IS NULL AND b.digest IS NOT NULL THEN o.body ELSE b.body END "
-            "FROM bodies b JOIN readings g ON g.id = b.reading JOIN runs r ON r.id = g.run_id "
-            "LEFT JOIN entities e ON e.integration = r.integration AND e.kind = g.kind AND e.source_id = b.source_id "
-            "LEFT JOIN bodies o ON o.n = e.n "
-            "WHERE g.run_id = ? AND g.kind = ? AND g.done = 0 AND b.n > ? ORDER BY b.n LIMIT ?",
-            (run.id, kind, after, _PAGE),
-        ):
-            for after, source_id, body in rows:  # noqa: B007 - where the next page begins
-                yield source_id, body
+            "FROM bodies b LEFT JOIN entities e ON e.integration = ? AND e.kind = ? AND e.source_id = b.source_id "
+            "LEFT JOIN bodies o ON o.n = e.n WHERE b.reading = ? AND b.n > ? ORDER BY b.n LIMIT ?",
+            (reading.of.integration, reading.of.kind, reading.id, after, _PAGE),
+        ).fetchall()
 
-    def settle(self, run: Run, kind: str) -> None:
-        """Tells the last row that came of each id.
-
-        A row that came twice counts as it came last. What follows compares these sets.
-        """
-        with self._database.transaction() as cursor:
-            reading = _reading(cursor, run, kind)
-            cursor.execute("DELETE FROM latest WHERE reading = ?", (reading,))
-            ids = cursor.execute(
-                "INSERT INTO latest (reading, source_id, n, digest) SELECT reading, source_id, max(n), max(digest) "
-                "FROM bodies WHERE reading = ? GROUP BY reading, source_id",
-                (reading,),
-            ).rowcount
-            (rows,) = cursor.execute("SELECT count(*) FROM bodies WHERE reading = ?", (reading,)).fetchone()
-            if rows > ids:
-                # Of those that came twice, the greatest digest is not always the last.
-                cursor.execute(
-                    "UPDATE latest SET digest = (SELECT b.digest FROM bodies b WHERE b.n = latest.n) "
-                    "WHERE reading = ? AND source_id IN (SELECT source_id FROM bodies WHERE reading = ? "
-                    "GROUP BY source_id HAVING count(*) > 1)",
-                    (reading, reading),
-                )
-
-    def count(self, run: Run, kind: str) -> int:
-        """Entities that lie staged and settled: rows of other kinds are not counted."""
-        rows = self._database.query(
-            "SELECT count(*) FROM latest l JOIN readings g ON g.id = l.reading "
-            "WHERE g.run_id = ? AND g.kind = ? AND g.done = 0 AND l.digest IS NOT NULL",
-            (run.id, kind),
+    @writes
+    def index_latest_rows(self, cursor: Cursor, reading: Reading) -> None:
+        """Note the last row that came of each id, sorted. A stored row that was read is no longer missed."""
+        cursor.execute("DELETE FROM latest WHERE reading = ?", (reading.id,))
+        ids = cursor.execute(
+            "INSERT INTO latest (reading, source_id, n, digest, active) "
+            "SELECT reading, source_id, max(n), max(digest), max(active) "
+            "FROM bodies WHERE reading = ? GROUP BY reading, source_id",
+            (reading.id,),
+        ).rowcount
+        (rows,) = cursor.execute("SELECT count(*) FROM bodies WHERE reading = ?", (reading.id,)).fetchone()
+        if rows > ids:
+            # Of rows that came twice, the greatest values are not always the last.
+            cursor.execute(
+                "UPDATE latest SET digest = (SELECT b.digest FROM bodies b WHERE b.n = latest.n), "
+                "active = (SELECT b.active FROM bodies b WHERE b.n = latest.n) WHERE reading = ? "
+                "AND source_id IN (SELECT source_id FROM bodies WHERE reading = ? "
+                "GROUP BY source_id HAVING count(*) > 1)",
+                (reading.id, reading.id),
+            )
+        cursor.execute(
+            "UPDATE entities SET missed_run = NULL WHERE integration = ? AND kind = ? AND missed_run IS NOT NULL "
+            "AND EXISTS (SELECT 1 FROM latest l WHERE l.reading = ? AND l.source_id = entities.source_id)",
+            (reading.of.integration, reading.of.kind, reading.id),
         )
-        return int(rows[0][0])
 
-    def forget(self, run: Run, kind: str) -> None:
-        """Drops what this run has staged of a kind, to start over."""
-        with self._database.transaction() as cursor:
-            _close(cursor, run.integration, _reading(cursor, run, kind))
-
-    def drop(self, run: Run, unfinished: Sequence[str]) -> None:
-        """Drops what this run and those before it staged and nothing points to, except for ``unfinished`` kinds."""
-        with self._database.transaction() as cursor:
-            close_readings(cursor, run.integration, but=(run.id, unfinished))
+    @writes
+    def discard_unfinished(self, cursor: Cursor, run: Run, keep: Sequence[str]) -> None:
+        """Drop what this run and earlier ones staged and nothing points to, except for the kinds to ``keep``."""
+        close_readings(cursor, run.integration, except_for=(run.id, keep))
 
 
-def close_readings(cursor: Cursor, integration: str, *, but: tuple[str, Sequence[str]] = ("", ())) -> None:
-    """Nobody goes on with what an integration's runs have staged, except for a run's kinds."""
-    run_id, kinds = but
-    marks = ", ".join("?" for _ in kinds)
-    left = cursor.execute(
-        "SELECT g.id FROM readings g JOIN runs r ON r.id = g.run_id WHERE r.integration = ? AND g.done = 0 "  # noqa: S608
-        f"AND NOT (g.run_id = ? AND g.kind IN ({marks}))",
-        (integration, run_id, *kinds),
+def open_reading(cursor: Cursor, run_id: str, of: StoredKind) -> Reading:
+    (number,) = cursor.execute(
+        "INSERT INTO readings (run_id, integration, kind) VALUES (?, ?, ?) RETURNING id",
+        (run_id, of.integration, of.kind),
+    ).fetchone()
+    return Reading(number, run_id, of)
+
+
+def close_readings(cursor: Cursor, integration: str, *, except_for: tuple[str, Sequence[str]] = ("", ())) -> None:
+    """End an integration's open readings, except for some kinds of one run: no later run resumes them."""
+    run_id, kinds = except_for
+    found = cursor.execute(
+        "SELECT id, run_id, kind FROM readings WHERE integration = ? AND is_open = 1", (integration,)
     ).fetchall()
-    for (reading,) in left:
-        _close(cursor, integration, reading)
+    for reading, of_run, kind in found:
+        if of_run != run_id or kind not in kinds:
+            _close(cursor, integration, reading)
 
 
 def _close(cursor: Cursor, integration: str, reading: int) -> None:
-    """What is stored or held keeps its row; all others of this reading go."""
+    """Drop the rows of a reading that are neither stored nor held."""
     cursor.execute("DELETE FROM checkpoints WHERE reading = ?", (reading,))
     cursor.execute("DELETE FROM latest WHERE reading = ?", (reading,))
+    held = "SELECT n FROM changes WHERE integration = ? AND state = 'held' AND n IS NOT NULL"
+    drop_bodies(cursor, integration, f"reading = ? AND n NOT IN ({held})", reading, integration)
+    cursor.execute("UPDATE readings SET is_open = 0 WHERE id = ?", (reading,))
+
+
+def _insert(cursor: Cursor, reading: Reading, rows: Sequence[StagedRow]) -> None:
+    """Insert rows; one that equals the stored row goes without its body: most do, from the second run on."""
+    marks = ", ".join(["(?, ?, ?, ?)"] * len(rows))
     cursor.execute(
-        "DELETE FROM bodies WHERE reading = ? "
-        "AND NOT EXISTS (SELECT 1 FROM entities e WHERE e.n = bodies.n) "
-        "AND n NOT IN (SELECT c.n FROM changes c WHERE c.integration = ? AND c.state = 'held' AND c.n IS NOT NULL)",
-        (reading, integration),
-    )
-    cursor.execute("UPDATE readings SET done = 1 WHERE id = ?", (reading,))
-
-
-def _reading(cursor: Cursor, run: Run, kind: str) -> int:
-    """The number of a run's open reading of a kind; it begins here if there is none."""
-    found = cursor.execute(
-        "SELECT id FROM readings WHERE run_id = ? AND kind = ? AND done = 0", (run.id, kind)
-    ).fetchone()
-    if found is None:
-        found = cursor.execute(
-            "INSERT INTO readings (run_id, kind) VALUES (?, ?) RETURNING id", (run.id, kind)
-        ).fetchone()
-    return int(found[0])
-
-
-def _insert(cursor: Cursor, integration: str, kind: str, reading: int, rows: Sequence[StagedRow]) -> None:
-    """A row that is as it is stored lies there without its body: most are, from the second run on."""
-    marks = ", ".join(["(?, ?, ?)"] * len(rows))
-    cursor.execute(
-        f"WITH page (source_id, body, digest) AS (VALUES {marks}) "  # noqa: S608 - marks
-        "INSERT INTO bodies (reading, source_id, body, digest) "
-        "SELECT ?, p.source_id, CASE WHEN e.digest = p.digest THEN NULL ELSE p.body END, p.digest FROM page p "
-        "LEFT JOIN entities e ON e.integration = ? AND e.kind = ? AND e.source_id = p.source_id",
-        [*(value for row in rows for value in row), reading, integration, kind],
+        f"WITH page (source_id, body, digest, active) AS (VALUES {marks}) "  # noqa: S608 - marks
+        "INSERT INTO bodies (reading, source_id, body, digest, active) "
+        "SELECT ?, p.source_id, CASE WHEN e.digest = p.digest THEN NULL ELSE p.body END, p.digest, p.active "
+        "FROM page p LEFT JOIN entities e ON e.integration = ? AND e.kind = ? AND e.source_id = p.source_id",
+        [*(value for row in rows for value in row), reading.id, reading.of.integration, reading.of.kind],
     )

@@ -1,0 +1,186 @@
+"""The rows of a reading beside what is stored: everything that a plan is made from."""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import IntEnum
+
+from connector_core.store.rows import Reading, StoredKind
+from connector_core.store.sqlite import IDS, IN_THIS_ORDER, Cursor, Table, filled, reads, timestamp
+
+NEW_ROWS = (
+    "latest l WHERE l.reading = ? AND l.digest IS NOT NULL AND NOT EXISTS (SELECT 1 FROM entities e "
+    "WHERE e.integration = ? AND e.kind = ? AND e.source_id = l.source_id)"
+)
+"""The rows of a reading that are not stored yet."""
+
+
+class Loss(IntEnum):
+    """What a change takes away."""
+
+    NONE = 0
+    OTHER = 1
+    """A row that was not active, or is of a kind that knows no status."""
+    ACTIVE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A stored row that was read with other content. ``stored`` and ``read`` are JSON bodies."""
+
+    source_id: str
+    stored: str
+    read: str
+    digest: bytes
+    base_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A stored row that the reading lacks; ``other_kind`` when its row was read and is not of this kind any more."""
+
+    source_id: str
+    other_kind: bool
+    missed_before: bool
+    """An earlier complete scan, read with the same acceptance key, lacked it too."""
+    active: bool
+    base_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LostBefore:
+    """One loss within the window: how much it took away, and whether the row was removed."""
+
+    loss: Loss
+    removed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One reading beside what is stored."""
+
+    staged: int
+    """Distinct entities read."""
+    stored: int
+    """Entities stored from before."""
+    active: int
+    """Those of them that are active."""
+    creates: int
+    """Entities read that are not stored."""
+    differences: tuple[Difference, ...] = ()
+    accepted_key: str | None = None
+    """The token, account and rule of the last accepted reading."""
+    lost_before: Mapping[str, LostBefore] = field(default_factory=dict)
+    """The rows lost within the window, by id."""
+
+
+class Comparisons(Table):
+    """Questions about a reading and the stored rows."""
+
+    @reads
+    def compare(self, cursor: Cursor, reading: Reading, days: int) -> Comparison:
+        """Compare an indexed reading with what is stored. ``days`` is the window for earlier losses."""
+        of = reading.of
+        (staged,) = cursor.execute(
+            "SELECT count(*) FROM latest WHERE reading = ? AND digest IS NOT NULL", (reading.id,)
+        ).fetchone()
+        stored, active = cursor.execute(
+            "SELECT count(*), coalesce(sum(active), 0) FROM entities WHERE integration = ? AND kind = ?",
+            (of.integration, of.kind),
+        ).fetchone()
+        accepted = cursor.execute(
+            "SELECT acceptance_key FROM acceptances WHERE integration = ? AND kind = ?", (of.integration, of.kind)
+        ).fetchone()
+        creates = staged
+        if stored:
+            (creates,) = cursor.execute(
+                f"SELECT count(*) FROM {NEW_ROWS}",  # noqa: S608 - a constant
+                (reading.id, of.integration, of.kind),
+            ).fetchone()
+        return Comparison(
+            staged=staged,
+            stored=stored,
+            active=active,
+            creates=creates,
+            differences=_differences(cursor, reading) if stored else (),
+            accepted_key=accepted[0] if accepted else None,
+            lost_before=_lost_before(cursor, of, days),
+        )
+
+    @reads
+    def missing(self, cursor: Cursor, reading: Reading, acceptance_key: str) -> tuple[Missing, ...]:
+        """Return the stored rows that a reading lacks, by id."""
+        rows = cursor.execute(
+            "SELECT e.source_id, l.source_id IS NOT NULL, EXISTS (SELECT 1 FROM certificates t "
+            "WHERE t.run_id = e.missed_run AND t.kind = e.kind AND t.acceptance_key = ?), e.active, e.digest "
+            "FROM entities e LEFT JOIN latest l ON l.reading = ? AND l.source_id = e.source_id "
+            "WHERE e.integration = ? AND e.kind = ? AND l.digest IS NULL ORDER BY e.source_id",
+            (acceptance_key, reading.id, reading.of.integration, reading.of.kind),
+        )
+        return tuple([Missing(one, bool(read), bool(missed), bool(on), base) for one, read, missed, on, base in rows])
+
+    @reads
+    def filled_shares(
+        self, cursor: Cursor, reading: Reading, fields: Sequence[str], *, read_only: bool
+    ) -> dict[str, float]:
+        """Return the share of stored entities in which each field is filled; of those that were read only."""
+        if not fields:
+            return {}
+        sums = ", ".join(f"sum({filled(name)})" for name in fields)
+        arguments = (reading.of.integration, reading.of.kind)
+        if read_only:
+            rows = cursor.execute(
+                f"SELECT count(*), {sums} FROM latest l {IN_THIS_ORDER} entities e ON e.integration = ? "  # noqa: S608
+                "AND e.kind = ? AND e.source_id = l.source_id JOIN bodies b ON b.n = e.n WHERE l.reading = ?",
+                (*arguments, reading.id),
+            )
+        else:
+            rows = cursor.execute(
+                f"SELECT count(*), {sums} FROM entities e JOIN bodies b ON b.n = e.n "  # noqa: S608 - names of fields
+                "WHERE e.integration = ? AND e.kind = ?",
+                arguments,
+            )
+        total, *counts = rows.fetchone()
+        return {name: count / total for name, count in zip(fields, counts, strict=True)} if total else {}
+
+    @reads
+    def count_unknown(
+        self, cursor: Cursor, target: StoredKind, read: Reading | None, source_ids: Collection[str]
+    ) -> int | None:
+        """Count the ids that are neither stored nor read; None where nothing of the target kind is known."""
+        reading = read.id if read else None
+        (known,) = cursor.execute(
+            "SELECT EXISTS (SELECT 1 FROM entities WHERE integration = ? AND kind = ?) "
+            "OR EXISTS (SELECT 1 FROM latest WHERE reading = ?)",
+            (target.integration, target.kind, reading),
+        ).fetchone()
+        if not known:
+            return None
+        (unknown,) = cursor.execute(
+            f"SELECT count(*) FROM {IDS} j WHERE NOT EXISTS (SELECT 1 FROM entities e "  # noqa: S608 - a constant
+            "WHERE e.integration = ? AND e.kind = ? AND e.source_id = j.value) "
+            "AND NOT EXISTS (SELECT 1 FROM latest l WHERE l.reading = ? AND l.source_id = j.value "
+            "AND l.digest IS NOT NULL)",
+            (json.dumps(sorted(source_ids)), target.integration, target.kind, reading),
+        ).fetchone()
+        return int(unknown)
+
+
+def _differences(cursor: Cursor, reading: Reading) -> tuple[Difference, ...]:
+    rows = cursor.execute(
+        "SELECT l.source_id, o.body, b.body, l.digest, e.digest FROM latest l JOIN entities e "
+        "ON e.integration = ? AND e.kind = ? AND e.source_id = l.source_id JOIN bodies b ON b.n = l.n "
+        "JOIN bodies o ON o.n = e.n WHERE l.reading = ? AND l.digest <> e.digest ORDER BY l.source_id",
+        (reading.of.integration, reading.of.kind, reading.id),
+    )
+    return tuple([Difference(*row) for row in rows])
+
+
+def _lost_before(cursor: Cursor, of: StoredKind, days: int) -> dict[str, LostBefore]:
+    rows = cursor.execute(
+        "SELECT source_id, max(loss), max(CASE operation WHEN 'remove' THEN 1 ELSE 0 END) FROM changes "
+        "WHERE integration = ? AND kind = ? AND loss > 0 AND state = 'applied' AND decided_at >= ? GROUP BY source_id",
+        (of.integration, of.kind, timestamp(datetime.now(UTC) - timedelta(days=days))),
+    )
+    return {source_id: LostBefore(Loss(loss), bool(removed)) for source_id, loss, removed in rows}

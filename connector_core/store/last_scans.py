@@ -1,0 +1,70 @@
+"""The last full scan of each kind: what a delta starts from, and when a full scan is due."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+from connector_core.reasons import Reason, decode_hook, encode_hook
+from connector_core.store.rows import StoredKind
+from connector_core.store.sqlite import Cursor, Table, reads
+
+
+@dataclass(frozen=True, slots=True)
+class LastScan:
+    """The last full scan of a kind that was applied completely, and what deltas have read since."""
+
+    resume_key: str
+    """Account, token, options and version."""
+    full_at: datetime
+    watermark: datetime | None
+    """Every change up to here is stored; None where no row says when it was changed."""
+    others: int
+    """Rows of the listing that are of another kind."""
+    unread: frozenset[str]
+    """Fields that came for no row at all."""
+    due: Reason | None = None
+    """Why the next scan must be a full one, if it must."""
+
+
+class LastScans(Table):
+    """Reads the last scans; ``finish`` of a run writes them."""
+
+    @reads
+    def find(self, cursor: Cursor, of: StoredKind) -> LastScan | None:
+        row = cursor.execute(
+            "SELECT resume_key, full_at, watermark, others, unread, due FROM last_scans "
+            "WHERE integration = ? AND kind = ?",
+            (of.integration, of.kind),
+        ).fetchone()
+        if row is None:
+            return None
+        resume_key, full_at, watermark, others, unread, due = row
+        return LastScan(
+            resume_key=resume_key,
+            full_at=datetime.fromisoformat(full_at),
+            watermark=datetime.fromisoformat(watermark) if watermark else None,
+            others=others,
+            unread=frozenset(msgspec.json.decode(unread, type=list[str])),
+            due=msgspec.json.decode(due, type=Reason, dec_hook=decode_hook) if due else None,
+        )
+
+
+def record(cursor: Cursor, of: StoredKind, scan: LastScan) -> None:
+    """Replace the last scan of a kind."""
+    cursor.execute(
+        "INSERT INTO last_scans (integration, kind, resume_key, full_at, watermark, others, unread, due) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (integration, kind) DO UPDATE SET "
+        "resume_key = excluded.resume_key, full_at = excluded.full_at, watermark = excluded.watermark, "
+        "others = excluded.others, unread = excluded.unread, due = excluded.due",
+        (
+            of.integration,
+            of.kind,
+            scan.resume_key,
+            scan.full_at.isoformat(),
+            scan.watermark.isoformat() if scan.watermark else None,
+            scan.others,
+            msgspec.json.encode(sorted(scan.unread)).decode(),
+            msgspec.json.encode(scan.due, enc_hook=encode_hook).decode() if scan.due else None,
+        ),
+    )
