@@ -9,9 +9,9 @@ import structlog
 
 from connector_core.contract import options_of
 from connector_core.http import HttpApi, open_session, tls_context
-from connector_core.http.limits import Limits
+from connector_core.http.quotas import Quotas
 from connector_core.plugins import Registry
-from connector_core.sdk.connector import AnyConnector, Context
+from connector_core.sdk.connector import AnyConnector, Api, Context
 from connector_core.sdk.credentials import Credentials
 from connector_core.sdk.manifest import Manifest
 from connector_core.settings import HostSettings, limits_of
@@ -23,13 +23,13 @@ class Connections:
     def __init__(self, settings: HostSettings, session: aiohttp.ClientSession | None) -> None:
         self._settings = settings
         self._given = session
-        self._limits: dict[tuple[str, str], Limits] = {}
+        self._quotas: dict[tuple[str, str], Quotas] = {}
 
     def api(self, manifest: Manifest, credentials: Credentials, registry: Registry) -> HttpApi:
         """A client for one run. All that reach one account of a provider share its quotas, which outlive the runs."""
         account = (manifest.name, json.dumps(credentials.public(), sort_keys=True, default=str))
-        if account not in self._limits:
-            self._limits[account] = Limits(limits_of(manifest, registry.settings(manifest.name)))
+        if account not in self._quotas:
+            self._quotas[account] = Quotas(limits_of(manifest, registry.settings(manifest.name)))
         return HttpApi(
             # Its own ends with it: idle connections to a thousand providers would add up.
             self._given or open_session(self._settings.endpoints()),
@@ -37,13 +37,13 @@ class Connections:
             manifest,
             credentials,
             settings=self._settings.http,
-            limits=self._limits[account],
+            quotas=self._quotas[account],
             closes_session=self._given is None,
         )
 
     @staticmethod
     def connector(
-        connector: type[AnyConnector], credentials: Credentials, api: HttpApi, registry: Registry
+        connector: type[AnyConnector], credentials: Credentials, api: Api, registry: Registry
     ) -> AnyConnector:
         """A connector for one run."""
         options = options_of(connector, registry.settings(connector.manifest.name))

@@ -3,7 +3,8 @@
 import json
 import os
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -23,8 +24,9 @@ def default_key_file() -> Path:
 class Vault:
     """Seals and opens secrets.
 
-    The key is ``key``, or the environment's ``DISCOVER_SECRET_KEY``, or in ``key_file``, which is made with
-    mode 0600 when something is first sealed. Several keys, separated by commas or lines, all open; the first seals.
+    The key is ``key``, or ``DISCOVER_SECRET_KEY`` from the environment, or the content of ``key_file``, which is
+    created with mode 0600 when something is first sealed. Where there are several keys, separated by commas or lines,
+    every one opens and the first one seals.
     """
 
     def __init__(self, key: SecretStr | None = None, *, key_file: Path | None = None) -> None:
@@ -46,28 +48,29 @@ class Vault:
             ) from None
         return {name: SecretStr(value) for name, value in plain.items()}
 
-    def rotate(self, reseal: Callable[[Callable[[bytes], bytes]], int], *, forget: bool = False) -> int:
-        """Seals everything with a new key; how many seals that were.
+    @contextmanager
+    def rotation(self, *, forget: bool = False) -> Iterator[Callable[[bytes], bytes]]:
+        """Within this context there is a new key. Yields the function that turns an old seal into a new one.
 
-        ``reseal`` is given the function that turns an old seal into a new one, and saves what it makes as one. The
-        new key is written before. The old ones stay, since other stores of this user may be sealed with them, unless
-        ``forget``: cut off at any moment, all seals still open.
+        The caller saves all new seals as one. The new key is written first, and the old ones are kept, since other
+        stores of this user may be sealed with them; with ``forget`` they are dropped at the end. So all seals can be
+        opened after an interruption at any moment.
         """
         if self._key:
             if len(self._keys(make=False)) < 2:
                 raise SettingsError(
-                    f"The key is given in {KEY_VARIABLE}, so it is yours to change.",
-                    hint="Put a new key before the old one, with a comma between, rotate, then drop the old one.",
+                    f"The key comes from {KEY_VARIABLE}, so it cannot be replaced here.",
+                    hint="Put a new key before the old one, with a comma between; rotate; then remove the old one.",
                 )
-            return reseal(self._renew)
-        # Two rotations at once would each drop the other's new key.
+            yield self._renew
+            return
+        # Two concurrent rotations would each drop the other's new key.
         with FileLock(self._file.with_name(f".{self._file.name}.lock"), mode=0o600, timeout=10):
             new, old = Fernet.generate_key(), self._keys(make=True)
             self._write(b"\n".join([new, *old]))
-            count = reseal(self._renew)
+            yield self._renew
             if forget:
                 self._write(new)
-        return count
 
     def _renew(self, sealed: bytes) -> bytes:
         self.open(sealed)
@@ -92,7 +95,7 @@ class Vault:
             mode = stat.S_IMODE(self._file.stat().st_mode)
             if os.name == "posix" and mode & 0o077:
                 raise SettingsError(
-                    f"Others may read the key in {self._file} (mode {mode:04o}).",
+                    f"Other users can read the key in {self._file} (mode {mode:04o}).",
                     hint=f"Run: chmod 600 {self._file}",
                 )
             return self._file.read_bytes().strip()
@@ -112,14 +115,14 @@ class Vault:
             self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             draft = self._draft(key)
             try:
-                # link, not rename: two processes that make a key at once must end with the same one.
+                # link, not rename: two processes that create a key at the same time must end up with the same one.
                 os.link(draft, self._file)
             except FileExistsError:
                 return self._file.read_bytes().strip()
             finally:
                 draft.unlink()
         except OSError as error:
-            raise SettingsError(f"The key {self._file} cannot be made: {error.strerror}.") from None
+            raise SettingsError(f"The key {self._file} cannot be created: {error.strerror}.") from None
         return key
 
     def _write(self, keys: bytes) -> None:

@@ -1,7 +1,7 @@
-"""One run: read, certify, plan, guard, apply."""
+"""One run: check ‖ read → verify → plan → guard → apply → report."""
 
 from connector_core.discovery.check import check
+from connector_core.discovery.context import ProgressCallback, RunContext
 from connector_core.discovery.run import discover
-from connector_core.discovery.work import Work
 
-__all__ = ["Work", "check", "discover"]
+__all__ = ["ProgressCallback", "RunContext", "check", "discover"]

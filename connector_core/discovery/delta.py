@@ -1,151 +1,171 @@
-"""A delta: what has changed since the last run, the newest first. When it will do, and when it must not be believed."""
+"""A delta reads what has changed since the last run, the newest first: when that is possible, and what it proves."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from connector_core.discovery.reading import Reading, utc
-from connector_core.outcomes import Certificate, Extent, KindPlan, Run
+from connector_core.discovery.profile import Profile, utc
+from connector_core.discovery.tally import Tally
+from connector_core.outcomes import Certificate, Extent, KindPlan, Standing
+from connector_core.reasons import Code, Reason
 from connector_core.sdk.connector import Declaration
 from connector_core.sdk.entities import Entity
-from connector_core.sdk.page import Page
+from connector_core.sdk.page import Page, TotalSource
 from connector_core.settings import DeltaSettings
-from connector_core.store import Scan, Store
+from connector_core.store import LastScan
+
+NEEDS_FULL_SCAN = frozenset(
+    {Code.ORDER_BROKEN, Code.CHANGE_TIMES_MISSING, Code.ROWS_UNKNOWN, Code.TOTAL_FELL, Code.FIELDS_APPEARED}
+)
+"""What a delta cannot repair by reading once more."""
 
 
 @dataclass(slots=True)
-class Catchup:
+class ChangeCursor:
     """Follows a listing in the order of change, down to where nothing is new."""
 
     since: datetime
     """Rows that were changed before are stored already."""
     done: bool = False
-    problem: str = ""
+    problem: Reason | None = None
     _oldest: datetime | None = None
     _seen: set[str] = field(default_factory=set)
 
+    @classmethod
+    def behind(cls, scan: LastScan, settings: DeltaSettings) -> "ChangeCursor":
+        """Start at the watermark, with the overlap."""
+        return cls((scan.watermark or scan.full_at) - timedelta(seconds=settings.overlap))
+
     def reached(self, page: Page[Entity]) -> bool:
-        """Whether nothing new lies behind this page, or nobody can tell."""
+        """Whether nothing new lies behind this page, or the order does not tell."""
         for entity in page.rows:
             moment: datetime | None = getattr(entity, "updated_at", None)
-            # What is saved meanwhile goes to the top, and pushes the last rows of a page onto the next.
+            # A row that is saved meanwhile goes to the top, and pushes the last rows of a page onto the next.
             if moment is None or entity.source_id in self._seen:
                 continue
             self._seen.add(entity.source_id)
             if self._oldest is not None and utc(moment) > self._oldest:
-                self.problem = "the listing did not come in the order of change"
+                self.problem = Reason(Code.ORDER_BROKEN)
                 return True
             self._oldest = utc(moment)
         if page.rows and self._oldest is None:
-            self.problem = "no row tells when it was changed"
+            self.problem = Reason(Code.CHANGE_TIMES_MISSING)
             return True
         self.done = page.place.last or (self._oldest is not None and self._oldest < self.since)
         return self.done
 
 
-def extent(store: Store, integration: str, declarations: Sequence[Declaration], settings: DeltaSettings) -> Extent:
-    """Whether a delta will do, as far as can be told before the check; and why."""
-    listed = [one for one in declarations if one.changes]
+def choose_extent(
+    declarations: Sequence[Declaration],
+    scans: Mapping[str, LastScan],
+    settings: DeltaSettings,
+    *,
+    resume_key: str,
+    changes_held: bool,
+) -> Extent:
+    """Decide between a delta and a full scan.
+
+    Args:
+        declarations: The kinds to read.
+        scans: The last full scan of each kind that has one.
+        settings: After how long a full scan is due.
+        resume_key: What this run reads with.
+        changes_held: Changes of one of the kinds wait for an operator. Only a full scan tells if they still hold.
+    """
+    listed = [one.kind.__name__ for one in declarations if one.changes]
     if not listed:
-        return Extent(why="nothing that is asked for can be listed by its changes")
-    oldest = None
-    # Only a full scan can tell whether what is held, removals above all, still holds.
-    if any(store.plans.is_held(integration, one.kind.__name__) for one in declarations):
-        return Extent(why="changes are held")
-    for one in listed:
-        scan = store.scans.find(integration, one.kind.__name__)
-        if (why := _unfit(scan, settings)) or scan is None:
+        return Extent(why=Reason(Code.NOT_LISTED_BY_CHANGE))
+    if changes_held:
+        return Extent(why=Reason(Code.CHANGES_HELD))
+    if not all(kind in scans for kind in listed):
+        return Extent(why=Reason(Code.NO_FULL_SCAN))
+    for scan in scans.values():
+        if why := _unfit(scan, settings, resume_key):
             return Extent(why=why)
-        oldest = min(oldest or scan.full_at, scan.watermark or scan.full_at)
-    return Extent(delta=True, why=f"what has changed since {oldest:%Y-%m-%d %H:%M:%S} UTC")
+    oldest = min(scan.watermark or scan.full_at for scan in scans.values())
+    return Extent(delta=True, why=Reason(Code.CHANGED_SINCE, since=f"{oldest:%Y-%m-%d %H:%M:%S} UTC"))
 
 
-def _unfit(scan: Scan | None, settings: DeltaSettings) -> str:
-    if scan is None:
-        return "no full scan has been applied whole yet"
+def _unfit(scan: LastScan, settings: DeltaSettings, resume_key: str) -> Reason | None:
     if scan.due:
         return scan.due
     if scan.watermark is None:
-        return "no row tells when it was changed"
+        return Reason(Code.CHANGE_TIMES_MISSING)
     age = datetime.now(UTC) - scan.full_at
     if age > timedelta(days=settings.full_after):
-        return f"the last one is {age.days} days old"
-    return ""
+        return Reason(Code.FULL_SCAN_OLD, days=age.days)
+    return Reason(Code.ACCESS_CHANGED) if scan.resume_key != resume_key else None
 
 
-def catchup(scan: Scan, settings: DeltaSettings) -> Catchup:
-    """From the watermark, with the overlap."""
-    return Catchup((scan.watermark or scan.full_at) - timedelta(seconds=settings.overlap))
-
-
-@dataclass(frozen=True, slots=True)
-class Doubts:
-    """Why a delta has not caught up: reasons to try again, or, where it cannot see enough, for a full scan."""
-
-    reasons: tuple[str, ...] = ()
-    due: str = ""
-
-
-def doubts(reading: Reading, follower: Catchup, scan: Scan, known: int, provider: str, kept: Collection[str]) -> Doubts:
-    """What there is to doubt; nothing when it has caught up.
+def delta_problems(
+    tally: Tally,
+    profile: Profile,
+    cursor: ChangeCursor,
+    scan: LastScan,
+    *,
+    known: int,
+    kept: Collection[str],
+    failed: bool,
+    provider: str,
+) -> list[Reason]:
+    """Return why a delta has not caught up; nothing when it has.
 
     Args:
-        reading: What it read.
-        follower: How it followed the listing.
+        tally: What it counted.
+        profile: What its rows held.
+        cursor: How it followed the listing.
         scan: What it started from.
         known: Entities that are stored, or created by its plan.
-        provider: Its title.
         kept: Fields that did not come for a row that has them stored.
+        failed: The reading ended early, or rows were rejected: that is said elsewhere.
+        provider: Its title.
     """
-    found = [*reading.problems, *reading.unused]
+    found: list[Reason] = []
     if missed := sorted(set(kept) - scan.unread):
-        found.append(f"{', '.join(missed)} did not come for all, and is asked for again")
-    if reading.promised and reading.announced is None:
-        found.append(f"{provider} never announced the total it promises")
-    due = follower.problem
-    if not (found or due):
-        if follower.done:
-            due = _unseen(reading, scan, known, provider)
-        else:
-            found.append("the reader stopped before it had caught up")
-    return Doubts((*found, *([f"{due}: a full scan is due"] if due else ())), due)
+        found.append(Reason(Code.FIELDS_MISSING, fields=tuple(missed)))
+    if tally.total_source is TotalSource.LISTING and tally.announced is None:
+        found.append(Reason(Code.TOTAL_MISSING, provider=provider))
+    if cursor.problem:
+        return [*found, cursor.problem]
+    if found or failed:
+        return found
+    if not cursor.done:
+        return [Reason(Code.ENDED_EARLY)]
+    return _unseen(tally, profile, scan, known, provider)
 
 
-def _unseen(reading: Reading, scan: Scan, known: int, provider: str) -> str:
-    """Signs of what a delta cannot see."""
-    total, expected = reading.announced, known + scan.others
+def _unseen(tally: Tally, profile: Profile, scan: LastScan, known: int, provider: str) -> list[Reason]:
+    """Return signs of changes that a delta cannot see."""
+    total, expected = tally.announced, known + scan.others
     if total is not None and total != expected:
-        return f"{provider} announced {total} rows and {expected} are known"
-    if reading.fell:
-        return "the total fell while it was read"
-    if appeared := sorted(scan.unread & reading.filled.keys()):
-        return f"{', '.join(appeared)} came, and in the last full scan did not"
-    return ""
+        return [Reason(Code.ROWS_UNKNOWN, provider=provider, announced=total, known=expected)]
+    if tally.total_fell:
+        return [Reason(Code.TOTAL_FELL)]
+    if appeared := sorted(scan.unread & profile.shares().keys()):
+        return [Reason(Code.FIELDS_APPEARED, fields=tuple(appeared))]
+    return []
 
 
-def record(
-    store: Store,
-    run: Run,
-    reading: Reading,
+def next_scan(
+    before: LastScan | None,
+    profile: Profile,
     certificate: Certificate,
     plan: KindPlan,
     *,
-    read_with: str,
+    started_at: datetime,
+    resume_key: str,
     kept: Collection[str],
-    due: str,
-) -> None:
-    """Remembers how far a kind has been read, once all of it is applied. Else the next delta starts where this did."""
-    absent = {name for name, rows in reading.unread.items() if rows == reading.entities}
-    whole = not (plan.held or plan.unconfirmed or certificate.drifted or set(kept) - absent)
-    before = store.scans.find(run.integration, reading.kind)
+) -> LastScan | None:
+    """Return what the next delta starts from, once all of the kind is applied; None where that has not changed."""
+    absent = {name for name, rows in profile.unread.items() if rows == profile.rows}
     # Not later than the run: a date in the future would hide every change until then.
-    newest = min(utc(reading.newest), run.started_at) if reading.newest else None
-    if certificate.complete and whole:
-        others = certificate.seen - certificate.found
-        scan = Scan(read_with, run.started_at, newest, others, frozenset(absent))
-        store.scans.record(run.integration, reading.kind, scan)
-    elif before and certificate.caught_up and not (plan.held or certificate.drifted):
-        later = max((one for one in (before.watermark, newest) if one), default=None)
-        store.scans.record(run.integration, reading.kind, replace(before, watermark=later))
-    elif before and due:
-        store.scans.record(run.integration, reading.kind, replace(before, due=due))
+    newest = min(utc(profile.newest), started_at) if profile.newest else None
+    applied = not (plan.held or certificate.profile.emptied)
+    if certificate.complete and applied and not (plan.unconfirmed or set(kept) - absent):
+        return LastScan(resume_key, started_at, newest, certificate.seen - certificate.found, frozenset(absent))
+    if before is None:
+        return None
+    if certificate.standing is Standing.CAUGHT_UP and applied:
+        return replace(before, watermark=max((one for one in (before.watermark, newest) if one), default=None))
+    due = next((reason for reason in certificate.reasons if reason.code in NEEDS_FULL_SCAN), None)
+    return replace(before, due=due) if due else None

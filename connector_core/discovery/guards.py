@@ -1,21 +1,22 @@
-"""When losses wait for a person: pure decisions on counts."""
+"""When losses wait for an operator, and when a field that emptied is not believed: pure decisions on counts."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from connector_core.settings import DriftSettings, LossSettings
+from connector_core.discovery.changes import KindChanges
+from connector_core.reasons import Code, Reason
+from connector_core.settings import LossSettings
+from connector_core.store.comparison import Comparison, Loss
 
 
 @dataclass(frozen=True, slots=True)
-class Toll:
-    """Losses against what there was at the start of the window.
-
-    ``planned`` are the ids that this plan loses; ``recent`` those lost within the window already, so that small
-    steps do not add up unseen.
-    """
+class LossCount:
+    """Losses against what there was at the start of the window."""
 
     planned: frozenset[str]
+    """The ids that this plan loses."""
     recent: frozenset[str]
+    """The ids lost within the window already, so that small steps do not add up unseen."""
     size: int
 
     @property
@@ -26,38 +27,64 @@ class Toll:
         return bool(self.planned) and self.lost >= settings.at_least and self.lost > settings.share * self.size
 
 
-def hold_reason(everyone: Toll, active: Toll, *, scope_changed: bool, settings: LossSettings) -> str:
-    """Why these losses are held, or nothing when they are few enough.
+def guard(changes: KindChanges, comparison: Comparison, acceptance_key: str, settings: LossSettings) -> Reason | None:
+    """Return why the losses of a plan are held; None where they are few enough."""
+    return hold_reason(
+        _count(changes, comparison, Loss.OTHER, comparison.stored),
+        _count(changes, comparison, Loss.ACTIVE, comparison.active),
+        # Rows that only incomplete runs brought have no accepted key: nothing vouches for their loss either.
+        acceptance_changed=comparison.accepted_key != acceptance_key and comparison.stored > 0,
+        settings=settings,
+    )
+
+
+def _count(changes: KindChanges, comparison: Comparison, least: Loss, now: int) -> LossCount:
+    before = comparison.lost_before
+    recent = frozenset([one for one, lost in before.items() if lost.loss >= least])
+    # A lost row is still stored unless it was removed, but it is active no longer.
+    gone = [one for one in recent if before[one].removed or least is Loss.ACTIVE]
+    return LossCount(_lost_ids(changes, least), recent, now + len(gone))
+
+
+def _lost_ids(changes: KindChanges, least: Loss) -> frozenset[str]:
+    losses: Iterable[tuple[str, Loss]] = [
+        *((one.source_id, one.loss) for one in changes.updates if one.loss),
+        *((one.source_id, one.loss) for one in changes.removals),
+    ]
+    return frozenset([source_id for source_id, loss in losses if loss >= least])
+
+
+def hold_reason(
+    everyone: LossCount, active: LossCount, *, acceptance_changed: bool, settings: LossSettings
+) -> Reason | None:
+    """Return why these losses are held; None when they are few enough.
 
     Args:
-        everyone: Removals, and those turned inactive, against all of the kind.
-        active: Those of them who were active, against the active: where most have left already, the last few
+        everyone: Removals, and rows turned inactive, against all of the kind.
+        active: Those of them that were active, against the active: where most have left already, the last few
             are a small share of all.
-        scope_changed: The token, the account or the kind's rule is not the one of the last applied reading.
+        acceptance_changed: The token, the account or the kind's rule is not that of the last accepted reading.
         settings: The thresholds.
     """
     if not everyone.planned:
-        return ""
-    if scope_changed:
-        return "the token, the account or the rule for this kind has changed since the last accepted run"
-    for toll, whom in ((everyone, ""), (active, " active")):
-        if toll.exceeds(settings):
-            return (
-                f"{toll.lost} of {toll.size}{whom} would be lost within {settings.days} days, "
-                f"more than {settings.share:.0%} (host.losses in plugins.toml)"
-            )
-    return ""
+        return None
+    if acceptance_changed:
+        return Reason(Code.ACCEPTANCE_CHANGED)
+    for count, code in ((everyone, Code.TOO_MANY_LOST), (active, Code.TOO_MANY_ACTIVE_LOST)):
+        if count.exceeds(settings):
+            return Reason(code, lost=count.lost, size=count.size, days=settings.days, share=settings.share)
+    return None
 
 
-def drifted_fields(
-    before: Mapping[str, float], now: Mapping[str, float], *, settings: DriftSettings
+def emptied_fields(
+    before: Mapping[str, float], now: Mapping[str, float], *, filled: float, emptied: float
 ) -> dict[str, tuple[float, float]]:
-    """The fields that were filled for most and are now for almost none, with both shares.
+    """Return the fields that were filled for most rows and are now for almost none, with both shares.
 
-    A permission that was lost looks so: the provider answers 200, and the field is empty or absent.
+    A lost permission looks like that: the provider answers 200, and the field is empty or absent.
     """
     return {
         name: (share, now.get(name, 0.0))
         for name, share in before.items()
-        if share >= settings.filled and now.get(name, 0.0) <= settings.emptied
+        if share >= filled and now.get(name, 0.0) <= emptied
     }

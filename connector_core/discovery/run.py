@@ -1,165 +1,281 @@
 """One run, from the check to the report."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 import structlog
 
-from connector_core.discovery.delta import catchup, extent
-from connector_core.discovery.faults import mapped
-from connector_core.discovery.kind import Found, Planned, plan_kind
-from connector_core.discovery.reader import Reader
-from connector_core.discovery.work import Work
+from connector_core.discovery.changes import KindChanges, kept_fields, plan_removals, plan_updates
+from connector_core.discovery.completeness import verify
+from connector_core.discovery.connector_errors import connector_errors
+from connector_core.discovery.context import RunContext
+from connector_core.discovery.delta import choose_extent, next_scan
+from connector_core.discovery.evidence import count_dangling, gather
+from connector_core.discovery.guards import guard
+from connector_core.discovery.read import KindReader
+from connector_core.discovery.results import Evidence
 from connector_core.errors import ConnectorCoreError
-from connector_core.outcomes import Extent, Report, Verdict
-from connector_core.sdk.connector import Account
-from connector_core.store import Scan
+from connector_core.outcomes import (
+    Certificate,
+    Extent,
+    KindPlan,
+    KindReport,
+    Report,
+    Standing,
+    Verdict,
+)
+from connector_core.reasons import Code, Reason
+from connector_core.sdk.connector import Account, AnyConnector
+from connector_core.store import LastScan, Reading, StoredKind
+from connector_core.store.plans import GuardedPlan, Hold
 
 
-async def discover(work: Work) -> Report:
-    """Check → read → certify → plan → guard → apply → report.
+@dataclass(frozen=True, slots=True)
+class KindResult:
+    """One kind, verified, planned and guarded."""
 
-    Raises CredentialsError or ProviderError when the check fails; a kind that fails later makes the
-    report incomplete.
+    evidence: Evidence
+    certificate: Certificate
+    changes: KindChanges
+    plan: KindPlan
+
+
+async def discover(context: RunContext) -> Report:
+    """Run check ‖ read → verify → plan → guard → apply → report.
+
+    Raises CredentialsError or ProviderError when the check fails; a kind that fails later makes the report
+    incomplete.
     """
     log = structlog.get_logger()
-    await asyncio.to_thread(work.store.runs.start, work.run)
-    log.info("run_started", product=work.run.product, kinds=work.run.kinds)
+    readings = await context.store.runs.start(context.run)
+    log.info("run_started", product=context.run.product, kinds=context.run.kinds)
     try:
-        report = await _discover(work)
+        report = await _steps(context, readings)
     except BaseException as error:
-        # Not in a thread: a cancelled task could not wait for it.
-        work.store.runs.fail(work.run, _code(error))
+        await asyncio.shield(context.store.runs.fail(context.run, _code(error)))
         raise
     log.info("run_finished", verdict=report.verdict, requests=report.traffic.requests)
-    await work.registry.run_finished(report)
+    await context.registry.run_finished(report)
     return report
 
 
-async def _discover(work: Work) -> Report:
-    store, run = work.store, work.run
-    checking = asyncio.create_task(_check(work))
-    reader = _reader(work, checking)
-    reading = asyncio.create_task(_read(work, reader, checking))
+async def _steps(context: RunContext, readings: Mapping[str, Reading]) -> Report:
+    account, extent, evidence = await _check_and_read(context, readings)
+    certificates = [_verify(context, one) for one in evidence]
+    for certificate in certificates:
+        await context.registry.kind_certified(context.run, certificate)
+    changes = [_plan(context, *pair) for pair in zip(evidence, certificates, strict=True)]
+    kinds = [_guard(context, *triple) for triple in zip(evidence, certificates, changes, strict=True)]
+    removed = await _save(context, kinds)
+    await context.registry.plan_made(context.run, tuple([one.plan for one in kinds]))
+    if context.apply:
+        await _apply(context, kinds)
+    await _discard_staged(context, kinds, extent)
+    return await _report(context, account, extent, kinds, removed)
+
+
+# ---- check ‖ read
+
+
+async def _check_and_read(
+    context: RunContext, readings: Mapping[str, Reading]
+) -> tuple[Account, Extent, list[Evidence]]:
+    """Request the first pages while the check is made; nothing is kept before it has passed."""
+    connector = context.new_connector(context.api)
+    checking = asyncio.create_task(_check(context, connector))
+    reading = asyncio.create_task(_read(context, connector, readings, checking))
     try:
-        # The first pages are asked for while the check is made; nothing is kept before it has passed.
         await asyncio.wait({checking, reading}, return_when=asyncio.FIRST_EXCEPTION)
         # The error of the check says more than what follows from it.
         for task in (checking, reading):
             if task.done():
                 task.result()
-        account, (how_much, found) = checking.result(), reading.result()
+        return checking.result(), *reading.result()
     finally:
         for task in (reading, checking):
             task.cancel()
         await asyncio.gather(reading, checking, return_exceptions=True)
-    for one in found:
-        await asyncio.to_thread(store.staging.settle, run, one.reading.kind)
-    kinds = [await plan_kind(work, reader, one, account, removes=not how_much.delta) for one in found]
-    missed = {one.plan.kind: one.unconfirmed for one in kinds if one.unconfirmed}
-    plans = tuple(one.plan for one in kinds)
-    await work.registry.plan_made(run, plans)
-    removed = await asyncio.to_thread(store.plans.removed, run.id)
-    if work.apply:
-        applied = await asyncio.to_thread(store.plans.apply, run, work.new, tuple(missed))
-        structlog.get_logger().info("applied", changes=applied)
-    unfinished = [one.reading.kind for one in kinds if not (one.reading.ended or one.certificate.caught_up)]
-    await asyncio.to_thread(store.staging.drop, run, unfinished if not how_much.delta else ())
-    report = Report(
-        run=run,
-        verdict=_verdict(kinds, applied=work.apply),
-        certificates=tuple(one.certificate for one in kinds),
-        plans=plans,
-        applied=work.apply,
-        removed=removed,
-        traffic=work.api.traffic(),
-        finished_at=datetime.now(UTC),
-        extent=how_much,
-    )
-    await asyncio.to_thread(_finish, work, report, kinds, account, missed)
-    return report
 
 
-async def _check(work: Work) -> Account:
-    with mapped(work.connector):
-        account = await work.connector.check()
+async def _check(context: RunContext, connector: AnyConnector) -> Account:
+    with connector_errors(connector):
+        account = await connector.check()
     structlog.get_logger().info("checked")
-    await work.registry.run_started(work.run)
+    await context.registry.run_started(context.run)
     return account
 
 
-async def _read(work: Work, reader: Reader, checking: "asyncio.Task[Account]") -> tuple[Extent, list[Found]]:
-    """Every kind, one after the other; what has changed of it only, where that was asked for and will do."""
-    how_much, scans = Extent(), dict[str, Scan]()
-    if work.delta:
-        how_much, scans = await _delta(work, checking)
-    found = []
-    for declaration in work.declarations:
-        scan = scans.get(declaration.kind.__name__)
-        if scan:
-            follower = catchup(scan, work.settings.delta)
-            found.append(Found(await reader.read_changes(declaration, follower), follower, scan))
-        else:
-            found.append(Found(await reader.read(declaration)))
-    return how_much, found
+async def _read(
+    context: RunContext,
+    connector: AnyConnector,
+    readings: Mapping[str, Reading],
+    checking: "asyncio.Task[Account]",
+) -> tuple[Extent, list[Evidence]]:
+    """Read every kind, one after the other, and gather the evidence about each."""
+    extent, scans = await _choose_extent(context, checking) if context.delta else (Extent(), {})
+    deadline = asyncio.get_running_loop().time() + context.settings.run_timeout
+    read = []
+    for declaration in context.declarations:
+        kind = declaration.kind.__name__
+        reader = KindReader(context, declaration, readings[kind], connector, checking=checking, deadline=deadline)
+        scan = scans.get(kind)
+        read.append((reader, await (reader.read_changes(scan) if scan else reader.read())))
+    account = await checking
+    evidence = [await gather(context, reader, result, account, full=not extent.delta) for reader, result in read]
+    by_kind = {one.result.kind: one.result.reading for one in evidence}
+    return extent, [replace(one, dangling=await count_dangling(context, one, by_kind)) for one in evidence]
 
 
-async def _delta(work: Work, checking: "asyncio.Task[Account]") -> tuple[Extent, dict[str, Scan]]:
-    """What to start from, where a delta will do."""
-    store, name = work.store, work.run.integration
-    how_much = await asyncio.to_thread(extent, store, name, work.declarations, work.settings.delta)
-    if not how_much.delta:
-        return how_much, {}
-    kinds = [one.kind.__name__ for one in work.declarations if one.changes]
-    scans = {kind: scan for kind in kinds if (scan := await asyncio.to_thread(store.scans.find, name, kind))}
-    read_with = work.scope(await asyncio.shield(checking))
-    if any(scan.read_with != read_with for scan in scans.values()):
-        return Extent(why="the token, the account, the options or the version has changed"), {}
-    return how_much, scans
+async def _choose_extent(context: RunContext, checking: "asyncio.Task[Account]") -> tuple[Extent, dict[str, LastScan]]:
+    """Decide if a delta is possible; if so, return what each kind starts from."""
+    store, kinds = context.store, [StoredKind(context.run.integration, kind) for kind in context.run.kinds]
+    held = any([await store.plans.is_held(one) for one in kinds])
+    listed = {one.kind.__name__ for one in context.declarations if one.changes}
+    found = {one.kind: await store.last_scans.find(one) for one in kinds if one.kind in listed}
+    scans = {kind: scan for kind, scan in found.items() if scan}
+    resume_key = context.resume_key(await asyncio.shield(checking))
+    extent = choose_extent(
+        context.declarations, scans, context.settings.delta, resume_key=resume_key, changes_held=held
+    )
+    return extent, scans if extent.delta else {}
 
 
-def _reader(work: Work, checking: "asyncio.Task[Account]") -> Reader:
-    digest = ""
+# ---- verify → plan → guard: plain functions of the evidence
 
-    async def scope() -> str:
-        # Every page asks for it.
-        nonlocal digest
-        digest = digest or work.scope(await asyncio.shield(checking))
-        return digest
 
-    return Reader(
-        connector=work.connector,
-        run=work.run,
-        store=work.store,
-        progress=work.progress,
-        api=work.api,
-        renew=work.renew,
-        scope=scope,
-        since=datetime.now(UTC) - timedelta(seconds=work.settings.resume_within),
-        deadline=asyncio.get_running_loop().time() + work.settings.run_timeout,
+def _verify(context: RunContext, evidence: Evidence) -> Certificate:
+    certificate = verify(evidence, context.settings.drift, accepted=context.accepted_fields, provider=context.title)
+    structlog.get_logger().info(
+        "kind_certified",
+        kind=certificate.kind,
+        standing=certificate.standing,
+        seen=certificate.seen,
+        reasons=[reason.code.value for reason in certificate.reasons],
+    )
+    return certificate
+
+
+def _plan(context: RunContext, evidence: Evidence, certificate: Certificate) -> KindChanges:
+    updates = plan_updates(evidence.comparison.differences, certificate.profile.emptied, context.title)
+    if not certificate.complete:
+        return KindChanges(updates)
+    removals, unconfirmed = plan_removals(evidence.missing, evidence.testimony, certificate.kind, context.title)
+    return KindChanges(updates, removals, unconfirmed)
+
+
+def _guard(context: RunContext, evidence: Evidence, certificate: Certificate, changes: KindChanges) -> KindResult:
+    because = guard(changes, evidence.comparison, evidence.acceptance_key, context.settings.losses)
+    creates, updates, removes = evidence.comparison.creates, len(changes.updates), len(changes.removals)
+    if not context.apply:
+        held = creates + updates + removes
+    else:
+        held = sum([bool(one.loss) for one in changes.updates]) + removes if because else 0
+    plan = KindPlan(certificate.kind, creates, updates, removes, held, because, len(changes.unconfirmed))
+    return KindResult(evidence, certificate, changes, plan)
+
+
+# ---- apply → report
+
+
+async def _save(context: RunContext, kinds: list[KindResult]) -> dict[str, str]:
+    """Save certificates and plans; return the names of the rows that are removed."""
+    return await context.store.plans.save(
+        context.run,
+        [
+            GuardedPlan(
+                reading=one.evidence.result.reading,
+                certificate=one.certificate,
+                acceptance_key=one.evidence.acceptance_key,
+                updates=one.changes.updates,
+                removals=one.changes.removals,
+                new=_new(context),
+                hold=Hold.LOSSES if context.apply and one.plan.held_because else _hold_all(context),
+            )
+            for one in kinds
+        ],
     )
 
 
-def _finish(
-    work: Work, report: Report, kinds: list[Planned], account: Account, missed: dict[str, tuple[str, ...]]
-) -> None:
-    for one in kinds if work.apply else ():
-        one.record(work, account)
-    work.store.runs.finish(report, missed)
+def _hold_all(context: RunContext) -> Hold:
+    return Hold.NOTHING if context.apply else Hold.EVERYTHING
+
+
+def _new(context: RunContext) -> Reason:
+    return Reason(Code.NEW, provider=context.title)
+
+
+async def _apply(context: RunContext, kinds: list[KindResult]) -> None:
+    readings = [one.evidence.result.reading for one in kinds]
+    unproven = [one.plan.kind for one in kinds if one.changes.unconfirmed]
+    applied = await context.store.plans.apply(context.run, readings, _new(context), unproven)
+    structlog.get_logger().info("applied", changes=applied)
+
+
+async def _discard_staged(context: RunContext, kinds: list[KindResult], extent: Extent) -> None:
+    """Drop staged rows, except for kinds that the next run may resume."""
+    unfinished = [
+        one.plan.kind
+        for one in kinds
+        if not (one.evidence.result.tally.ended or one.certificate.standing is Standing.CAUGHT_UP)
+    ]
+    await context.store.staging.discard_unfinished(context.run, () if extent.delta else unfinished)
+
+
+async def _report(
+    context: RunContext, account: Account, extent: Extent, kinds: list[KindResult], removed: Mapping[str, str]
+) -> Report:
+    report = Report(
+        run=context.run,
+        verdict=verdict([KindReport(one.certificate, one.plan) for one in kinds], applied=context.apply),
+        kinds=tuple([KindReport(one.certificate, one.plan) for one in kinds]),
+        applied=context.apply,
+        removed=removed,
+        traffic=context.api.traffic(),
+        finished_at=datetime.now(UTC),
+        extent=extent,
+    )
+    missed = {one.plan.kind: one.changes.unconfirmed for one in kinds if one.changes.unconfirmed}
+    await context.store.runs.finish(report, missed, await _next_scans(context, account, kinds))
+    return report
+
+
+async def _next_scans(context: RunContext, account: Account, kinds: list[KindResult]) -> dict[str, LastScan]:
+    """Return what the next delta of each kind starts from, where that has changed."""
+    scans = {}
+    for one in kinds if context.apply else ():
+        result = one.evidence.result
+        if not result.declaration.changes:
+            continue
+        before = await context.store.last_scans.find(result.reading.of)
+        scan = next_scan(
+            before,
+            result.profile,
+            one.certificate,
+            one.plan,
+            started_at=context.run.started_at,
+            resume_key=context.resume_key(account),
+            kept=kept_fields(one.evidence.comparison.differences, one.certificate.profile.emptied),
+        )
+        if scan:
+            scans[one.plan.kind] = scan
+    return scans
+
+
+def verdict(kinds: list[KindReport], *, applied: bool) -> Verdict:
+    """Return a run's outcome in one word."""
+    standings = {one.certificate.standing for one in kinds}
+    if Standing.DEFERRED in standings:
+        return Verdict.DEFERRED
+    if Standing.INCOMPLETE in standings:
+        return Verdict.INCOMPLETE
+    if any(one.certificate.profile.emptied or (applied and one.plan.held) for one in kinds):
+        return Verdict.HELD
+    return Verdict.CAUGHT_UP if Standing.CAUGHT_UP in standings else Verdict.COMPLETE
 
 
 def _code(error: BaseException) -> str:
     if isinstance(error, ConnectorCoreError):
         return error.code
     return "bug" if isinstance(error, Exception) else "interrupted"
-
-
-def _verdict(kinds: list[Planned], *, applied: bool) -> Verdict:
-    certificates = [one.certificate for one in kinds]
-    if any(one.deferred for one in certificates):
-        return Verdict.DEFERRED
-    if not all(one.complete or one.caught_up for one in certificates):
-        return Verdict.INCOMPLETE
-    if any(one.drifted for one in certificates) or (applied and any(one.plan.held for one in kinds)):
-        return Verdict.HELD
-    return Verdict.CAUGHT_UP if any(one.caught_up for one in certificates) else Verdict.COMPLETE

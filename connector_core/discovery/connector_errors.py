@@ -1,4 +1,4 @@
-"""What a connector raises and should not: turned into an error that names the place, never the data."""
+"""A plugin's exceptions, mapped to ours: they name the place in the connector, never the data."""
 
 import traceback
 from collections.abc import Iterator
@@ -8,19 +8,14 @@ from connector_core.errors import ConnectorCoreError, DiscoveryError
 from connector_core.sdk.connector import AnyConnector
 
 
-def refusal(connector: AnyConnector) -> str:
-    """Said of a 401 where ``connector.check`` passes: this is how the provider forbids one resource."""
-    return f"{connector.manifest.title} refuses it to this token, which is good elsewhere"
-
-
 @contextmanager
-def mapped(connector: AnyConnector) -> Iterator[None]:
-    """Within this context a connector's bug becomes a DiscoveryError. Its message could hold a person, so it goes."""
+def connector_errors(connector: AnyConnector) -> Iterator[None]:
+    """Within this context a connector's bug becomes a DiscoveryError, without its message: that may hold a person."""
     try:
         yield
     except ConnectorCoreError:
         raise
-    except Exception as error:  # noqa: BLE001 - the seam between the host and other people's code
+    except Exception as error:  # noqa: BLE001 - the seam between the host and plugins' code
         last = traceback.extract_tb(error.__traceback__)[-1]
         raise DiscoveryError(
             f"The connector {connector.manifest.name} failed with {type(error).__name__} "

@@ -1,0 +1,128 @@
+"""Completeness of a reading: its counters and evidence become coded reasons, and these a certificate."""
+
+from connector_core.discovery.changes import kept_fields
+from connector_core.discovery.delta import delta_problems
+from connector_core.discovery.guards import emptied_fields
+from connector_core.discovery.results import Evidence, ReadResult
+from connector_core.discovery.tally import Tally
+from connector_core.outcomes import Certificate, DataProfile, Standing
+from connector_core.reasons import Code, Reason
+from connector_core.sdk.page import TotalSource
+from connector_core.settings import DriftSettings
+from connector_core.store.comparison import Comparison
+
+_DEFERRALS = frozenset({Code.DEFERRED, Code.THROTTLED})
+
+
+def verify(evidence: Evidence, drift: DriftSettings, *, accepted: frozenset[str], provider: str) -> Certificate:
+    """Return the certificate of one kind.
+
+    Args:
+        evidence: Everything that was read and asked.
+        drift: When a field that emptied is not believed.
+        accepted: Fields whose emptying the operator has accepted.
+        provider: Its title.
+    """
+    result, tally, profile = evidence.result, evidence.result.tally, evidence.result.profile
+    emptied = emptied_fields(evidence.filled_before, profile.shares(), filled=drift.filled, emptied=drift.emptied)
+    emptied = {name: shares for name, shares in emptied.items() if name not in accepted}
+    kept = kept_fields(evidence.comparison.differences, emptied)
+    if result.delta:
+        reasons = _delta_reasons(evidence, frozenset(kept), provider)
+    else:
+        reasons = [*incompleteness(result, evidence.comparison, provider), *_not_listed(evidence, provider)]
+    return Certificate(
+        kind=result.kind,
+        standing=_standing(reasons, is_delta=result.delta is not None),
+        seen=tally.seen,
+        announced=tally.announced,
+        found=tally.entities,
+        pages=tally.pages,
+        reasons=tuple(reasons),
+        rejected=tuple(tally.rejected),
+        began=result.began,
+        first_page=result.first_page,
+        remedy=_remedy(reasons) or (result.declaration.permission if emptied else ""),
+        profile=DataProfile(
+            filled=profile.shares(),
+            unread=dict(sorted((kept | profile.unread).items())),
+            emptied=emptied,
+            dangling=evidence.dangling,
+            without_email=profile.without_email,
+            sharing_email=profile.sharing_email,
+        ),
+    )
+
+
+def incompleteness(result: ReadResult, comparison: Comparison, provider: str) -> list[Reason]:
+    """Return why a full reading is not complete, as far as its own counters tell; empty when it is."""
+    tally = result.tally
+    found = _stopped(result)
+    if comparison.staged < tally.entities - tally.repeated_rows:
+        found.append(Reason(Code.ROWS_MERGED, rows=tally.entities - comparison.staged))
+    if comparison.stored and not tally.entities and not found:
+        found.append(Reason(Code.LISTING_EMPTY, stored=comparison.stored))
+    if not tally.ended and not found:
+        found.append(Reason(Code.ENDED_EARLY))
+    if tally.total_fell:
+        found.append(Reason(Code.TOTAL_FELL))
+    if tally.repeated_rows:
+        found.append(Reason(Code.ROWS_REPEATED, rows=tally.repeated_rows))
+    return [*found, *rejections(tally), *_total(tally, provider)]
+
+
+def _stopped(result: ReadResult) -> list[Reason]:
+    """Return why the reading did not go on to the end, if something stopped it."""
+    page = result.tally.repeated_page
+    return [*result.problems, *([] if page is None else [Reason(Code.PAGE_REPEATED, page=page)])]
+
+
+def rejections(tally: Tally) -> list[Reason]:
+    """Return what is said of rejected rows, if there are any."""
+    if not tally.rejected:
+        return []
+    first = tally.rejected[0]
+    example = f"{first.source_id or 'a row without an id'}: {f'{first.field} {first.problem}'.strip()}"
+    return [Reason(Code.ROWS_REJECTED, rows=len(tally.rejected), example=example)]
+
+
+def _total(tally: Tally, provider: str) -> list[Reason]:
+    expected = tally.total_source is TotalSource.EXPECTED_IDS
+    if tally.announced is None:
+        if not tally.ended or tally.total_source is TotalSource.NONE:
+            return []
+        return [Reason(Code.EXPECTED_IDS_MISSING) if expected else Reason(Code.TOTAL_MISSING, provider=provider)]
+    if not tally.differs:
+        return []
+    if expected:
+        return [Reason(Code.EXPECTED_IDS_DIFFER, read=tally.seen, expected=tally.announced, provider=provider)]
+    return [Reason(Code.TOTAL_DIFFERS, read=tally.seen, announced=tally.announced, provider=provider)]
+
+
+def _not_listed(evidence: Evidence, provider: str) -> list[Reason]:
+    present = len(evidence.present)
+    return [Reason(Code.ROWS_NOT_LISTED, rows=present, provider=provider)] if present else []
+
+
+def _delta_reasons(evidence: Evidence, kept: frozenset[str], provider: str) -> list[Reason]:
+    result, comparison = evidence.result, evidence.comparison
+    if result.delta is None:
+        return []
+    failed = [*_stopped(result), *rejections(result.tally)]
+    known = comparison.stored + comparison.creates
+    cursor, scan = result.delta.cursor, result.delta.scan
+    return failed + delta_problems(
+        result.tally, result.profile, cursor, scan, known=known, kept=kept, failed=bool(failed), provider=provider
+    )
+
+
+def _standing(reasons: list[Reason], *, is_delta: bool) -> Standing:
+    if any(reason.code in _DEFERRALS for reason in reasons):
+        return Standing.DEFERRED
+    if reasons:
+        return Standing.INCOMPLETE
+    return Standing.CAUGHT_UP if is_delta else Standing.COMPLETE
+
+
+def _remedy(reasons: list[Reason]) -> str:
+    return next((str(reason["remedy"]) for reason in reasons if reason.parameters.get("remedy")), "")

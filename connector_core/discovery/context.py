@@ -1,0 +1,58 @@
+"""Everything that one run needs, and the two fingerprints of what it reads with."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from connector_core.http import HttpApi
+from connector_core.outcomes import Progress, Run
+from connector_core.plugins import Registry
+from connector_core.sdk.connector import Account, AnyConnector, Api, Declaration
+from connector_core.settings import HostSettings
+from connector_core.store import Integration, Store
+
+ProgressCallback = Callable[[Progress], None]
+"""Called after every page."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """Everything that one run needs."""
+
+    run: Run
+    integration: Integration
+    new_connector: Callable[[Api], AnyConnector]
+    """Make a connector that has read nothing yet."""
+    declarations: tuple[Declaration, ...]
+    """The kinds to read."""
+    targets: frozenset[str]
+    """The kinds that the connector discovers, to which links may point."""
+    title: str
+    """The provider's."""
+    store: Store
+    registry: Registry
+    settings: HostSettings
+    api: HttpApi
+    progress: ProgressCallback
+    apply: bool = True
+    delta: bool = False
+    """Read only what has changed, where that is possible."""
+    read_with: str = ""
+    """The connector's version and options: what staged rows depend on besides the account and the token."""
+    accepted_fields: frozenset[str] = frozenset()
+    """Fields whose emptying the operator has accepted."""
+
+    def resume_key(self, account: Account) -> str:
+        """Return a fingerprint of what rows were read with: an interrupted reading is resumed only with the same."""
+        return self._fingerprint(account, self.read_with)
+
+    def acceptance_key(self, account: Account, rule: str) -> str:
+        """Return a fingerprint of what decides who is there: token, account, and the kind's rule.
+
+        Losses are held when it differs from that of the last accepted reading.
+        """
+        return self._fingerprint(account, rule)
+
+    def _fingerprint(self, account: Account, more: str) -> str:
+        parts = (account.id, self.integration.credentials_at.isoformat(), more)
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()

@@ -1,0 +1,279 @@
+"""Reading one kind: fresh, resumed after an interrupted run, once more if the listing moved, or only its changes."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from pydantic import ValidationError
+
+from connector_core.discovery.connector_errors import connector_errors
+from connector_core.discovery.context import RunContext
+from connector_core.discovery.delta import ChangeCursor
+from connector_core.discovery.profile import Profile
+from connector_core.discovery.results import DeltaStart, ReadResult
+from connector_core.discovery.stage import StageWriter
+from connector_core.discovery.tally import Tally
+from connector_core.errors import (
+    ConnectorCoreError,
+    ForbiddenError,
+    RejectedCredentialsError,
+    StoreError,
+    ThrottledError,
+)
+from connector_core.outcomes import Began, Progress
+from connector_core.reasons import Code, Reason
+from connector_core.sdk.connector import Account, AnyConnector, Declaration
+from connector_core.sdk.entities import Entity
+from connector_core.sdk.page import Page
+from connector_core.sdk.paging import Position
+from connector_core.store import LastScan, Reading
+from connector_core.store.sqlite import now
+from connector_core.store.staging import Checkpoint, digest_of, staged_rows
+
+LOG_SECONDS = 10.0
+"""A long run logs its progress this often."""
+
+
+@dataclass(slots=True)
+class _Pass:
+    """One pass over the pages of a listing: what was counted so far, and where it is staged."""
+
+    connector: AnyConnector
+    tally: Tally
+    profile: Profile
+    began: Began
+    resume_key: str = ""
+    checkpoint: Checkpoint | None = None
+    """Of the interrupted run, until its page has come again."""
+    listing_changed: bool = False
+    """The first page was not that of the checkpoint."""
+    delta: DeltaStart | None = None
+    began_at: str = ""
+    staged: int = 0
+
+
+class KindReader:
+    """Reads one kind for one run."""
+
+    def __init__(
+        self,
+        context: RunContext,
+        declaration: Declaration,
+        reading: Reading,
+        connector: AnyConnector,
+        *,
+        checking: "asyncio.Task[Account]",
+        deadline: float,
+    ) -> None:
+        self.connector = connector
+        """Shared by the kinds of a run, which may have requests in common."""
+        self._context = context
+        self._declaration = declaration
+        self._reading = reading
+        self._checking = checking
+        self._deadline = deadline
+        """When reading stops, in the loop's time."""
+
+    async def read(self) -> ReadResult:
+        """Read and stage the kind. A failure of the provider ends this kind only, with its reason."""
+        if await self._context.store.staging.has_earlier(self._reading):
+            result = await self._resume_or_start_over()
+        else:
+            result = await self._read_pages(self._pass(self.connector, Began.FRESH))
+        return await self.read_again() if result.tally.moved else result
+
+    async def read_again(self) -> ReadResult:
+        """Read a second time, after the listing moved. What the first pass staged stays: it was read."""
+        return await self._read_pages(self._pass(self._new_connector(), Began.READ_TWICE))
+
+    async def read_changes(self, scan: LastScan) -> ReadResult:
+        """Read what has changed, the newest first, until nothing newer than the watermark is left."""
+        start = DeltaStart(scan, ChangeCursor.behind(scan, self._context.settings.delta))
+        return await self._read_pages(replace(self._pass(self.connector, Began.FRESH), delta=start))
+
+    # ---- after an interrupted run
+
+    async def _resume_or_start_over(self) -> ReadResult:
+        staging = self._context.store.staging
+        since = datetime.now(UTC) - timedelta(seconds=self._context.settings.resume_within)
+        found = await staging.take_over(self._reading, await self._resume_key(), since)
+        if found is None:
+            return await self._read_pages(self._pass(self._new_connector(), Began.STARTED_OVER_UNFIT))
+        self._reading, checkpoint = found
+        result = await self._resume(checkpoint)
+        if result and not result.tally.moved:
+            return result
+        self._reading = await staging.start_over(self._reading)
+        return await self._read_pages(self._pass(self._new_connector(), Began.STARTED_OVER_CHANGED))
+
+    async def _resume(self, checkpoint: Checkpoint) -> ReadResult | None:
+        """Continue behind a checkpoint; None if the listing, or what is staged, is not as it was."""
+        # The last page is requested again: if it still has the same ids, the rest goes on behind it.
+        position = Position(checkpoint.page - 1, 1, checkpoint.rows_before, checkpoint.announced)
+        api = self._context.api.resuming(checkpoint.listing, position)
+        one = self._pass(self._context.new_connector(api), Began.RESUMED)
+        one.checkpoint, one.tally = checkpoint, Tally(checkpoint.announced)
+        try:
+            await self._restore(one)
+        except ValidationError:
+            return None
+        result = await self._read_pages(one)
+        # A listing that could not be read has not changed: the next run resumes there.
+        return None if one.listing_changed else replace(result, first_page=checkpoint.page)
+
+    async def _restore(self, one: _Pass) -> None:
+        """Count the rows that the interrupted run has staged."""
+        kind = self._declaration.kind
+        async for rows in self._context.store.staging.rows(self._reading):
+            entities = [kind.model_validate_json(body) for _, body in rows if body is not None]
+            one.tally.restore([source_id for source_id, _ in rows], len(entities))
+            one.profile.add(entities)
+
+    # ---- one pass over the listing
+
+    def _pass(self, connector: AnyConnector, began: Began) -> _Pass:
+        return _Pass(connector, Tally(), Profile(self._declaration), began)
+
+    def _new_connector(self) -> AnyConnector:
+        return self._context.new_connector(self._context.api)
+
+    async def _resume_key(self) -> str:
+        """Wait for the check, which tells the account: nothing is staged before it has passed."""
+        return self._context.resume_key(await asyncio.shield(self._checking))
+
+    async def _read_pages(self, one: _Pass) -> ReadResult:
+        declaration, problems = self._declaration, list[Reason]()
+        method = declaration.changes if one.delta else declaration.method
+        pages: AsyncGenerator[Page[Entity], None] = getattr(one.connector, method or "")()
+        writer = StageWriter(self._context.store.staging, self._reading)
+        try:
+            try:
+                async with asyncio.timeout_at(self._deadline), aclosing(pages) as stream:
+                    await self._take_pages(one, stream, writer)
+            except RejectedCredentialsError:
+                # Either the token died, and no kind can be read; or the provider forbids this resource like that.
+                with connector_errors(self.connector):
+                    await self.connector.check()
+                remedy, provider = declaration.permission, self._context.title
+                problems.append(Reason(Code.RESOURCE_REFUSED, provider=provider, remedy=remedy))
+            except StoreError:
+                # A full disk is not the provider's fault, and no other kind would fare better.
+                raise
+            except ConnectorCoreError as error:
+                problems.append(_failure(error, declaration))
+            except TimeoutError:
+                problems.append(Reason(Code.TIME_OVER))
+            await writer.flush()
+        finally:
+            await writer.aclose()
+        rule = one.connector.rule(declaration.kind)
+        return ReadResult(
+            declaration, self._reading, one.tally, one.profile, rule, tuple(problems), one.began, delta=one.delta
+        )
+
+    async def _take_pages(self, one: _Pass, pages: AsyncGenerator[Page[Entity], None], writer: StageWriter) -> None:
+        """Count and stage every page to the end; stop at once if the first is not that of the checkpoint."""
+        distinct = _distinct_entities()
+        tell = self._progress(one)
+        one.began_at = one.checkpoint.began_at if one.checkpoint else now()
+        one.staged = one.checkpoint.staged if one.checkpoint else 0
+        while page := await self._next(one.connector, pages):
+            page = distinct(page)
+            if one.checkpoint is not None:
+                ids = digest_of([*page.ids, *page.skipped])
+                if page.place.listing != one.checkpoint.listing or ids != one.checkpoint.ids_digest:
+                    one.listing_changed = True
+                    return
+                one.checkpoint = None
+                one.tally.note_listing(page)
+                rows = []
+            elif one.tally.add(page):
+                one.profile.add(page.rows)
+                rows = staged_rows(page.rows, page.skipped)
+            else:
+                return
+            one.staged += len(rows)
+            await writer.add(rows, await self._checkpoint(one, page))
+            tell()
+            if one.delta and one.delta.cursor.reached(page):
+                return
+            # Pages that came early are taken without a wait: other tasks get their turn, and Ctrl-C too.
+            await asyncio.sleep(0)
+
+    @staticmethod
+    async def _next(connector: AnyConnector, pages: AsyncGenerator[Page[Entity], None]) -> Page[Entity] | None:
+        """Return the next page. Only the connector's own code runs here, so what it raises is its fault."""
+        with connector_errors(connector):
+            return await anext(pages, None)
+
+    async def _checkpoint(self, one: _Pass, page: Page[Entity]) -> Checkpoint:
+        ids = [*page.ids, *page.skipped]
+        one.resume_key = one.resume_key or await self._resume_key()
+        return Checkpoint(
+            listing=page.place.listing,
+            page=page.place.number,
+            rows_before=one.tally.seen - len(ids),
+            announced=one.tally.announced,
+            ids_digest=digest_of(ids),
+            # A second pass shares its staged rows with the first, and a delta is short: neither is resumed.
+            resumable=one.tally.all_staged
+            and bool(page.place.listing)
+            and one.began is not Began.READ_TWICE
+            and one.delta is None
+            and [row.source_id for row in page.rows] == list(page.ids),
+            staged=one.staged,
+            resume_key=one.resume_key,
+            began_at=one.began_at,
+        )
+
+    def _progress(self, one: _Pass) -> Callable[[], None]:
+        """Return a function that tells the progress, and logs it once in a while."""
+        context, kind, loop = self._context, self._declaration.kind.__name__, asyncio.get_running_loop()
+        logged_at = loop.time()
+
+        def tell() -> None:
+            nonlocal logged_at
+            forecast, tally = context.api.forecast(), one.tally
+            context.progress(Progress(context.run.integration, kind, tally.seen, tally.announced, forecast))
+            # The first page tells the total, so that is when a forecast can be made.
+            if tally.pages > 1 and loop.time() - logged_at < LOG_SECONDS:
+                return
+            logged_at = loop.time()
+            structlog.get_logger().info(
+                "reading",
+                kind=kind,
+                seen=tally.seen,
+                announced=tally.announced,
+                requests_left=forecast.requests,
+                seconds_left=round(forecast.seconds),
+            )
+
+        return tell
+
+
+def _distinct_entities() -> Callable[[Page[Entity]], Page[Entity]]:
+    """Return a function that leaves out derived entities which came before: many rows mention the same one."""
+    known: set[str] = set()
+
+    def distinct(page: Page[Entity]) -> Page[Entity]:
+        if page.derived_from is None:
+            return page
+        rows = tuple([one for one in page.rows if one.source_id not in known])
+        known.update(one.source_id for one in rows)
+        return replace(page, rows=rows, ids=tuple([one.source_id for one in rows]))
+
+    return distinct
+
+
+def _failure(error: ConnectorCoreError, declaration: Declaration) -> Reason:
+    """Return why the reading ended early, and what to do about it."""
+    if not isinstance(error, ThrottledError):
+        remedy = declaration.permission if isinstance(error, ForbiddenError) else error.hint
+        return Reason(Code.READ_FAILED, error=error.code, message=error.message, remedy=remedy)
+    if error.retry_after is None:
+        return Reason(Code.THROTTLED, message=error.message)
+    until = datetime.now(UTC) + timedelta(seconds=error.retry_after)
+    return Reason(Code.DEFERRED, message=error.message, until=f"{until:%Y-%m-%d %H:%M:%S} UTC")

@@ -1,0 +1,67 @@
+"""What reading one kind ends with: everything that the judgements after it need."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from connector_core.discovery.changes import Testimony
+from connector_core.discovery.delta import ChangeCursor
+from connector_core.discovery.profile import Profile
+from connector_core.discovery.tally import Tally
+from connector_core.outcomes import Began
+from connector_core.reasons import Reason
+from connector_core.sdk.connector import Declaration
+from connector_core.store import LastScan, Reading
+from connector_core.store.comparison import Comparison, Missing
+
+
+@dataclass(frozen=True, slots=True)
+class DeltaStart:
+    """Where a delta of one kind starts, and how it follows the listing."""
+
+    scan: LastScan
+    cursor: ChangeCursor
+
+
+@dataclass(frozen=True, slots=True)
+class ReadResult:
+    """One reading of one kind."""
+
+    declaration: Declaration
+    reading: Reading
+    """Where its rows are staged."""
+    tally: Tally
+    profile: Profile
+    rule: str
+    """What decides which rows are of this kind, as the connector says."""
+    problems: tuple[Reason, ...] = ()
+    """Why it ended early."""
+    began: Began = Began.FRESH
+    first_page: int = 1
+    delta: DeltaStart | None = None
+    """None for a full reading."""
+
+    @property
+    def kind(self) -> str:
+        return self.declaration.kind.__name__
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A reading beside what is stored, with the second witness's answers."""
+
+    result: ReadResult
+    acceptance_key: str
+    comparison: Comparison
+    missing: tuple[Missing, ...] = ()
+    """Stored rows that a complete scan lacks; empty where nothing may be removed."""
+    testimony: Mapping[str, Testimony] = field(default_factory=dict)
+    """The provider's answers about missing rows, by id."""
+    filled_before: Mapping[str, float] = field(default_factory=dict)
+    """For fields that came for almost no row: the share of stored rows that have them."""
+    dangling: Mapping[str, int] = field(default_factory=dict)
+    """Links whose target is neither stored nor read, per field."""
+
+    @property
+    def present(self) -> tuple[str, ...]:
+        """Rows that the provider still has, though its listing lacked them: the listing was not complete."""
+        return tuple([one for one, said in self.testimony.items() if said is Testimony.PRESENT])
