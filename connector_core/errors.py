@@ -14,13 +14,13 @@
     │   ├── InvalidCredentialsError    wrong in form; no network was touched
     │   └── RejectedCredentialsError   the provider said no
     ├── ProviderError                  the provider, with method and path                       exit 3
-    │   ├── UnavailableError           5xx, reset, time-out                          (retryable)
+    │   ├── UnavailableError           5xx, broken connection, timeout               (retryable)
     │   ├── ThrottledError             too many requests                             (retryable)
     │   ├── ForbiddenError             a permission is missing
-    │   ├── NotFoundError              the provider denies that the thing exists
+    │   ├── NotFoundError              the provider says that the thing does not exist
     │   ├── InsecureError              its certificate is not trusted
-    │   └── ProtocolError              the answer is not what the API promises
-    │       └── MalformedError         it is no JSON, or JSON of another shape     (retryable)
+    │   └── ProtocolError              the response is not what the API promises
+    │       └── MalformedError         not JSON, or JSON of another shape            (retryable)
     ├── DiscoveryError                 the connector's fault                                    exit 4
     └── StoreError                     the store                                                exit 4
         └── BusyError                  another process writes to this integration               exit 1
@@ -28,6 +28,7 @@
 No message holds a secret, a query, a body or a person.
 """
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 
@@ -75,7 +76,7 @@ class PluginRefusedError(PluginError):
 
 
 class CredentialsError(ConnectorCoreError):
-    """``field`` names the field that is wrong, where one can be named."""
+    """``field`` names the field that is wrong, if a single one is."""
 
     code = "credentials"
     exit_code = 2
@@ -93,47 +94,62 @@ class RejectedCredentialsError(CredentialsError):
     code = "credentials_rejected"
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Method and path of a request: the only parts of it that an error may name."""
+
+    method: str
+    path: str
+    """Below the base URL, without the query."""
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
 class ProviderError(ConnectorCoreError):
-    """``method`` and ``path`` name the request; its query and body are never kept."""
+    """An error of the provider. ``message`` begins with the request; its query and body are never kept.
+
+    Args:
+        message: What is wrong, without the request.
+        call: The request that failed, or None if it is not about a single one.
+        hint: What to do.
+    """
 
     code = "provider"
     exit_code = 3
 
-    def __init__(self, message: str, *, method: str = "GET", path: str = "", hint: str = "") -> None:
-        super().__init__(message, hint=hint)
-        self.method = method
-        self.path = path
+    def __init__(self, message: str, *, call: Call | None, hint: str = "") -> None:
+        super().__init__(f"{call}: {message}" if call else message, hint=hint)
+        self.call = call
+
+    @property
+    def method(self) -> str:
+        return self.call.method if self.call else ""
+
+    @property
+    def path(self) -> str:
+        return self.call.path if self.call else ""
 
 
 class UnavailableError(ProviderError):
-    """``gateway``: a proxy before the provider gave up on it, as it may on less."""
+    """``gateway`` is True if a proxy in front of the provider gave up, so that a smaller request may succeed."""
 
     code = "provider_unavailable"
     retryable = True
 
-    def __init__(
-        self, message: str, *, method: str = "GET", path: str = "", hint: str = "", gateway: bool = False
-    ) -> None:
-        super().__init__(message, method=method, path=path, hint=hint)
+    def __init__(self, message: str, *, call: Call | None, hint: str = "", gateway: bool = False) -> None:
+        super().__init__(message, call=call, hint=hint)
         self.gateway = gateway
 
 
 class ThrottledError(ProviderError):
-    """``retry_after``: seconds that the provider asks to wait, or None when it says nothing."""
+    """``retry_after`` is how many seconds the provider asks to wait, or None if it does not say."""
 
     code = "provider_throttled"
     retryable = True
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        method: str = "GET",
-        path: str = "",
-        hint: str = "",
-        retry_after: float | None = None,
-    ) -> None:
-        super().__init__(message, method=method, path=path, hint=hint)
+    def __init__(self, message: str, *, call: Call | None, hint: str = "", retry_after: float | None = None) -> None:
+        super().__init__(message, call=call, hint=hint)
         self.retry_after = retry_after
 
 

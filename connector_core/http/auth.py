@@ -1,4 +1,4 @@
-"""Whose requests they are: the header that says so, and a token that is fetched and renewed where it expires."""
+"""Signatures: the header that says whose requests they are, fixed or with a token that is fetched and renewed."""
 
 import asyncio
 from base64 import b64encode
@@ -9,33 +9,33 @@ from urllib.parse import urlencode
 import msgspec
 from pydantic import SecretStr
 
-from connector_core.errors import ConnectorCoreError, ProtocolError, UnavailableError
-from connector_core.http.answers import parse
-from connector_core.http.call import Call
+from connector_core.errors import Call, ConnectorCoreError, ProtocolError
+from connector_core.http.parsing import parse
+from connector_core.http.request import Request
 from connector_core.sdk.credentials import Credentials
 from connector_core.sdk.manifest import Basic, ClientCredentials, Header, Manifest
 
-_LONG = 1e9
-"""No token lasts for so many seconds: who says so says nothing."""
-_EARLY = 60.0
-"""Seconds before its end in which a token is not used any more: a request may be under way for long."""
+_LONGEST_LIFETIME = 1e9
+"""Seconds. No token lives that long: a longer lifetime counts as none."""
+_MARGIN = 60.0
+"""Seconds before its end from which a token is no longer used: a request may be under way for long."""
 
-Ask = Callable[[Call, Callable[[bytes], Any]], Awaitable[Any]]
-"""Sends a call, and gives what is made of its answer."""
+Send = Callable[[Request, Callable[[bytes], Any]], Awaitable[Any]]
+"""Sends a request, and returns what is made of the body of its response."""
 
 
 class Signature(Protocol):
-    """What a request is signed with."""
+    """The headers that sign a request."""
 
     async def headers(self) -> Mapping[str, str]: ...
 
-    async def renewed(self, refused: Mapping[str, str]) -> bool:
-        """After a 401: whether there is another signature than this one, as ``headers`` gave it."""
+    async def discard(self, rejected: Mapping[str, str]) -> bool:
+        """Forget these headers, which were rejected. Return True if there may be others."""
         ...
 
 
 class Fixed:
-    """The same secret every time."""
+    """The same secret for every request."""
 
     def __init__(self, name: str, value: SecretStr) -> None:
         self._name = name
@@ -44,44 +44,41 @@ class Fixed:
     async def headers(self) -> Mapping[str, str]:
         return {self._name: self._value.get_secret_value()}
 
-    async def renewed(self, refused: Mapping[str, str]) -> bool:  # noqa: ARG002 - the protocol's
+    async def discard(self, rejected: Mapping[str, str]) -> bool:  # noqa: ARG002 - the protocol's
         return False
 
 
 class Renewable:
-    """A bearer token that expires. However many wait for a new one, it is fetched once."""
+    """A bearer token that expires. However many requests wait for a new one, it is fetched once."""
 
-    def __init__(self, auth: ClientCredentials, fields: Mapping[str, SecretStr], ask: Ask) -> None:
+    def __init__(self, auth: ClientCredentials, fields: Mapping[str, SecretStr], send: Send) -> None:
         self._auth = auth
         self._fields = fields
-        self._ask = ask
+        self._send = send
         self._fetching = asyncio.Lock()
         self._headers: Mapping[str, str] = {}
-        """Empty where there is no token, or none that is of use."""
-        self._until = 0.0
+        """Empty while there is no token."""
+        self._valid_until = 0.0
         self._failure: ConnectorCoreError | None = None
 
     async def headers(self) -> Mapping[str, str]:
-        known = self._failure
+        failure_before = self._failure
         async with self._fetching:
-            if self._failure is not None and self._failure is not known:
-                # Who waited for the same answer has it: wrong credentials are sent once, not by everybody in turn.
+            if self._failure is not None and self._failure is not failure_before:
+                # It failed while this request waited: wrong credentials are sent once, not by each in turn.
                 raise self._failure
-            if not self._headers or asyncio.get_running_loop().time() >= self._until:
+            if not self._headers or asyncio.get_running_loop().time() >= self._valid_until:
                 try:
                     await self._fetch()
                 except ConnectorCoreError as error:
-                    if isinstance(error, UnavailableError):
-                        # Asking for fewer rows would not help.
-                        error.gateway = False
                     self._failure = error
                     raise
             return self._headers
 
-    async def renewed(self, refused: Mapping[str, str]) -> bool:
+    async def discard(self, rejected: Mapping[str, str]) -> bool:
         async with self._fetching:
-            # Somebody else may have been refused, and have fetched another, in between: it may be the same token.
-            if self._headers is refused:
+            # Another request may have been rejected, and have fetched another token, meanwhile.
+            if self._headers is rejected:
                 self._headers = {}
         return True
 
@@ -92,36 +89,37 @@ class Renewable:
             "client_secret": self._fields[auth.client_secret].get_secret_value(),
         }
         if auth.encoding == "json":
-            body, kind = msgspec.json.encode(secrets), "application/json"
+            body, content_type = msgspec.json.encode(secrets), "application/json"
         else:
             form = {"grant_type": "client_credentials", **secrets}
-            body, kind = urlencode(form).encode(), "application/x-www-form-urlencoded"
-        call = Call("POST", auth.path, body=body, content_type=kind, authenticated=False, signs_in=True)
-        answer = await self._ask(call, lambda text: parse(call, dict[str, Any], text))
-        token, lifetime = _at(answer, auth.token), _at(answer, auth.lifetime)
+            body, content_type = urlencode(form).encode(), "application/x-www-form-urlencoded"
+        call = Call("POST", auth.path)
+        request = Request(call, body=body, content_type=content_type, authenticated=False, signs_in=True)
+        response = await self._send(request, lambda text: parse(call, dict[str, Any], text))
+        token, lifetime = _at(response, auth.token), _at(response, auth.lifetime)
         if not (isinstance(token, str) and token.isascii() and token.isprintable() and token):
-            raise ProtocolError(f"{call}: the answer holds no token", path=auth.path)
+            raise ProtocolError("the response holds no token", call=call)
         self._headers = {"Authorization": f"Bearer {token}"}
-        # A token that says no lifetime is used until it is refused.
-        known = isinstance(lifetime, int | float) and 0 < lifetime < _LONG
-        lasts = max(float(lifetime) - _EARLY, float(lifetime) / 2) if known else float("inf")
-        self._until = asyncio.get_running_loop().time() + lasts
+        # Without a lifetime, a token is used until it is rejected.
+        known = isinstance(lifetime, int | float) and 0 < lifetime < _LONGEST_LIFETIME
+        usable = max(float(lifetime) - _MARGIN, float(lifetime) / 2) if known else float("inf")
+        self._valid_until = asyncio.get_running_loop().time() + usable
 
 
-def _at(answer: Any, dotted: str) -> Any:
+def _at(response: Any, dotted: str) -> Any:
     for key in dotted.split("."):
-        answer = answer.get(key) if isinstance(answer, dict) else None
-    return answer
+        response = response.get(key) if isinstance(response, dict) else None
+    return response
 
 
-def signature(manifest: Manifest, credentials: Credentials, ask: Ask) -> Signature:
-    """What requests with these credentials are signed with. ``ask`` fetches a token, where one is fetched."""
+def signature(manifest: Manifest, credentials: Credentials, send: Send) -> Signature:
+    """Return the signature that the manifest declares. ``send`` fetches a token if one is needed."""
     auth = manifest.auth
     fields = {name: value if isinstance(value, SecretStr) else SecretStr(str(value)) for name, value in credentials}
     if isinstance(auth, ClientCredentials):
-        return Renewable(auth, fields, ask)
+        return Renewable(auth, fields, send)
     if isinstance(auth, Basic):
-        # Where the user is an API key, the password may be anything.
+        # If the user is an API key, the password may be anything.
         password = fields[auth.password].get_secret_value() if auth.password else "x"
         pair = f"{fields[auth.user].get_secret_value()}:{password}"
         return Fixed("Authorization", SecretStr(f"Basic {b64encode(pair.encode()).decode()}"))

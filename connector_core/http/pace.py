@@ -1,104 +1,107 @@
-"""How many requests of a listing are under way at once, and how large its pages are: what the provider bears."""
+"""How many requests of a listing are under way at once, and how large its pages are: as much as the provider bears."""
 
 SMALLER = (25, 10, 5)
-"""Rows of a page, where the provider's gateway gives up on larger ones."""
+"""Page sizes to fall back to where the provider's gateway gives up on larger pages."""
 _STEADY = 10
-"""Pages that must come before a larger one is tried again; twice as many each time that it was not borne."""
+"""Pages that must come before a larger size is tried again; twice as many after each trial that failed."""
 
-_BEGIN = 8
-"""Requests at once, to begin with."""
+_INITIAL = 8
+"""Requests at once, at first."""
 _LEVEL = 2.0
-"""Answers that take so many times longer than the best did show that more at once would only wait."""
+"""A latency this many times the best shows that more requests at once would only wait."""
 _NEAR = 0.75
-"""Most of what was borne before a bad answer is tried again soon …"""
+"""Share of the width before a failure up to which it grows fast again …"""
 _MANY = 20
-"""… and all of it where so many good ones came since the last: one bad answer among many is bad luck."""
+"""… or all of it, if this many good responses came since the last failure: then one bad response is bad luck."""
 _RECENT = 0.2
-"""The weight of the newest answer in the smoothed latency."""
+"""Weight of the newest response in the smoothed latency."""
 
 
 class Pace:
-    """Grows while latency and errors stay level; halves when the provider throttles, fails or is silent."""
+    """Number of requests that may be under way at once.
 
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self._width = float(min(_BEGIN, most))
+    It grows while latency stays level, and halves when the provider throttles, fails or does not answer.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._width = float(min(_INITIAL, limit))
         self._latency = 0.0
-        self._best = float("inf")
+        self._best_latency = float("inf")
         self._halved_at: float | None = None
-        self._near = float("inf")
-        """From this width on it grows slowly: something went wrong thereabouts."""
+        self._slow_from = float("inf")
+        """From this width on it grows slowly: near it, something went wrong."""
         self._good = 0
-        """Good answers since it was last halved."""
+        """Good responses since it was last halved."""
 
     @property
     def width(self) -> int:
-        """How many may be under way now."""
+        """Number of requests that may be under way now."""
         return int(self._width)
 
     @property
     def latency(self) -> float:
-        """Seconds that an answer takes, smoothed; 0 before the first."""
+        """Smoothed seconds that a response takes; 0 before the first."""
         return self._latency
 
     def answered(self, seconds: float) -> None:
-        """A good answer, after so many seconds."""
+        """Note a good response, and the time it took."""
         self._latency = self._latency + _RECENT * (seconds - self._latency) if self._latency else seconds
-        self._best = min(self._best, self._latency)
+        self._best_latency = min(self._best_latency, self._latency)
         self._good += 1
-        if self._latency <= _LEVEL * self._best:
-            # Doubles with every round up to where it went wrong, nearly, and feels its way by ones from there on.
-            self._width = min(self.most, self._width + (1 / self._width if self._width >= self._near else 1))
+        if self._latency <= _LEVEL * self._best_latency:
+            # Doubles with every round; near the width of the last failure it grows by one a round.
+            step = 1 / self._width if self._width >= self._slow_from else 1
+            self._width = min(self.limit, self._width + step)
 
-    def refused(self, began: float, now: float) -> None:
-        """A bad answer, or none. Those that were under way already when it was last halved say nothing new."""
+    def failed(self, began: float, now: float) -> None:
+        """Note a bad response, or none. Requests sent before it was last halved bring no news."""
         if self._halved_at is None or began >= self._halved_at:
-            self._near = self._width * (1 if self._good >= _MANY else _NEAR)
+            self._slow_from = self._width * (1 if self._good >= _MANY else _NEAR)
             self._width = max(1.0, self._width / 2)
             self._halved_at, self._good = now, 0
 
-    def resized(self) -> None:
-        """Pages have another size from here on, so latency has another level."""
-        self._latency, self._best = 0.0, float("inf")
+    def forget_latency(self) -> None:
+        """Measure anew: pages have another size from now on."""
+        self._latency, self._best_latency = 0.0, float("inf")
 
 
-class Sizes:
-    """The page's size: smaller where the gateway gives up, so that each is a part of a whole page."""
+class PageSizes:
+    """Size of the pages to request: smaller where the gateway gives up, each a whole part of the usual size."""
 
-    def __init__(self, whole: int) -> None:
-        self._sizes = (whole, *(size for size in SMALLER if size < whole and not whole % size))
-        self._size = whole
-        self._steady, self._wanted = 0, _STEADY
+    def __init__(self, usual: int) -> None:
+        self._sizes = (usual, *(size for size in SMALLER if size < usual and not usual % size))
+        self._size = usual
+        self._good, self._wanted = 0, _STEADY
         self._trying = False
 
-    def divides(self, size: int) -> bool:
-        """Whether there is a smaller one."""
+    def has_smaller(self, size: int) -> bool:
         return size > self._sizes[-1]
 
-    def next(self) -> int:
-        """What to ask for now: once in a while, and by one page only, the next larger one."""
-        if self._size < self._sizes[0] and self._steady >= self._wanted and not self._trying:
+    def choose(self) -> int:
+        """Return the size for the next page: from time to time, and for one page only, the next larger size."""
+        if self._size < self._sizes[0] and self._good >= self._wanted and not self._trying:
             self._trying = True
             return self._sizes[self._sizes.index(self._size) - 1]
         return self._size
 
-    def refused(self, size: int) -> bool:
-        """The gateway gave up on this size; whether there is a smaller one to ask for."""
+    def failed(self, size: int) -> bool:
+        """Note that the gateway gave up on this size. Return True if the page can be requested in a smaller one."""
         if size > self._size:
-            # Another page has found out before, or this was the one that tried.
-            self._steady, self._wanted = 0, self._wanted * (2 if self._trying else 1)
+            # Another page has reduced the size meanwhile, or this page was the trial.
+            self._good, self._wanted = 0, self._wanted * (2 if self._trying else 1)
             self._trying = False
             return True
-        if not self.divides(size):
+        if not self.has_smaller(size):
             return False
         self._size = self._sizes[self._sizes.index(size) + 1]
-        self._steady, self._trying = 0, False
+        self._good, self._trying = 0, False
         return True
 
-    def borne(self, size: int) -> bool:
-        """A page of this size has come; whether pages are larger from now on."""
-        self._steady += 1
+    def succeeded(self, size: int) -> bool:
+        """Note that a page of this size has come. Return True if pages are larger from now on."""
+        self._good += 1
         if self._trying and size > self._size:
-            self._size, self._steady, self._trying = size, 0, False
+            self._size, self._good, self._trying = size, 0, False
             return True
         return False

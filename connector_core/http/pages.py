@@ -1,241 +1,297 @@
-"""One listing, read ahead: pages are asked for at once, and given on in order."""
+"""A listing read ahead: several pages are requested at once, and delivered in order.
+
+The first page is requested at once; it tells the total, and so how many pages there are. As many requests hold a slot
+as the pace allows. A page request starts with a slot, and goes through these states::
+
+    SENT ─▶ ANSWERED ─▶ DONE      The response has come, and the slot is free; then it has been parsed.
+              │
+              └─▶ QUEUED ─▶ SENT  It could not be parsed: the page is requested again when a slot is free.
+    SENT ─▶ DIVIDING ─▶ DONE      The gateway gave up: the page is requested as smaller ones, in the same slot.
+    any  ─▶ FAILED                No page behind it is requested any more.
+"""
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 from math import ceil
-from typing import Any, Generic, Protocol
+from typing import Generic, Protocol
 
 from connector_core.errors import UnavailableError
-from connector_core.http.client import Heard
-from connector_core.http.pace import Pace, Sizes
-from connector_core.sdk.page import Page
+from connector_core.http.client import RequestListener
+from connector_core.http.pace import Pace, PageSizes
+from connector_core.http.parsing import ParsedPage
+from connector_core.http.request import Request
+from connector_core.sdk.page import Page, PlaceInListing
 from connector_core.sdk.paging import Paging, Position, Sliced
 from connector_core.sdk.wire import R
 
-_KEEP = 2
-"""Pages that came early are kept for their turn: so many times the requests at once …"""
-_KEEP_BEHIND = 4
-"""… and so many while all wait for one that is late, as one that is asked for again."""
+_AHEAD = 2
+"""Pages requested ahead of the one to be delivered next, as a multiple of the requests at once …"""
+_AHEAD_OF_LATE = 4
+"""… and while that one is late, so that the others need not wait for it."""
 
 
-class Ask(Protocol[R]):
+class Fetch(Protocol[R]):
     def __call__(
-        self, query: Mapping[str, str], number: int, /, *, heard: Heard, divisible: bool
-    ) -> Coroutine[Any, Any, Page[R]]:
-        """One page. ``divisible``: a smaller one could be asked for instead."""
+        self, query: Mapping[str, str], /, *, listener: RequestListener, divisible: bool
+    ) -> Awaitable[ParsedPage[R]]:
+        """Request one page. With ``divisible``, a smaller one could be requested instead."""
         ...
 
 
-@dataclass(slots=True)
-class _Answer:
-    """One that has come; the total that it announces, as soon as it is read."""
+class State(Enum):
+    """State of a page request. The module's docstring shows how they follow each other."""
+
+    SENT = auto()
+    ANSWERED = auto()
+    QUEUED = auto()
+    DIVIDING = auto()
+    DONE = auto()
+    FAILED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class RowRange:
+    """Rows of a listing that can be requested in pages of several sizes."""
+
+    paging: Sliced
+    start: int
+    count: int
+
+    def queries(self, size: int) -> list[Mapping[str, str]]:
+        """Return the queries of the pages of this size that hold the rows."""
+        return [self.paging.slice(offset, size) for offset in range(self.start, self.start + self.count, size)]
+
+
+@dataclass(eq=False, slots=True)
+class Response:
+    """A response that has come. ``announced`` is its total once it is parsed, and 0 before."""
 
     announced: int = 0
 
 
-class Pages(Generic[R]):
-    """The first page is asked for at once; the others when the first has told the total."""
+class PagedListing(Generic[R]):
+    """Delivers the pages of one listing in order."""
 
-    def __init__(self, ask: Ask[R], paging: Paging, position: Position, pace: Pace, source: str) -> None:
-        self._ask = ask
-        self._paging = paging
-        self._position = position
-        self._pace = pace
-        self._source = source
-        self._effective = 0
-        self._highest = 0
-        self._open = False
-        self._next = position.pages + 1
-        self._ahead: deque[asyncio.Task[Page[R]]] = deque()
-        self._waiting: set[asyncio.Task[Any] | None] = set()
-        """Those of them whose answer has not come."""
-        self._late = 0
-        """Pages that are to be asked for again, when there is room: their answers could not be read."""
-        self._room = asyncio.Event()
-        self._unread: dict[asyncio.Task[Any] | None, _Answer] = {}
-        """Those that have come."""
-        self._divided: set[asyncio.Task[Any] | None] = set()
-        """Those that go on asking, for the rest of a page that is made of smaller ones."""
-        # Asked once: for a protocol it takes longer than a page's own bookkeeping.
+    def __init__(self, fetch: Fetch[R], request: Request, paging: Paging, start: Position, pace: Pace) -> None:
+        # Asked once: isinstance() against a protocol costs more than handling a page.
         self._sliced = paging if isinstance(paging, Sliced) else None
-        self._sizes = Sizes(self._sliced.size if self._sliced else 1)
+        self.fetch = fetch
+        self.request = request
+        self.pace = pace
+        self.sizes = PageSizes(self._sliced.size if self._sliced else 1)
+        self.highest_total = 0
+        """The highest total that a response has announced."""
         self.over = False
-        """Whether nobody reads on."""
-        if paging.query(position) is not None:
-            self._start()
+        """True when no more pages will be delivered."""
+        self._paging = paging
+        self._position = start
+        """Where the delivered pages end."""
+        self._next = start.pages + 1
+        """Number of the page to request next."""
+        self._page_rows = 0
+        """Rows of a full page: fewer than were requested where the server limits them. 0 before the first page."""
+        self._read_ahead = False
+        self._requests: deque[PageRequest[R]] = deque()
+        """One for each page that is not delivered yet, in order."""
+        if paging.query(start) is not None:
+            self._request_next()
 
     async def deliver(self) -> AsyncIterator[Page[R]]:
-        """Every page, in order, the one that ends the listing included."""
+        """Yield every page, in order; the last is the one that ends the listing."""
         try:
-            while self._ahead:
-                page = await self._ahead[0]
-                del self._ahead[0]
-                rows = len(page.rows) + len(page.rejected)
-                self._position = self._position.after(rows, page.announced)
+            while self._requests:
+                request = self._requests[0]
+                page = await request.task
+                del self._requests[0]
+                self._position = self._position.after(page.size, page.announced)
                 last = self._paging.query(self._position) is None
                 if last and page.announced is not None:
-                    # The last may have been answered before one that knew of somebody more.
-                    page = replace(page, announced=max(page.announced, self._highest))
-                self._measure(rows)
-                listing = self._source if self._paging.resumable else ""
-                yield replace(page, place=replace(page.place, last=last, listing=listing))
+                    # It may have been answered before a page that knew of one more row.
+                    page = replace(page, announced=max(page.announced, self.highest_total))
+                self._measure(page.size)
+                listing = self.request.listing if self._paging.resumable else ""
+                yield page.at(PlaceInListing(listing, self._position.pages, last, request.total_fell))
                 if last:
                     return
-                # From here on: a reader that stops after the first page costs one request.
-                self._open = True
-                if not self._ahead:
-                    self._start()
-                self._fill()
+                # Only now: a caller that wants the first page alone costs one request.
+                self._read_ahead = True
+                if not self._requests:
+                    self._request_next()
+                self.use_free_slots()
         finally:
             self.cancel()
 
     def cancel(self) -> None:
-        """Nobody waits for these pages any more."""
-        self._open, self.over = False, True
-        for task in self._ahead:
-            task.cancel()
+        """Give up the pages that are not delivered yet."""
+        self._read_ahead, self.over = False, True
+        for request in self._requests:
+            request.task.cancel()
 
     @property
-    def tasks(self) -> tuple[asyncio.Task[Page[R]], ...]:
-        return tuple(self._ahead)
+    def tasks(self) -> tuple[asyncio.Task[ParsedPage[R]], ...]:
+        return tuple(request.task for request in self._requests)
 
     @property
-    def left(self) -> int | None:
-        """How many requests are still to come, as far as the total tells."""
-        if self._position.announced is None or not self._effective:
-            return None
-        return max(0, self._horizon() - self._position.pages)
+    def left(self) -> int:
+        """Number of requests to come, as far as the total tells."""
+        return max(0, self._last_page - self._position.pages) if self._total_known else 0
 
-    def _measure(self, rows: int) -> None:
-        """How many rows a page really has: a server that clamps the size has more pages than were asked for."""
-        if not self._effective and self._sliced:
-            total, size = self._position.announced or 0, self._sliced.size
-            first = self._position.pages == 1
-            self._effective = rows if first and 0 < rows < size and rows < total else size
-
-    def _horizon(self) -> int:
-        """The number of the page that ends the listing, which is the empty one behind the last row."""
-        return ceil((self._position.announced or 0) / self._effective) + 1
-
-    def _fill(self) -> None:
-        """Asks for more pages, as far as the total and the pace allow."""
-        if not self._open or not self._effective or self._position.announced is None:
+    def use_free_slots(self) -> None:
+        """Send the requests that are queued, then those for the next pages."""
+        states = [request.state for request in self._requests]
+        free = self.pace.width - states.count(State.SENT) - states.count(State.DIVIDING)
+        queued = [request for request in self._requests if request.state is State.QUEUED]
+        for request in queued[: max(0, free)]:
+            request.send_again()
+            free -= 1
+        if not (self._read_ahead and self._total_known) or State.FAILED in states:
             return
-        behind = bool(self._ahead) and self._ahead[0] in self._waiting
-        most = (_KEEP_BEHIND if behind else _KEEP) * self._pace.most
-        while (
-            len(self._waiting) + self._late < self._pace.width
-            and len(self._ahead) < most
-            and self._next <= self._horizon()
-        ):
-            self._start()
+        late = bool(self._requests) and self._requests[0].holds_slot
+        most = (_AHEAD_OF_LATE if late else _AHEAD) * self.pace.limit
+        while free > 0 and len(self._requests) < most and self._next <= self._last_page:
+            self._request_next()
+            free -= 1
 
-    def _start(self) -> None:
-        """Asks for the next page."""
-        task = asyncio.create_task(self._page(self._next, self._position))
-        task.add_done_callback(self._ended)
-        self._ahead.append(task)
-        self._waiting.add(task)
+    def responses_so_far(self) -> list[Response]:
+        """Return the responses that a request sent now must not fall behind: those parsed, as one, and the others."""
+        return [Response(self.highest_total), *(one.unparsed for one in self._requests if one.unparsed)]
+
+    def _request_next(self) -> None:
+        self._requests.append(PageRequest(self, self._wanted(self._next)))
         self._next += 1
 
-    async def ready(self) -> None:
-        """Returns at once, unless another page was asked for in place of this one, whose answer could not be read."""
-        task = asyncio.current_task()
-        if task in self._waiting:
-            return
-        self._late += 1
-        try:
-            while len(self._waiting) >= self._pace.width:
-                self._room.clear()
-                await self._room.wait()
-        finally:
-            self._late -= 1
-        self._waiting.add(task)
+    def _wanted(self, number: int) -> Mapping[str, str] | RowRange:
+        """Return the query of this page, or its rows if it may be divided."""
+        position, sliced = self._position, self._sliced
+        first = not position.pages
+        if sliced is None or not (sliced.numbered or first or position.announced is not None):
+            # A short page in the middle would go unnoticed, so each page begins where the one before it ended.
+            return self._paging.query(position) or {}
+        if self._page_rows in {0, sliced.size}:
+            return RowRange(sliced, (number - 1) * sliced.size, sliced.size)
+        # Where the server limits the rows of a page and pages are numbered, only it knows where each begins.
+        size = sliced.size if sliced.numbered else self._page_rows
+        return sliced.slice((number - 1) * size, size)
+
+    def _measure(self, rows: int) -> None:
+        """Find out from the first page how many rows a page has."""
+        if not self._page_rows and self._sliced:
+            size, first = self._sliced.size, self._position.pages == 1
+            limited = first and 0 < rows < min(size, self._position.announced or 0)
+            self._page_rows = rows if limited else size
+
+    @property
+    def _total_known(self) -> bool:
+        return self._position.announced is not None and self._page_rows > 0
+
+    @property
+    def _last_page(self) -> int:
+        """Number of the page that ends the listing: the empty one behind the last row."""
+        return ceil((self._position.announced or 0) / self._page_rows) + 1
+
+
+class PageRequest(Generic[R]):
+    """The request for one page, given by its query or, if it may be divided, by its rows.
+
+    The client reports its attempts to it.
+    """
+
+    def __init__(self, listing: PagedListing[R], wanted: Mapping[str, str] | RowRange) -> None:
+        self.state = State.SENT
+        self.unparsed: Response | None = None
+        """The response that has come and is not parsed yet."""
+        self.total_fell = False
+        """True if a response that came before this request was sent announced more rows."""
+        self._listing = listing
+        self._wanted = wanted
+        self._slot = asyncio.Event()
+        self.task = asyncio.create_task(self._fetch())
+        self.task.add_done_callback(self._ended)
+
+    @property
+    def holds_slot(self) -> bool:
+        return self.state is State.SENT or self.state is State.DIVIDING
+
+    def send_again(self) -> None:
+        """Give it the slot that it is queued for."""
+        self.state = State.SENT
+        self._slot.set()
+
+    # ---- reports of the client
+
+    async def before_sending(self) -> None:
+        if self.state is State.ANSWERED:
+            self.state = State.QUEUED
+            self._slot.clear()
+            self._listing.use_free_slots()
+            await self._slot.wait()
 
     def answered(self, seconds: float) -> None:
-        """An answer has come: the next is asked for before this one is read."""
-        self._pace.answered(seconds)
-        task = asyncio.current_task()
-        self._unread[task] = _Answer()
-        if task not in self._divided:
-            self._leave(task)
-            self._fill()
+        self._listing.pace.answered(seconds)
+        self.unparsed = Response()
+        if self.state is State.SENT:
+            self.state = State.ANSWERED
+        self._listing.use_free_slots()
 
-    def refused(self, began: float, now: float) -> None:
-        self._pace.refused(began, now)
+    def failed(self, began: float, now: float) -> None:
+        self._listing.pace.failed(began, now)
 
-    def _ended(self, task: asyncio.Task[Page[R]]) -> None:
-        self._leave(task)
-        self._divided.discard(task)
-        self._unread.pop(task, None)
-        # Asked for, so that nobody is told of errors that nobody waited for.
-        if not task.cancelled() and task.exception() is None:
-            self._fill()
+    def _ended(self, task: asyncio.Task[ParsedPage[R]]) -> None:
+        held_slot = self.holds_slot
+        # The exception is looked at, so that asyncio does not report it where no caller waits for the page.
+        self.state = State.FAILED if task.cancelled() or task.exception() else State.DONE
+        self.unparsed = None
+        if held_slot:
+            self._listing.use_free_slots()
 
-    def _leave(self, task: asyncio.Task[Any] | None) -> None:
-        self._waiting.discard(task)
-        self._room.set()
+    # ---- the page, whole or divided
 
-    async def _page(self, number: int, position: Position) -> Page[R]:
-        sliced = self._sliced
-        if sliced is None or not (sliced.numbered or self._told(position)):
-            return await self._part(self._paging.query(position) or {}, number, divisible=False)
-        if self._effective in {0, sliced.size}:
-            return await self._span(number, sliced)
-        # The server cuts smaller pages than were asked for. Where they are numbered, only it knows where.
-        size = sliced.size if sliced.numbered else self._effective
-        return await self._part(sliced.slice((number - 1) * size, size), number, divisible=False)
-
-    @staticmethod
-    def _told(position: Position) -> bool:
-        """Whether a short page in the middle would be missed: there is a total, or it is the first page."""
-        return position.announced is not None or not position.pages
-
-    async def _span(self, number: int, paging: Sliced) -> Page[R]:
-        """One page, or the smaller ones that it is made of where the gateway gives up on it."""
+    async def _fetch(self) -> ParsedPage[R]:
+        if not isinstance(self._wanted, RowRange):
+            return await self._fetch_part(self._wanted, divisible=False)
+        sizes = self._listing.sizes
         while True:
-            size = self._sizes.next()
+            size = sizes.choose()
             try:
-                page = await self._parts(number, paging, size)
+                page = await self._fetch_in_parts(self._wanted, size)
             except UnavailableError as error:
-                if not (error.gateway and self._sizes.refused(size)):
+                # A gateway in front of the token's address gives up for other reasons than the size of a page.
+                about_page = error.gateway and error.call == self._listing.request.call
+                if not (about_page and sizes.failed(size)):
                     raise
             else:
-                if self._sizes.borne(size):
-                    self._pace.resized()
+                if sizes.succeeded(size):
+                    self._listing.pace.forget_latency()
                 return page
 
-    async def _parts(self, number: int, paging: Sliced, size: int) -> Page[R]:
+    async def _fetch_in_parts(self, rows: RowRange, size: int) -> ParsedPage[R]:
+        """Fetch these rows in pages of this size: a single one if it is the usual size."""
+        if size < rows.count:
+            self.state = State.DIVIDING
+        divisible = self._listing.sizes.has_smaller(size)
         parts = []
-        if size < paging.size:
-            self._divided.add(asyncio.current_task())
-        for begin in range((number - 1) * paging.size, number * paging.size, size):
-            part = await self._part(paging.slice(begin, size), number, divisible=self._sizes.divides(size))
+        for query in rows.queries(size):
+            part = await self._fetch_part(query, divisible=divisible)
             parts.append(part)
-            if not part.rows and not part.rejected:
+            if not part.size:
                 break
-        return parts[0] if len(parts) == 1 else _joined(parts)
+        return ParsedPage.joined(parts)
 
-    async def _part(self, query: Mapping[str, str], number: int, *, divisible: bool) -> Page[R]:
-        """One answer; ``fell`` if one that had come before it was asked for announced more."""
-        before, unread = self._highest, tuple(self._unread.values())
-        page = await self._ask(query, number, heard=self, divisible=divisible)
-        if answer := self._unread.pop(asyncio.current_task(), None):
-            answer.announced = page.announced or 0
-        self._highest = max(self._highest, page.announced or 0)
-        # Those that had come before this one was asked for are read by now.
-        highest = max([before, *(one.announced for one in unread)])
-        fell = page.announced is not None and page.announced < highest
-        return replace(page, place=replace(page.place, total_fell=fell))
+    async def _fetch_part(self, query: Mapping[str, str], *, divisible: bool) -> ParsedPage[R]:
+        earlier = self._listing.responses_so_far()
+        page = await self._listing.fetch(query, listener=self, divisible=divisible)
+        if page.announced is not None:
+            self._note_total(page.announced, earlier)
+        self.unparsed = None
+        return page
 
-
-def _joined(parts: list[Page[R]]) -> Page[R]:
-    return replace(
-        parts[-1],
-        rows=tuple(row for part in parts for row in part.rows),
-        ids=tuple(one for part in parts for one in part.ids),
-        rejected=tuple(one for part in parts for one in part.rejected),
-        place=replace(parts[-1].place, total_fell=any(part.place.total_fell for part in parts)),
-    )
+    def _note_total(self, announced: int, earlier: list[Response]) -> None:
+        listing = self._listing
+        listing.highest_total = max(listing.highest_total, announced)
+        if self.unparsed:
+            self.unparsed.announced = announced
+        # Those that were not parsed when this request was sent are parsed by now.
+        self.total_fell |= announced < max(response.announced for response in earlier)

@@ -1,4 +1,4 @@
-"""The session: verified TLS, no cookies, and names resolved as the operator says."""
+"""The aiohttp session: verified TLS, no cookies, and host names resolved as the operator's settings say."""
 
 import socket
 import ssl
@@ -11,12 +11,12 @@ from connector_core.settings import Endpoint
 
 
 def tls_context() -> ssl.SSLContext:
-    """Verifies always; trusts the system's store, or the one that ``SSL_CERT_FILE`` names."""
+    """Return a context that always verifies, by the system's trust store or the file named in ``SSL_CERT_FILE``."""
     return ssl.create_default_context()
 
 
-class _ConnectTo(AbstractResolver):
-    """Sends a host name to a given address and port; TLS still asks for the name."""
+class _EndpointResolver(AbstractResolver):
+    """Resolves some host names to a given address and port. TLS still verifies the host name."""
 
     def __init__(self, endpoints: Mapping[str, Endpoint]) -> None:
         self._endpoints = endpoints
@@ -25,15 +25,15 @@ class _ConnectTo(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        target = self._endpoints.get(host)
-        if target is None:
+        endpoint = self._endpoints.get(host)
+        if endpoint is None:
             return await self._default.resolve(host, port, family)
-        ipv6 = ":" in target.address
+        ipv6 = ":" in endpoint.address
         return [
             ResolveResult(
                 hostname=host,
-                host=target.address,
-                port=target.port,
+                host=endpoint.address,
+                port=endpoint.port,
                 family=socket.AF_INET6 if ipv6 else socket.AF_INET,
                 proto=socket.IPPROTO_TCP,
                 flags=socket.AI_NUMERICHOST,
@@ -45,8 +45,8 @@ class _ConnectTo(AbstractResolver):
 
 
 def open_session(endpoints: Mapping[str, Endpoint]) -> aiohttp.ClientSession:
-    """A session of the host's own. An embedding program may pass its own instead."""
+    """Open a session of the host's own. An embedding program may pass its own instead."""
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(resolver=_ConnectTo(endpoints)),
+        connector=aiohttp.TCPConnector(resolver=_EndpointResolver(endpoints)),
         cookie_jar=aiohttp.DummyCookieJar(),
     )

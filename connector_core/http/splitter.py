@@ -1,4 +1,4 @@
-"""Cuts the JSON of a listing into rows while it comes. Pure: it is fed bytes, and gives rows."""
+"""Cuts the JSON of a listing into rows while it arrives. Pure: bytes are fed in, and rows taken out."""
 
 import json
 import re
@@ -7,10 +7,10 @@ from collections.abc import Generator
 from typing import Any
 
 _SPACE = re.compile(r"[ \t\n\r]*")
-_BEHIND = frozenset(" \t\n\r,:]}")
-"""What may come behind a value."""
+_AFTER_VALUE = frozenset(" \t\n\r,:]}")
+"""Characters that may follow a value."""
 _Steps = Generator[None, None, Any]
-"""A parser that stops where more must come first."""
+"""A parser that pauses while it needs more input."""
 
 
 def _refuse(_: str) -> Any:
@@ -21,20 +21,20 @@ _DECODE = json.JSONDecoder(parse_constant=_refuse).raw_decode
 
 
 class Splitter:
-    """One JSON object, whose rows lie in an array under ``key``. What is wrong with it is a ValueError."""
+    """Parser of one JSON object whose rows are in an array under ``key``. Raises ValueError with what is wrong."""
 
     def __init__(self, key: str) -> None:
         self.head: dict[str, Any] = {}
-        """The other keys that have come."""
+        """The other keys and their values."""
         self.begun = False
-        """Whether the array of rows has begun."""
+        """True once the array of rows has begun."""
         self.pending = 0
-        """Bytes that have come since the last value was whole."""
+        """Bytes that have come since the last complete value."""
         self._key = key
         self._rows: list[Any] = []
         self._wanted = 0
         self._text, self._at = "", 0
-        self._ended = self._whole = False
+        self._ended = self._complete = False
         self._decoder = getincrementaldecoder("utf-8")()
         self._steps = self._object()
 
@@ -44,7 +44,7 @@ class Splitter:
         self._at = 0
 
     def take(self, count: int) -> list[Any]:
-        """So many rows; none while there are fewer. What comes behind them is not parsed yet."""
+        """Return this many rows, or none while fewer have come. What follows them is not parsed yet."""
         self._wanted = count
         next(self._steps)
         if len(self._rows) < count:
@@ -53,12 +53,12 @@ class Splitter:
         return taken
 
     def rest(self) -> list[Any]:
-        """The last rows, when there is no more to feed."""
+        """Return the last rows. There is no more to feed."""
         self._ended = True
         self._decoder.decode(b"", final=True)
         self._wanted = -1
         next(self._steps)
-        if not self._whole:
+        if not self._complete:
             raise ValueError("it ends too early")
         return self._rows
 
@@ -73,11 +73,11 @@ class Splitter:
                     raise ValueError("it is not JSON")
                 yield from self._member()
                 more = yield from self._one_of(",}")
-        self._whole = True
+        self._complete = True
         while True:
             self._skip()
             if self._at < len(self._text):
-                raise ValueError("something comes behind its end")
+                raise ValueError("something follows its end")
             yield
 
     def _member(self) -> _Steps:
@@ -104,7 +104,7 @@ class Splitter:
         self._at = space.end() if space else self._at
 
     def _peek(self) -> _Steps:
-        """The next character that is no space."""
+        """Return the next character that is not white space."""
         while True:
             self._skip()
             if self._at < len(self._text):
@@ -128,15 +128,15 @@ class Splitter:
                     raise ValueError("it is not JSON") from None
                 yield from self._double()
                 continue
-            if self._text[end : end + 1] not in _BEHIND and not self._ended:
-                # A number may go on.
+            if self._text[end : end + 1] not in _AFTER_VALUE and not self._ended:
+                # A number may continue.
                 yield from self._double()
                 continue
             self._at, self.pending = end, 0
             return value
 
     def _double(self) -> _Steps:
-        """Waits for as much again: a long value that comes in small pieces is not parsed anew with each."""
+        """Wait for as much input again: a long value in small pieces is not parsed anew with each piece."""
         wanted = 2 * (len(self._text) - self._at)
         while len(self._text) - self._at < wanted and not self._ended:
             yield

@@ -1,4 +1,4 @@
-"""One answer that holds a whole listing, given on while it comes: memory stays flat, however many rows there are."""
+"""A listing that comes in one response, parsed while it arrives: memory stays flat, however many rows there are."""
 
 import asyncio
 from array import array
@@ -11,42 +11,52 @@ import aiohttp
 import msgspec
 
 from connector_core.errors import MalformedError, ProtocolError, UnavailableError
-from connector_core.http.answers import UNREADABLE, misshapen, page_of, rejection_of, rows_of
-from connector_core.http.call import Call
 from connector_core.http.client import Client
 from connector_core.http.inflate import Inflater
+from connector_core.http.parsing import UNREADABLE, ParsedPage, malformed, parsed, rejection_of, rows_of
+from connector_core.http.request import Request
 from connector_core.http.splitter import Splitter
-from connector_core.sdk.page import Page, Rejection
-from connector_core.sdk.paging import Streamed
+from connector_core.sdk.page import Page, PlaceInListing, Rejection
 from connector_core.sdk.wire import Listing, R
 
 _PIECE = 64 * 1024
-"""Bytes that are unpacked at once."""
+"""Bytes that are inflated at once."""
 _READY = 1
-"""Pages that wait to be taken before the provider is made to wait."""
+"""Pages that wait to be taken before the provider has to wait."""
 
 
-class Stream(Generic[R]):
-    """A listing that is read as it arrives. An answer that breaks off is asked for again; no row is given on twice."""
+class StreamedListing(Generic[R]):
+    """Delivers the rows of one response as pages. If it breaks off it is requested again; no row is delivered twice.
 
-    def __init__(self, client: Client, call: Call, listing: type[Listing[R]], paging: Streamed, largest: int) -> None:
+    Args:
+        client: Sends the request.
+        request: The request.
+        listing: The response's type.
+        rows: How many make a page.
+        largest_row: Bytes of one row at most.
+    """
+
+    def __init__(
+        self, client: Client, request: Request, listing: type[Listing[R]], rows: int, largest_row: int
+    ) -> None:
         self._client = client
-        self._call = call
+        self._request = request
         self._listing = listing
         self._key, self._row_type = rows_of(listing)
-        self._size = paging.rows
-        self._largest = largest
-        """Bytes of one row."""
+        self._rows = rows
+        self._largest_row = largest_row
         self._pages: asyncio.Queue[Page[R] | None] = asyncio.Queue(_READY)
+        """The pages that are ready; None after the last, and after those that came before an error."""
         self._number = 0
-        self._given = array("q")
-        """Hashes of the ids that were given on."""
+        self._delivered = array("q")
+        """Hashes of the ids that were delivered."""
         self.over = False
+        """True when no more pages will be delivered."""
         self._task = asyncio.create_task(self._read())
-        self._task.add_done_callback(_heard)
+        self._task.add_done_callback(_look_at_error)
 
     async def deliver(self) -> AsyncIterator[Page[R]]:
-        """Every page, in order. Raises what ended the reading early."""
+        """Yield every page, in order. Raises the error that ended the response early."""
         try:
             while page := await self._pages.get():
                 yield page
@@ -55,7 +65,7 @@ class Stream(Generic[R]):
             self.cancel()
 
     def cancel(self) -> None:
-        """Nobody waits for this any more."""
+        """Give up the pages that are not delivered yet."""
         self.over = True
         self._task.cancel()
 
@@ -65,39 +75,43 @@ class Stream(Generic[R]):
 
     @property
     def left(self) -> int:
-        """Requests that are still to come."""
+        """Number of requests to come."""
         return 0
 
     async def _read(self) -> None:
-        # What is raised here is told by the task, behind the pages that came before it.
         try:
-            await self._client.stream(self._call, self._take)
+            await self._client.stream(self._request, self._read_response)
         except asyncio.CancelledError:
-            # Whoever waits for a page must not wait for ever; and this must not wait for them.
+            # A caller that waits for a page must be woken, and a full queue must not block.
             with suppress(asyncio.QueueFull):
                 self._pages.put_nowait(None)
             raise
         except BaseException:
+            # The task keeps it for the caller, who is first given the pages that came before.
             await self._pages.put(None)
             raise
         await self._pages.put(None)
 
-    async def _take(self, response: aiohttp.ClientResponse) -> None:
-        """One answer, from its first byte to its last."""
-        before, splitter = frozenset(self._given), Splitter(self._key)
-        waiting: Page[R] | None = None
+    async def _read_response(self, response: aiohttp.ClientResponse) -> None:
+        """Read one response from its first byte to its last."""
+        before, splitter = frozenset(self._delivered), Splitter(self._key)
+        # One page is held back until it is known whether it is the last.
+        held: ParsedPage[R] | None = None
         async for piece in self._pieces(response):
-            with self._readable():
+            with self._malformed_if_invalid():
                 splitter.feed(piece)
-            while rows := self._cut(splitter, self._size):
-                waiting = await self._give(waiting, self._page(splitter, rows, before))
-        rest = self._page(splitter, self._cut(splitter, None), before)
-        if waiting and not (rest.rows or rest.rejected):
-            # Its end may tell a total that was not known before.
-            rest = replace(waiting, announced=rest.announced)
-        elif waiting:
-            await self._give(waiting, rest)
-        await self._give(replace(rest, place=replace(rest.place, last=True)), None)
+            while rows := self._cut(splitter, self._rows):
+                page = self._parsed(splitter, rows, before)
+                if held:
+                    await self._put(held)
+                held = page
+        rest = self._parsed(splitter, self._cut(splitter, None), before)
+        if held and rest.size:
+            await self._put(held)
+        elif held:
+            # The end of the response may announce a total that was not known before.
+            rest = replace(held, announced=rest.announced)
+        await self._put(rest, last=True)
 
     async def _pieces(self, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
         try:
@@ -107,38 +121,28 @@ class Stream(Generic[R]):
                     yield piece
             inflater.end()
         except ValueError as error:
-            said = f"{self._call}: its body cannot be unpacked: {error}"
-            raise UnavailableError(said, method=self._call.method, path=self._call.path) from None
+            raise UnavailableError(f"the body cannot be inflated: {error}", call=self._request.call) from None
 
     @contextmanager
-    def _readable(self) -> Iterator[None]:
-        """Within this context what cannot be parsed is an answer of another shape."""
+    def _malformed_if_invalid(self) -> Iterator[None]:
+        """Within this context, a ValueError of the splitter becomes a MalformedError."""
         try:
             yield
         except ValueError as error:
             what = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else error
-            said = f"{self._call}: the answer is not as the API promises ({what})"
-            raise MalformedError(said, method=self._call.method, path=self._call.path) from None
+            message = f"the response is not as the API promises ({what})"
+            raise MalformedError(message, call=self._request.call) from None
 
     def _cut(self, splitter: Splitter, rows: int | None) -> list[Any]:
-        """So many rows, or none yet; with None the last ones, and the end."""
-        with self._readable():
+        """Return this many rows, or none while fewer have come; with None, the rest at the end."""
+        with self._malformed_if_invalid():
             found = splitter.rest() if rows is None else splitter.take(rows)
-        if splitter.pending > self._largest:
-            said = f"{self._call}: one row has more than {self._largest} bytes"
-            raise ProtocolError(said, method=self._call.method, path=self._call.path)
+        if splitter.pending > self._largest_row:
+            raise ProtocolError(f"one row has more than {self._largest_row} bytes", call=self._request.call)
         return found
 
-    async def _give(self, page: Page[R] | None, following: Page[R] | None) -> Page[R] | None:
-        """Gives this page on, now that it is known whether another follows."""
-        if page:
-            self._number += 1
-            self._given.extend(map(hash, page.ids))
-            await self._pages.put(replace(page, place=replace(page.place, number=self._number)))
-        return following
-
-    def _page(self, splitter: Splitter, raws: list[Any], before: frozenset[int]) -> Page[R]:
-        """These rows, without those that an answer before this one has brought."""
+    def _parsed(self, splitter: Splitter, raws: list[Any], before: frozenset[int]) -> ParsedPage[R]:
+        """Return these rows, without those that an earlier response has brought."""
         rows: list[R] = []
         rejected: list[Rejection] = []
         for raw in raws:
@@ -149,18 +153,24 @@ class Stream(Generic[R]):
             else:
                 if hash(row.id) not in before:
                     rows.append(row)
-        return page_of(self._head(splitter), tuple(rows), tuple(rejected), number=0)
+        return parsed(self._head(splitter), rows, rejected)
 
     def _head(self, splitter: Splitter) -> Listing[R]:
-        """What the answer says besides its rows. What it must say, it must say before them."""
+        """Return what the response says besides its rows. What it must say, it must say before them."""
         empty: dict[str, Any] = {self._key: []} if splitter.begun else {}
         try:
             return msgspec.convert(splitter.head | empty, self._listing, strict=False)
         except UNREADABLE as error:
-            raise misshapen(self._call, error) from None
+            raise malformed(self._request.call, error) from None
+
+    async def _put(self, page: ParsedPage[R], *, last: bool = False) -> None:
+        """Make the page ready to be delivered. Waits while the one before it is not taken."""
+        self._number += 1
+        self._delivered.extend(map(hash, page.ids))
+        await self._pages.put(page.at(PlaceInListing(number=self._number, last=last)))
 
 
-def _heard(task: "asyncio.Task[None]") -> None:
-    """Asked for, so that nobody is told of an error that nobody waited for."""
+def _look_at_error(task: "asyncio.Task[None]") -> None:
+    """Look at the exception, so that asyncio does not report it where no caller waits for the pages."""
     if not task.cancelled():
         task.exception()

@@ -1,0 +1,45 @@
+"""One request to the provider, as a value that can be sent again."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+
+from connector_core.errors import Call
+from connector_core.sdk.connector import Params
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request. It only reads, even as a POST, so it may be sent again."""
+
+    call: Call
+    params: Params = field(default_factory=dict)
+    body: bytes | None = field(default=None, repr=False)
+    """May hold the secret."""
+    content_type: str = ""
+    authenticated: bool = True
+    """False sends no secret."""
+    signs_in: bool = False
+    """True if the body is the secret, sent in return for a token: 400 and 403 then reject it as 401 does."""
+    streamed: bool = False
+    """True if the response is parsed while it arrives: it may take any time, but may not fall silent."""
+
+    @classmethod
+    def for_listing(
+        cls, path: str, params: Params | None, body: Mapping[str, Any] | None, *, streamed: bool = False
+    ) -> "Request":
+        """Return a GET, or a POST if there is a body, which is sent as JSON."""
+        if body is None:
+            return cls(Call("GET", path), params or {}, streamed=streamed)
+        encoded = msgspec.json.encode(body, order="sorted")
+        return cls(Call("POST", path), params or {}, encoded, "application/json", streamed=streamed)
+
+    @property
+    def listing(self) -> str:
+        """Key of the listing that is requested: equal for all of its pages."""
+        query = urlencode(sorted(self.params.items()), doseq=True)
+        return f"{self.call.path}?{query}{f'#{sha256(self.body).hexdigest()[:16]}' if self.body else ''}"

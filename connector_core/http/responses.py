@@ -1,0 +1,86 @@
+"""Status and headers of a response: usable, or an error by whose fault it is."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from connector_core.errors import (
+    ForbiddenError,
+    NotFoundError,
+    ProtocolError,
+    RejectedCredentialsError,
+    ThrottledError,
+    UnavailableError,
+)
+from connector_core.http.request import Request
+from connector_core.sdk.manifest import Manifest
+
+_REASON = 200
+"""Characters of a provider's reason that are shown."""
+_DIGITS = 11
+_LONGEST = 365 * 86_400
+"""Seconds: a longer wait is cut to a year."""
+_EPOCH = 1_000_000_000
+"""No provider asks for a wait of so many seconds, and the epoch was this old in 2001."""
+
+
+def raise_for_status(manifest: Manifest, request: Request, status: int, headers: Mapping[str, str]) -> None:
+    """Raise the error that the response stands for. Return if its body may be parsed."""
+    if 200 <= status < 300 and status not in manifest.throttled_by and _is_json(headers):
+        return
+    call = request.call
+    reason = _reason(manifest, headers)
+    answered = f"{manifest.title} answered {status}{reason}"
+    wait = retry_after(headers)
+    # A server that is down may answer 5xx as well, but does not say when to come back.
+    if status in manifest.throttled_by and (status < 500 or wait is not None):
+        raise ThrottledError(f"{answered}, too many requests", call=call, retry_after=wait)
+    if status == 401 or (request.signs_in and status in {400, 403}):
+        raise RejectedCredentialsError(manifest.rejected.message, hint=manifest.rejected.hint)
+    if status == 403:
+        raise ForbiddenError(f"{answered}, forbidden", call=call)
+    if status in {404, 410} and (reason or _is_json(headers)):
+        raise NotFoundError(f"{answered}, not found", call=call)
+    if status >= 500 or status == 408:
+        raise UnavailableError(answered, call=call, gateway=status in {502, 504})
+    if 300 <= status < 400:
+        raise ProtocolError(f"{answered}, a redirect, so it is not the API", call=call)
+    if status >= 400:
+        raise ProtocolError(answered, call=call)
+    if not _is_json(headers):
+        raise ProtocolError(f"{answered} with a body that is not JSON, so it is not the API", call=call)
+
+
+def _reason(manifest: Manifest, headers: Mapping[str, str]) -> str:
+    """Return the provider's own reason, in brackets, if it sends one in a header."""
+    reason = headers.get(manifest.reason_header, "") if manifest.reason_header else ""
+    printable = "".join(one for one in reason if one.isprintable())[:_REASON]
+    return f" ({printable})" if printable else ""
+
+
+def _is_json(headers: Mapping[str, str]) -> bool:
+    media_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return media_type == "application/json" or media_type.endswith("+json")
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds to wait, from either form of Retry-After or from X-RateLimit-Reset; None if unreadable."""
+    value = headers.get("Retry-After", "").strip()
+    if value.isascii() and value.isdigit():
+        return float(min(int(value[:_DIGITS]), _LONGEST))
+    try:
+        moment = parsedate_to_datetime(value)
+    except (ValueError, OverflowError):
+        return _reset(headers.get("X-RateLimit-Reset", "").strip())
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return min(max(0.0, (moment - datetime.now(UTC)).total_seconds()), float(_LONGEST))
+
+
+def _reset(value: str) -> float | None:
+    """Return the seconds to wait, from seconds or, if the number is too large for that, a time of the epoch."""
+    if not (value.isascii() and value.isdigit() and len(value) <= _DIGITS):
+        return None
+    seconds = float(value)
+    wait = seconds if seconds < _EPOCH else max(0.0, seconds - datetime.now(UTC).timestamp())
+    return min(wait, float(_LONGEST))
