@@ -1,1 +1,1 @@
-"""What `discover new` writes: a connector that keeps every rule of the kit, from a template and a few answers."""
+"""`discover new`: a new connector that keeps every rule of the kit, rendered from a template and a few answers."""

@@ -1,4 +1,4 @@
-"""Where a new connector goes: a folder of its own, or a checkout of this project, whose tables then name it."""
+"""Destination of a new connector: a folder of its own, or a checkout of this project, whose tables then name it."""
 
 import keyword
 import re
@@ -19,75 +19,76 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,29}")
 
 
 def check_name(name: str, found: Iterable[Entry]) -> None:
-    """SettingsError for a name that cannot be a module's, or that one of the plugins found has."""
+    """Raise SettingsError if the name is not a module's, or if one of the plugins found has it."""
     # In the tree, a folder tests/connectors would shadow the namespace.
     if not _NAME.fullmatch(name) or keyword.iskeyword(name) or name == NAMESPACE:
         raise SettingsError(
-            f"{name!r} is no name for a connector.",
-            hint="It is a Python module too: at most 30 small letters, digits and underscores, such as acmehr.",
+            f"{name!r} is not a valid name for a connector.",
+            hint="The name becomes a Python module: a letter, then letters, digits and underscores, all lower-case, at "
+            "most 30 in all, such as acmehr.",
         )
     for entry in found:
         if entry.name == name and entry.distribution and entry.standing is not Standing.NOT_ALLOWED:
-            raise SettingsError(f"The name {name} is taken: {entry.distribution} brings a connector of that name.")
+            raise SettingsError(f"The name {name} is taken: {entry.distribution} has a connector of that name.")
 
 
 def free_folder(folder: Path) -> Path:
-    """This folder, which is empty or not there yet."""
+    """Return the folder if it is empty or does not exist. Raises SettingsError otherwise."""
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise SettingsError(f"{folder} is not empty.", hint="Name another folder with --into.")
+        raise SettingsError(f"{folder} is not empty.", hint="Choose another folder with --into.")
     return folder
 
 
-def apart(root: Path, files: Files) -> dict[Path, str]:
-    """The files as they lie in a distribution of its own."""
+def standalone(root: Path, files: Files) -> dict[Path, str]:
+    """Return the files of a separate distribution, by path."""
     return {root / file: text for file, text in files.items()}
 
 
 def checkout(start: Path) -> Path:
-    """The checkout of this project that ``start`` lies in."""
+    """Return the checkout of this project that contains ``start``. Raises SettingsError if there is none."""
     for folder in (start, *start.parents):
         if _distribution(folder / PROJECT) == OWN_DISTRIBUTION and (folder / NAMESPACE).is_dir():
             return folder
     raise SettingsError(
-        f"{start} lies in no checkout of {OWN_DISTRIBUTION}.",
-        hint="Go to one, or leave --in-tree out: the connector becomes a distribution of its own.",
+        f"{start} is not in a checkout of {OWN_DISTRIBUTION}.",
+        hint="Change to one, or omit --in-tree to write a distribution of its own.",
     )
 
 
 def _distribution(project: Path) -> str:
     try:
-        told = tomllib.loads(project.read_text(encoding="utf-8"))
+        document = tomllib.loads(project.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return ""
-    return str(told.get("project", {}).get("name", ""))
+    return str(document.get("project", {}).get("name", ""))
 
 
 def check_tree(root: Path, name: str) -> None:
-    """SettingsError if the checkout has something under this name."""
+    """Raise SettingsError if the checkout has files under this name."""
     for folder in (root / NAMESPACE / name, root / TESTS / name):
         if folder.exists():
-            raise SettingsError(f"{folder} is there already.", hint="Choose another name, or remove it.")
+            raise SettingsError(f"{folder} already exists.", hint="Choose another name, or delete the folder.")
 
 
 def in_tree(root: Path, name: str, files: Files) -> dict[Path, str]:
-    """The files as they lie in a checkout, and its tables with the connector in them."""
-    placed = {root / place: text for file, text in files.items() if (place := _place(file, name))}
-    placed[root / PROJECT] = declared((root / PROJECT).read_text(encoding="utf-8"), name)
+    """Return the files of a checkout, by path, with the connector added to its two tables."""
+    placed = {root / path: text for file, text in files.items() if (path := _path_in_tree(file, name))}
+    placed[root / PROJECT] = with_entry_point((root / PROJECT).read_text(encoding="utf-8"), name)
     settings = root / DEFAULT_FILE
-    if settings.is_file():  # Without one, all connectors of the tree are allowed.
-        placed[settings] = allowed(settings.read_text(encoding="utf-8"), name)
+    if settings.is_file():  # Without the file, all connectors of the tree are allowed.
+        placed[settings] = with_plugin(settings.read_text(encoding="utf-8"), name)
     return placed
 
 
-def _place(file: PurePath, name: str) -> PurePath | None:
-    """A distribution's own files have no place in a tree that has such of its own."""
+def _path_in_tree(file: PurePath, name: str) -> PurePath | None:
+    """Return the path in a checkout; None for a file such as pyproject.toml, of which the checkout has its own."""
     first, *rest = file.parts
     return {NAMESPACE: file, TESTS: PurePath(TESTS, name, *rest)}.get(first) if rest else None
 
 
-def declared(text: str, name: str) -> str:
-    """pyproject.toml with the connector's entry point, and its module in the wheel."""
-    import tomlkit  # Of the extra for authors; the template's engine was asked for before.
+def with_entry_point(text: str, name: str) -> str:
+    """Add the connector's entry point to the text of pyproject.toml, and its module to the wheel."""
+    import tomlkit  # In the extra for authors, like the template's engine, whose import has been checked.
 
     document: Any = tomlkit.parse(text)
     document["project"]["entry-points"][GROUP][name] = f"{NAMESPACE}.{name}"
@@ -97,8 +98,8 @@ def declared(text: str, name: str) -> str:
     return tomlkit.dumps(document)
 
 
-def allowed(text: str, name: str) -> str:
-    """plugins.toml with a table for the connector."""
+def with_plugin(text: str, name: str) -> str:
+    """Add a table for the connector to the text of plugins.toml."""
     import tomlkit  # As above.
 
     document: Any = tomlkit.parse(text)
@@ -109,7 +110,7 @@ def allowed(text: str, name: str) -> str:
 
 
 def write(files: Mapping[Path, str]) -> None:
-    """Writes all of these files, or none."""
+    """Write all of these files, or none."""
     with ExitStack() as undo:
         for file, text in files.items():
             for folder in reversed([one for one in file.parents if not one.exists()]):

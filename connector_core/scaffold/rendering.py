@@ -1,4 +1,4 @@
-"""The template, rendered: the files of a new connector, its README's generated parts included."""
+"""Rendering of the template: the files of a new connector, with the generated parts of its README."""
 
 import importlib
 import keyword
@@ -16,35 +16,35 @@ from connector_core.plugins import NAMESPACE, hidden_namespace
 from connector_core.sdk.connector import AnyConnector
 from connector_core.settings import PluginSettings
 from connector_core.testing.kit.rules import Tier
-from connector_core.testing.pages import current, with_tier
+from connector_core.testing.readme import regenerated, with_tier
 
 TEMPLATE = Path(__file__).with_name("template")
 EXTRA = 'pip install "connector-core[author]"'
 TAKEN = (
     *public.__all__,
     *("Any", "AsyncIterator", "Owner", "People", "Person", "Unit", "Units"),
-    # With Credentials and Simulator behind them.
+    # Names once Credentials or Simulator is appended.
     *("Client", "Staff"),
     *(one for one in keyword.kwlist if one[0].isupper()),
 )
-"""What the template's modules name: a connector's class has another name."""
+"""Names that the template's modules use, so that the connector's class needs another one."""
 
 Files = dict[PurePath, str]
-"""Text by its place in a distribution."""
+"""Texts by path in a distribution."""
 
 
 def render(name: str, given: Mapping[str, Any], *, in_tree: bool, ask: bool) -> Files:
-    """The files of the connector as a distribution of its own would have them.
+    """Render the files of the connector, at their paths in a distribution of its own.
 
     Args:
-        name: The connector's.
-        given: Answers to the questions of ``copier.yml``.
-        in_tree: Whether they are for a checkout of this project.
-        ask: Whether somebody is there to answer the rest. Else the defaults are taken.
+        name: Name of the connector.
+        given: Answers to questions of ``copier.yml``.
+        in_tree: True for a checkout of this project.
+        ask: True to ask the remaining questions on the terminal; otherwise their defaults are used.
 
     Raises:
-        SettingsError: An answer is refused, or the extra is not installed.
-        KeyboardInterrupt: Who was asked has cancelled.
+        SettingsError: An answer is invalid, or the extra is not installed.
+        KeyboardInterrupt: The questions were cancelled.
     """
     data = {**given, "name": name, "in_tree": in_tree, "reserved": TAKEN}
     with TemporaryDirectory(prefix="connector-core-new-") as temporary:
@@ -53,35 +53,35 @@ def render(name: str, given: Mapping[str, Any], *, in_tree: bool, ask: bool) -> 
         files: Files = {
             one.relative_to(folder): one.read_text(encoding="utf-8") for one in folder.rglob("*") if one.is_file()
         }
-        page = PurePath(NAMESPACE, name, "README.md")
+        readme = PurePath(NAMESPACE, name, "README.md")
         with _imported(folder, name) as connector:
-            # The template's own, which tests/test_new.py proves. The connector's tests fail once it is another.
-            files[page] = current(with_tier(files[page], str(Tier.PLATINUM)), connector)
+            # The template's tier, proven by tests/test_new.py. The connector's tests fail once its own differs.
+            files[readme] = regenerated(with_tier(files[readme], str(Tier.PLATINUM)), connector)
     return dict(sorted(files.items()))
 
 
 def _copy(folder: Path, data: Mapping[str, Any], *, ask: bool) -> None:
     try:
-        # Only authors have them: they are an extra.
+        # Late: an extra that only authors install.
         from copier import Settings, run_copy
         from copier.errors import InteractiveSessionError
     except ImportError:
-        raise SettingsError(f"`discover new` needs copier and tomlkit, the extra for authors: {EXTRA}.") from None
+        raise SettingsError("`discover new` needs copier and tomlkit.", hint=f"Install them: {EXTRA}") from None
     try:
-        # Settings of nobody: what an author sets for templates of other people changes nothing here.
+        # Default settings: an author's own settings for other templates must not change the result.
         run_copy(str(TEMPLATE), folder, dict(data), settings=Settings(), defaults=not ask, quiet=True)
     except InteractiveSessionError:
         raise KeyboardInterrupt from None
     except ValueError as error:
-        # What stands before the sentence says only that it is about a question.
-        raise SettingsError(f"{str(error).partition(': ')[2]}.", hint="discover new --help says more.") from None
+        # The prefix only says that a question's validator raised it.
+        raise SettingsError(f"{str(error).partition(': ')[2]}.", hint="See discover new --help.") from None
 
 
 @contextmanager
 def _imported(folder: Path, name: str) -> Iterator[type[AnyConnector]]:
-    """The connector in this folder, which must keep the contract; it is forgotten afterwards."""
+    """Import and verify the connector in this folder, and forget its modules when the context ends."""
     if place := hidden_namespace():
-        raise PluginLoadError(f"A package named {NAMESPACE} at {place} hides the connectors: rename it.")
+        raise PluginLoadError(f"A package named {NAMESPACE} at {place} hides the connectors. Rename it.")
     package = f"{NAMESPACE}.{name}"
     sys.path.insert(0, str(folder))
     try:

@@ -1,1 +1,1 @@
-"""What a connector is written with. Connectors import these names from ``connector_core``."""
+"""The parts of a connector. Authors import them from ``connector_core``."""

@@ -1,4 +1,4 @@
-"""The contract: what a connector's author writes, and the Api that a connector sees."""
+"""The contract: the classes and decorators of a connector, and the client that the host gives it."""
 
 import inspect
 import weakref
@@ -25,19 +25,19 @@ T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
 Params = Mapping[str, str | Sequence[str]]
-"""A query; a key with several values comes several times."""
+"""The parameters of a query. A key with several values is sent several times."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whose data this is, as the provider says: ``id`` changes when the account or the token's owner does."""
+    """The provider's account. ``id`` changes when the account or the owner of the token does."""
 
     id: str
     name: str
 
 
 class Api(Protocol):
-    """The provider as a connector sees it: paging, limits, retries, time-outs and auth are behind it."""
+    """Client of the provider's API. It does the paging, limits, retries, time-outs and authentication."""
 
     def pages(
         self,
@@ -48,31 +48,32 @@ class Api(Protocol):
         params: Params | None = None,
         body: Mapping[str, Any] | None = None,
     ) -> AsyncIterator[Page[R]]:
-        """The pages of a listing, in order, the one that ends it included. With ``body``, JSON, it is a POST.
+        """Return the pages of a listing in order, including the one that ends it. With a JSON ``body``, send POSTs.
 
-        The first is asked for when this is called, so two listings that are both called before either is read come
-        at once.
+        The first page is requested at once: call this for two listings before you read either, and they are fetched
+        concurrently.
         """
         ...
 
     async def get(self, path: str, model: type[T], *, params: Params | None = None, authenticated: bool = True) -> T:
-        """One answer: a ``Wire``, or what is made of them, such as ``list[Office]``."""
+        """Return one response as a ``Wire``, or as a type made of them, such as ``list[Office]``."""
         ...
 
     async def sign_in(self) -> None:
-        """Proves the credentials where a token is fetched with them: one that is good is fetched, or there already.
+        """Fetch a token, unless there is a valid one. This proves the credentials.
 
-        For providers that cannot be asked whose token it is. Where no token is fetched this proves nothing.
+        For providers without a request that names the owner of a token. If the connector fetches no tokens, this does
+        nothing.
         """
         ...
 
     async def exists(self, path: str, source_id: str, *, params: Params | None = None) -> bool:
-        """Whether ``path/source_id`` is there: False only when the provider answers 404."""
+        """Return True if ``path/source_id`` exists, and False only if the provider answers 404."""
         ...
 
 
 class Options(BaseModel):
-    """The base of a connector's options in plugins.toml."""
+    """Base of a connector's options in plugins.toml."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -83,7 +84,7 @@ Opt = DefaultTypeVar("Opt", bound=Options, default=Options)
 
 @dataclass(frozen=True, slots=True)
 class Context(Generic[C, Opt]):
-    """What the host gives a connector for one run or check."""
+    """The parts that the host gives a connector for one run or check."""
 
     credentials: C
     options: Opt
@@ -93,7 +94,7 @@ class Context(Generic[C, Opt]):
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """One kind that a connector discovers."""
+    """One kind of entity that a connector discovers."""
 
     kind: type[Entity]
     products: frozenset[Product]
@@ -104,15 +105,15 @@ class Declaration:
     method: str
     witness: str | None = None
     changes: str | None = None
-    """The method that reads the same rows, the last changed first."""
+    """The method that reads the same rows, most recently changed first."""
     derived: bool = False
-    """Whether it is what another listing's rows mention, so that the provider cannot be asked for one by its id."""
+    """True if the entities are derived from the rows of another listing, so that none can be requested by its id."""
 
 
 class Connector(ABC, Generic[C, Opt]):
-    """The base of a connector: a manifest, ``check``, and one ``@discovers`` method per kind.
+    """Base of a connector: a manifest, ``check``, and one ``@discovers`` method for each kind.
 
-    An instance lives for one run, so what it keeps on ``self`` is never shared between runs.
+    An instance lives for one run, so attributes of ``self`` are never shared between runs.
     """
 
     manifest: ClassVar[Manifest]
@@ -137,13 +138,13 @@ class Connector(ABC, Generic[C, Opt]):
 
     @abstractmethod
     async def check(self) -> Account:
-        """Proves the connection and the token, with the fewest requests. Raises CredentialsError or ProviderError."""
+        """Prove the connection and the token with few requests. Raises CredentialsError or ProviderError."""
 
     def optional(self, work: Awaitable[T], event: str) -> Coroutine[Any, Any, T | None]:
-        """What is only an addition to a kind: None, and this event in the log, where the provider does not give it."""
+        """Await something that a kind can do without. If the provider fails, log ``event`` and return None."""
         wrapped = self._optional(work, event)
         if inspect.iscoroutine(work):
-            # Cancelled before its first step, the one would leave the other behind, never awaited.
+            # If the wrapper is cancelled before its first step, it never awaits the work, which must then be closed.
             weakref.finalize(wrapped, work.close).atexit = False
         return wrapped
 
@@ -155,7 +156,7 @@ class Connector(ABC, Generic[C, Opt]):
             return None
 
     def rule(self, kind: type[Entity]) -> str:  # noqa: ARG002 - overridden where a kind has a rule
-        """What decides which rows are of this kind. When it changes, losses are held for approval."""
+        """Return the rule that decides which rows are of this kind. When it changes, losses are held for approval."""
         return self.options.model_dump_json()
 
 
@@ -172,21 +173,21 @@ def discovers(
     provides: Iterable[str] = (),
     derived: bool = False,
 ) -> Callable[[F], F]:
-    """Marks the method that reads a kind: an async generator of ``Page[kind]``.
+    """Mark the method that reads a kind: an async generator of ``Page[kind]``.
 
     Args:
-        kind: What it discovers.
-        products: Who is served by it.
-        resource: The provider's own name for what is read.
+        kind: The class of the entities.
+        products: The products that it serves.
+        resource: The provider's name for what is read.
         description: One sentence for the integration's page.
-        permission: What to grant, and where, when the provider forbids the reading.
-        provides: The entity's fields that a token with every right fills. One that does not come is reported.
-        derived: Its pages are made by ``Page.derive``: nobody can be asked for one by its id, so one that is gone is
-            removed when two complete scans lack it.
+        permission: What to grant, and where, if the provider forbids the request.
+        provides: Fields of the entity that a token with all permissions fills. A missing one is reported.
+        derived: True if ``Page.derive`` makes the pages. No entity can be requested by its id then, so one is removed
+            when two complete scans lack it.
     """
     fields = tuple(provides)
     if unknown := [name for name in fields if name not in kind.model_fields]:
-        raise TypeError(f"@discovers({kind.__name__}) provides {unknown[0]}, which is no field of it")
+        raise TypeError(f"@discovers({kind.__name__}) provides {unknown[0]}, which is not one of its fields")
 
     def mark(method: F) -> F:
         if not inspect.isasyncgenfunction(method):
@@ -202,7 +203,7 @@ def discovers(
 def witnesses(
     kind: type[Entity],
 ) -> Callable[[Callable[[Any, str], Coroutine[Any, Any, bool]]], Callable[[Any, str], Coroutine[Any, Any, bool]]]:
-    """Marks the method that asks the provider for one entity by its id: the second witness of a removal."""
+    """Mark the method that looks up one entity by its id at the provider: the second witness of a removal."""
 
     def mark(
         method: Callable[[Any, str], Coroutine[Any, Any, bool]],
@@ -216,12 +217,12 @@ def witnesses(
 
 
 def changes(kind: type[Entity]) -> Callable[[F], F]:
-    """Marks the method that reads a kind's rows, the last changed first: an async generator of ``Page[kind]``.
+    """Mark the method that reads a kind's rows, most recently changed first: an async generator of ``Page[kind]``.
 
-    `discover run --delta` stops it where nothing has changed since the last run, by the entities' ``updated_at``.
+    `discover run --delta` stops it at the first row that has not changed since the last run, by ``updated_at``.
     """
     if "updated_at" not in kind.model_fields:
-        raise TypeError(f"@changes({kind.__name__}): it has no updated_at to stop by")
+        raise TypeError(f"@changes({kind.__name__}): the kind needs an updated_at")
 
     def mark(method: F) -> F:
         if not inspect.isasyncgenfunction(method):
@@ -248,7 +249,7 @@ def _collect(cls: type) -> Mapping[str, Declaration]:
             changes_of[kind_changed] = name
     if stray := [kind.__name__ for kind in (*witnesses_of, *changes_of) if kind.__name__ not in found]:
         raise TypeError(f"{cls.__name__} marks a method of {stray[0]}, which it does not discover")
-    # Sorted by the order of the source, not of the names: departments after employees if so written.
+    # In the order of the source, not of the names.
     ordered = sorted(found.values(), key=lambda one: getattr(cls, one.method).__code__.co_firstlineno)
     return {
         one.kind.__name__: replace(one, witness=witnesses_of.get(one.kind), changes=changes_of.get(one.kind))

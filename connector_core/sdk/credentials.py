@@ -1,4 +1,4 @@
-"""The operator's credentials: one model per connector, from which every front end's form is made."""
+"""Credentials: one model for each connector, from which every front end makes its form."""
 
 import re
 from collections.abc import Mapping
@@ -25,9 +25,9 @@ _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 
 @dataclass(frozen=True, slots=True)
 class TenantDomain:
-    """A field type: exactly one lower-case label before ``suffix``, as in ``company.namely.com``.
+    """Field type of a company's own domain: one lower-case label before ``suffix``, as in ``company.namely.com``.
 
-    ``Annotated[str, TenantDomain("namely.com")]``. What nearly fits is refused with the corrected value.
+    ``Annotated[str, TenantDomain("namely.com")]``. The error suggests a value where it can.
     """
 
     suffix: str
@@ -46,9 +46,9 @@ class TenantDomain:
         if re.fullmatch(_LABEL, nearly, re.ASCII):
             nearly = f"{nearly}.{self.suffix}"
         advice = (
-            f"type {nearly}, without https:// or anything around it"
+            f"type {nearly}, without https:// or anything else"
             if self.accepts(nearly)
-            else f"type the company's own domain and nothing else, such as company.{self.suffix}"
+            else f"type only the company's own domain, such as company.{self.suffix}"
         )
         raise PydanticCustomError("tenant_domain", "{advice}", {"advice": advice})
 
@@ -63,9 +63,9 @@ class TenantDomain:
 
 @dataclass(frozen=True, slots=True)
 class Subdomain:
-    """A field type: the one lower-case label that stands before ``suffix`` in the company's address, and only that.
+    """Field type of the lower-case label before ``suffix`` in a company's address, without the suffix.
 
-    ``Annotated[str, Subdomain("bamboohr.com")]``. What nearly fits is refused with the corrected value.
+    ``Annotated[str, Subdomain("bamboohr.com")]``. The error suggests a value where it can.
     """
 
     suffix: str
@@ -75,7 +75,7 @@ class Subdomain:
             return value
         nearly = value.strip().lower().removeprefix("https://").rstrip("/").removesuffix(f".{self.suffix}")
         fits = re.fullmatch(_LABEL, nearly, re.ASCII)
-        advice = f"type {nearly} and nothing else" if fits else f"type only what stands before .{self.suffix}"
+        advice = f"type only {nearly}" if fits else f"type only the part before .{self.suffix}"
         raise PydanticCustomError("subdomain", "{advice}", {"advice": advice})
 
     def __get_pydantic_core_schema__(self, source: type[str], handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
@@ -89,9 +89,9 @@ class Subdomain:
 
 @dataclass(frozen=True, slots=True)
 class Identifier:
-    """A field type: what a provider calls somebody, which is copied: printable ASCII, without spaces.
+    """Field type of an id that is copied from the provider: printable ASCII without spaces.
 
-    ``Annotated[str, Identifier()]``. ``without`` are characters that it cannot hold.
+    ``Annotated[str, Identifier()]``. ``without`` lists further characters that it must not contain.
     """
 
     without: str = ""
@@ -101,8 +101,8 @@ class Identifier:
             raise PydanticCustomError("empty", "is empty")
         if not (value.isascii() and value.isprintable()) or set(value) & {" ", *self.without}:
             odd = f", one of {self.without}" if self.without else ""
-            said: LiteralString = "holds a space, a line break{odd} or a character outside ASCII: copy it again"
-            raise PydanticCustomError("unprintable", said, {"odd": odd})
+            message: LiteralString = "contains a space, a line break{odd} or a character outside ASCII: copy it again"
+            raise PydanticCustomError("unprintable", message, {"odd": odd})
         return value
 
     def __get_pydantic_core_schema__(self, source: type[str], handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
@@ -111,7 +111,7 @@ class Identifier:
 
 @dataclass(frozen=True, slots=True)
 class FormField:
-    """One field of the form that any front end shows. ``example`` is never a secret."""
+    """One field of the form. ``example`` is never a secret."""
 
     name: str
     title: str
@@ -122,7 +122,7 @@ class FormField:
 
 
 class Credentials(BaseModel):
-    """The base of a connector's credentials: text fields, secrets as ``SecretStr``."""
+    """Base of a connector's credentials: text fields, and secrets as ``SecretStr``."""
 
     # hide_input_in_errors: a failing SecretStr would print the secret in str(ValidationError).
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -136,13 +136,13 @@ class Credentials(BaseModel):
                 raise PydanticCustomError("empty", "is empty")
             if not (secret.isascii() and secret.isprintable()) or " " in secret:
                 raise PydanticCustomError(
-                    "unprintable", "holds a space, a line break or a character outside ASCII: copy it again"
+                    "unprintable", "contains a space, a line break or a character outside ASCII: copy it again"
                 )
         return value
 
     @classmethod
     def parse(cls, fields: Mapping[str, str | SecretStr]) -> Self:
-        """The credentials in these fields. Touches no network; names fields in errors, never values."""
+        """Validate these fields without a request. Errors name fields, never values."""
         try:
             return cls.model_validate(dict(fields))
         except ValidationError as error:
@@ -157,7 +157,7 @@ class Credentials(BaseModel):
 
     @classmethod
     def form(cls) -> tuple[FormField, ...]:
-        """The fields in order, from the JSON schema."""
+        """Return the fields of the form, in order."""
         schema = cls.model_json_schema()
         required = schema.get("required", [])
         return tuple(
@@ -173,9 +173,9 @@ class Credentials(BaseModel):
         )
 
     def secrets(self) -> dict[str, SecretStr]:
-        """The fields that are secrets, by name."""
+        """Return the secret fields by name."""
         return {name: value for name, value in self if isinstance(value, SecretStr)}
 
     def public(self) -> dict[str, Any]:
-        """The fields that are no secrets, by name."""
+        """Return the fields that are not secret by name."""
         return {name: value for name, value in self if not isinstance(value, SecretStr)}

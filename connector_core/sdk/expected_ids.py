@@ -1,48 +1,26 @@
-"""Who must be in a listing that announces no total, as another answer tells."""
+"""Ids that must be in a listing without a total, as another response lists them."""
 
-from array import array
-from bisect import bisect_left
 from collections.abc import Iterable
-from functools import cached_property
-from itertools import pairwise
 
-_PARTS = 256
+from connector_core.sdk.hash_set import HashSet
 
 
 class ExpectedIds:
-    """Ids, kept as eight bytes each. It says the least that there must be: a listing may hold more."""
+    """Ids that a listing must contain. The listing may contain more."""
 
     def __init__(self, ids: Iterable[str] = ()) -> None:
-        # In parts, since an array is sorted by way of a list, which takes five times the memory.
-        self._told = [array("q") for _ in range(_PARTS)]
-        self._strangers = 0
-        self.add(ids)
+        self._expected = HashSet(ids)
+        self._others = 0
 
     def add(self, ids: Iterable[str]) -> None:
-        """These must be in the listing. All are told before the first is looked for."""
-        for one in ids:
-            mark = hash(one)
-            self._told[mark % _PARTS].append(mark)
+        """Expect these ids too. Call it before the first ``total_with``."""
+        self._expected.add(ids)
 
     def total_with(self, listed: Iterable[str]) -> int | None:
-        """How many there are in all, now that these were listed, too. Every id is told once.
+        """Count the rows of the whole listing, now that these ids were listed. Pass each id once.
 
-        None where nobody was told: an answer without anybody proves nothing of a listing.
+        None if no id is expected: a response without ids proves nothing.
         """
-        self._strangers += sum(not self._holds(hash(one)) for one in listed)
-        return self._known + self._strangers if self._known else None
-
-    @cached_property
-    def _known(self) -> int:
-        self._told = [array("q", _distinct(part)) for part in self._told]
-        return sum(map(len, self._told))
-
-    def _holds(self, mark: int) -> bool:
-        part = self._told[mark % _PARTS] if self._known else ()
-        place = bisect_left(part, mark)
-        return place < len(part) and part[place] == mark
-
-
-def _distinct(marks: Iterable[int]) -> list[int]:
-    ordered = sorted(marks)
-    return [one for one, following in pairwise([*ordered, None]) if one is not None and one != following]
+        expected = self._expected
+        self._others += sum([one not in expected for one in listed])
+        return len(expected) + self._others if len(expected) else None

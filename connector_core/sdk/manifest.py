@@ -1,4 +1,4 @@
-"""What a connector says of itself. Data only: reading a manifest runs nothing and touches no network."""
+"""The declaration of a connector. Data only: reading a manifest runs no code of the connector and sends no request."""
 
 import re
 from collections.abc import Mapping
@@ -10,15 +10,15 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
 
 API_VERSION = "1.0"
-"""The version of the author's door. Its first number changes when a connector must."""
+"""Version of the public names of ``connector_core``. Its first number changes when connectors must change."""
 _API_RANGE = ">=1,<2"
-"""What nearly all connectors work with, this version included."""
+"""The default range of a manifest, which includes this version."""
 
 HOST_PATTERN = re.compile(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+", re.ASCII)
 
 
 class Category(StrEnum):
-    """What sort of system the provider is, in the operator's words."""
+    """Kind of system that the provider is."""
 
     HRIS = "HRIS"
     SSO = "Single Sign-on & CASB"
@@ -29,7 +29,7 @@ class Category(StrEnum):
 
 @dataclass(frozen=True)
 class RateLimit:
-    """At most ``requests`` under ``path`` in any ``per`` seconds."""
+    """Quota of at most ``requests`` under ``path`` in any ``per`` seconds."""
 
     path: str
     requests: Annotated[int, Field(ge=1)]
@@ -38,7 +38,7 @@ class RateLimit:
 
 @dataclass(frozen=True)
 class Bearer:
-    """``Authorization: Bearer`` with the secret in the credentials field of this name."""
+    """``Authorization: Bearer`` with the secret in this field of the credentials."""
 
     field: str
 
@@ -49,7 +49,7 @@ class Bearer:
 
 @dataclass(frozen=True)
 class Header:
-    """The secret in the credentials field of this name, in a header of the provider's own."""
+    """A header of the provider's own with the secret in this field of the credentials."""
 
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]+$")]
     field: str
@@ -61,9 +61,9 @@ class Header:
 
 @dataclass(frozen=True)
 class Basic:
-    """``Authorization: Basic`` with a user and a password, each in the credentials field of this name.
+    """``Authorization: Basic`` with the user and the password in these fields of the credentials.
 
-    Without ``password`` the user is an API key, and any password will do.
+    Without ``password`` the user is an API key, sent with an arbitrary password.
     """
 
     user: str
@@ -76,16 +76,16 @@ class Basic:
 
 @dataclass(frozen=True)
 class ClientCredentials:
-    """A bearer token that is asked for at ``path``, expires, and is renewed: OAuth 2, or what comes close to it.
+    """A bearer token that is fetched from ``path`` and renewed when it expires: OAuth 2, or close to it.
 
-    ``token`` and ``lifetime`` (seconds) are dotted keys of the answer.
+    ``token`` and ``lifetime`` (seconds) are dotted keys of the response.
     """
 
     path: str
     client_id: str = "client_id"
     client_secret: str = "client_secret"  # noqa: S105 - the names of the fields
     encoding: Literal["form", "json"] = "form"
-    token: str = "access_token"  # noqa: S105 - the key under which it comes
+    token: str = "access_token"  # noqa: S105 - the key of the token
     lifetime: str = "expires_in"
 
     @property
@@ -98,19 +98,19 @@ Authentication = Annotated[
     | Annotated[Header, Tag("Header")]
     | Annotated[Basic, Tag("Basic")]
     | Annotated[ClientCredentials, Tag("ClientCredentials")],
-    # So that what is wrong is said of the one that was meant.
+    # So that an error is about the class that was given.
     Discriminator(
         lambda given: type(given).__name__,
         custom_error_type="authentication",
         custom_error_message="Input should be a Bearer, Header, Basic or ClientCredentials",
     ),
 ]
-"""How requests say whose they are. ``fields`` are the credentials fields that it takes."""
+"""Authentication of requests. ``fields`` names the fields of the credentials that it uses."""
 
 
 @dataclass(frozen=True)
 class Advice:
-    """What the operator is told when something only they can mend goes wrong."""
+    """A message for the operator about a problem that only they can fix."""
 
     message: str
     causes: tuple[str, ...] = ()
@@ -118,7 +118,7 @@ class Advice:
 
     @property
     def hint(self) -> str:
-        """The causes, numbered, then what to do."""
+        """The numbered causes, then the remedy."""
         if not self.causes:
             return self.remedy
         causes = "; ".join(f"({number}) {cause}" for number, cause in enumerate(self.causes, 1))
@@ -144,49 +144,49 @@ def _specifier(value: str) -> str:
 class Manifest(BaseModel):
     """The declaration of one connector."""
 
-    # What the parts of it hold is validated here, so that all that is wrong is said of the manifest.
+    # Its parts are validated here, so that all errors are about the manifest.
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, revalidate_instances="always")
 
     name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
-    """As operators type it, and as the entry point is named."""
+    """The name that operators type, and that of the entry point."""
     title: Annotated[str, Field(min_length=1)]
     description: Annotated[str, Field(min_length=1)]
     category: Category
     authentication: str
-    """The word for it on the integration's page: API."""
+    """The word on the integration's page, such as API."""
     hosts: Annotated[tuple[Annotated[str, AfterValidator(_host)], ...], Field(min_length=1)]
-    """The only hosts that the connector may reach; ``*`` stands for one label."""
+    """The only hosts that the connector may reach. ``*`` stands for one label."""
     base_url: Annotated[str, StringConstraints(pattern=r"^https://[^/?#]+(/[^?#]*)?$")]
-    """Where paths start; ``{field}`` stands for a credentials field that is no secret."""
+    """The start of every URL. ``{field}`` stands for a field of the credentials that is not secret."""
     auth: Authentication
     limits: tuple[RateLimit, ...] = ()
     throttled_by: frozenset[int] = frozenset({429})
-    """The statuses that mean «too many requests»; one of the 5xx only with a word of when to ask again."""
+    """The statuses for too many requests. A 5xx counts only with a Retry-After or the like."""
     reason_header: str = ""
-    """The header in which the provider says what is wrong, where its bodies do not."""
+    """The header with the provider's error message, if its bodies have none."""
     rejected: Advice = Advice("The provider rejected the credentials.", (), "Check them and connect again.")
-    """Said when the provider answers 401."""
+    """The message when the provider answers 401."""
     provider_setup: tuple[str, ...] = ()
     """The operator's steps at the provider."""
     token_lifetime: timedelta | None = None
     simulator: str | None = None
     """The module with the connector's simulator."""
     exemptions: Mapping[str, Annotated[str, Field(min_length=10)]] = {}
-    """Rules of the kit that the connector does not keep, each with the reason. One that is kept after all is stale."""
+    """Rules of the kit that the connector breaks, each with the reason. An exemption from a kept rule is stale."""
     api: Annotated[str, AfterValidator(_specifier)] = _API_RANGE
-    """The versions of the author's door that the connector works with."""
+    """The API versions that the connector works with."""
 
     def speaks(self) -> bool:
-        """Whether the connector works with this version of the author's door."""
+        """Return True if the connector works with this API version."""
         if self.api == _API_RANGE:
             return True
-        # Imported for the few that say something else: it takes longer than all of this room.
+        # Imported late, for the few other ranges: the import takes longer than that of this whole layer.
         from packaging.specifiers import SpecifierSet
 
         return SpecifierSet(self.api).contains(API_VERSION)
 
     def allows(self, host: str) -> bool:
-        """Whether the connector may reach this host."""
+        """Return True if the connector may reach this host."""
         return any(_matches(pattern, host) for pattern in self.hosts)
 
 

@@ -1,4 +1,4 @@
-"""One page of a listing: its rows, and what it says of the listing."""
+"""Pages of a listing: rows, and facts about the whole listing."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -19,7 +19,7 @@ Data = TypeVarTuple("Data")
 
 
 class TotalSource(StrEnum):
-    """What tells how many rows the whole listing has."""
+    """Source of the total number of rows in a listing."""
 
     NONE = "none"
     LISTING = "listing"
@@ -30,7 +30,7 @@ class TotalSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A row that was read and could not be used: where and what sort of problem, never its content."""
+    """A row that could not be used: the field and the kind of problem, never the content."""
 
     source_id: str | None
     field: str
@@ -38,7 +38,7 @@ class Rejection:
 
 
 class RowRejectedError(Exception):
-    """Raised by a mapping for a row that it cannot use. ``problem`` never holds content."""
+    """Raised by a mapping for a row that it cannot use. ``problem`` must not contain data of the row."""
 
     def __init__(self, field: str, problem: str) -> None:
         super().__init__(f"{field}: {problem}")
@@ -48,59 +48,59 @@ class RowRejectedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PlaceInListing:
-    """Where a page stands in its listing. Set by the HTTP client."""
+    """Place of a page in its listing. Set by the HTTP client."""
 
     listing: str = ""
-    """Which listing; empty where a reading cannot resume in the middle of it."""
+    """The listing; empty if a reading cannot resume in the middle of it."""
     number: int = 1
     last: bool = True
     """True on the page that ends the listing."""
     total_fell: bool = False
-    """True when an earlier response announced more rows: some have left the listing in between."""
+    """True if an earlier response announced more rows: some have left the listing since."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """One page: its rows, and what it says of the listing."""
+    """One page: its rows, and what it tells about the whole listing."""
 
     rows: tuple[T, ...]
     ids: tuple[str, ...]
-    """The provider's ids of ``rows``, in the same order."""
+    """The provider's ids of the rows, in the same order."""
     announced: int | None = None
-    """The total of the whole listing, in rows."""
+    """The number of rows in the whole listing."""
     total_source: TotalSource = TotalSource.NONE
     rejected: tuple[Rejection, ...] = ()
     skipped: tuple[str, ...] = ()
-    """The ids of rows that were read and are not of this kind."""
+    """The ids of rows that are not of this kind."""
     derived_from: tuple[str, ...] | None = None
-    """The ids of the listing's rows, where ``rows`` were derived from them."""
+    """The ids of the listing's rows, if ``rows`` were derived from them."""
     place: PlaceInListing = field(default_factory=PlaceInListing)
 
     @classmethod
     def single(cls, rows: Iterable[One]) -> "Page[One]":
-        """Return the only page of a listing: all rows, or all entities, that came in one response."""
+        """Return the only page of a listing, with all rows or entities of one response."""
         found = tuple(rows)
         return Page(found, tuple([row.source_id if isinstance(row, Entity) else row.id for row in found]))
 
     @property
     def listed(self) -> tuple[str, ...]:
-        """The ids of the listing's rows, those of other kinds included."""
+        """The ids of the listing's rows, including those of other kinds."""
         return (*(self.ids if self.derived_from is None else self.derived_from), *self.skipped)
 
     def with_expected_ids(self, expected: ExpectedIds | None) -> "Page[T]":
-        """Return the page with the total that another response tells. With None the reading is not complete."""
+        """Return the page with the total that another response implies. With None, the reading is not complete."""
         total = None if expected is None else expected.total_with(self.listed)
         return replace(self, announced=total, total_source=TotalSource.EXPECTED_IDS)
 
     def map(self, function: Callable[[T, *Data], U | None], *data: *Data) -> "Page[U]":
-        """Return the page with ``function(row, *data)`` in place of every row.
+        """Return the page with ``function(row, *data)`` in place of each row.
 
-        None skips a row; an exception rejects it. ``function`` is called again for the rows of a page in which
-        one was rejected, so it must be pure.
+        A row for which it returns None is skipped; an exception rejects the row. ``function`` must be pure: if one row
+        is rejected, it is called again for all rows of the page.
         """
         try:
             mapped = [function(row, *data) for row in self.rows]
-        except Exception:  # noqa: BLE001 - whatever it is, it rejects one row and is named there
+        except Exception:  # noqa: BLE001 - any exception rejects one row, which _map_each names
             return self._map_each(function, *data)
         rows: tuple[Any, ...] = tuple(mapped)
         ids, skipped = self.ids, tuple([one for one, row in zip(self.ids, rows, strict=True) if row is None])
@@ -109,8 +109,8 @@ class Page(Generic[T]):
             rows = tuple([row for row in rows if row is not None])
         return _with_rows(self, rows, ids, skipped=(*self.skipped, *skipped))
 
-    def derive(self, function: Callable[[T], Iterable[E]]) -> "Page[E]":
-        """Return what the rows mention, in place of them: entities with ids of their own.
+    def derive(self, function: Callable[[T, *Data], Iterable[E]], *data: *Data) -> "Page[E]":
+        """Return the page with the entities of ``function(row, *data)``, under their own ids, in place of the rows.
 
         An exception rejects a row. Completeness is judged by the rows.
         """
@@ -118,24 +118,24 @@ class Page(Generic[T]):
         used: list[str] = []
         rejected = list(self.rejected)
         for source_id, row in zip(self.ids, self.rows, strict=True):
-            mentioned = _mapped(source_id, row, lambda one: tuple(function(one)))
-            if isinstance(mentioned, Rejection):
-                rejected.append(mentioned)
+            derived = _mapped(source_id, row, lambda one: tuple(function(one, *data)))
+            if isinstance(derived, Rejection):
+                rejected.append(derived)
             else:
                 used.append(source_id)
-                found |= {one.source_id: one for one in mentioned}
+                found |= {one.source_id: one for one in derived}
         return _with_rows(
             self,
             tuple(found.values()),
             tuple(found),
             rejected=tuple(rejected),
             derived_from=tuple(used),
-            # The rows of earlier pages are not staged under their own ids, so no reading can resume behind them.
+            # The rows of earlier pages are not staged under their own ids, so no reading can resume after them.
             place=replace(self.place, listing=""),
         )
 
     def _map_each(self, function: Callable[[T, *Data], U | None], *data: *Data) -> "Page[U]":
-        """Map row by row, to tell which ones are rejected."""
+        """Map row by row, to find the rejected ones."""
         rows: list[Any] = []
         ids: list[str] = []
         skipped = list(self.skipped)
@@ -158,19 +158,19 @@ def _with_rows(page: Page[Any], rows: tuple[Any, ...], ids: tuple[str, ...], **m
 
 
 def _mapped(source_id: str, row: T, function: Callable[[T], U]) -> U | Rejection:
-    """Return what the function makes of the row, or why it cannot."""
+    """Return the result of the function, or the rejection of the row."""
     try:
         return function(row)
     except ValidationError as error:
         return rejection(source_id, error)
     except RowRejectedError as error:
         return Rejection(source_id, error.field, error.problem)
-    except Exception as error:  # noqa: BLE001 - a mapping is total: a value, or a counted rejection
+    except Exception as error:  # noqa: BLE001 - each row becomes a value or a counted rejection
         return Rejection(source_id, "", f"mapping raised {type(error).__name__}")
 
 
 def rejection(source_id: str | None, error: ValidationError) -> Rejection:
-    """Return the first problem of a validation error, without its input."""
+    """Return the first problem of a validation error, without the input."""
     problem = error.errors(include_input=False, include_url=False, include_context=False)[0]
-    # Only the field's name: further parts of the location are keys and types of the input.
+    # Only the name of the field: further parts of the location are keys and types of the input.
     return Rejection(source_id, str(problem["loc"][0]) if problem["loc"] else "", problem["type"])

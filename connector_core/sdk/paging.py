@@ -1,4 +1,4 @@
-"""How a provider cuts a listing into pages. Pure: the http room does the asking."""
+"""Paging: the query of each page of a listing. The HTTP client sends the requests."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -7,7 +7,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where the reading of a listing stands: pages read, rows in the last page, rows in all, last total announced."""
+    """Position in a listing: pages read, rows of the last page, rows in all, and the last total announced."""
 
     pages: int = 0
     last_rows: int = 0
@@ -15,41 +15,41 @@ class Position:
     announced: int | None = None
 
     def after(self, rows: int, announced: int | None) -> "Position":
-        """Where it stands after one page more. A page that announces nothing leaves the last total."""
+        """Return the position after one more page. A page without a total keeps the last one."""
         total = self.announced if announced is None else announced
         return replace(self, pages=self.pages + 1, last_rows=rows, rows=self.rows + rows, announced=total)
 
 
 class Paging(Protocol):
-    """``None`` ends the listing."""
+    """Paging of a listing. ``query`` returns the parameters of the next page, and None at the end."""
 
     resumable: ClassVar[bool]
-    """Whether a reading may go on in the middle of the listing."""
+    """True if a reading may resume in the middle of the listing."""
 
     def query(self, position: Position) -> Mapping[str, str] | None: ...
 
 
 @runtime_checkable
 class Sliced(Paging, Protocol):
-    """Paging by which any part of a listing can be asked for: pages may be read at once, and in smaller ones."""
+    """Paging with access to any part of a listing: pages may be fetched concurrently, and in smaller slices."""
 
     numbered: ClassVar[bool]
-    """Whether it is the server that knows where a page begins. If not, shorter pages than were asked for move all
-    that follow."""
+    """True if the server computes where a page begins. If it is False, a page that is shorter than requested shifts
+    all pages after it."""
 
     @property
     def size(self) -> int: ...
 
     def slice(self, offset: int, size: int) -> Mapping[str, str]:
-        """Asks for ``size`` rows behind ``offset``, which is a multiple of it."""
+        """Return the query for ``size`` rows after ``offset``, which is a multiple of ``size``."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class PageNumber:
-    """``?page=1&per_page=50``, ended by the first empty page.
+    """Paging by ``?page=1&per_page=50``, ended by the first empty page.
 
-    A short page ends nothing: a server that clamps the size, or leaves rows out, sends short pages.
+    A short page does not end the listing: a server that clamps the size, or leaves out rows, sends short pages.
     """
 
     resumable: ClassVar[bool] = True
@@ -70,7 +70,7 @@ class PageNumber:
 
 @dataclass(frozen=True, slots=True)
 class Offset:
-    """``?offset=100&limit=50``, counted in rows from 0, ended by the first empty page."""
+    """Paging by ``?offset=100&limit=50``, counted in rows from 0, ended by the first empty page."""
 
     resumable: ClassVar[bool] = True
     numbered: ClassVar[bool] = False
@@ -90,7 +90,7 @@ class Offset:
 
 @dataclass(frozen=True, slots=True)
 class Streamed:
-    """One answer holds all, and is given on while it comes, so many rows a page: memory stays flat."""
+    """One response with all rows, cut into pages of ``rows`` while it arrives, so that memory stays flat."""
 
     resumable: ClassVar[bool] = False
 
@@ -102,7 +102,7 @@ class Streamed:
 
 @dataclass(frozen=True, slots=True)
 class SinglePage:
-    """One answer holds all. Pages on only if the answer announces more rows than it holds."""
+    """One response with all rows. Further pages are requested only if it announces more rows than it has."""
 
     resumable: ClassVar[bool] = False
 

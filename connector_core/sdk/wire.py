@@ -1,9 +1,9 @@
-"""Wire models: the parts of a provider's answers that are read. They are msgspec structs."""
+"""Wire models: msgspec structs of the parts of a provider's responses that are read."""
 
-from typing import Annotated, Any, Generic, Protocol, TypeAlias, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, Protocol, TypeAlias, TypeVar, dataclass_transform
 
 import msgspec
-from msgspec import UnsetType, field
+from msgspec import UNSET, UnsetType, field
 
 T = TypeVar("T")
 
@@ -13,30 +13,41 @@ Maybe: TypeAlias = T | UnsetType | None
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
 class _WireType(msgspec.StructMeta):
-    """Makes every wire model frozen, its fields in any order."""
+    """Metaclass that makes wire models frozen, with keyword-only fields."""
 
     def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **more: Any) -> Any:
-        # What is parsed from JSON holds no cycles, so the garbage collector need not look at it.
+        # Objects parsed from JSON have no cycles, so the garbage collector need not visit them.
         return super().__new__(mcs, name, bases, namespace, **{"frozen": True, "kw_only": True, "gc": False, **more})
 
 
 class Wire(msgspec.Struct, metaclass=_WireType):
-    """The base of wire models. The parser skips what is not declared: it never becomes an object."""
+    """Base of wire models. The parser skips undeclared keys: their values never become objects."""
+
+    if TYPE_CHECKING:
+
+        def __bool__(self) -> Literal[True]:
+            """Tell type checkers that a model is true, so that ``profile.office and profile.office.city`` is a city."""
 
     @classmethod
     def keys(cls) -> tuple[str, ...]:
-        """The provider's names of the fields, in order: what to ask for, where it can be chosen."""
+        """Return the provider's names of the fields in order, for providers that let the request choose fields."""
         return tuple(one.encode_name for one in msgspec.structs.fields(cls))
 
 
+class Titled(Wire):
+    """An object with a title: ``{"id": 7, "title": "Clerk"}``."""
+
+    title: Maybe[str] = UNSET
+
+
 class Row(Wire):
-    """One row of a listing, under the provider's own id."""
+    """One row of a listing, with the provider's own id."""
 
     id: Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f-\x9f]+\Z")]
 
 
 class Identified(Protocol):
-    """Anything with the provider's own id: a ``Row``, or a ``Wire`` whose ``id`` is a property."""
+    """An object with the provider's own id: a ``Row``, or a ``Wire`` whose ``id`` is a property."""
 
     @property
     def id(self) -> str: ...
@@ -46,23 +57,24 @@ R = TypeVar("R", bound=Identified)
 
 
 class Listing(Wire, Generic[R]):
-    """One answer of a listing. Redeclare ``rows`` under the provider's key: ``field(name="people")``."""
+    """One response of a listing. Redeclare ``rows`` under the provider's key: ``field(name="people")``."""
 
     rows: list[R]
 
     @property
     def announced(self) -> int | None:
-        """How many rows the provider says the whole listing has, or None where this answer does not say.
+        """The number of rows in the whole listing, or None if this response does not announce it.
 
-        Override it only if the provider announces totals: an overridden total that never comes is a fault.
+        Override it only if the provider announces totals: a promised total that never comes makes the reading
+        incomplete.
         """
         return None
 
     @property
     def received(self) -> frozenset[str] | None:
-        """The keys of a row that came, or None where the answer does not say.
+        """The keys of a row that came, or None if the response does not list them.
 
-        Override it where a provider leaves fields out without an error, and says which ones it sends: what it did
-        not send is ``UNSET`` then, and never null.
+        Override it if the provider leaves out fields without an error and lists the ones that it sends. Fields that
+        are not among them are ``UNSET`` then, and never null.
         """
         return None

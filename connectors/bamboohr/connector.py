@@ -1,4 +1,4 @@
-"""The BambooHR connector: credentials in, pages of employees and departments out."""
+"""The BambooHR connector: reads pages of employees and departments."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,6 +7,7 @@ from connector_core import (
     Account,
     Advice,
     Basic,
+    Call,
     Category,
     Connector,
     Department,
@@ -44,26 +45,26 @@ class BambooHR(Connector[BambooHRCredentials]):
         rejected=Advice(
             "BambooHR does not know this API key.",
             causes=("the key was mistyped or has been deleted", "its user is no longer active"),
-            remedy="Create a new key as a user who may see everybody, then connect again.",
+            remedy="Create a new key as a user who may see every employee, then connect again.",
         ),
         provider_setup=(
-            "Sign in to BambooHR as a user who may see every employee, those who have left included.",
+            "Sign in to BambooHR as a user who may see every employee, including former ones.",
             "Open the menu under your name, then API Keys, then Add New Key.",
-            "Name it after what it is for, and generate it.",
-            "Copy it now: BambooHR shows it once. It has the rights of the user who made it.",
+            "Give it a name that says what it is for, and generate it.",
+            "Copy it now: BambooHR shows it only once. It has the permissions of its user.",
         ),
         simulator="connectors.bamboohr.simulator",
     )
 
     async def check(self) -> Account:
-        """``/employees/0`` is the key's own user."""
+        """Return the account of the key's own user, who is ``/employees/0``."""
         company = self.credentials.company
         try:
             owner = await self.api.get("/employees/0", Owner)
         except NotFoundError:
             raise RejectedCredentialsError(
                 f"No BambooHR company answers at {company}.bamboohr.com.",
-                hint="Check the company: it is the first part of the address at which you open BambooHR.",
+                hint="Check the company: it is the first part of the address of your BambooHR.",
                 field="company",
             ) from None
         return Account(id=f"{company}/{owner.id}", name=f"{company}.bamboohr.com")
@@ -85,17 +86,17 @@ class BambooHR(Connector[BambooHRCredentials]):
             "/reports/custom",
             Report,
             paging=Streamed(),
-            # Those who have left, and those who are still to come, too.
+            # Former and future employees too.
             params={"format": "json", "onlyCurrent": "false"},
             body={"title": "Employees", "fields": Person.keys()[1:]},
         )
-        # The report announces no total. Everybody whom the history of changes knows must be in it.
+        # The report announces no total, so every employee in the history of changes must be in it.
         expected, departments = await asyncio.gather(
-            self.optional(self._expected_ids(), "nobody_counted"),
+            self.optional(self._expected_ids(), "expected_ids_unavailable"),
             self.optional(self._names(), "departments_unresolved"),
         )
         async for page in pages:
-            yield page.map(lambda person: to_employee(person, departments)).with_expected_ids(expected)
+            yield page.map(to_employee, departments).with_expected_ids(expected)
 
     @witnesses(Employee)
     async def has_employee(self, source_id: str) -> bool:
@@ -120,14 +121,14 @@ class BambooHR(Connector[BambooHRCredentials]):
         lists = await self.api.get("/meta/lists", list[MetaList])
         found = next((one for one in lists if one.alias == "department"), None)
         if found is None:
-            raise ProtocolError("GET /meta/lists: there is no list of departments", path="/meta/lists")
+            raise ProtocolError("there is no list of departments", call=Call("GET", "/meta/lists"))
         return found.options
 
     async def _names(self) -> dict[str, str]:
         return names_of(await self._options())
 
     async def _expected_ids(self) -> ExpectedIds:
-        """All who ever changed and were not deleted; a few who have not since 2011 may be missing."""
+        """Return all who ever changed and were not deleted. A few who have not changed since 2011 may be missing."""
         changes = await self.api.get("/employees/changed", Changes, params={"since": "1970-01-01T00:00:00Z"})
         found = changes.employees.values() if isinstance(changes.employees, dict) else changes.employees
         return ExpectedIds(one.id for one in found if one.action != "Deleted")

@@ -8,10 +8,10 @@ from connector_core import Credentials, SecretStr, Subdomain
 class BambooHRCredentials(Credentials):
     company: Annotated[str, Subdomain("bamboohr.com")] = Field(
         title="Company",
-        description="What stands before .bamboohr.com in the address at which you open BambooHR.",
+        description="The part before .bamboohr.com in the address of your BambooHR.",
         examples=["acme"],
     )
     api_key: SecretStr = Field(
         title="API key",
-        description="From BambooHR: your name > API Keys > Add New Key. Shown once.",
+        description="From BambooHR: your name > API Keys > Add New Key. Shown only once.",
     )

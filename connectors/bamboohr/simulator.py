@@ -1,4 +1,4 @@
-"""BambooHR on this machine."""
+"""Local simulator of BambooHR."""
 
 import json
 from base64 import b64encode
@@ -23,22 +23,22 @@ from connector_core.testing import (
 PREFIX = "/api/gateway.php/acme/v1"
 JSON = (("Content-Type", "application/json"),)
 HTML = ("Content-Type", "text/html; charset=UTF-8")
-WORDS = {True: "Contractor", False: "Full-Time"}
+CONTRACT = {True: "Contractor", False: "Full-Time"}
 
 
 class Behaviour(Switches):
-    """The first value of each is the default."""
+    """Switches. The first value of each is the default."""
 
     throttle_status: Literal[429, 503] = 429
-    """503 before 2026-09-16. Either comes with Retry-After."""
+    """503 before 2026-09-16. Both come with Retry-After."""
     numbers: Literal["integers", "strings"] = "integers"
-    """How the ids of options and supervisors are written."""
+    """Type of the ids of options and supervisors."""
     unseen: Literal["omitted", "null"] = "omitted"
-    """What a row holds for a field that the key may not see; it is not among the answer's fields either way."""
+    """Value of a field that the API key may not see. The answer's list of fields omits it either way."""
     hidden: str = ""
-    """A field that the key may not see, such as jobTitle."""
+    """A field that the API key may not see, such as jobTitle."""
     history: Literal["all", "recent"] = "all"
-    """Whether /employees/changed knows everybody; it has forgotten who has not changed since 2011."""
+    """Employees in /employees/changed; `recent` omits those who have not changed since 2011."""
     latency: Annotated[int, Field(ge=0)] = 0
     """Milliseconds before each answer."""
 
@@ -53,15 +53,17 @@ class BambooHRSimulator(StaffSimulator):
         self.behaviour = behaviour
         self.latency = behaviour.latency / 1000
         self.throttle_status = behaviour.throttle_status
-        self._known = {one.department: 100 + number for number, one in enumerate(self.organisation.people[:10])}
+        self._departments = {one.department: 100 + number for number, one in enumerate(self.organisation.people[:10])}
         self._erased: list[int] = []
 
     def ids(self, kind: type[Entity]) -> set[str]:
-        return {str(one.number) for one in self.people} if kind is Employee else {str(one) for one in self._options()}
+        return (
+            {str(one.number) for one in self.people} if kind is Employee else {str(one) for one in self._option_ids()}
+        )
 
-    def erase(self, place: int) -> None:
-        self._erased.append(self.people[place].number)
-        super().erase(place)
+    def erase(self, index: int) -> None:
+        self._erased.append(self.people[index].number)
+        super().erase(index)
 
     def path_of(self, request: web.Request) -> str:
         return request.path.removeprefix(PREFIX)
@@ -69,9 +71,9 @@ class BambooHRSimulator(StaffSimulator):
     def answer(self, request: web.Request) -> Answer:
         key = b64encode(f"{self.credentials['api_key']}:x".encode()).decode()
         if request.headers.get("Authorization") != f"Basic {key}":
-            return _wrong(401, "API key not provided or invalid")
+            return _error(401, "API key not provided or invalid")
         if not request.path.startswith(PREFIX):
-            return _wrong(404, "Company not found")
+            return _error(404, "Company not found")
         path = self.path_of(request)
         if path == "/reports/custom" and request.method == "POST":
             return json_answer(self._report(json.loads(request[BODY])), 200, JSON)
@@ -84,32 +86,32 @@ class BambooHRSimulator(StaffSimulator):
         number = path.removeprefix("/employees/")
         if number in self.ids(Employee):
             return json_answer({"id": number}, 200, JSON)
-        return _wrong(404, "Employee not found, Employee not found")
+        return _error(404, "Employee not found, Employee not found")
 
-    # ---- the shapes
+    # ---- shapes of the answers
 
-    def _options(self) -> list[int]:
-        return [*self._known.values(), 99]
+    def _option_ids(self) -> list[int]:
+        return [*self._departments.values(), 99]
 
-    def _number(self, number: int) -> int | str:
+    def _id(self, number: int) -> int | str:
         return str(number) if self.behaviour.numbers == "strings" else number
 
-    def _report(self, asked: dict[str, Any]) -> dict[str, Any]:
+    def _report(self, query: dict[str, Any]) -> dict[str, Any]:
         hidden = self.behaviour.hidden
-        fields = [name for name in asked.get("fields", []) if name != hidden and name in self._row(self.people[0])]
-        # Without fields the real one sends one employee only.
-        rows = [self._chosen(self._row(one), asked) for one in (self.people if fields else self.people[:1])]
+        fields = [name for name in query.get("fields", []) if name != hidden and name in self._row(self.people[0])]
+        # Without fields the real API sends one employee only.
+        rows = [self._selected(self._row(one), query) for one in (self.people if fields else self.people[:1])]
         described = [{"id": name, "type": "text", "name": name} for name in fields]
-        return {"title": asked.get("title", ""), "fields": described, "employees": rows}
+        return {"title": query.get("title", ""), "fields": described, "employees": rows}
 
-    def _chosen(self, row: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
-        chosen = {name: row[name] for name in asked.get("fields", []) if name in row}
-        if self.behaviour.hidden in chosen:
-            chosen[self.behaviour.hidden] = None
+    def _selected(self, row: dict[str, Any], query: dict[str, Any]) -> dict[str, Any]:
+        selected = {name: row[name] for name in query.get("fields", []) if name in row}
+        if self.behaviour.hidden in selected:
+            selected[self.behaviour.hidden] = None
             if self.behaviour.unseen == "omitted":
-                del chosen[self.behaviour.hidden]
-        # It sends the id unasked; and a real key may see more than it should.
-        return {"id": row["id"], **chosen, "ssn": row["ssn"]}
+                del selected[self.behaviour.hidden]
+        # The API always sends the id, and a real key may see more than it should.
+        return {"id": row["id"], **selected, "ssn": row["ssn"]}
 
     def _row(self, one: Person) -> dict[str, Any]:
         return {
@@ -124,25 +126,27 @@ class BambooHRSimulator(StaffSimulator):
             "department": one.department,
             "location": one.office,
             "status": "Active" if one.active else "Inactive",
-            "employmentHistoryStatus": WORDS[one.contractor] if one.active else "Terminated",
+            "employmentHistoryStatus": CONTRACT[one.contractor] if one.active else "Terminated",
             "hireDate": one.start.isoformat(),
             "terminationDate": one.end.isoformat() if one.end else "0000-00-00",
             "supervisor": None if one.manager is None else f"Supervisor {one.manager}",
-            "supervisorEId": None if one.manager is None else self._number(one.manager),
+            "supervisorEId": None if one.manager is None else self._id(one.manager),
             "lastChanged": one.changed.isoformat(),
             "ssn": one.private(1),
             "dateOfBirth": one.private(2),
         }
 
     def _changes(self) -> dict[str, Any] | list[Any]:
-        known = self.people if self.behaviour.history == "all" else self.people[-5:]
-        rows = [(str(one.number), "Updated", one.changed.isoformat()) for one in known]
+        changed = self.people if self.behaviour.history == "all" else self.people[-5:]
+        rows = [(str(one.number), "Updated", one.changed.isoformat()) for one in changed]
         rows += [(str(number), "Deleted", "2026-01-05T09:00:00+00:00") for number in self._erased]
         return {one: {"id": one, "action": action, "lastChanged": at} for one, action, at in rows} or []
 
     def _lists(self) -> list[dict[str, Any]]:
-        options = [{"id": self._number(number), "archived": "no", "name": name} for name, number in self._known.items()]
-        options.append({"id": self._number(99), "archived": "yes", "name": "Skunk Works"})
+        options = [
+            {"id": self._id(number), "archived": "no", "name": name} for name, number in self._departments.items()
+        ]
+        options.append({"id": self._id(99), "archived": "yes", "name": "Skunk Works"})
         shape = {"manageable": "yes", "multiple": "no"}
         return [
             {"fieldId": 18, "alias": "location", "name": "Location", "options": [], **shape},
@@ -150,7 +154,7 @@ class BambooHRSimulator(StaffSimulator):
         ]
 
 
-def _wrong(status: int, reason: str) -> Answer:
+def _error(status: int, reason: str) -> Answer:
     return Answer(status, b"", (HTML, ("x-bamboohr-error-message", reason)), compressed=False)
 
 

@@ -1,10 +1,10 @@
-"""The parts of BambooHR's answers that are read. What is not named here is skipped by the parser."""
+"""The parts of BambooHR's responses that are read. The parser skips all others."""
 
 from connector_core import UNSET, Listing, Maybe, Row, Wire, field
 
 
 class Person(Row, rename="camel"):
-    """One row of the report. Its keys are the fields that are asked for."""
+    """One row of the report. Its keys are the requested fields."""
 
     display_name: Maybe[str] = UNSET
     first_name: Maybe[str] = UNSET
@@ -23,7 +23,7 @@ class Person(Row, rename="camel"):
     """``0000-00-00`` where there is none."""
     termination_date: Maybe[str] = UNSET
     supervisor_e_id: Maybe[str | int] = UNSET
-    """The supervisor's id; supervisorId would be their staff number."""
+    """The supervisor's id, or 0. The field supervisorId holds their staff number."""
     last_changed: Maybe[str] = UNSET
 
 
@@ -34,7 +34,7 @@ class ReportField(Wire):
 class Report(Listing[Person]):
     rows: list[Person] = field(name="employees")
     fields: list[ReportField]
-    """Those that came: what the key may not see, or is unknown, is left out without an error."""
+    """The fields that came. BambooHR leaves out unknown ones, and those that the key may not see, without an error."""
 
     @property
     def received(self) -> frozenset[str]:
@@ -47,7 +47,7 @@ class Change(Wire):
 
 
 class Changes(Wire):
-    """All who ever changed, by id; an empty array where nobody did."""
+    """Every employee who ever changed, by id; an empty array where there is none."""
 
     employees: dict[str, Change] | list[Change]
 
@@ -63,13 +63,13 @@ class Option(Wire):
 
 
 class MetaList(Wire):
-    """One of the lists that the company's fields choose from."""
+    """A list of the values that a field of the company may have."""
 
     alias: str | None = None
     options: tuple[Option, ...] = ()
 
 
 class Owner(Wire):
-    """Whose key it is; ``0`` where it belongs to no employee."""
+    """The employee that the key belongs to; ``0`` where it belongs to none."""
 
     id: str | int

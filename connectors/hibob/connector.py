@@ -1,4 +1,4 @@
-"""The HiBob connector: credentials in, pages of employees and departments out."""
+"""The HiBob connector: reads pages of employees and departments."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -8,6 +8,7 @@ from connector_core import (
     Account,
     Advice,
     Basic,
+    Call,
     Category,
     Connector,
     Department,
@@ -26,8 +27,8 @@ from connector_core import (
     witnesses,
 )
 from connectors.hibob.credentials import HiBobCredentials
-from connectors.hibob.mapping import Unit, names_of, to_department, to_employee, units_in
-from connectors.hibob.wire import FIELDS, Named, NamedList, People
+from connectors.hibob.mapping import names_of, to_department, to_employee, units_in
+from connectors.hibob.wire import FIELDS, Named, NamedList, People, Unit
 
 _GRANT = "HiBob > System Settings > Permission groups, the service user's group > People's data: view "
 
@@ -50,20 +51,20 @@ class HiBob(Connector[HiBobCredentials]):
         ),
         provider_setup=(
             "Open System Settings, then Integrations, then Service users, and create a service user.",
-            "Copy its ID and its token now: HiBob shows the token once.",
+            "Copy its ID and its token now: HiBob shows the token only once.",
             "Create a permission group for it: Settings, Permission groups, with this service user as its only member.",
-            "Under People's data, select people by Lifecycle status: all of them, Terminated included.",
-            "Let the group view the categories Basic info, Work and Lifecycle, and nothing else.",
+            "Under People's data, select people by Lifecycle status: every status, including Terminated.",
+            "Let the group view the categories Basic info, Work and Lifecycle, and no others.",
         ),
         simulator="connectors.hibob.simulator",
         exemptions={
-            "declaration.witness": "HiBob answers for somebody whom the service user may not see as for somebody who "
-            "is not there, so no answer about one person proves that they are gone."
+            "declaration.witness": "HiBob answers the same for an employee whom the service user may not see and for "
+            "one who does not exist, so no response about one employee proves that they are gone."
         },
     )
 
     async def check(self) -> Account:
-        """A list that everybody has. There is no endpoint that names the account, so the service user stands for it."""
+        """Read a list that every company has. No endpoint names the account, so the service user stands for it."""
         try:
             await self._departments()
         except ForbiddenError:
@@ -76,7 +77,7 @@ class HiBob(Connector[HiBobCredentials]):
         products={Product.SMP},
         resource="People",
         description="A complete overview of all employees of the organisation, to enrich each discovered user.",
-        permission=_GRANT + "Basic info, Work and Lifecycle of everybody, in every lifecycle status",
+        permission=_GRANT + "Basic info, Work and Lifecycle of all people, in every lifecycle status",
         provides=(
             *("display_name", "first_name", "last_name", "email", "employee_number", "job_title", "status"),
             *("start_date", "end_date", "manager_source_id", "department_source_ids", "location_name"),
@@ -84,14 +85,14 @@ class HiBob(Connector[HiBobCredentials]):
     )
     async def employees(self) -> AsyncIterator[Page[Employee]]:
         people = self._search(People, FIELDS)
-        # The search announces no total. Everybody whom a second one names must have been in it.
+        # The search announces no total, so every employee whom a second search finds must be in it.
         expected, departments = await asyncio.gather(
-            self.optional(self._expected_ids(), "nobody_counted"),
+            self.optional(self._expected_ids(), "expected_ids_unavailable"),
             self.optional(self._departments(), "departments_unresolved"),
         )
         names = None if departments is None else names_of(departments)
         async for page in people:
-            yield page.map(lambda person: to_employee(person, names)).with_expected_ids(expected)
+            yield page.map(to_employee, names).with_expected_ids(expected)
 
     @discovers(
         Department,
@@ -109,7 +110,7 @@ class HiBob(Connector[HiBobCredentials]):
         return any(one.id == source_id for one in await self._departments())
 
     def _search(self, listing: type[Listing[Any]], fields: Iterable[str]) -> AsyncIterator[Page[Any]]:
-        # Those who have left, too. There are no pages: all people come in one answer.
+        # Former employees too. There are no pages: all people come in one response.
         body = {"fields": [*fields], "showInactive": True, "humanReadable": "APPEND"}
         return self.api.pages("/people/search", listing, paging=Streamed(), body=body)
 
@@ -123,5 +124,5 @@ class HiBob(Connector[HiBobCredentials]):
         path = "/company/named-lists/department"
         found = await self.api.get(path, NamedList, params={"includeArchived": "true"})
         if found.items is None and found.values is None:
-            raise ProtocolError(f"GET {path}: the list has no items", path=path)
+            raise ProtocolError("the list has no items", call=Call("GET", path))
         return tuple(units_in(found.items or found.values or ()))

@@ -6,7 +6,7 @@ from connector_core import Credentials, Identifier, SecretStr
 
 
 class HiBobCredentials(Credentials):
-    # A colon would end the user in a pair of user and password.
+    # Without a colon, which separates the user from the password in the header.
     service_user_id: Annotated[str, Identifier(without=":")] = Field(
         title="Service user ID",
         description="From HiBob: System Settings > Integrations > Service users.",
@@ -14,5 +14,5 @@ class HiBobCredentials(Credentials):
     )
     token: SecretStr = Field(
         title="Token",
-        description="The service user's. Shown once, when it is created.",
+        description="The token of the service user. Shown only once, when it is created.",
     )

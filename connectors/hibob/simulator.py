@@ -1,4 +1,4 @@
-"""HiBob on this machine."""
+"""Local simulator of HiBob."""
 
 import asyncio
 import json
@@ -25,26 +25,27 @@ from connector_core.testing import (
 
 PREFIX = "/v1"
 JSON = (("Content-Type", "application/json"),)
-ROOT = 3_100_000_000_000_000_000
+FIRST_ID = 3_100_000_000_000_000_000
 """Ids have 19 digits."""
 WINDOW = 60
+"""Seconds that the quota applies to."""
 
 
 class Behaviour(Switches):
-    """The first value of each is the default."""
+    """Switches. The first value of each is the default."""
 
     list_ids: Literal["numbers", "texts"] = "numbers"
-    """What the items of lists have as ids: numbers as strings, or their own texts."""
+    """Ids of list items: numbers as strings, or the items' own texts."""
     list_key: Literal["both", "items", "values"] = "both"
-    """Under which key a named list has its items."""
+    """Key under which a named list has its items."""
     hidden: str = ""
     """A field that the service user may not see, such as work.title."""
     leavers: Literal["yes", "no"] = "yes"
-    """Whether its permission group holds those who have left."""
+    """Presence of former employees in the service user's permission group."""
     refusal: Literal[401, 403] = 401
-    """What a wrong token is answered with."""
+    """Status of the answer to a wrong token."""
     quota: Annotated[int, Field(ge=1)] = 50
-    """Searches in a minute."""
+    """Searches allowed in a minute."""
     latency: Annotated[int, Field(ge=0)] = 0
     """Milliseconds before each answer."""
 
@@ -58,7 +59,7 @@ class HiBobSimulator(StaffSimulator):
         super().__init__(people, seed)
         self.behaviour = behaviour
         self.latency = behaviour.latency / 1000
-        self._asked: deque[float] = deque()
+        self._searches: deque[float] = deque()
         names = dict.fromkeys(one.department for one in self.organisation.people[:10])
         self._lists = {name: name if behaviour.list_ids == "texts" else str(2670 + n) for n, name in enumerate(names)}
 
@@ -77,37 +78,37 @@ class HiBobSimulator(StaffSimulator):
             return self._throttle() or self._search(json.loads(request[BODY]))
         if path == "/company/named-lists/department":
             return json_answer(self._list(), 200, JSON)
-        # Wrong paths are the application's, which is a page.
+        # Unknown paths belong to the web application, which answers with a page.
         return Answer(200, b"<!DOCTYPE html><html><title>bob</title></html>", (("Content-Type", "text/html"),))
 
     def _throttle(self) -> Answer | None:
         now = asyncio.get_running_loop().time()
-        while self._asked and self._asked[0] <= now - WINDOW:
-            self._asked.popleft()
-        if len(self._asked) < self.behaviour.quota:
-            self._asked.append(now)
+        while self._searches and self._searches[0] <= now - WINDOW:
+            self._searches.popleft()
+        if len(self._searches) < self.behaviour.quota:
+            self._searches.append(now)
             return None
-        reset = ("X-RateLimit-Reset", str(int(time.time() + self._asked[0] + WINDOW - now) + 1))
+        reset = ("X-RateLimit-Reset", str(int(time.time() + self._searches[0] + WINDOW - now) + 1))
         return json_answer({"error": "Too many requests"}, 429, (*JSON, ("X-RateLimit-Remaining", "0"), reset))
 
-    # ---- the shapes
+    # ---- shapes of the answers
 
     def _visible(self) -> list[Person]:
         return [one for one in self.people if one.active or self.behaviour.leavers == "yes"]
 
-    def _search(self, asked: dict[str, Any]) -> Answer:
-        filters = asked.get("filters")
+    def _search(self, query: dict[str, Any]) -> Answer:
+        filters = query.get("filters")
         if filters == []:
             return json_answer({"error": "filters must not be empty"}, 400, JSON)
-        found = [one for one in self._visible() if one.active or asked.get("showInactive")]
+        found = [one for one in self._visible() if one.active or query.get("showInactive")]
         for one in filters or ():
             found = [person for person in found if _id(person.number) in one["values"]]
-        fields = [name for name in asked["fields"] if name != self.behaviour.hidden]
+        fields = [name for name in query["fields"] if name != self.behaviour.hidden]
         return json_answer({"employees": [self._row(one, fields) for one in found]}, 200, JSON)
 
     def _row(self, person: Person, fields: Iterable[str]) -> dict[str, Any]:
         values, texts = self._values(person), self._texts(person)
-        # It sends the id unasked; and a real one may see more than it should.
+        # The API always sends the id, and a real service user may see more than it should.
         row: dict[str, Any] = {"id": _id(person.number), "home": {"privatePhone": person.private(3)}}
         row["humanReadable"] = {}
         for name in fields:
@@ -144,15 +145,15 @@ class HiBobSimulator(StaffSimulator):
         return {"work.title": one.title, "work.department": one.department}
 
     def _list(self) -> dict[str, Any]:
-        below = [_item(one, name) for name, one in self._lists.items()]
-        items = [*below[:-1], {**_item("2600", "Group"), "archived": True, "children": below[-1:]}]
-        both = {"items": items, "values": items}
-        key = self.behaviour.list_key
-        return {"name": "department", **({key: items} if key != "both" else both)}
+        departments = [_item(one, name) for name, one in self._lists.items()]
+        group = {**_item("2600", "Group"), "archived": True, "children": departments[-1:]}
+        items = [*departments[:-1], group]
+        keys = ("items", "values") if self.behaviour.list_key == "both" else (self.behaviour.list_key,)
+        return {"name": "department", **dict.fromkeys(keys, items)}
 
 
 def _id(number: int) -> str:
-    return str(ROOT + number)
+    return str(FIRST_ID + number)
 
 
 def _item(one: str, name: str) -> dict[str, Any]:

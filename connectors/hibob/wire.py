@@ -1,8 +1,7 @@
-"""The parts of HiBob's answers that are read. What is not named here is skipped by the parser.
+"""The parts of HiBob's responses that are read. The parser skips all others.
 
-A row has each value up to three times: under a key that joins its path by slashes, where it is not null; nested; and
-as text under ``humanReadable``. The nested one is null where there is nothing, and absent where the user may not see
-it.
+A row has each value up to three times: under a key that joins its path by slashes, unless it is null; nested; and as
+text under ``humanReadable``. The nested value is null where there is none, and absent where the user may not see it.
 """
 
 from connector_core import UNSET, Listing, Maybe, Row, Wire, field
@@ -12,7 +11,7 @@ FIELDS = (
     *("work.title", "work.department", "work.site", "work.startDate", "work.employeeIdInCompany"),
     *("work.reportsTo", "work.manager", "internal.status", "internal.terminationDate"),
 )
-"""What is asked for. Unknown fields, and those that the user may not see, are left out without an error."""
+"""The requested fields. HiBob leaves out unknown ones, and those that the user may not see, without an error."""
 
 
 class Reference(Wire):
@@ -60,13 +59,13 @@ class People(Listing[Person]):
 
 
 class Named(Listing[Row]):
-    """The same, where only ids were asked for."""
+    """A search for ids only."""
 
     rows: list[Row] = field(name="employees")
 
 
 class Item(Wire):
-    """One item of a list, and those below it."""
+    """One item of a list, and the items below it."""
 
     number: str | int = field(name="id")
     value: str | int | None = None
@@ -75,8 +74,17 @@ class Item(Wire):
     children: "tuple[Item, ...] | None" = None
 
 
+class Unit(Wire):
+    """One item of the list of departments, out of its tree."""
+
+    id: str
+    name: Maybe[str]
+    parent_source_id: str | None
+    active: bool
+
+
 class NamedList(Wire):
-    """``items`` as documented; ``values`` holds the same, and in older answers alone."""
+    """``items`` is documented; ``values`` holds the same, and older responses have only that."""
 
     items: tuple[Item, ...] | None = None
     values: tuple[Item, ...] | None = None

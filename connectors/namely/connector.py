@@ -1,4 +1,4 @@
-"""The Namely connector: credentials in, pages of employees and departments out."""
+"""The Namely connector: reads pages of employees and departments."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,6 +8,7 @@ from connector_core import (
     Account,
     Advice,
     Bearer,
+    Call,
     Category,
     Connector,
     ConnectorCoreError,
@@ -30,10 +31,12 @@ from connector_core import (
     witnesses,
 )
 from connectors.namely.credentials import NamelyCredentials, NamelyOptions
-from connectors.namely.mapping import Structure, structure_of, to_department, to_employee, types_named, types_that_are
+from connectors.namely.groups import Structure, structure_of, to_department, types_named, types_that_are
+from connectors.namely.mapping import to_employee
 from connectors.namely.wire import CompanyInfo, Group, Groups, GroupType, GroupTypes, Profiles
 
 _VISIBLE = "Namely > Company > Access Roles: let the role of the token's user view "
+_GROUP_TYPES = Call("GET", "/group_types")
 
 
 class Namely(Connector[NamelyCredentials, NamelyOptions]):
@@ -58,10 +61,10 @@ class Namely(Connector[NamelyCredentials, NamelyOptions]):
             remedy="Create a new token as an active administrator without SSO, then connect again.",
         ),
         provider_setup=(
-            "Sign in to Namely as a user who may see every profile and every department, and who does not use SSO.",
+            "Sign in to Namely as a user who may see every profile and every department and does not use SSO.",
             "Open the menu under your name, then API, then Personal Access Tokens.",
             "Create a token with a name that says what it is for.",
-            "Copy it now: Namely shows it once. It works for two years, with the rights of the user who made it.",
+            "Copy it now: Namely shows it only once. It works for two years, with the permissions of its user.",
         ),
         token_lifetime=timedelta(days=730),
         simulator="connectors.namely.simulator",
@@ -75,7 +78,7 @@ class Namely(Connector[NamelyCredentials, NamelyOptions]):
         self._departments: frozenset[str] = frozenset()
 
     async def check(self) -> Account:
-        """``/companies/info`` (no token) tells a wrong company from a wrong token; ``/profiles/me`` tells the token."""
+        """Return whose token this is. ``/companies/info`` needs none, so it tells a wrong domain from a wrong token."""
         company, me = await asyncio.gather(
             self.api.get("/companies/info", CompanyInfo, authenticated=False),
             self.api.get("/profiles/me", Profiles),
@@ -84,26 +87,25 @@ class Namely(Connector[NamelyCredentials, NamelyOptions]):
         if isinstance(me, BaseException):
             raise self._explain(me, company)
         if not me.rows:
-            raise ProtocolError("GET /profiles/me: Namely did not say whose token this is", path="/profiles/me")
-        known = company if isinstance(company, CompanyInfo) else CompanyInfo()
+            raise ProtocolError("Namely did not say whose token this is", call=Call("GET", "/profiles/me"))
         if isinstance(company, ConnectorCoreError):
             # Only its name is missing then.
             self.log.warning("company_unnamed", error=company.code)
-        return Account(id=f"{self.credentials.domain}/{me.rows[0].id}", name=known.name or self.credentials.domain)
+        name = company.name if isinstance(company, CompanyInfo) else None
+        return Account(id=f"{self.credentials.domain}/{me.rows[0].id}", name=name or self.credentials.domain)
 
     def _explain(self, problem: BaseException, company: CompanyInfo | BaseException) -> BaseException:
-        rejected = self.manifest.rejected
         not_the_api = (ProtocolError, NotFoundError)
         if isinstance(company, not_the_api) and isinstance(problem, not_the_api):
             return RejectedCredentialsError(
                 f"No Namely company answers at {self.credentials.domain}.",
-                hint="Check the domain: it is the first part of the address at which you open Namely.",
+                hint="Check the domain: it is the first part of the address of your Namely.",
                 field="domain",
             )
         if isinstance(problem, ForbiddenError):
             return RejectedCredentialsError(
-                "Namely refuses every request of this token's user, who is probably inactive or deleted.",
-                hint=rejected.remedy,
+                "Namely rejects every request of this token's user, who is probably inactive or deleted.",
+                hint=self.manifest.rejected.remedy,
                 field="personal_access_token",
             )
         by_sso = isinstance(company, CompanyInfo) and any(one.type == "saml" for one in company.authentications)
@@ -118,24 +120,13 @@ class Namely(Connector[NamelyCredentials, NamelyOptions]):
         description="A complete overview of all employees of the organisation, to enrich each discovered user.",
         permission=_VISIBLE + "all profiles, active and inactive, with their job and groups",
         provides=(
-            "display_name",
-            "first_name",
-            "last_name",
-            "email",
-            "employee_number",
-            "job_title",
-            "status",
-            "worker_type",
-            "start_date",
-            "end_date",
-            "manager_source_id",
-            "department_source_ids",
-            "location_name",
-            "country_code",
+            *("display_name", "first_name", "last_name", "email", "employee_number", "job_title", "status"),
+            *("worker_type", "start_date", "end_date", "manager_source_id", "department_source_ids"),
+            *("location_name", "country_code"),
         ),
     )
     async def employees(self) -> AsyncIterator[Page[Employee]]:
-        # By what never changes, so that a hire during the scan is appended at its end.
+        # By a date that never changes: an employee who is hired during the scan is appended at its end.
         async for page in self._profiles("created_at"):
             yield page
 
@@ -146,10 +137,10 @@ class Namely(Connector[NamelyCredentials, NamelyOptions]):
 
     async def _profiles(self, sort: str) -> AsyncIterator[Page[Employee]]:
         pages = self.api.pages("/profiles", Profiles, paging=PageNumber(size=50), params={"sort": sort})
-        # Not the end of the people: their departments stay as they are stored.
+        # Without it the stored departments stay as they are.
         structure = await self.optional(self._structure(), "departments_unresolved")
         async for page in pages:
-            yield page.map(lambda profile: to_employee(profile, structure))
+            yield page.map(to_employee, structure)
 
     @witnesses(Employee)
     async def has_profile(self, source_id: str) -> bool:
@@ -166,7 +157,7 @@ class Namely(Connector[NamelyCredentials, NamelyOptions]):
     async def departments(self) -> AsyncIterator[Page[Department]]:
         structure = await self._structure()
         for page in self._groups or ():
-            yield page.map(lambda group: to_department(group, structure))
+            yield page.map(to_department, structure)
 
     @witnesses(Department)
     async def has_group(self, source_id: str) -> bool:
@@ -176,14 +167,14 @@ class Namely(Connector[NamelyCredentials, NamelyOptions]):
         return " ".join(sorted(self._departments)) if kind is Department else ""
 
     async def _structure(self) -> Structure:
-        """The groups and their types, read once per run."""
+        """Return the groups by their types, read once per run."""
         async with self._reading:
             if self._types is None or self._groups is None:
                 # Both are asked for at once.
                 listed_types = self.api.pages("/group_types", GroupTypes, paging=SinglePage())
                 listed_groups = self.api.pages("/groups", Groups, paging=SinglePage())
                 types = await _all_types(listed_types)
-                # Both or neither: whoever asks next must meet the same error.
+                # Both or neither is kept, so that the next caller meets the same error.
                 self._departments = self._choose(types)
                 self._groups = tuple([page async for page in listed_groups])
                 self._types = types
@@ -196,14 +187,14 @@ class Namely(Connector[NamelyCredentials, NamelyOptions]):
             departments = types_named(named, types) if named else types_that_are("department", types)
         except KeyError as missing:
             raise ProtocolError(
-                f"GET /group_types: there is no type of group named {missing}",
-                path="/group_types",
-                hint=f"Mend department_group_types in plugins.toml. {_titles(types)}",
+                f"there is no type of group named {missing}",
+                call=_GROUP_TYPES,
+                hint=f"Fix department_group_types in plugins.toml. {_titles(types)}",
             ) from None
         if not departments:
             raise ProtocolError(
-                "GET /group_types: no type of group is the department type",
-                path="/group_types",
+                "no type of group is the department type",
+                call=_GROUP_TYPES,
                 hint=f"Name it in plugins.toml: [plugins.namely.options] department_group_types. {_titles(types)}",
             )
         return departments
@@ -215,7 +206,7 @@ async def _all_types(listing: AsyncIterator[Page[GroupType]]) -> tuple[GroupType
     announced = next((page.announced for page in reversed(pages) if page.announced is not None), len(rows))
     # A type that did not come would turn its groups into something else.
     if len(rows) != announced or any(page.rejected for page in pages):
-        raise ProtocolError(f"GET /group_types: {len(rows)} of {announced} came in order", path="/group_types")
+        raise ProtocolError(f"{len(rows)} of {announced} types of groups could be read", call=_GROUP_TYPES)
     return rows
 
 

@@ -13,7 +13,7 @@ class NamelyCredentials(Credentials):
     )
     personal_access_token: SecretStr = Field(
         title="Personal access token",
-        description="From Namely: your name (top right) > API > Personal Access Tokens. Shown once.",
+        description="From Namely: your name (top right) > API > Personal Access Tokens. Shown only once.",
     )
 
 
@@ -21,5 +21,5 @@ class NamelyOptions(Options):
     department_group_types: tuple[str, ...] = Field(
         default=(),
         title="Department group types",
-        description="Titles or ids of the group types that are departments. Empty: Namely's own Department type.",
+        description="Titles or ids of the group types that are departments. If empty, Namely's own Department type.",
     )

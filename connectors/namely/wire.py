@@ -1,10 +1,6 @@
-"""The parts of Namely's answers that are read. What is not named here is skipped by the parser."""
+"""The parts of Namely's responses that are read. The parser skips all others."""
 
-from connector_core import UNSET, Listing, Maybe, Row, Wire, field
-
-
-class Titled(Wire):
-    title: Maybe[str] = UNSET
+from connector_core import UNSET, Listing, Maybe, Row, Titled, Wire, field
 
 
 class Reference(Wire):
@@ -12,13 +8,13 @@ class Reference(Wire):
 
 
 class Office(Wire):
-    """The place of work. Never ``home``."""
+    """The place of work, never ``home``."""
 
     country_id: Maybe[str] = UNSET
 
 
 class ProfileLinks(Wire):
-    """``{}`` for a token with few rights."""
+    """``{}`` for a token with few permissions."""
 
     groups: list[Reference] | None = None
 
@@ -54,7 +50,7 @@ class Profiles(Listing[Profile]):
 
     @property
     def announced(self) -> int | None:
-        """``total_count``; or ``count``, where it holds the total, as it did before August 2017.
+        """The ``total_count``, or a ``count`` that is the total, as it was before August 2017.
 
         A ``count`` that equals the rows of its page may mean either, so it announces nothing.
         """
@@ -72,7 +68,7 @@ class GroupLinks(Wire):
 class Group(Row):
     title: str | None = None
     name: str | None = None
-    """``title`` in /groups, ``name`` where a profile links to it."""
+    """The title, in a profile that links to the group."""
     type: str | None = None
     """The title of its type."""
     links: GroupLinks | None = None
@@ -84,14 +80,14 @@ class Groups(Listing[Group]):
 
     @property
     def announced(self) -> int | None:
-        """``count``: the whole, as every client takes it; /groups has no other total."""
+        """The ``count``, which all known clients take for the total. /groups has no other."""
         return self.meta.count if self.meta else None
 
 
 class GroupType(Row):
     title: str | None = None
     type: str | None = None
-    """Office location, department or custom; the exact words are not published."""
+    """Office location, department or custom. The exact words are not published."""
 
 
 class GroupTypes(Listing[GroupType]):

@@ -1,4 +1,4 @@
-"""The Personio connector: credentials in, pages of employees and departments out."""
+"""The Personio connector: reads pages of employees and departments."""
 
 from collections.abc import AsyncIterator
 
@@ -40,9 +40,9 @@ class Personio(Connector[PersonioCredentials]):
         authentication="API",
         hosts=("api.personio.de",),
         base_url="https://api.personio.de/v1",
-        # In the body, not the query, where it would be in logs.
+        # Sent in the body: a query would appear in logs.
         auth=ClientCredentials("/auth", encoding="json", token="data.token", lifetime="data.expires_in"),  # noqa: S106 - a key
-        # 300 a minute are allowed, and 15 in one second. Fifteen in three seconds keep both.
+        # Allowed are 300 a minute and 15 a second. Fifteen in three seconds keep both.
         limits=(RateLimit(_EMPLOYEES, requests=15, per=3), RateLimit("/auth", requests=60, per=60)),
         rejected=Advice(
             "Personio does not know these API credentials.",
@@ -50,18 +50,18 @@ class Personio(Connector[PersonioCredentials]):
             remedy="Create new API credentials in Personio, then connect again.",
         ),
         provider_setup=(
-            "Sign in to Personio as somebody with the access right to API credentials.",
+            "Sign in to Personio as a user with the access right to API credentials.",
             "Open Marketplace, then Connected integrations (earlier: Settings, Integrations, API credentials).",
-            "Choose Create custom integration, and name it after what it is for.",
-            "Under Employees allow Read, and nothing else.",
-            f"Under Readable employee attributes choose {_ATTRIBUTES}.",
-            "Create the integration, and copy the client ID and the secret now: the secret is shown once.",
+            "Choose Create custom integration, and give it a name that says what it is for.",
+            "Under Employees, allow only Read.",
+            f"Under Readable employee attributes, choose {_ATTRIBUTES}.",
+            "Create the integration, and copy the client ID and the secret now: the secret is shown only once.",
         ),
         simulator="connectors.personio.simulator",
     )
 
     async def check(self) -> Account:
-        """Personio cannot be asked whose credentials they are, and gives a token for good ones only."""
+        """Fetch a token: Personio has no other way to prove credentials, and does not tell whose they are."""
         await self.api.sign_in()
         return Account(id=self.credentials.client_id, name=self.credentials.client_id)
 
@@ -95,7 +95,7 @@ class Personio(Connector[PersonioCredentials]):
         derived=True,
     )
     async def departments(self) -> AsyncIterator[Page[Department]]:
-        """v1 lists no departments: they are those that employees name."""
+        """Read the departments that employees name: v1 does not list them."""
         params = {"attributes[]": ("id", "department")}
         async for page in self.api.pages(_EMPLOYEES, People, paging=_PAGING, params=params):
             yield page.derive(to_departments)

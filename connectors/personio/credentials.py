@@ -13,5 +13,5 @@ class PersonioCredentials(Credentials):
     )
     client_secret: SecretStr = Field(
         title="Client secret",
-        description="Shown once, beside the client ID.",
+        description="Shown only once, beside the client ID.",
     )

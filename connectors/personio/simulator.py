@@ -1,4 +1,4 @@
-"""Personio on this machine."""
+"""Local simulator of Personio."""
 
 import asyncio
 import json
@@ -29,22 +29,22 @@ LARGEST = 100
 
 
 class Behaviour(Switches):
-    """The first value of each is the default."""
+    """Switches. The first value of each is the default."""
 
     token_life: Annotated[int, Field(ge=1)] = 86_400
-    """Seconds for which a token is good. Until then the same one comes again, with what is left of them."""
+    """Lifetime of a token in seconds. Until then the same token is issued again, with the remaining lifetime."""
     refusal: Literal[403, 401] = 403
-    """The status of wrong credentials at /auth."""
+    """Status of the answer to wrong credentials at /auth."""
     oversize: Literal["clamp", "error"] = "clamp"
-    """What a limit above 100 comes to."""
+    """Effect of a limit above 100."""
     metadata: Literal["yes", "no"] = "yes"
-    """Whether answers tell a total; those of 2020 did not."""
+    """Presence of a total in answers; those of 2020 had none."""
     ungranted: Literal["absent", "null"] = "absent"
-    """What a row holds for an attribute that the integration may not read."""
+    """Value of an attribute that the integration may not read."""
     hidden: str = ""
     """An attribute that the integration may not read, such as department."""
     departments: Literal["id", "name"] = "id"
-    """Whether a department has an id, or a name only."""
+    """Identifier of a department: an id, or its name only."""
     latency: Annotated[int, Field(ge=0)] = 0
     """Milliseconds before each answer."""
 
@@ -62,7 +62,7 @@ class PersonioSimulator(StaffSimulator):
         self.behaviour = behaviour
         self.latency = behaviour.latency / 1000
         self._random = random.Random(seed)
-        self._until: dict[str, float] = {}
+        self._expires_at: dict[str, float] = {}
 
     def ids(self, kind: type[Entity]) -> set[str]:
         if kind is Employee:
@@ -70,8 +70,8 @@ class PersonioSimulator(StaffSimulator):
         return {str(self._unit(name).get("id", f"department:{name.lower()}")) for name in self.departments}
 
     def revoke(self) -> None:
-        """All tokens are good no more, whatever their life."""
-        self._until.clear()
+        """Make all tokens invalid, whatever their lifetime."""
+        self._expires_at.clear()
 
     def path_of(self, request: web.Request) -> str:
         return request.path.removeprefix("/v1")
@@ -81,45 +81,45 @@ class PersonioSimulator(StaffSimulator):
         if path == "/auth" and request.method == "POST":
             return self._auth(request)
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        if self._until.get(token, 0) <= _now():
-            return _wrong(401, "The token is expired or unknown")
+        if self._expires_at.get(token, 0) <= _now():
+            return _error(401, "The token is expired or unknown")
         if path == EMPLOYEES:
             return self._page(request)
         number = path.removeprefix(f"{EMPLOYEES}/")
         found = [one for one in self.people if str(one.number) == number]
-        return _told({"data": self._row(found[0], ())}) if found else _wrong(404, "The employee was not found")
+        return _ok({"data": self._row(found[0], ())}) if found else _error(404, "The employee was not found")
 
     def _auth(self, request: web.Request) -> Answer:
         as_json = request.content_type == "application/json"
         if (json.loads(request[BODY]) if as_json else dict(parse_qsl(request[BODY].decode()))) != self.credentials:
-            return _wrong(self.behaviour.refusal, "Wrong credentials")
-        good = [token for token, until in self._until.items() if until > _now()]
-        token = good[0] if good else f"papi-{self._random.getrandbits(128):032x}"
-        self._until.setdefault(token, _now() + self.behaviour.token_life)
+            return _error(self.behaviour.refusal, "Wrong credentials")
+        valid = [token for token, expires_at in self._expires_at.items() if expires_at > _now()]
+        token = valid[0] if valid else f"papi-{self._random.getrandbits(128):032x}"
+        self._expires_at.setdefault(token, _now() + self.behaviour.token_life)
         self.issued.add(token)
-        left = ceil(self._until[token] - _now())
-        return _told({"data": {"token": token, "expires_in": left, "scope": "employees:read"}})
+        left = ceil(self._expires_at[token] - _now())
+        return _ok({"data": {"token": token, "expires_in": left, "scope": "employees:read"}})
 
     def _page(self, request: web.Request) -> Answer:
         start, limit = int(request.query.get("offset", 0)), int(request.query.get("limit", 50))
         if limit > LARGEST and self.behaviour.oversize == "error":
-            return _wrong(400, "The limit is too large")
+            return _error(400, "The limit is too large")
         limit = min(limit, LARGEST, self.largest_page or LARGEST)
-        asked = request.query.getall("attributes[]", [])
-        rows = [self._row(one, asked) for one in self.people[start : start + limit]]
+        names = request.query.getall("attributes[]", [])
+        rows = [self._row(one, names) for one in self.people[start : start + limit]]
         total = len(self.people)
         pages = {"total_elements": total, "current_page": start // limit, "total_pages": ceil(total / limit)}
         metadata = {"metadata": pages} if self.behaviour.metadata == "yes" else {}
-        return _told({**metadata, "offset": start, "limit": limit, "data": rows})
+        return _ok({**metadata, "offset": start, "limit": limit, "data": rows})
 
-    # ---- the shapes
+    # ---- shapes of the answers
 
-    def _row(self, one: Person, asked: Any) -> dict[str, Any]:
+    def _row(self, one: Person, names: Any) -> dict[str, Any]:
         attributes: dict[str, Any] = {
             name: _labelled(name, value)
             for name, value in self._values(one).items()
-            # An integration may be granted more than it asks for, and pay and birth dates come unasked here.
-            if not asked or name in asked or name in {"fix_salary", "dynamic_1146666"}
+            # Pay and birth dates always come: an integration may be granted more than it requests.
+            if not names or name in names or name in {"fix_salary", "dynamic_1146666"}
         }
         if attributes.pop(self.behaviour.hidden, None) and self.behaviour.ungranted == "null":
             attributes[self.behaviour.hidden] = None
@@ -168,11 +168,11 @@ def _of(kind: str, attributes: dict[str, Any]) -> dict[str, Any]:
     return {"type": kind, "attributes": attributes}
 
 
-def _told(body: dict[str, Any]) -> Answer:
+def _ok(body: dict[str, Any]) -> Answer:
     return json_answer({"success": True, **body}, 200, JSON)
 
 
-def _wrong(status: int, message: str) -> Answer:
+def _error(status: int, message: str) -> Answer:
     return json_answer({"success": False, "error": {"code": status, "message": message}}, status, JSON)
 
 

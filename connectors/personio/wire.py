@@ -1,4 +1,4 @@
-"""The parts of Personio's answers that are read. What is not named here is skipped by the parser."""
+"""The parts of Personio's responses that are read. The parser skips all others."""
 
 from typing import Generic, TypeVar
 
@@ -8,13 +8,13 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Labelled(Wire, Generic[T_co]):
-    """How every attribute comes: ``{"label": "Email", "value": "ada@example.org", "type": "standard"}``."""
+    """An attribute: ``{"label": "Email", "value": "ada@example.org", "type": "standard"}``."""
 
     value: T_co | None
 
 
 class Linked(Wire, Generic[T_co]):
-    """How something else is mentioned: ``{"type": "Department", "attributes": {"id": 281521, "name": "Sales"}}``."""
+    """A reference: ``{"type": "Department", "attributes": {"id": 281521, "name": "Sales"}}``."""
 
     attributes: T_co
 
@@ -24,20 +24,20 @@ class Number(Wire):
 
 
 class Unit(Wire):
-    """A department or an office. Older ones may have a name only."""
+    """A department or an office. Older ones may have only a name."""
 
     id: int | str | None = None
     name: str | None = None
 
 
 class Supervisor(Wire):
-    """Unlike a unit's, their attributes are labelled again."""
+    """Their attributes are labelled again, unlike those of a unit."""
 
     id: Maybe[Number] = UNSET
 
 
 class Attributes(Wire):
-    """One that was not asked for, or that the integration may not read, is absent."""
+    """An attribute that was not requested, or that the integration may not read, is absent."""
 
     id: Number
     first_name: Maybe[Labelled[str]] = UNSET
@@ -48,7 +48,7 @@ class Attributes(Wire):
     status: Maybe[Labelled[str]] = UNSET
     employment_type: Maybe[Labelled[str]] = UNSET
     hire_date: Maybe[Labelled[str]] = UNSET
-    """Midnight where the company is, as are all dates: ``2014-11-09T00:00:00+01:00``."""
+    """Like all dates, midnight in the company's time zone: ``2014-11-09T00:00:00+01:00``."""
     termination_date: Maybe[Labelled[str]] = UNSET
     supervisor: Maybe[Labelled[Linked[Supervisor]]] = UNSET
     department: Maybe[Labelled[Linked[Unit]]] = UNSET
@@ -57,7 +57,7 @@ class Attributes(Wire):
 
 
 class Person(Wire):
-    """One row. Its id is an attribute, labelled as all are."""
+    """One row. Its id is an attribute, labelled like all others."""
 
     attributes: Attributes
 
@@ -73,7 +73,7 @@ class Metadata(Wire):
 class People(Listing[Person]):
     rows: list[Person] = field(name="data")
     metadata: Metadata = Metadata()
-    """Answers from before there were pages have none, and then nobody can tell whether all came."""
+    """Responses from before there were pages have none; whether all rows came cannot be known then."""
 
     @property
     def announced(self) -> int | None:

@@ -1,6 +1,6 @@
-"""A local Namely: a believable tenant, or recorded pages, served as the API serves them.
+"""Local simulator of Namely: a generated tenant or recorded pages, served as the API serves them.
 
-What public material leaves unknown is a switch (``behaviour.py``).
+Each fact that public material leaves open is a switch (``behaviour.py``).
 """
 
 from connector_core.testing import Simulator, SimulatorOptions
@@ -15,7 +15,7 @@ __all__ = ["Behaviour", "NamelySimulator", "Tenant", "simulator"]
 def simulator(options: SimulatorOptions) -> Simulator:
     behaviour = Behaviour.parse(options.behaviour)
     if options.recorded:
-        # In the recordings of 2015 and 2016 `count` is the total.
+        # `count` is the total in the recordings of 2015 and 2016.
         recorded = behaviour.model_copy(update={"count_means": "total"})
         return NamelySimulator(recorded_directory(options.recorded), recorded)
     return NamelySimulator(Tenant(options.people, options.seed, behaviour), behaviour)

@@ -1,4 +1,4 @@
-"""Who and what there is to serve: people, groups and their types, from a tenant or from a recording."""
+"""Data that the simulator serves: people, groups and their types, from a tenant or from a recording."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 @dataclass(slots=True)
 class Person:
-    """One profile, before it is dressed as Namely's JSON."""
+    """One person, before they are turned into Namely's JSON."""
 
     id: str
     first_name: str
@@ -43,7 +43,7 @@ class GroupType:
 
 
 class Directory(Protocol):
-    """Where the people come from: a tenant, or a recording."""
+    """Source of people and groups: a tenant, or a recording."""
 
     host: str
     token: str

@@ -1,4 +1,4 @@
-"""The listing of profiles: both paging styles, filters, order and totals."""
+"""Listing of profiles: both paging styles, filters, order and totals."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 from connectors.namely.simulator.behaviour import Behaviour
 
 SMALL_PAGE = 30
-"""Rows when no size is asked for."""
+"""Rows of a page, if the request has no size."""
 LARGEST_PAGE = 50
 SORTS = ("first_name", "last_name", "created_at", "updated_at")
 SHORT = ("id", "email", "first_name", "last_name", "preferred_name", "full_name", "user_status", "job_title")
 
 
 class BadQueryError(Exception):
-    """A parameter that is answered with 422."""
+    """An invalid query parameter, answered with 422."""
 
 
 def number(text: str | None, default: int) -> int:
@@ -30,14 +30,14 @@ def select(
     behaviour: Behaviour,
     total: int,
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """The rows and the meta of one answer.
+    """Return the rows and the meta object of one answer.
 
     Args:
-        people: In order of creation.
-        profile: Dresses one of them as JSON.
-        query: The request's.
+        people: All people, in order of creation.
+        profile: Function that turns one of them into JSON.
+        query: Parameters of the request.
         behaviour: The switches.
-        total: The company's.
+        total: Number of people in the company.
     """
     if not _is_plain(query):
         profiles = [profile(one) for one in people]
@@ -59,7 +59,7 @@ def select(
 
 
 def _is_plain(query: Mapping[str, str]) -> bool:
-    """Neither filtered nor in another order: then only one page of people needs dressing."""
+    """Return True if the query neither filters nor sorts, so that JSON is needed for one page only."""
     return query.get("sort", "created_at") == "created_at" and not any(name.startswith("filter[") for name in query)
 
 
@@ -90,7 +90,7 @@ def _after(
     found: list[Any], profile: Callable[[Any], dict[str, Any]], query: Mapping[str, str]
 ) -> tuple[list[Any], dict[str, Any]]:
     after = query["after"]
-    start = next((place + 1 for place, one in enumerate(found) if profile(one)["id"] == after), 0)
+    start = next((index + 1 for index, one in enumerate(found) if profile(one)["id"] == after), 0)
     people = found[start : start + min(number(query.get("limit"), SMALL_PAGE), LARGEST_PAGE)]
     return people, {"count": len(people), "status": 200, "after": after}
 
@@ -115,7 +115,7 @@ def _matches(value: Any, wanted: str, behaviour: Behaviour) -> bool:
 
 
 def _sorted(profiles: list[dict[str, Any]], query: Mapping[str, str]) -> list[dict[str, Any]]:
-    """As it lies, which is in order of creation, unless a sort is asked for that the API knows."""
+    """Sort as requested, if the API knows the sort; otherwise keep the order of creation."""
     sort = query.get("sort", "")
     if sort.removeprefix("-") not in SORTS:
         return profiles

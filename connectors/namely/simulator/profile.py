@@ -1,4 +1,4 @@
-"""A person as Namely's JSON: every fixed key of the recordings, sensitive and custom ones included."""
+"""Profiles as Namely's JSON, with every fixed key of the recordings, sensitive and custom keys included."""
 
 import re
 import zlib
@@ -20,12 +20,12 @@ ALWAYS = (
     "full_name",
     "job_title",
 )
-"""What a limited token still sees. Other keys are absent for it, not null."""
+"""Keys that a limited token sees. Other keys are absent, not null."""
 
 PRIVATE = re.compile(
     rb"Private Lane|@home\.example|999-\d\d-\d{4}|custom-\d+-|555-0\d\d\d|salary-\d+|a relative|3\.72E\+14|50000\.08"
 )
-"""How every private value of a profile looks."""
+"""Pattern of every private value of a profile."""
 NOBODY = {"id": "no_guid", "first_name": "Nobody", "last_name": "Nobody", "email": "None"}
 _BLANK = (
     "bio office_main_number office_direct_dial office_phone office_fax office_company_mobile linkedin_url "
@@ -42,7 +42,7 @@ _CUSTOM = (
 
 
 def profile_of(person: Person, titles: Mapping[str, str], behaviour: Behaviour) -> dict[str, Any]:
-    """The profile as this token's user may see it."""
+    """Return the profile as the token's owner may see it."""
     full = _profile(person, titles)
     if behaviour.owner != "limited":
         return full
@@ -99,7 +99,7 @@ def _profile(person: Person, titles: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _private(person: Person, number: int) -> dict[str, Any]:
-    """What must never be kept."""
+    """Return the keys that must never be kept."""
     return {
         "personal_email": f"{person.first_name.lower()}{number % 1000}@home.example",
         "home_phone": f"555-01{number % 100:02d}",

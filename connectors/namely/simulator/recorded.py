@@ -1,4 +1,4 @@
-"""Recorded pages served again. What was never recorded is generated from them, and labelled so."""
+"""Recorded pages, and data generated from them for routes that were not recorded."""
 
 import json
 import uuid
@@ -8,34 +8,34 @@ from typing import Any
 from connector_core import SettingsError
 from connectors.namely.simulator.directory import Group, GroupType
 
-_NAMES = uuid.UUID("6f1c0b52-6f7e-4a53-9c3e-6f5d2f7a4e11")
+_NAMESPACE = uuid.UUID("6f1c0b52-6f7e-4a53-9c3e-6f5d2f7a4e11")
 
 
 class Recording:
-    """A directory of recorded profiles. Its groups, their types and the company are made up around them."""
+    """Directory of recorded profiles. Groups, group types and the company are generated from them."""
 
     host = "recorded.namely.com"
     token = "simulated-namely-token-4f1d"
     label = "recorded"
     notes = (
         "Profiles are recorded.",
-        "Groups, their types and the company are made from them, and answered with X-Simulated: generated.",
+        "Groups, group types and the company are generated from them; their answers have X-Simulated: generated.",
     )
 
     def __init__(self, rows: list[dict[str, Any]], total: int, me: dict[str, Any] | None) -> None:
         self.rows = rows
         self.total = total
-        """What the recording announces, which may be more than was recorded."""
+        """Total that the recording announces, which may be more than was recorded."""
         self.me = me or (rows[0] if rows else None)
         self.company_name = "Recorded Company"
-        department = GroupType(str(uuid.uuid5(_NAMES, "department")), "Departments", "department")
-        office = GroupType(str(uuid.uuid5(_NAMES, "office")), "Office Locations", "office location")
+        department = GroupType(str(uuid.uuid5(_NAMESPACE, "department")), "Departments", "department")
+        office = GroupType(str(uuid.uuid5(_NAMESPACE, "office")), "Office Locations", "office location")
         self.group_types = [department, office]
         self.groups = self._groups(department, office)
         self._department = department.id
 
     def _groups(self, department: GroupType, office: GroupType) -> list[Group]:
-        """A group is an office where its people's office is in a city of that name."""
+        """Generate the groups. A group is an office if the city of its people's office has its name."""
         found: dict[str, Group] = {}
         for row in self.rows:
             city = ((row.get("office") or {}).get("city") or "").lower()
@@ -64,17 +64,17 @@ class Recording:
         return [group for group in self.groups if group.type_id == self._department]
 
     def hire(self) -> None:
-        """In a recording nobody comes."""
+        """Do nothing: a recording does not change."""
 
     def delete(self, person: dict[str, Any]) -> None:
-        """Nor does anybody go."""
+        """Do nothing: a recording does not change."""
 
     def evolve(self) -> tuple[str, ...]:
         return ()
 
 
 def recorded_directory(folder: Path) -> Recording:
-    """The recording in a folder: ``profiles_index.json``, and ``current_user.json`` if it is there."""
+    """Load the recording in a folder: ``profiles_index.json``, and ``current_user.json`` if it exists."""
     pages = _bodies(folder / "profiles_index.json")
     rows = [row for page in pages for row in page.get("profiles", [])]
     announced = [page["meta"].get("total_count", page["meta"].get("count", 0)) for page in pages if page.get("meta")]
@@ -91,4 +91,6 @@ def _bodies(file: Path) -> list[dict[str, Any]]:
     except OSError as error:
         raise SettingsError(f"{file} cannot be read: {error.strerror}.") from None
     except (ValueError, KeyError, TypeError):
-        raise SettingsError(f"{file} is no recording: it lacks interactions with a response and a body.") from None
+        raise SettingsError(
+            f"{file} is not a recording: it must have interactions with a response and a body."
+        ) from None

@@ -1,4 +1,4 @@
-"""Namely's endpoints: envelopes, headers, both paging styles, the throttle and error bodies."""
+"""Namely's endpoints: envelopes, headers, both paging styles, the quota and error bodies."""
 
 import asyncio
 import uuid
@@ -25,7 +25,7 @@ LOGIN = (
 
 
 class NamelySimulator(Simulator):
-    """One company, at one host. Any other host under namely.com is a company that does not exist."""
+    """One company at one host. Any other host under namely.com is a company that does not exist."""
 
     listings = (
         Listed("/profiles", "profiles", "meta.total_count"),
@@ -42,7 +42,7 @@ class NamelySimulator(Simulator):
         self.credentials = {"domain": directory.host, "personal_access_token": directory.token}
         self.notes = directory.notes
         self.latency = behaviour.latency / 1000
-        self._asked: deque[float] = deque()
+        self._counted: deque[float] = deque()
 
     @property
     def people(self) -> list[Any]:
@@ -56,8 +56,8 @@ class NamelySimulator(Simulator):
     def hire(self) -> Any:
         return self.directory.hire()
 
-    def erase(self, place: int) -> None:
-        self.directory.delete(self.people[place])
+    def erase(self, index: int) -> None:
+        self.directory.delete(self.people[index])
 
     def evolve(self) -> tuple[str, ...]:
         return self.directory.evolve()
@@ -71,8 +71,8 @@ class NamelySimulator(Simulator):
         path = self.path_of(request)
         if path == "/companies/info":
             return self._ok(self._company())
-        if refused := self._refuse(request):
-            return refused
+        if rejection := self._reject(request):
+            return rejection
         if request.method not in {"GET", "HEAD"}:
             return self._error(404, "Not found")
         if self._counts(path) and (throttled := self._throttle()):
@@ -93,12 +93,12 @@ class NamelySimulator(Simulator):
             return self._group(rest)
         if first == "group_types" and not rest:
             return self._group_types()
-        # A route that does not exist was answered so in 2014.
+        # The answer of 2014 for an unknown route.
         return json_answer({"error": ""}, 401, self._headers(401, "no-cache"))
 
-    # ---- who is asking
+    # ---- authentication and quota
 
-    def _refuse(self, request: web.Request) -> Answer | None:
+    def _reject(self, request: web.Request) -> Answer | None:
         given = request.headers.get("Authorization", "").removeprefix("Bearer ")
         if not given and self.behaviour.token_by_query == "yes":
             given = request.query.get("access_token", "")
@@ -114,15 +114,15 @@ class NamelySimulator(Simulator):
     def _throttle(self) -> Answer | None:
         now, window = asyncio.get_running_loop().time(), self.behaviour.window
         if self.behaviour.window_kind == "fixed":
-            while self._asked and int(self._asked[0] // window) != int(now // window):
-                self._asked.popleft()
+            while self._counted and int(self._counted[0] // window) != int(now // window):
+                self._counted.popleft()
             wait = window - now % window
         else:
-            while self._asked and self._asked[0] <= now - window:
-                self._asked.popleft()
-            wait = (self._asked[0] + window - now) if self._asked else 0.0
-        if len(self._asked) < self.behaviour.quota:
-            self._asked.append(now)
+            while self._counted and self._counted[0] <= now - window:
+                self._counted.popleft()
+            wait = (self._counted[0] + window - now) if self._counted else 0.0
+        if len(self._counted) < self.behaviour.quota:
+            self._counted.append(now)
             return None
         extra: tuple[tuple[str, str], ...] = ()
         if self.behaviour.retry_after == "seconds":
@@ -140,7 +140,7 @@ class NamelySimulator(Simulator):
             return Answer(404, LOGIN, html)
         return Answer(200, LOGIN, html)
 
-    # ---- the endpoints
+    # ---- endpoints
 
     def _company(self) -> dict[str, Any]:
         kind = "saml" if self.behaviour.owner == "sso" else "email_password"
@@ -175,7 +175,7 @@ class NamelySimulator(Simulator):
         people = self.directory.profiles()
         if self.behaviour.hidden_rows == "no":
             return people
-        return [one for place, one in enumerate(people, 1) if place % 10]
+        return [one for number, one in enumerate(people, 1) if number % 10]
 
     def _profile(self, source_id: str) -> Answer:
         found: dict[str, Any] | None = None
@@ -211,7 +211,7 @@ class NamelySimulator(Simulator):
         group = next((one for one in self.directory.groups if one.id == source_id), None)
         if group is None:
             return self._error(404, "Group not found")
-        # Here, unlike in the listing, `type` is the id of the type.
+        # Unlike in the listing, `type` is the id of the type.
         row = {**self._group_row(group), "type": group.type_id}
         return self._generated({"groups": [row], "meta": {"response": 200, "count": 1}, "links": {}, "linked": {}})
 
@@ -219,10 +219,10 @@ class NamelySimulator(Simulator):
         rows = [self._type_row(one) for one in self.directory.group_types]
         return self._generated({"group_types": rows, "meta": {"count": len(rows), "status": 200}})
 
-    # ---- the shapes
+    # ---- shapes of the answers
 
     def _group_row(self, group: Group, people: int = 0) -> dict[str, Any]:
-        """Where a page of profiles brings its groups along, their count was 0 in the only sample there is."""
+        """Return a group. Groups linked by a page of profiles have the count 0 in the only known sample."""
         title = next(one.title for one in self.directory.group_types if one.id == group.type_id)
         return {
             "id": group.id,
@@ -260,8 +260,9 @@ class NamelySimulator(Simulator):
         }
 
     def _ok(self, value: Any) -> Answer:
-        twice = (("Strict-Transport-Security", "max-age=31536000; includeSubDomains;"),)
-        return json_answer(value, 200, self._headers(200, "max-age=0, private, must-revalidate") + twice)
+        # Namely sends this header twice.
+        second = (("Strict-Transport-Security", "max-age=31536000; includeSubDomains;"),)
+        return json_answer(value, 200, self._headers(200, "max-age=0, private, must-revalidate") + second)
 
     def _generated(self, value: Any) -> Answer:
         answer = self._ok(value)

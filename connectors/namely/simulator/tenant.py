@@ -1,4 +1,4 @@
-"""An organisation made from a seed: people, managers forming a tree, groups, leavers, and every oddity known."""
+"""A seeded company: people, managers that form a tree, groups, leavers, and every known oddity."""
 
 import random
 import uuid
@@ -29,13 +29,13 @@ OFFICES = (("New York", "US"), ("Berlin", "DE"), ("Singapore", "SG"), ("Lisbon",
 TEAMS = ("Choir", "Running Club", "Works Council")
 PROJECTS = ("Project Atlas", "Project Borealis")
 YEARS = 200_000_000
-"""Seconds in which all were hired: nobody in the future."""
+"""Seconds in which all people are hired, so that none is hired in the future."""
 TITLES = ("Associate", "Specialist", "Senior Specialist", "Lead", "Manager", "Director")
 KINDS = ("Full Time",) * 16 + ("Part Time", "Intern", "Contractor", "Freelance")
 
 
 class Tenant:
-    """The directory of one simulated company. Its lists may be changed while it is served."""
+    """Directory of one simulated company. Its lists may be changed while it is served."""
 
     host = "acme.namely.com"
     token = "simulated-namely-token-4f1d"
@@ -47,15 +47,15 @@ class Tenant:
         self._behaviour = behaviour
         self._clock = datetime(2026, 1, 5, 9, tzinfo=UTC)
         self.company_name = "Acme Widgets"
-        self._make_groups()
-        self._apart = min(7_000, YEARS // max(1, people))
+        self._create_groups()
+        self._seconds_apart = min(7_000, YEARS // max(1, people))
         self.people: list[Person] = []
-        # The listing is in order of creation, and the first to be created leads the company.
+        # In order of creation. The first person leads the company.
         for number in range(people):
             self.people.append(self._person(number))
         self.me = self.people[0] if self.people else None
 
-    # ---- what the server serves
+    # ---- data for the server
 
     @property
     def total(self) -> int:
@@ -73,7 +73,7 @@ class Tenant:
     def members(self, group: Group) -> int:
         return sum(group.id in person.groups for person in self.people)
 
-    # ---- what happens in the company
+    # ---- events in the company
 
     def hire(self) -> Person:
         person = self._person(len(self.people))
@@ -102,7 +102,7 @@ class Tenant:
                     self._touch(person)
 
     def delete(self, person: Person) -> None:
-        """Gone altogether, as after a request for erasure; reports move up."""
+        """Delete a profile, as after a request for erasure. Reports move up to the next manager."""
         self.people.remove(person)
         for one in self.people:
             if one.manager is person:
@@ -112,23 +112,23 @@ class Tenant:
         return [group for group in self.groups if group.type_id == self.department_type.id]
 
     def evolve(self) -> tuple[str, ...]:
-        """A hire, a leaver turned inactive, a move, a renamed department, one profile gone altogether."""
-        settled = [one for one in self.people[1:] if one.status == "active" and not self._manages(one)]
-        leaver, mover, erased = self._random.sample(settled, 3)
+        """Hire one person, let one leave, move one, delete one, rename a department. Return a sentence for each."""
+        candidates = [one for one in self.people[1:] if one.status == "active" and not self._manages(one)]
+        leaver, mover, erased = self._random.sample(candidates, 3)
         home = next((one for one in self.departments() if one.id in mover.groups), None)
         target = self._random.choice([one for one in self.departments() if one is not home])
         renamed = self._random.choice([one for one in self.departments() if one is not target])
-        said = (
-            f"{name(leaver)} left and is inactive now",
+        sentences = (
+            f"{name(leaver)} left and is now inactive",
             f"{name(mover)} moved to {target.title}",
-            f"{renamed.title} is called {renamed.title} & Partners now",
-            f"{name(erased)}'s profile is gone altogether",
+            f"{renamed.title} was renamed {renamed.title} & Partners",
+            f"{name(erased)}'s profile was deleted",
         )
         self.leave(leaver)
         self.move(mover, target)
         self.rename(renamed, f"{renamed.title} & Partners")
         self.delete(erased)
-        return (f"{name(self.hire())} was hired", *said)
+        return (f"{name(self.hire())} was hired", *sentences)
 
     def _manages(self, person: Person) -> bool:
         return any(one.manager is person for one in self.people)
@@ -137,12 +137,12 @@ class Tenant:
         self._clock += timedelta(hours=1)
         person.updated_at = int(self._clock.timestamp())
 
-    # ---- how it is made
+    # ---- generation
 
     def _id(self) -> str:
         return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
 
-    def _make_groups(self) -> None:
+    def _create_groups(self) -> None:
         plural = self._behaviour.type_titles == "plural"
         spelled = {
             "lower": ("department", "office location"),
@@ -158,9 +158,9 @@ class Tenant:
         self._divisions = [Group(self._id(), title, division.id) for title in DIVISIONS]
         self._offices = [Group(self._id(), title, office.id) for title, _ in OFFICES]
         self._projects = [Group(self._id(), title, project.id) for title in PROJECTS]
-        made = [Group(self._id(), title, self.department_type.id) for title in DEPARTMENTS]
+        departments = [Group(self._id(), title, self.department_type.id) for title in DEPARTMENTS]
         self.teams = {self._id(): title for title in TEAMS}
-        self.groups = [*made, *self._divisions, *self._offices, *self._projects]
+        self.groups = [*departments, *self._divisions, *self._offices, *self._projects]
         self.group_titles = {group.id: group.title for group in self.groups}
 
     def _person(self, number: int) -> Person:
@@ -174,14 +174,14 @@ class Tenant:
             groups.append(rnd.choice(self._projects).id)
         if rnd.random() < 0.02:
             groups = []
-        created = int(datetime(2019, 3, 1, tzinfo=UTC).timestamp()) + number * self._apart
+        created = int(datetime(2019, 3, 1, tzinfo=UTC).timestamp()) + number * self._seconds_apart
         person = Person(
             id=self._id(),
             first_name=first,
             last_name=last,
             preferred_name=rnd.choice(FIRST) if rnd.random() < 0.05 else "",
             email=f"{first}.{last}.{number}@acme.example".lower(),
-            # Not unique, as recorded: a rehire or a clerk's slip gives the same number twice.
+            # Not unique, as recorded: a rehire or a typing error gives the same number twice.
             employee_id=str(1000 + (number if rnd.random() > 0.02 else max(0, number - 7))),
             title=f"{rnd.choice(TITLES)}, {rnd.choice(DEPARTMENTS)}",
             employee_type=rnd.choice(KINDS),
@@ -196,10 +196,15 @@ class Tenant:
             updated_at=created + rnd.randrange(5_000),
         )
         if number > 1:
-            self._make_odd(person)
+            self._add_oddity(person)
+        # As typed by hand: some texts are padded or blank.
+        if number % 20 == 13:
+            person.employee_id = f" {person.employee_id} "
+        elif number % 30 == 17:
+            person.employee_id = " "
         return person
 
-    def _make_odd(self, person: Person) -> None:
+    def _add_oddity(self, person: Person) -> None:
         draw = self._random.random()
         if draw < 0.06:
             person.status = "inactive"
