@@ -1,6 +1,6 @@
-"""The author's test kit: what a connector's simulator is built on."""
+"""Test kit for connector authors: the base classes of a connector's simulator."""
 
-from connector_core.testing.faults import Fault, Faults
+from connector_core.testing.fault_script import Fault, Faults
 from connector_core.testing.listing_faults import Listed
 from connector_core.testing.organisation import Organisation, Person, StaffSimulator
 from connector_core.testing.server import (

@@ -1,4 +1,4 @@
-"""A clock that jumps: an event loop whose waits take no time, while sockets and threads are real."""
+"""An event loop whose waits take no time, while its sockets and threads are real."""
 
 import asyncio
 import selectors
@@ -11,98 +11,99 @@ from typing import Any, TypeVar, TypeVarTuple
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-_SETTLE = 0.0005
-"""Seconds for what is on its way through the loopback device."""
-_THREAD = 0.05
-"""Seconds between two looks at threads that are at work; a thread that ends wakes the loop at once."""
+_SOCKET_GRACE = 0.0005
+"""Seconds left for data in flight on the loopback device before time jumps."""
+_THREAD_POLL = 0.05
+"""Seconds between two looks at busy threads. A thread that ends wakes the loop at once."""
 
 
-class _Selector(selectors.DefaultSelector):
-    """Where the loop would wait for a timer, the clock is put forward to it."""
+class _JumpingSelector(selectors.DefaultSelector):
+    """A selector that advances the clock to the next timer instead of waiting for it."""
 
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
-        self.threads = 0
-        self.turns = 0
-        self.on_turn: Callable[[int], bool] = lambda _: False
+        self.busy_threads = 0
+        self.iterations = 0
+        self.before_iteration: Callable[[int], bool] = lambda _: False
+        """Called with the number of the iteration. Returns True if it made a callback ready to run."""
 
     def select(self, timeout: float | None = None) -> Any:
-        self.turns += 1
-        if self.on_turn(self.turns):
-            # Something is ready now that was not when the loop chose to wait.
+        self.iterations += 1
+        if self.before_iteration(self.iterations):
+            # The loop chose this timeout before the callback was ready.
             timeout = 0
         if timeout is None or timeout <= 0:
             return super().select(timeout)
-        while not (events := super().select(_THREAD if self.threads else _SETTLE)):
-            if not self.threads:
+        while not (events := super().select(_THREAD_POLL if self.busy_threads else _SOCKET_GRACE)):
+            if not self.busy_threads:
                 self.now += timeout
                 break
         return events
 
 
 class JumpingLoop(asyncio.SelectorEventLoop):
-    """``loop.time()`` starts at 0. An hour's wait passes at once, unless something arrives before."""
+    """Event loop that starts at time 0 and skips waits: an hour passes at once unless data arrives first."""
 
     def __init__(self) -> None:
-        self._clock = _Selector()
+        self._clock = _JumpingSelector()
         super().__init__(self._clock)
         self.on_sleep: Callable[[Any], None] = lambda _: None
-        """Told the frame that sleeps."""
+        """Called with the frame of each ``asyncio.sleep``."""
         self.on_resolve: Callable[[str], None] = lambda _: None
-        """Told each host name that is looked up."""
+        """Called with each host name that is looked up."""
 
     def time(self) -> float:
         return self._clock.now
 
-    def at_turn(self, number: int, callback: Callable[[], None]) -> None:
-        """Calls back before so many more turns of the loop, once."""
-        goal = self._clock.turns + number
+    @property
+    def iterations(self) -> int:
+        return self._clock.iterations
 
-        def look(turns: int) -> bool:
-            if turns < goal:
+    def call_after_iterations(self, number: int, callback: Callable[[], None]) -> None:
+        """Call back once, after this many more iterations and before the next wait."""
+        target = self._clock.iterations + number
+
+        def before_iteration(iteration: int) -> bool:
+            if iteration < target:
                 return False
-            self._clock.on_turn = lambda _: False
+            self._clock.before_iteration = lambda _: False
             callback()
             return True
 
-        self._clock.on_turn = look
-
-    @property
-    def turns(self) -> int:
-        return self._clock.turns
+        self._clock.before_iteration = before_iteration
 
     def call_later(
         self, delay: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.TimerHandle:
-        caller = sys._getframe(1)  # noqa: SLF001 - who sleeps is seen nowhere else
+        caller = sys._getframe(1)  # noqa: SLF001 - only the stack shows which code sleeps
         if caller.f_code is asyncio.sleep.__code__:
             self.on_sleep(caller.f_back)
         return super().call_later(delay, callback, *args, context=context)
 
-    async def getaddrinfo(self, host: Any, port: Any, **more: Any) -> Any:
+    async def getaddrinfo(self, host: Any, port: Any, **options: Any) -> Any:
         self.on_resolve(str(host))
-        return await super().getaddrinfo(host, port, **more)
+        return await super().getaddrinfo(host, port, **options)
 
     def run_in_executor(self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
-        self._clock.threads += 1
+        self._clock.busy_threads += 1
         future = super().run_in_executor(executor, func, *args)
         future.add_done_callback(self._thread_ended)
         return future
 
-    async def shutdown_default_executor(self, *more: Any) -> None:
-        # It waits for its threads by one that is not started above, for a time that must not pass at once.
-        self._clock.threads += 1
+    async def shutdown_default_executor(self, *args: Any) -> None:
+        # It joins the pool in a thread that run_in_executor did not start, and that wait must be a real one.
+        self._clock.busy_threads += 1
         try:
-            await super().shutdown_default_executor(*more)
+            await super().shutdown_default_executor(*args)
         finally:
-            self._clock.threads -= 1
+            self._clock.busy_threads -= 1
 
     def _thread_ended(self, _: asyncio.Future[Any]) -> None:
-        self._clock.threads -= 1
+        self._clock.busy_threads -= 1
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """``asyncio.run`` by the clock that jumps."""
+    """Run a coroutine as ``asyncio.run`` does, on a loop whose clock jumps."""
     with asyncio.Runner(loop_factory=JumpingLoop) as runner:
         return runner.run(work)

@@ -1,4 +1,4 @@
-"""Faults of a listing: answers that are whole JSON, and wrong; and people who come and go between two pages."""
+"""Listing faults: answers that are valid JSON but wrong, and people who join or leave between two pages."""
 
 import json
 from collections.abc import Callable
@@ -6,63 +6,63 @@ from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
 
-BODIES = {
-    "null": "The listing is null.",
-    "renamed": "The listing has another key.",
-    "empty_page": "The page has no rows, and the total stays.",
-    "no_total": "The total is missing.",
-    "wrong_total": "The total is seven too many.",
-    "drop_row": "The page lacks its last row.",
-    "bad_row": "Every value of the first row is of another type.",
-    "half_keys": "Half of the keys are absent from all rows, as for a token with few rights.",
-    "other_keys": "The other half.",
+BODY_FAULTS = {
+    "null": "Send null instead of the rows.",
+    "renamed": "Send the rows under another key.",
+    "empty_page": "Send a page without rows, and keep the total.",
+    "no_total": "Omit the total.",
+    "wrong_total": "Announce seven rows too many.",
+    "drop_row": "Omit the last row of the page.",
+    "bad_row": "Give every value of the first row a wrong type.",
+    "half_keys": "Omit half of the keys from all rows, as for a token with few permissions.",
+    "other_keys": "Omit the other half of the keys.",
 }
-"""What is wrong in one answer."""
-PEOPLE = {
-    "delete": "Somebody on the first page is deleted right after the answer, and all others move up.",
-    "swap": "One deleted and one appended: the counters agree, and a third moves up unread.",
-    "resort": "The last comes first, as when the order is by something that changes.",
-    "join": "Somebody is appended.",
+"""Faults that change the body of one answer."""
+CONCURRENT_CHANGES = {
+    "delete": "Delete a person on the first page right after answering, so that all later rows move up.",
+    "swap": "Delete one person and append another: the counters agree, and a third person moves up unread.",
+    "resort": "Move the last person to the front, as when rows are sorted by a value that changes.",
+    "join": "Append a person.",
 }
-"""What happens in the organisation right after an answer was made."""
-DAMAGES = {
-    **BODIES,
-    **PEOPLE,
-    "repeat": "The first page comes again.",
-    "clamp": "From here on a page has seven rows at most.",
+"""Changes to the organisation right after an answer was made."""
+LISTING_FAULTS = {
+    **BODY_FAULTS,
+    **CONCURRENT_CHANGES,
+    "repeat": "Send the first page again.",
+    "clamp": "From now on, send at most seven rows a page.",
 }
 NEED_TOTAL = frozenset({"no_total", "wrong_total"})
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """Where a listing lies: the path of its requests, and in its answers the rows and the total, as dotted keys."""
+    """Location of a listing: the path of its requests, and the dotted keys of rows and total in its answers."""
 
     path: str
     rows: str
     total: str = ""
-    """Empty where the provider announces none."""
+    """Empty if the provider announces no total."""
     people: bool = True
-    """Whether these are the simulator's ``people``, who may come and go."""
+    """True if these are the simulator's ``people``, who may join and leave."""
     values: str = ""
-    """The key of a row under which its values lie; empty where the row itself holds them."""
+    """Key of a row that holds its values; empty if the row holds them itself."""
 
     @property
-    def damages(self) -> tuple[str, ...]:
-        """What can befall this listing."""
+    def faults(self) -> tuple[str, ...]:
+        """Kinds of faults that can apply to this listing."""
         return tuple(
             kind
-            for kind in DAMAGES
-            if (self.total or kind not in NEED_TOTAL) and (self.people or kind not in (*PEOPLE, "clamp"))
+            for kind in LISTING_FAULTS
+            if (self.total or kind not in NEED_TOTAL) and (self.people or kind not in (*CONCURRENT_CHANGES, "clamp"))
         )
 
 
-def spoil(kind: str, listed: Listed, body: Any) -> Any:
-    """The answer with that wrong in it."""
+def apply_fault(kind: str, listed: Listed, body: Any) -> Any:
+    """Change a decoded body in place by one of ``BODY_FAULTS``, and return it."""
     if kind in NEED_TOTAL:
-        _spoil_total(kind, *_at(body, listed.total), top=body)
+        _change_total(kind, *_locate(body, listed.total), top=body)
         return body
-    holder, key = _at(body, listed.rows)
+    holder, key = _locate(body, listed.rows)
     rows: list[Any] = holder[key]
     if kind == "null":
         holder[key] = None
@@ -73,45 +73,50 @@ def spoil(kind: str, listed: Listed, body: Any) -> Any:
     elif kind == "drop_row" and rows:
         rows.pop()
     elif kind == "bad_row" and rows:
-        rows[0] = _reshaped(listed, rows[0], _of_another_type)
+        rows[0] = _change_values(listed, rows[0], _with_wrong_types)
     elif kind in {"half_keys", "other_keys"}:
-        half = kind == "other_keys"
+        other = kind == "other_keys"
         holder[key] = [
-            _reshaped(listed, row, lambda values: {one: values[one] for one in values if _stays(one, half=half)})
+            _change_values(
+                listed,
+                row,
+                lambda values: {name: value for name, value in values.items() if _in_half(name, other=other)},
+            )
             for row in rows
         ]
     return body
 
 
-def _reshaped(listed: Listed, row: dict[str, Any], change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
+def faulty_body(kind: str, listed: Listed, body: bytes) -> bytes:
+    """Return an encoded body with a fault of ``BODY_FAULTS`` in it."""
+    return json.dumps(apply_fault(kind, listed, json.loads(body))).encode()
+
+
+def _change_values(listed: Listed, row: dict[str, Any], change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
     return {**row, listed.values: change(row[listed.values])} if listed.values else change(row)
 
 
-def _of_another_type(values: dict[str, Any]) -> dict[str, Any]:
+def _with_wrong_types(values: dict[str, Any]) -> dict[str, Any]:
     return {key: value if key == "id" else {"not": "as promised"} for key, value in values.items()}
 
 
-def _spoil_total(kind: str, holder: dict[str, Any], key: str, *, top: Any) -> None:
+def _change_total(kind: str, holder: dict[str, Any], key: str, *, top: Any) -> None:
     if kind == "wrong_total":
         holder[key] = (holder.get(key) or 0) + 7
     elif holder is top:
         holder.pop(key, None)
     else:
-        # Older names of the total, which would say it all the same, lie beside it.
+        # Older names of the total are its siblings, and would still announce it.
         holder.clear()
 
 
-def _stays(key: str, *, half: bool) -> bool:
-    return key == "id" or bool(crc32(key.encode()) % 2) is half
+def _in_half(key: str, *, other: bool) -> bool:
+    return key == "id" or bool(crc32(key.encode()) % 2) is other
 
 
-def _at(body: Any, dotted: str) -> tuple[Any, str]:
-    """The object that holds the last of these keys, and that key."""
-    *way, last = dotted.split(".")
-    for key in way:
+def _locate(body: Any, dotted: str) -> tuple[Any, str]:
+    """Return the object that holds the last of these keys, and that key."""
+    *parents, last = dotted.split(".")
+    for key in parents:
         body = body[key]
     return body, last
-
-
-def spoiled(kind: str, listed: Listed, body: bytes) -> bytes:
-    return json.dumps(spoil(kind, listed, json.loads(body))).encode()

@@ -1,4 +1,4 @@
-"""An organisation made from a seed, for simulators: people in departments, managers, leavers, and private lives."""
+"""A seeded organisation for simulators: people in departments, with managers, leavers and private data."""
 
 import random
 import re
@@ -14,14 +14,14 @@ DEPARTMENTS = "Engineering Product Design Sales Marketing Finance Legal People S
 TITLES = ("Associate", "Specialist", "Lead", "Manager", "Director")
 OFFICES = ("Berlin", "Lisbon", "New York", "Singapore")
 PRIVATE = re.compile(rb"private-[0-9]{6,}")
-"""How every private value looks."""
-_OPENED = date(2015, 1, 5)
-_DAYS = 4_000
+"""Pattern of every private value."""
+_FOUNDED = date(2015, 1, 5)
+_HIRING_DAYS = 4_000
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody, before a simulator dresses them as its provider's JSON."""
+    """One person, before a simulator turns them into its provider's JSON."""
 
     number: int
     first: str
@@ -44,61 +44,67 @@ class Person:
         return f"{self.first}.{self.last}{self.number}@acme.example".lower()
 
     def private(self, what: int) -> str:
-        """A value that must be found nowhere: a birth date, a salary, an address."""
+        """Return a value that must never be kept: a birth date, a salary, an address."""
         return f"private-{self.number * 10 + what:06}"
 
 
 class Organisation:
-    """``people`` is in order of arrival, and may be changed while it is served."""
+    """The people of an organisation, in order of arrival. ``people`` may be changed while it is served."""
 
     def __init__(self, people: int, seed: int) -> None:
         self._random = random.Random(seed)  # noqa: S311 - repeatable, not secret
-        self._today = datetime(2026, 1, 5, 9, tzinfo=UTC)
+        self._now = datetime(2026, 1, 5, 9, tzinfo=UTC)
         self._next = 1
         self.people: list[Person] = []
         for _ in range(people):
             self.hire()
 
     def hire(self) -> Person:
-        """The first leads the others, and the first ten lead those after them."""
+        """Append a new person. The first person manages the next nine, and these ten manage all others."""
         rnd, number = self._random, self._next
         self._next += 1
         leader = number > 10 and number % 17 == 0
-        start = _OPENED + timedelta(days=rnd.randrange(_DAYS))
-        gone = number > 10 and rnd.random() < 0.08
+        start = _FOUNDED + timedelta(days=rnd.randrange(_HIRING_DAYS))
+        left = number > 10 and rnd.random() < 0.08
+        first, last = rnd.choice(FIRST.split()), rnd.choice(LAST.split())
+        title = "Director" if leader else rnd.choice(TITLES)
+        department = DEPARTMENTS[(number - 1) % len(DEPARTMENTS)] if number <= 10 else rnd.choice(DEPARTMENTS)
+        office = rnd.choice(OFFICES)
         self.people.append(
             Person(
                 number=number,
-                first=rnd.choice(FIRST.split()),
-                last=rnd.choice(LAST.split()),
-                title="Director" if leader else rnd.choice(TITLES),
-                department=DEPARTMENTS[(number - 1) % len(DEPARTMENTS)] if number <= 10 else rnd.choice(DEPARTMENTS),
-                office=rnd.choice(OFFICES),
+                first=first,
+                last=last,
+                # As typed by hand: some texts are padded or blank.
+                title=f" {title} " if number % 13 == 0 else title,
+                department=department,
+                office=" " if number % 41 == 0 else office,
                 manager=None if number == 1 else 1 if number <= 10 else rnd.randint(1, 10),
                 start=start,
-                end=start + timedelta(days=30) if gone else None,
+                end=start + timedelta(days=30) if left else None,
                 contractor=number > 10 and rnd.random() < 0.1,
                 changed=self._tick(),
             )
         )
         return self.people[-1]
 
-    def erase(self, place: int) -> None:
-        """Gone altogether; whoever they managed is managed by their manager."""
-        gone = self.people.pop(place)
+    def erase(self, index: int) -> None:
+        """Delete the person at this index; their reports move up to their manager."""
+        erased = self.people.pop(index)
         self.people[:] = [
-            replace(one, manager=gone.manager) if one.manager == gone.number else one for one in self.people
+            replace(person, manager=erased.manager) if person.manager == erased.number else person
+            for person in self.people
         ]
 
     def evolve(self) -> tuple[str, ...]:
-        """A hire, a promotion, a move, a leaver, and one gone altogether."""
-        settled = [place for place, one in enumerate(self.people) if one.number > 10 and one.active]
-        promoted, moved, leaver, erased = self._random.sample(settled, 4)
+        """Promote one person, move one, let one leave, erase one and hire one. Return a sentence for each."""
+        candidates = [index for index, person in enumerate(self.people) if person.number > 10 and person.active]
+        promoted, moved, leaver, erased = self._random.sample(candidates, 4)
         elsewhere = next(one for one in DEPARTMENTS if one != self.people[moved].department)
         self._change(promoted, title="Vice President")
         self._change(moved, department=elsewhere)
-        self._change(leaver, end=self._today.date())
-        told = [
+        self._change(leaver, end=self._now.date())
+        sentences = [
             f"{self._name(promoted)} is promoted.",
             f"{self._name(moved)} moves to {elsewhere}.",
             f"{self._name(leaver)} leaves.",
@@ -106,21 +112,21 @@ class Organisation:
         ]
         self.erase(erased)
         self.hire()
-        return (*told, f"{self._name(-1)} is hired.")
+        return (*sentences, f"{self._name(-1)} is hired.")
 
-    def _change(self, place: int, **fields: Any) -> None:
-        self.people[place] = replace(self.people[place], changed=self._tick(), **fields)
+    def _change(self, index: int, **fields: Any) -> None:
+        self.people[index] = replace(self.people[index], changed=self._tick(), **fields)
 
-    def _name(self, place: int) -> str:
-        return f"{self.people[place].first} {self.people[place].last}"
+    def _name(self, index: int) -> str:
+        return f"{self.people[index].first} {self.people[index].last}"
 
     def _tick(self) -> datetime:
-        self._today += timedelta(seconds=1)
-        return self._today
+        self._now += timedelta(seconds=1)
+        return self._now
 
 
 class StaffSimulator(Simulator):
-    """A simulator whose people are an organisation's. A subclass says how its provider answers."""
+    """Base of simulators that serve an organisation's people. A subclass implements its provider's answers."""
 
     private = PRIVATE
 
@@ -134,17 +140,17 @@ class StaffSimulator(Simulator):
 
     @property
     def departments(self) -> dict[str, list[Person]]:
-        """Who is in which."""
-        found: dict[str, list[Person]] = {}
-        for one in self.people:
-            found.setdefault(one.department, []).append(one)
-        return found
+        """People by department."""
+        members: dict[str, list[Person]] = {}
+        for person in self.people:
+            members.setdefault(person.department, []).append(person)
+        return members
 
     def hire(self) -> Person:
         return self.organisation.hire()
 
-    def erase(self, place: int) -> None:
-        self.organisation.erase(place)
+    def erase(self, index: int) -> None:
+        self.organisation.erase(index)
 
     def evolve(self) -> tuple[str, ...]:
         return self.organisation.evolve()

@@ -1,4 +1,4 @@
-"""A pytest plugin: a connector's tests prove it in one line.
+"""Pytest plugin that proves a connector with one line in its tests.
 
 ::
 
@@ -6,8 +6,8 @@
 
     test_kit = kit("example")
 
-Every suite of the kit is a test of its own; at the end, the tier and the rules that are not kept are printed. When
-all suites have run, the tier must be the one that the connector's README records.
+Each suite of the kit becomes a test. The end of the session prints the tier and the broken rules. When all suites have
+run, the session fails if the connector's README records another tier.
 """
 
 import json
@@ -24,29 +24,29 @@ PROPERTY = "connector-core-kit"
 
 
 def kit(connector: "str | type[AnyConnector]") -> Callable[..., None]:
-    """The tests of a connector, by the name of its entry point or by its class."""
-    from connector_core.testing.kit import SUITES  # See above.
+    """Return the tests of a connector, given the name of its entry point or its class."""
+    from connector_core.testing.kit import SUITES  # Late, as above.
 
     @pytest.mark.parametrize("suite", SUITES)
     def test(suite: str, record_property: Callable[[str, object], None]) -> None:
-        from connector_core.testing.kit import prove_suite  # See above.
-        from connector_core.testing.pages import page_of, tier_in
+        from connector_core.testing.kit import prove_suite  # Late, as above.
+        from connector_core.testing.readme import readme_of, tier_in
 
-        named = _named(connector)
-        result = prove_suite(named, suite)
-        page = page_of(named)
-        recorded = tier_in(page.read_text(encoding="utf-8")) if page.is_file() else ""
+        loaded = _load(connector)
+        result = prove_suite(loaded, suite)
+        readme = readme_of(loaded)
+        recorded = tier_in(readme.read_text(encoding="utf-8")) if readme.is_file() else ""
         record_property(PROPERTY, _dump(result, recorded))
-        broken = [f"{one.rule.name} ({one.rule.tier}): {one.said}" for one in result.judgements if not one.good]
-        broken += [f"the manifest exempts {one}, which is no rule" for one in result.unknown_exemptions]
-        if broken:
-            pytest.fail("\n".join(broken), pytrace=False)
+        problems = [f"{one.rule.name} ({one.rule.tier}): {one.detail}" for one in result.judgements if not one.good]
+        problems += [f"the manifest exempts {one}, which is not a rule" for one in result.unknown_exemptions]
+        if problems:
+            pytest.fail("\n".join(problems), pytrace=False)
 
     return test
 
 
-def _named(connector: "str | type[AnyConnector]") -> "type[AnyConnector]":
-    from connector_core.plugins import load  # See above.
+def _load(connector: "str | type[AnyConnector]") -> "type[AnyConnector]":
+    from connector_core.plugins import load  # Late, as above.
     from connector_core.settings import PluginSettings, Settings
 
     if not isinstance(connector, str):
@@ -55,71 +55,75 @@ def _named(connector: "str | type[AnyConnector]") -> "type[AnyConnector]":
 
 
 def _dump(result: "Result", recorded: str) -> str:
-    judged = [(one.rule.name, int(one.rule.tier), one.good, one.standing, one.said) for one in result.judgements]
+    judged = [(one.rule.name, int(one.rule.tier), one.good, one.standing, one.detail) for one in result.judgements]
     return json.dumps([result.connector, recorded, judged])
 
 
-class _Proof(NamedTuple):
-    """What the suites that have run say of one connector. They may have run in several processes."""
+class SessionResult(NamedTuple):
+    """Results of one connector's suites in this session, which may have run in several processes."""
 
     connector: str
     recorded: str
+    """Tier that the README records."""
     rules: list[tuple[str, int, bool, str, str]]
+    """Name, tier, whether it is good, standing, detail."""
 
     @property
     def tier(self) -> str:
-        from connector_core.testing.kit import Tier  # See above.
+        from connector_core.testing.kit import Tier  # Late, as above.
 
         broken = [tier for _, tier, good, _, _ in self.rules if not good]
         return str(Tier(min(broken) - 1)) if broken else "platinum"
 
     @property
-    def whole(self) -> bool:
-        from connector_core.testing.kit import RULES  # See above.
+    def all_rules_judged(self) -> bool:
+        from connector_core.testing.kit import RULES  # Late, as above.
 
         return len(self.rules) == len(RULES)
 
     @property
-    def complaint(self) -> str:
-        """What is wrong with the tier in the README, if all rules have been tried."""
-        if not self.whole or self.recorded == self.tier:
+    def tier_mismatch(self) -> str:
+        """Error about the tier in the README; empty if it is right, or if some rules were not judged."""
+        if not self.all_rules_judged or self.recorded == self.tier:
             return ""
-        said = f"says {self.recorded}" if self.recorded else "names no tier"
-        return f"its README {said}: discover test {self.connector} --write"
+        claim = f"records {self.recorded}" if self.recorded else "records no tier"
+        return f"its README {claim}: run discover test {self.connector} --write"
 
 
-def _proofs(stats: dict[str, Iterable[Any]]) -> list[_Proof]:
-    proofs: dict[str, _Proof] = {}
+def _session_results(stats: dict[str, Iterable[Any]]) -> list[SessionResult]:
+    results: dict[str, SessionResult] = {}
     for reports in stats.values():
         for report in reports:
             for name, value in getattr(report, "user_properties", ()):
                 if name == PROPERTY and getattr(report, "when", "") == "call":
                     connector, recorded, rules = json.loads(value)
-                    proofs.setdefault(connector, _Proof(connector, recorded, [])).rules.extend(rules)
-    return [proofs[name] for name in sorted(proofs)]
+                    results.setdefault(connector, SessionResult(connector, recorded, [])).rules.extend(rules)
+    return [results[name] for name in sorted(results)]
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A README that records another tier than was reached fails the session: no single suite could tell."""
+    """Fail a session whose README records a wrong tier. No single suite knows the tier."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if reporter and any(proof.complaint for proof in _proofs(reporter.stats)):
+    if reporter and any(result.tier_mismatch for result in _session_results(reporter.stats)):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """The tier of each connector, by the suites that have run."""
-    proofs = _proofs(terminalreporter.stats)
-    if not proofs:
+    """Print the tier of each connector whose suites have run."""
+    results = _session_results(terminalreporter.stats)
+    if not results:
         return
-    from connector_core.testing.kit import RULES  # See above.
+    from connector_core.testing.kit import RULES  # Late, as above.
 
     terminalreporter.section("connector kit")
-    for proof in proofs:
-        whole = "" if proof.whole else f" so far, by {len(proof.rules)} of {len(RULES)} rules"
-        kept = sum(good for _, _, good, _, _ in proof.rules)
-        terminalreporter.write_line(f"{proof.connector}: {proof.tier}{whole}; {kept} of {len(proof.rules)} rules kept")
-        if proof.complaint:
-            terminalreporter.write_line(f"  {proof.complaint}", red=True)
-        for name, _, good, standing, said in proof.rules:
+    for result in results:
+        so_far = "" if result.all_rules_judged else f" so far, by {len(result.rules)} of {len(RULES)} rules"
+        kept = sum(good for _, _, good, _, _ in result.rules)
+        terminalreporter.write_line(
+            f"{result.connector}: {result.tier}{so_far}; {kept} of {len(result.rules)} rules kept"
+        )
+        if result.tier_mismatch:
+            terminalreporter.write_line(f"  {result.tier_mismatch}", red=True)
+        for name, _, good, standing, detail in result.rules:
             if not good or standing != "kept":
-                terminalreporter.write_line(f"  {standing}: {name}: {said}")
+                terminalreporter.write_line(f"  {standing}: {name}: {detail}")

@@ -20,18 +20,18 @@ from multidict import CIMultiDict
 
 from connector_core.errors import SettingsError
 from connector_core.sdk.entities import Entity
-from connector_core.testing.faults import Faults
-from connector_core.testing.listing_faults import BODIES, DAMAGES, PEOPLE, Listed, spoiled
-from connector_core.testing.network_faults import STRIKES, THROTTLES, page, throttled
+from connector_core.testing.fault_script import Faults
+from connector_core.testing.listing_faults import BODY_FAULTS, CONCURRENT_CHANGES, LISTING_FAULTS, Listed, faulty_body
+from connector_core.testing.network_faults import NETWORK_FAULTS, THROTTLES, proxy_page, throttle_response
 
-_GOES = 11
-"""The place of whoever goes in between: on the first page, and behind those who lead others, or these would lose
-their manager, too."""
+_DELETED = 11
+"""Index of the person whom a concurrent change deletes: on the first page, and behind all managers, since the reports
+of a deleted manager would change too."""
 
 
 @dataclass(frozen=True, slots=True)
 class SimulatorOptions:
-    """What `discover simulate` was given. ``behaviour`` sets the provider's switches, by name."""
+    """Options of `discover simulate`. ``behaviour`` sets the simulator's switches, by name."""
 
     people: int = 1200
     seed: int = 1
@@ -47,87 +47,90 @@ class Answer:
     body: bytes
     headers: tuple[tuple[str, str], ...] = ()
     compressed: bool = True
+    """False for an answer that is never compressed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request: when it arrived, in the loop's time, and what it asked for."""
+    """One request, as the simulator received it."""
 
     at: float
+    """Time of arrival, by the event loop's clock."""
     method: str
     path: str
     query: str
 
 
 BODY = web.RequestKey("body", bytes)
-"""``request[BODY]`` is what was sent."""
+"""Key of a request's body: ``request[BODY]``."""
 
 
 def json_answer(value: Any, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
-    """``headers`` should name a Content-Type."""
+    """Return a JSON answer. ``headers`` should name a Content-Type."""
     return Answer(status, json.dumps(value).encode(), headers)
 
 
 class Simulator(ABC):
-    """One simulated provider. A subclass says how it answers, and who is there; faults are the base's."""
+    """One simulated provider. A subclass implements its answers and its people; this base adds the faults."""
 
     host: str
-    """The name that it is reached under."""
+    """Host name that clients reach it by."""
     credentials: Mapping[str, str]
-    """What an operator types to connect to it."""
+    """Valid credentials, as an operator types them."""
     notes: tuple[str, ...] = ()
-    """What whoever starts it should know."""
+    """Remarks that are printed when it starts."""
     listings: tuple[Listed, ...] = ()
-    """Where its listings lie, for the faults that befall listings."""
+    """Its listings, to which listing faults apply."""
     private: re.Pattern[bytes]
-    """How every private value that it sends looks: what must be found nowhere."""
+    """Pattern of every private value that it sends. No match may be found outside of its answers."""
     throttle_status = 429
     largest_page: int | None = None
-    """Rows in a page at most, where a fault says that it is fewer than usual."""
+    """Most rows a page may have, once the fault ``clamp`` has lowered the provider's own limit."""
 
     def __init__(self) -> None:
         self.faults = Faults()
         self.latency = 0.0
         self.requests: list[Request] = []
-        """Every request, in order."""
+        """Every request, in order of arrival."""
         self.issued: set[str] = set()
-        """Tokens that it has given out: as secret as what they were given for."""
-        self._first: dict[str, Answer] = {}
+        """Tokens that it has issued, which are as secret as the credentials."""
+        self._first_answers: dict[str, Answer] = {}
 
     @abstractmethod
     def answer(self, request: web.Request) -> Answer:
-        """The answer to one request, as the provider would give it. ``request[BODY]`` is what was sent."""
+        """Return the provider's answer to one request, whose body is ``request[BODY]``."""
 
     @property
     @abstractmethod
     def people(self) -> list[Any]:
-        """Who is there, in the order of the listing: the very list that is served."""
+        """The people in the order of the listing: the very list that is served."""
 
     @abstractmethod
     def ids(self, kind: type[Entity]) -> set[str]:
-        """The ids of all of this kind that a connector should find now."""
+        """Return the ids of all entities of this kind that a connector should find now."""
 
     @abstractmethod
     def hire(self) -> Any:
-        """Somebody new, at the end of the listing."""
+        """Append a new person to the listing."""
 
-    def erase(self, place: int) -> None:
-        """The one at this place goes altogether."""
-        del self.people[place]
+    def erase(self, index: int) -> None:
+        """Delete the person at this index."""
+        del self.people[index]
 
     @abstractmethod
     def evolve(self) -> tuple[str, ...]:
-        """Lets time pass: one is hired, one changes, one leaves, one is erased. What happened, a sentence each."""
+        """Let time pass: hire one, change one, let one leave, erase one. Return a sentence for each."""
 
     def path_of(self, request: web.Request) -> str:
-        """The path that faults are scripted by."""
+        """Return the path that fault scripts and listings use for this request."""
         return request.path
 
     def script(self, faults: str) -> None:
-        """Scripts faults (``faults.py``)."""
+        """Replace the fault script (``fault_script.py``)."""
         self.faults = Faults(faults)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answer one request, with the fault that its script names."""
         path = self.path_of(request)
         self.requests.append(Request(asyncio.get_running_loop().time(), request.method, path, request.query_string))
         fault = self.faults.next(path)
@@ -135,37 +138,35 @@ class Simulator(ABC):
         await asyncio.sleep(self.latency)
         kind = fault.kind if fault else ""
         if kind in THROTTLES:
-            return throttled(kind, self.throttle_status)
+            return throttle_response(kind, self.throttle_status)
         if kind.isdigit():
-            return page(int(kind))
+            return proxy_page(int(kind))
         answer = self.answer(request)
-        if kind in DAMAGES:
-            answer = self._damaged(kind, path, answer)
+        if kind in LISTING_FAULTS:
+            answer = self._apply_listing_fault(kind, path, answer)
         response = _response(request, answer)
-        return await STRIKES[kind](request, response) if kind in STRIKES else response
+        return await NETWORK_FAULTS[kind](request, response) if kind in NETWORK_FAULTS else response
 
-    def _damaged(self, kind: str, path: str, answer: Answer) -> Answer:
-        """The answer with that wrong in it, or with that happening right after it."""
+    def _apply_listing_fault(self, kind: str, path: str, answer: Answer) -> Answer:
         listed = next((one for one in self.listings if one.path == path), None)
         if listed is None or answer.status != 200:
             return answer
         if kind == "repeat":
-            return self._first.setdefault(path, answer)
+            return self._first_answers.setdefault(path, answer)
         if kind == "clamp":
             self.largest_page = 7
-        elif kind in PEOPLE:
-            self._happen(kind)
-        elif kind in BODIES:
-            return replace(answer, body=spoiled(kind, listed, answer.body))
+        elif kind in CONCURRENT_CHANGES:
+            self._change_people(kind)
+        elif kind in BODY_FAULTS:
+            return replace(answer, body=faulty_body(kind, listed, answer.body))
         return answer
 
-    def _happen(self, kind: str) -> None:
+    def _change_people(self, kind: str) -> None:
         if kind in {"delete", "swap"} and len(self.people) > 1:
-            self.erase(min(_GOES, len(self.people) - 2))
+            self.erase(min(_DELETED, len(self.people) - 2))
         if kind in {"swap", "join"}:
             self.hire()
         if kind == "resort":
-            # As when a sort is by something that changes: the last comes first, and all others move down.
             self.people.insert(0, self.people.pop())
 
 
@@ -180,20 +181,18 @@ def _response(request: web.Request, answer: Answer) -> web.Response:
 
 @dataclass(slots=True)
 class Served:
-    """A running simulator: where it listens, and the file with the authority that signed its certificate.
-
-    Another simulator of the same host may take its place while it is served.
-    """
+    """A running simulator. Another simulator of the same host may replace it while the server runs."""
 
     simulator: Simulator
     port: int
     ca_file: Path
+    """Certificate of the authority that signed the server's own."""
     handle: Callable[[web.Request], Awaitable[web.StreamResponse]] | None = None
-    """Answers instead of the simulator, where it is set."""
+    """Handler that answers instead of the simulator."""
 
     @property
     def resolve(self) -> dict[str, str]:
-        """For ``[host.resolve]`` in plugins.toml."""
+        """Entry for ``[host.resolve]`` in plugins.toml."""
         return {self.simulator.host: f"127.0.0.1:{self.port}"}
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
@@ -207,7 +206,7 @@ class Served:
 
 @asynccontextmanager
 async def serve(simulator: Simulator, port: int = 0) -> AsyncIterator[Served]:
-    """Serves over TLS on the loopback address, under the simulator's own name. Port 0 takes a free one."""
+    """Serve a simulator over TLS on the loopback address, under its own host name. Port 0 takes a free port."""
     try:
         import trustme
     except ImportError:
@@ -216,7 +215,7 @@ async def serve(simulator: Simulator, port: int = 0) -> AsyncIterator[Served]:
         ) from None
     authority = trustme.CA(organization_name="connector-core simulator")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    # Its siblings too: a tenant that does not exist must be told by its answer, not by its certificate.
+    # Valid for sibling hosts too: an unknown tenant must be recognised by its answer, not by a TLS error.
     authority.issue_cert(simulator.host, f"*.{simulator.host.partition('.')[2]}").configure_cert(context)
     with tempfile.TemporaryDirectory(prefix="connector-core-") as folder:
         ca_file = Path(folder) / "ca.pem"
@@ -229,7 +228,7 @@ async def serve(simulator: Simulator, port: int = 0) -> AsyncIterator[Served]:
             try:
                 await site.start()
             except OSError as error:
-                raise SettingsError(f"Port {port} cannot be listened on: {error.strerror}.") from None
+                raise SettingsError(f"Cannot listen on port {port}: {error.strerror}.") from None
             (address, *_) = runner.addresses
             served.port = address[1]
             yield served
@@ -238,14 +237,14 @@ async def serve(simulator: Simulator, port: int = 0) -> AsyncIterator[Served]:
 
 
 def load(module: str, options: SimulatorOptions) -> Simulator:
-    """The simulator that a manifest names: its module has ``simulator(options)``."""
-    found: Simulator = importlib.import_module(module).simulator(options)
-    return found
+    """Return the simulator of a module that a manifest names, by calling its ``simulator(options)``."""
+    simulator: Simulator = importlib.import_module(module).simulator(options)
+    return simulator
 
 
 @contextmanager
 def environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Environment variables, until the context ends."""
+    """Set environment variables until the context ends."""
     with ExitStack() as stack:
         for name, value in variables.items():
             old = os.environ.get(name)

@@ -1,4 +1,4 @@
-"""The switches of a simulator: one for each thing that public material leaves unknown about its provider."""
+"""Switches of a simulator: one for each fact about its provider that public material leaves open."""
 
 from collections.abc import Mapping
 from typing import Self
@@ -9,12 +9,16 @@ from connector_core.errors import SettingsError
 
 
 class Switches(BaseModel):
-    """The base of a simulator's ``Behaviour``. `discover simulate NAME --set SWITCH=VALUE` sets one."""
+    """Base of a simulator's ``Behaviour``. `discover simulate NAME --set SWITCH=VALUE` sets one.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    The sentence below a field describes it on the connector's page.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     @classmethod
     def parse(cls, values: Mapping[str, str]) -> Self:
+        """Read the values of ``--set``. Raises SettingsError."""
         try:
             return cls.model_validate(
                 {name: int(value) if value.isdecimal() else value for name, value in values.items()}

@@ -1,72 +1,73 @@
-"""What a connector says of itself: its form, its guide, its page."""
+"""Suite ``declaration``: the credentials form, the set-up guide, the README and the witnesses."""
 
 import inspect
 import re
 from pathlib import Path
 
 from connector_core.sdk.connector import AnyConnector
-from connector_core.testing.kit.notes import Notes
-from connector_core.testing.kit.stage import Stage
-from connector_core.testing.pages import PARTS, current, page_of, parts_in
+from connector_core.testing.kit.findings import Findings
+from connector_core.testing.kit.harness import Harness
+from connector_core.testing.readme import PARTS, parts_in, readme_of, regenerated
 
-_SECRETIVE = re.compile(r"token|secret|password|passphrase|(^|_)key", re.IGNORECASE)
+_SECRET_NAME = re.compile(r"token|secret|password|passphrase|(^|_)key", re.IGNORECASE)
 
 
-async def examine(stage: Stage, notes: Notes) -> None:
-    connector = stage.connector
-    _form(connector, notes)
-    _guide(connector, notes)
-    _page(connector, notes)
+async def examine(harness: Harness, findings: Findings) -> None:
+    connector = harness.connector
+    _check_form(connector, findings)
+    _check_guide(connector, findings)
+    _check_readme(connector, findings)
     for name, one in connector.declarations.items():
         if one.witness is None and not one.derived:
-            notes.fail("declaration.witness", f"{name} has no @witnesses method")
+            findings.fail("declaration.witness", f"{name} has no @witnesses method")
     if any(one.derived for one in connector.declarations.values()):
-        await _derived(stage, notes)
+        await _check_derived(harness, findings)
 
 
-async def _derived(stage: Stage, notes: Notes) -> None:
-    """Nobody is excused from a witness by a word alone: the pages must be derived."""
-    stage.begin()
-    found = await stage.run(await stage.connected())
-    for name, one in stage.connector.declarations.items():
-        if one.derived and name not in found.watch.derived:
-            notes.fail("declaration.witness", f"{name} is declared as derived, and its pages are a listing's own")
+async def _check_derived(harness: Harness, findings: Findings) -> None:
+    """Check that kinds declared as derived are, since they need no witness."""
+    harness.reset()
+    result = await harness.run(await harness.connected_store())
+    for name, one in harness.connector.declarations.items():
+        if one.derived and name not in result.monitor.derived:
+            findings.fail("declaration.witness", f"{name} is declared as derived, but its pages come from a listing")
 
 
-def _form(connector: type[AnyConnector], notes: Notes) -> None:
+def _check_form(connector: type[AnyConnector], findings: Findings) -> None:
     for field in connector.credentials_type.form():
         declared = connector.credentials_type.model_fields[field.name]
         if not declared.title:
-            notes.fail("declaration.form", f"{field.name} has no title")
+            findings.fail("declaration.form", f"{field.name} has no title")
         if not field.help:
-            notes.fail("declaration.form", f"{field.name} has no description")
-        if _SECRETIVE.search(field.name) and not field.secret:
-            notes.fail("declaration.form", f"{field.name} is no SecretStr")
+            findings.fail("declaration.form", f"{field.name} has no description")
+        if _SECRET_NAME.search(field.name) and not field.secret:
+            findings.fail("declaration.form", f"{field.name} is not a SecretStr")
     for name, option in connector.options_type.model_fields.items():
         if not option.description:
-            notes.fail("declaration.form", f"the option {name} has no description")
+            findings.fail("declaration.form", f"the option {name} has no description")
 
 
-def _guide(connector: type[AnyConnector], notes: Notes) -> None:
+def _check_guide(connector: type[AnyConnector], findings: Findings) -> None:
     manifest = connector.manifest
     if not manifest.provider_setup:
-        notes.fail("declaration.guide", "the manifest has no provider_setup")
+        findings.fail("declaration.guide", "the manifest has no provider_setup")
     if not manifest.rejected.remedy:
-        notes.fail("declaration.guide", "the manifest says no remedy for rejected credentials")
+        findings.fail("declaration.guide", "the manifest has no remedy for rejected credentials")
     for name, one in connector.declarations.items():
         for part in ("description", "resource", "permission", "products"):
             if not getattr(one, part):
-                notes.fail("declaration.guide", f"{name} has no {part}")
+                findings.fail("declaration.guide", f"{name} has no {part}")
 
 
-def _page(connector: type[AnyConnector], notes: Notes) -> None:
-    page = page_of(connector)
-    if not page.is_file():
-        notes.fail("declaration.page", f"there is no README.md beside {Path(inspect.getfile(connector)).name}")
+def _check_readme(connector: type[AnyConnector], findings: Findings) -> None:
+    readme = readme_of(connector)
+    if not readme.is_file():
+        findings.fail("declaration.readme", f"there is no README.md beside {Path(inspect.getfile(connector)).name}")
         return
-    text = page.read_text(encoding="utf-8")
+    text = readme.read_text(encoding="utf-8")
     missing = sorted(PARTS.keys() - parts_in(text))
     if missing:
-        notes.fail("declaration.page", f"README.md has no generated part {', '.join(missing)}")
-    if current(text, connector) != text:
-        notes.fail("declaration.page", f"README.md is not current: discover test {connector.manifest.name} --write")
+        findings.fail("declaration.readme", f"README.md lacks the generated parts {', '.join(missing)}")
+    if regenerated(text, connector) != text:
+        command = f"discover test {connector.manifest.name} --write"
+        findings.fail("declaration.readme", f"README.md is out of date: run {command}")

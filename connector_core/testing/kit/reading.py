@@ -1,120 +1,152 @@
-"""Quiet runs: everything that is there, under its own id, followed as it changes."""
+"""Suite ``reading``: fault-free runs that find every row under its own id, and follow its changes."""
+
+from collections.abc import Iterator
+from pathlib import Path
 
 from connector_core.errors import ConnectorCoreError, RejectedCredentialsError
+from connector_core.messages import message
+from connector_core.reasons import Code
 from connector_core.sdk.connector import AnyConnector
 from connector_core.sdk.entities import Entity
-from connector_core.testing.kit.notes import Notes
-from connector_core.testing.kit.stage import NAME, Round, Stage
-from connector_core.testing.kit.watch import Watch
+from connector_core.testing.kit.findings import Findings
+from connector_core.testing.kit.harness import NAME, Harness, RunResult
+from connector_core.testing.kit.monitor import Monitor
 
 
-async def examine(stage: Stage, notes: Notes) -> None:
-    stage.begin()
-    store = await stage.connected()
-    first = await stage.run(store)
-    _whole(stage, first, notes)
-    again = await stage.run(store)
-    _keys(first, again, notes)
-    _links(stage, first, notes)
-    _fill(stage.connector, first, notes)
-    await _refusals(stage, notes)
-    happened = "; ".join(stage.simulator.evolve())
-    changed = await stage.run(store)
-    if changed.report and not sum(plan.updates for plan in changed.report.plans):
-        notes.fail("reading.follows", f"nothing is updated, though time has passed: {happened}")
-    # Whom nobody can be asked about is removed by the second scan that lacks them.
-    followed = await stage.run(store)
-    fresh = await stage.run(await stage.connected())
-    for difference in differences(followed, fresh):
-        notes.fail("reading.follows", difference)
+async def examine(harness: Harness, findings: Findings) -> None:
+    harness.reset()
+    store = await harness.connected_store()
+    first = await harness.run(store)
+    _check_complete(harness, first, findings)
+    second = await harness.run(store)
+    _check_ids(first, second, findings)
+    _check_links(harness, first, findings)
+    _check_texts(first, findings)
+    _check_fill(harness.connector, first, findings)
+    await _check_refusals(harness, findings)
+    await _check_changes(harness, store, findings)
 
 
-def _whole(stage: Stage, found: Round, notes: Notes) -> None:
-    if not found.complete:
-        notes.fail("reading.whole", f"a quiet run is not complete: {found.outcome.strip()}")
-    for kind, ids in stage.there().items():
-        stored = found.stored[kind].keys()
+async def _check_changes(harness: Harness, store: Path, findings: Findings) -> None:
+    events = "; ".join(harness.simulator.evolve())
+    changed = await harness.run(store)
+    if changed.report and not sum(plan.updates for plan in changed.plans):
+        findings.fail("reading.follows", f"nothing was updated after these changes: {events}")
+    # A row without a witness is removed by the second scan that lacks it.
+    followed = await harness.run(store)
+    new = await harness.run(await harness.connected_store())
+    for difference in differences(followed, new):
+        findings.fail("reading.follows", difference)
+
+
+def _check_complete(harness: Harness, result: RunResult, findings: Findings) -> None:
+    if not result.complete:
+        findings.fail("reading.complete", f"a fault-free run is not complete: {result.outcome.strip()}")
+    for kind, ids in harness.expected_ids().items():
+        stored = result.stored[kind].keys()
         if not ids:
-            notes.fail("reading.whole", f"the simulator has nothing of {kind}, so nothing is proven")
+            findings.fail("reading.complete", f"the simulator has no {kind} entities, so nothing is proven")
         if ids - stored:
-            notes.fail("reading.whole", f"{len(ids - stored)} of {len(ids)} of {kind} did not come")
+            findings.fail("reading.complete", f"{kind} entities not found: {len(ids - stored)} of {len(ids)}")
         if stored - ids:
-            notes.fail("reading.whole", f"{len(stored - ids)} of {kind} came that are not there")
+            findings.fail("reading.complete", f"{kind} entities that do not exist at the provider: {len(stored - ids)}")
 
 
-def _keys(first: Round, again: Round, notes: Notes) -> None:
+def _check_ids(first: RunResult, second: RunResult, findings: Findings) -> None:
     for kind, stored in first.stored.items():
-        if stored.keys() != again.stored[kind].keys():
-            notes.fail("reading.keys", f"the ids of {kind} are others in the second run")
-    for one in first.report.certificates if first.report else ():
+        if stored.keys() != second.stored[kind].keys():
+            findings.fail("reading.ids", f"the second run finds other ids of {kind}")
+    for one in first.certificates:
         if one.rejected:
-            notes.fail("reading.keys", f"{len(one.rejected)} rows of {one.kind} were rejected: {one.rejected[0]}")
-    for reason in (
-        reason for of in (first, again) if of.report for one in of.report.certificates for reason in one.reasons
-    ):
-        if "the id of another" in reason or "came twice" in reason:
-            notes.fail("reading.keys", reason)
-    for plan in again.report.plans if again.report else ():
+            findings.fail("reading.ids", f"{one.kind} rows rejected: {len(one.rejected)}, such as {one.rejected[0]}")
+    for one in (*first.certificates, *second.certificates):
+        for reason in one.reasons:
+            if reason.code in {Code.ROWS_MERGED, Code.ROWS_REPEATED}:
+                findings.fail("reading.ids", message(reason))
+    for plan in second.plans:
         changed = plan.creates + plan.updates + plan.removes
         if changed:
-            notes.fail("reading.keys", f"nothing happened, and the second run changes {changed} of {plan.kind}")
+            findings.fail(
+                "reading.ids", f"{plan.kind} entities that the second run changes, though nothing happened: {changed}"
+            )
 
 
-def _links(stage: Stage, found: Round, notes: Notes) -> None:
-    reported = {one.kind: one.dangling for one in found.report.certificates} if found.report else {}
-    for kind, entities in found.stored.items():
-        for name, target in stage.connector.declarations[kind].kind.links.items():
-            if target not in found.stored:
+def _check_links(harness: Harness, result: RunResult, findings: Findings) -> None:
+    reported = {one.kind: one.profile.dangling for one in result.certificates}
+    for kind, entities in result.stored.items():
+        for name, target in harness.connector.declarations[kind].kind.links.items():
+            if target not in result.stored:
                 continue
-            lost = {one for entity in entities.values() for one in _linked(entity, name)} - found.stored[target].keys()
-            if len(lost) != reported.get(kind, {}).get(name, 0):
-                notes.fail("reading.links", f"{len(lost)} of {kind}.{name} lead nowhere, and are not reported")
+            targets = {one for entity in entities.values() for one in _linked_ids(entity, name)}
+            dangling = targets - result.stored[target].keys()
+            counted = reported.get(kind, {}).get(name, 0)
+            if len(dangling) != counted:
+                findings.fail(
+                    "reading.links", f"{kind}.{name}: {len(dangling)} links dangle, but {counted} are reported"
+                )
 
 
-def _linked(entity: Entity, name: str) -> tuple[str, ...]:
+def _linked_ids(entity: Entity, name: str) -> tuple[str, ...]:
     value = getattr(entity, name)
     return (value,) if isinstance(value, str) else value or ()
 
 
-def _fill(connector: type[AnyConnector], found: Round, notes: Notes) -> None:
-    for one in found.report.certificates if found.report else ():
+def _check_texts(result: RunResult, findings: Findings) -> None:
+    for kind, entities in result.stored.items():
+        if fields := {name for entity in entities.values() for name in _untidy_texts(entity)}:
+            findings.fail("reading.texts", f"{kind} has texts that are blank or padded: {', '.join(sorted(fields))}")
+
+
+def _untidy_texts(entity: Entity) -> Iterator[str]:
+    """Yield the fields with a blank or padded text. Ids are the provider's own and stay as they are."""
+    for name, value in entity:
+        if name == "source_id" or name in entity.links:
+            continue
+        texts = value if isinstance(value, tuple) else (value,)
+        # Members of an enum are texts too, but not the provider's.
+        if any(type(text) is str and (not text or text != text.strip()) for text in texts):
+            yield name
+
+
+def _check_fill(connector: type[AnyConnector], result: RunResult, findings: Findings) -> None:
+    for one in result.certificates:
         for name in connector.declarations[one.kind].provides:
-            if not one.fill.get(name):
-                notes.fail("reading.fill", f"{one.kind}.{name} is said to be provided, and never came")
-        filled = {name: share for name, share in one.fill.items() if name != "source_id"}
-        notes.measures[f"filled of {one.kind}"] = ", ".join(
-            f"{name} {share:.0%}" for name, share in sorted(filled.items())
+            if not one.profile.filled.get(name):
+                findings.fail("reading.fill", f"{one.kind}.{name} is declared in provides but never filled")
+        rates = {name: share for name, share in one.profile.filled.items() if name != "source_id"}
+        findings.measures[f"fill rates of {one.kind}"] = ", ".join(
+            f"{name} {share:.0%}" for name, share in sorted(rates.items())
         )
 
 
-async def _refusals(stage: Stage, notes: Notes) -> None:
-    """Every secret mistyped in turn."""
-    connector = stage.connector
+async def _check_refusals(harness: Harness, findings: Findings) -> None:
+    """Connect with each secret mistyped in turn."""
+    connector = harness.connector
     for field in connector.credentials_type.form():
-        if not field.secret or field.name not in stage.simulator.credentials:
+        if not field.secret or field.name not in harness.simulator.credentials:
             continue
-        wrong = {**stage.simulator.credentials, field.name: "mistyped-0123456789"}
-        async with stage.host(stage.store(), Watch(connector)) as host:
+        wrong = {**harness.simulator.credentials, field.name: "mistyped-0123456789"}
+        async with harness.host(harness.new_store(), Monitor(connector)) as host:
             try:
                 await host.connect(connector.manifest.name, NAME, wrong)
             except RejectedCredentialsError as error:
                 if not error.hint:
-                    notes.fail("reading.refusal", f"a mistyped {field.name} is refused without a hint")
+                    findings.fail("reading.refusal", f"a mistyped {field.name} is rejected without a hint")
             except ConnectorCoreError as error:
-                notes.fail("reading.refusal", f"a mistyped {field.name} is told as {type(error).__name__}")
+                findings.fail("reading.refusal", f"a mistyped {field.name} raises {type(error).__name__}")
             else:
-                notes.fail("reading.refusal", f"a mistyped {field.name} is accepted")
+                findings.fail("reading.refusal", f"a mistyped {field.name} is accepted")
 
 
-def differences(found: Round, wanted: Round) -> list[str]:
-    """How what is stored differs, kind by kind."""
-    said = []
-    for kind, entities in wanted.stored.items():
-        other = found.stored[kind]
+def differences(result: RunResult, expected: RunResult) -> list[str]:
+    """Compare what two runs have stored, and return a sentence for each difference."""
+    found = []
+    for kind, entities in expected.stored.items():
+        other = result.stored[kind]
         if missing := entities.keys() - other.keys():
-            said.append(f"{len(missing)} of {kind} are missing")
-        if stray := other.keys() - entities.keys():
-            said.append(f"{len(stray)} of {kind} are still stored")
+            found.append(f"{kind} entities missing: {len(missing)}")
+        if extra := other.keys() - entities.keys():
+            found.append(f"{kind} entities not removed: {len(extra)}")
         fields = {
             name
             for one in entities.keys() & other.keys()
@@ -122,5 +154,5 @@ def differences(found: Round, wanted: Round) -> list[str]:
             if getattr(entities[one], name) != getattr(other[one], name)
         }
         if fields:
-            said.append(f"{kind} differ in {', '.join(sorted(fields))}")
-    return said
+            found.append(f"{kind} entities differ in {', '.join(sorted(fields))}")
+    return found

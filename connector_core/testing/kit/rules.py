@@ -1,21 +1,21 @@
-"""The rules of the kit: what a connector must keep, how each is checked, and the tier that it belongs to."""
+"""The rules of the kit: what each promises, how it is checked, and the tier that it belongs to."""
 
 from dataclasses import dataclass
 from enum import IntEnum
 
 
 class Tier(IntEnum):
-    """How far a connector is to be trusted. A tier is reached when all its rules, and all below it, are kept."""
+    """How far a connector can be trusted. A tier is reached when all its rules, and those of lower tiers, are kept."""
 
     NONE = 0
     BRONZE = 1
     """It reads what it declares, keeps secrets, and tells the operator what to do."""
     SILVER = 2
-    """Whatever the provider does, nobody is lost, removed or emptied."""
+    """No fault of the provider loses, removes or empties an entity."""
     GOLD = 3
-    """It is polite, resumes, and can be stopped at any moment."""
+    """It respects the provider's quota, resumes, and can be stopped at any moment."""
     PLATINUM = 4
-    """It costs no more as the organisation grows."""
+    """It scales: memory stays flat, and requests grow with pages only."""
 
     def __str__(self) -> str:
         return self.name.lower()
@@ -23,7 +23,7 @@ class Tier(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """``name`` is SUITE.WORD. ``promise`` is what is kept; ``how`` is how the kit sees it."""
+    """One rule. ``name`` is SUITE.WORD, ``promise`` what a connector keeps, ``how`` the kit's check of it."""
 
     name: str
     tier: Tier
@@ -43,188 +43,194 @@ RULES = _rules(
     (
         "declaration.form",
         Tier.BRONZE,
-        "Every field of the form has a title and a help text, and every secret is a secret.",
-        "The form is read; a field whose name speaks of a token, key, secret or password must be one.",
+        "Every field of the credentials form has a title and a help text, and every secret is a SecretStr.",
+        "Reads the form. A field whose name contains token, key, secret or password must be a secret.",
     ),
     (
         "declaration.guide",
         Tier.BRONZE,
-        "The set-up at the provider is told, and every kind has a description, a resource and a permission.",
-        "The manifest is read.",
+        "The manifest explains the set-up at the provider; every kind has a description, a resource and a permission.",
+        "Reads the manifest.",
     ),
     (
-        "declaration.page",
+        "declaration.readme",
         Tier.SILVER,
-        "The generated parts of the connector's README are there and current.",
-        "They are made anew and compared.",
+        "The connector's README has all generated parts, and they are up to date.",
+        "Regenerates them and compares.",
     ),
     (
         "declaration.witness",
         Tier.GOLD,
-        "Every kind that one can ask for has a second witness, so that who is gone is removed after one scan.",
-        "Each declaration names a @witnesses method, or its pages are seen to be derived from another listing's rows.",
+        "Every kind has a witness, so that a deleted row is removed after one scan.",
+        "Each declaration must name a @witnesses method, unless its pages are derived from another listing's rows.",
     ),
     (
-        "reading.whole",
+        "reading.complete",
         Tier.BRONZE,
-        "A quiet run ends complete, with exactly the rows that there are, of every kind that is declared.",
-        "The stored ids are compared with the simulator's.",
+        "A fault-free run is complete and finds exactly the rows that exist, for every declared kind.",
+        "Compares the stored ids with the simulator's.",
     ),
     (
-        "reading.keys",
+        "reading.ids",
         Tier.BRONZE,
-        "Ids are the provider's own: none is missing, doubled or of somebody else, and none changes.",
-        "Two runs in a row: the same ids, nothing rejected, nothing to change.",
+        "Ids are the provider's own: none is missing, duplicated or another row's, and none changes.",
+        "Two runs in a row: the same ids, no rejected rows, no changes.",
     ),
     (
         "reading.refusal",
         Tier.BRONZE,
-        "Wrong credentials are told as such, with what to do.",
-        "Every secret is mistyped in turn; the check must raise RejectedCredentialsError with a hint.",
+        "Wrong credentials are reported as such, with advice.",
+        "Mistypes each secret in turn; connecting must raise RejectedCredentialsError with a hint.",
     ),
     (
         "reading.follows",
         Tier.SILVER,
-        "What changes at the provider changes here; who is erased there is removed here.",
-        "Time passes: something must be updated, and two runs later the store equals a fresh one, field by field.",
+        "The store follows the provider: changed entities are updated, deleted ones are removed.",
+        "Lets time pass: some entity must be updated, and two runs later the store equals a new one in every field.",
     ),
     (
         "reading.links",
         Tier.SILVER,
-        "A link leads to something that is stored, or is reported as dangling.",
-        "Every link of every stored entity is followed.",
+        "Every link leads to a stored entity, or is reported as dangling.",
+        "Follows each link of each stored entity.",
+    ),
+    (
+        "reading.texts",
+        Tier.SILVER,
+        "No stored text is blank or padded with spaces.",
+        "Checks each text of each stored entity; the simulators send some that are blank or padded.",
     ),
     (
         "reading.fill",
         Tier.GOLD,
-        "Every field that a kind is said to provide is filled for somebody.",
-        "The fill rates of a quiet run.",
+        "Every field that a kind provides is filled for at least one entity.",
+        "Reads the fill rates of a fault-free run.",
     ),
     (
         "secrecy.token",
         Tier.BRONZE,
-        "A secret is in no log, output, error, report or file.",
-        "Quiet and broken runs; logs as they are before the host hides anything. Issued tokens and encoded pairs too.",
+        "No secret appears in a log, output, error, report or file.",
+        "Runs with and without faults; reads logs before redaction. Includes issued tokens and encoded credentials.",
     ),
     (
         "secrecy.people",
         Tier.BRONZE,
-        "Nothing private outlives the parser: no undeclared key is kept, logged, stored or told.",
-        "The same runs, and every row that the connector was handed, searched for the simulator's private values.",
+        "No private value outlives the parser: it is not kept, logged, stored or reported.",
+        "Searches the same runs, and every row the connector receives, for the simulator's private values.",
     ),
     (
         "faults.certificate",
         Tier.SILVER,
         "No fault makes an incomplete reading look complete.",
-        "Whenever a certificate says complete, all who were there throughout have been read.",
+        "If a certificate is complete, every row that existed throughout the run must have been read.",
     ),
     (
         "faults.removal",
         Tier.SILVER,
-        "No fault removes anybody who is still there.",
-        "The store after every round, against the organisation.",
+        "No fault removes an entity that still exists at the provider.",
+        "Compares the store after each run with the simulator's ids.",
     ),
     (
         "faults.emptied",
         Tier.SILVER,
         "No fault empties a field.",
-        "Every field of every entity after a round, against the same run without the fault.",
+        "Compares every field of every entity with the same run without the fault.",
     ),
     (
         "faults.lost",
         Tier.SILVER,
-        "After the fault nobody is missing.",
-        "A round that did not end complete is followed by a quiet run, which must find everybody.",
+        "No entity is missing once the fault is over.",
+        "Follows each incomplete run with a fault-free one, which must find every entity.",
     ),
     (
-        "faults.said",
+        "faults.reported",
         Tier.SILVER,
-        "An error of the provider reaches the operator: it is never swallowed.",
-        "Each error that the client raised into the connector is in the outcome, or is logged by its code.",
+        "Every provider error reaches the operator; none is swallowed.",
+        "Each error raised into the connector must be in the run's report or error, or be logged with its code.",
     ),
     (
         "faults.shape",
         Tier.SILVER,
-        "An answer of another shape is refused, never taken for an empty one.",
-        "Listings that are null, renamed or cut off must be asked for again, or be said to be malformed.",
+        "An answer of the wrong shape is rejected, never taken for an empty one.",
+        "Sends listings that are null or renamed, at every try; the client must raise a ProtocolError.",
     ),
     (
         "faults.bug",
         Tier.SILVER,
-        "No answer makes the connector fail with an exception of its own.",
-        "No round ends with a DiscoveryError.",
+        "No answer makes the connector raise an exception of its own.",
+        "No run may end with a DiscoveryError.",
     ),
     (
         "faults.clamped",
         Tier.SILVER,
-        "A server that sends smaller pages than it was asked for loses nobody.",
-        "A run against a server whose pages are small from the start ends complete.",
+        "No entity is lost if the provider sends smaller pages than requested.",
+        "A run with small pages from the start must be complete.",
     ),
     (
         "interruption.resumed",
         Tier.GOLD,
-        "A run that is cut off after any page, and the one after it, come to what an undisturbed run comes to.",
-        "Cut at every checkpoint; the stores are compared, field by field.",
+        "A run that is cancelled after any page, followed by another, ends with the store of an undisturbed run.",
+        "Cancels at every checkpoint, and compares the stores in every field.",
     ),
     (
         "interruption.cancelled",
         Tier.GOLD,
-        "The same after a cancellation at any await; and it ends at once.",
-        "Cancelled at seeded random turns of the event loop.",
+        "The same holds for a cancellation at any await, and the run ends at once.",
+        "Cancels at seeded random iterations of the event loop.",
     ),
     (
         "interruption.clean",
         Tier.GOLD,
-        "Nothing is left behind: no task, no connection, no lock.",
-        "Looked for after every interruption.",
+        "A cancelled run leaves no task, connection or lock behind.",
+        "Looks for tasks and open sessions after each cancellation; the next run must find the store unlocked.",
     ),
     (
         "manners.client",
         Tier.SILVER,
-        "It talks to the provider through the client that it is given, and to nobody else.",
-        "Names resolved, sockets connected, processes started; requests arrived against requests counted.",
+        "The connector reaches the provider through the host's client only, and nothing else.",
+        "Watches host names, sockets and processes, and compares requests received with requests counted.",
     ),
     (
         "manners.files",
         Tier.SILVER,
-        "It reads and writes no file.",
-        "Files opened while its code is on the stack.",
+        "The connector reads and writes no files.",
+        "Watches for files opened while its code is on the stack.",
     ),
     (
         "manners.waits",
         Tier.GOLD,
-        "It neither sleeps nor asks again by itself: waiting and retrying are the host's.",
-        "Sleeps with its code on the stack; and a listing that failed is not asked for twice by one reading.",
+        "The connector neither sleeps nor retries: both are the host's.",
+        "Watches for sleeps while its code is on the stack; no method may request a failed path again.",
     ),
     (
         "manners.quota",
         Tier.GOLD,
-        "The provider's quota is kept.",
-        "By a clock that jumps: no window holds more than a declared limit allows; a Retry-After is waited out.",
+        "The provider's quota is respected.",
+        "By the jumping clock, no window may exceed a declared limit, and every Retry-After is waited out.",
     ),
     (
         "manners.page_size",
         Tier.GOLD,
-        "It asks for no larger page than the provider sends.",
-        "Every page but the last holds as many rows as were asked for.",
+        "The connector requests no larger pages than the provider sends.",
+        "Every page but the last must have as many rows as requested.",
     ),
     (
         "scale.requests",
         Tier.PLATINUM,
-        "Requests grow with the pages, not with the people.",
+        "The number of requests grows with the pages, not with the people.",
         "Runs over organisations of growing size: requests = pages + a constant.",
     ),
     (
         "scale.memory",
         Tier.PLATINUM,
-        "Memory does not grow with what was read.",
-        "Memory traced over two runs: at most 400 bytes a person more, which are the host's own.",
+        "Memory does not grow with the rows read.",
+        "Traces memory at two sizes: at most 400 bytes more per person, which are the host's own.",
     ),
     (
         "scale.blocking",
         Tier.PLATINUM,
         "The event loop is never blocked for long.",
-        "The longest turn that the connector took between being handed a page and giving it on: at most 0.1 s.",
+        "Measures the longest step between receiving a page and yielding it: at most 0.1 s.",
     ),
 )
 SUITES = tuple(dict.fromkeys(rule.suite for rule in RULES.values()))

@@ -1,22 +1,22 @@
-"""Organisations of one, a thousand and twenty thousand people: what grows, and what must not."""
+"""Suite ``scale``: organisations of one, a thousand and twenty thousand people, to see which costs grow."""
 
 import gc
 import tracemalloc
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 from connector_core.settings import HttpSettings
+from connector_core.testing.kit.findings import Findings
+from connector_core.testing.kit.harness import Harness, RunResult
 from connector_core.testing.kit.manners import judge_quota
-from connector_core.testing.kit.notes import Notes
-from connector_core.testing.kit.stage import Round, Stage
-from connector_core.testing.replay import Recording
+from connector_core.testing.replay import Replay
 
 SIZES = (1, 1_000, 20_000)
 TRACED = (1_500, 6_000)
-"""People in the runs whose memory is traced: so many that a page more or less in a buffer counts little."""
-BYTES_A_PERSON = 400
-LONGEST_TURN = 0.1
+"""People in runs whose memory is traced: enough that one page more or less in a buffer counts little."""
+BYTES_PER_PERSON = 400
+LONGEST_STEP = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,33 +26,38 @@ class Cost:
     pages: int
 
     @property
-    def others(self) -> int:
+    def other_requests(self) -> int:
         return self.requests - self.pages
 
 
-async def examine(stage: Stage, notes: Notes, sizes: tuple[int, ...] = SIZES) -> None:
+async def examine(
+    harness: Harness, findings: Findings, sizes: tuple[int, ...] = SIZES, traced: tuple[int, ...] = TRACED
+) -> None:
+    """Run over organisations of these sizes, and trace memory over the two of ``traced``, if any."""
     costs = []
     for people in sizes:
-        stage.begin(people)
-        store = await stage.connected()
-        with _uncollected():
-            found = await stage.run(store)
-        if not found.complete:
-            notes.fail("scale.requests", f"{people:,} people: {found.outcome.strip()}")
-        costs.append(Cost(people, len(found.requests), sum(page.answer for page in found.watch.pages)))
-        if found.watch.turn > LONGEST_TURN:
-            notes.fail("scale.blocking", f"{people:,} people: a turn took {found.watch.turn * 1000:.0f} ms")
-        judge_quota(stage, found, notes)
-        _measure(costs[-1], found, notes)
-    if max(one.others for one in costs) > min(one.others for one in costs):
-        said = ", ".join(f"{one.others} for {one.people:,} people" for one in costs)
-        notes.fail("scale.requests", f"requests besides the pages: {said}")
-    await _memory(stage, notes, *(TRACED if sizes[-1] >= TRACED[-1] else sizes[-2:]))
+        harness.reset(people)
+        store = await harness.connected_store()
+        with _garbage_collection_disabled():
+            result = await harness.run(store)
+        if not result.complete:
+            findings.fail("scale.requests", f"{people:,} people: {result.outcome.strip()}")
+        costs.append(Cost(people, len(result.requests), sum(page.own_answer for page in result.monitor.pages)))
+        if result.monitor.longest_step > LONGEST_STEP:
+            milliseconds = result.monitor.longest_step * 1000
+            findings.fail("scale.blocking", f"{people:,} people: a step took {milliseconds:.0f} ms")
+        judge_quota(harness, result, findings)
+        _measure(costs[-1], result, findings)
+    if max(one.other_requests for one in costs) > min(one.other_requests for one in costs):
+        found = ", ".join(f"{one.other_requests} for {one.people:,} people" for one in costs)
+        findings.fail("scale.requests", f"requests besides the pages: {found}")
+    if traced:
+        await _check_memory(harness, findings, *traced)
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
-    """Without the garbage collector: it looks at all that the simulator has made, in nobody's turn but its own."""
+def _garbage_collection_disabled() -> Iterator[None]:
+    """Disable the garbage collector, which would visit all of the simulator's objects during a connector's step."""
     gc.collect()
     gc.disable()
     try:
@@ -61,38 +66,52 @@ def _uncollected() -> Iterator[None]:
         gc.enable()
 
 
-def _measure(cost: Cost, found: Round, notes: Notes) -> None:
-    notes.measures[f"{cost.people:,} people"] = (
-        f"{cost.requests} requests, {cost.pages} of them pages; {found.seconds:,.0f} s by the provider's clock"
+def _measure(cost: Cost, result: RunResult, findings: Findings) -> None:
+    findings.measures[f"{cost.people:,} people"] = (
+        f"{cost.requests} requests, {cost.pages} of them pages; {result.seconds:,.0f} s by the provider's clock"
     )
 
 
-async def _memory(stage: Stage, notes: Notes, few: int, many: int) -> None:
-    # The lower of two: what the collector has not looked at yet is no growth.
-    peaks = [min([await _peak(stage, people) for _ in range(2)]) for people in (few, many)]
-    each = (peaks[1] - peaks[0]) / (many - few)
-    notes.measures["memory"] = f"{each:,.0f} bytes a person more"
-    if each > BYTES_A_PERSON:
-        notes.fail("scale.memory", f"{each:,.0f} bytes a person more; {BYTES_A_PERSON:,} are the host's own")
+async def _check_memory(harness: Harness, findings: Findings, few: int, many: int) -> None:
+    # The lower of two peaks: objects that the collector has not visited yet are not growth.
+    async with _recorded(harness, few) as peak:
+        low = min(await peak(), await peak())
+    async with _recorded(harness, many) as peak:
+        high = await peak()
+        if high - low > BYTES_PER_PERSON * (many - few):
+            high = min(high, await peak())
+    growth = (high - low) / (many - few)
+    findings.measures["memory"] = f"{growth:,.0f} bytes more per person"
+    if growth > BYTES_PER_PERSON:
+        problem = f"{growth:,.0f} bytes more per person; the host itself needs up to {BYTES_PER_PERSON:,}"
+        findings.fail("scale.memory", problem)
 
 
-async def _peak(stage: Stage, people: int) -> int:
-    """Bytes at most in a run that asks for one page at a time: those read ahead are a constant, and larger.
+@asynccontextmanager
+async def _recorded(harness: Harness, people: int) -> AsyncIterator[Callable[[], Awaitable[int]]]:
+    """Record the answers of a run, and give a function that returns the peak of traced bytes in a replay of it.
 
-    The answers are made in a run before it, and lie ready.
+    One page is requested at a time: pages read ahead would add a constant that is larger than the growth.
     """
-    recording = Recording(stage.begin(people))
-    stage.served.handle = recording.handle
+    replay = Replay(harness.reset(people))
+    harness.served.handle = replay.handle
     one_by_one = HttpSettings(at_once=1)
+
+    async def peak() -> int:
+        with harness.copy_of(store) as copy:
+            gc.collect()
+            tracemalloc.start()
+            try:
+                await harness.run(copy, read_stored=False, http=one_by_one)
+                return tracemalloc.get_traced_memory()[1]
+            finally:
+                tracemalloc.stop()
+
     try:
-        store = await stage.connected()
-        with stage.copy_of(store) as copy:
-            await stage.run(copy, look=False, http=one_by_one)
-        recording.replaying = True
-        gc.collect()
-        tracemalloc.start()
-        await stage.run(store, look=False, http=one_by_one)
-        return tracemalloc.get_traced_memory()[1]
+        store = await harness.connected_store()
+        with harness.copy_of(store) as copy:
+            await harness.run(copy, read_stored=False, http=one_by_one)
+        replay.replaying = True
+        yield peak
     finally:
-        tracemalloc.stop()
-        stage.served.handle = None
+        harness.served.handle = None

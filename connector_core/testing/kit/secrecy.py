@@ -1,69 +1,69 @@
-"""Canaries: secrets, and what is sent of people's private life, are looked for wherever anything is kept or said."""
+"""Suite ``secrecy``: a search for secrets and private values in everything that is kept, logged or shown."""
 
 import traceback
 from collections.abc import Iterator
 
 from connector_core.http.auth import signature
 from connector_core.sdk.manifest import ClientCredentials
-from connector_core.testing.kit.notes import Notes
-from connector_core.testing.kit.stage import Round, Stage
-from connector_core.testing.kit.watch import package_of
+from connector_core.testing.kit.findings import Findings
+from connector_core.testing.kit.harness import Harness, RunResult
+from connector_core.testing.kit.monitor import package_of
 
 SCRIPTS = ("", "bad_row@1x99", "null@1x99", "cutzip@3x99", "401@3x99", "500@4x99", "html@2x99", "reset@2x99")
 
 
-async def examine(stage: Stage, notes: Notes) -> None:
-    signed = await _signed(stage)
+async def examine(harness: Harness, findings: Findings) -> None:
+    signed = await _signed(harness)
     for script in SCRIPTS:
-        stage.begin()
-        store = await stage.connected()
-        # Errors that last are tried over and over; nothing is to be learnt from waiting.
-        found = await stage.run(store, script, keep_rows=True)
-        kept = b"".join(file.read_bytes() for file in store.parent.rglob("*") if file.is_file())
-        places = {**_told(stage, found), "the store's files": kept}
+        harness.reset()
+        store = await harness.connected_store()
+        result = await harness.run(store, script, keep_rows=True)
+        files = b"".join(file.read_bytes() for file in store.parent.rglob("*") if file.is_file())
+        places = {**_texts(harness, result), "the store's files": files}
         for place, data in places.items():
-            for what, canary in _canaries(stage, signed, data):
-                notes.fail(f"secrecy.{what}", f"{script or 'a quiet run'}: {canary} is in {place}")
+            for rule, canary in _canaries(harness, signed, data):
+                findings.fail(f"secrecy.{rule}", f"{script or 'fault-free run'}: {canary} appears in {place}")
 
 
-def _told(stage: Stage, found: Round) -> dict[str, bytes]:
-    """Where somebody may read what a run has said, and what is said there."""
-    told = "".join(traceback.format_exception(found.error)) + found.error.hint if found.error else repr(found.report)
-    places = {
-        "logs or output": found.watch.speech,
-        "what the operator is told": told + found.outcome,
-        f"the rows that {package_of(stage.connector)} keeps": "\n".join(found.watch.rows),
+def _texts(harness: Harness, result: RunResult) -> dict[str, bytes]:
+    """Return the texts that a run leaves for people to read, by place."""
+    error = result.error
+    shown = "".join(traceback.format_exception(error)) + error.hint if error else repr(result.report)
+    texts = {
+        "logs or output": result.monitor.output,
+        "what the operator is shown": shown + result.outcome,
+        f"the rows that {package_of(harness.connector)} keeps": "\n".join(result.monitor.rows),
     }
-    return {place: text.encode() for place, text in places.items()}
+    return {place: text.encode() for place, text in texts.items()}
 
 
-async def _signed(stage: Stage) -> str:
-    """What stands in the header of every request, where it is not a token that was issued: a pair may be encoded."""
-    manifest = stage.connector.manifest
+async def _signed(harness: Harness) -> str:
+    """Return the credentials as encoded in the header of each request; empty if that holds an issued token."""
+    manifest = harness.connector.manifest
     if isinstance(manifest.auth, ClientCredentials):
         return ""
-    credentials = stage.connector.credentials_type.parse(stage.simulator.credentials)
-    (value,) = (await signature(manifest, credentials, _nobody).headers()).values()
+    credentials = harness.connector.credentials_type.parse(harness.simulator.credentials)
+    (value,) = (await signature(manifest, credentials, _never_called).headers()).values()
     return value.rpartition(" ")[2]
 
 
-async def _nobody(*_: object) -> None:
-    """A signature that is the same every time is asked for nowhere."""
+async def _never_called(*_: object) -> None:
+    """Stand in for the request that fetches a token: a constant signature needs none."""
 
 
-def _secrets(stage: Stage, signed: str) -> Iterator[tuple[str, str]]:
-    """What each is called, and the secret."""
-    for field in stage.connector.credentials_type.form():
+def _secrets(harness: Harness, signed: str) -> Iterator[tuple[str, str]]:
+    """Yield a description of each secret, and the secret."""
+    for field in harness.connector.credentials_type.form():
         if field.secret:
-            yield f"the {field.name}", stage.simulator.credentials.get(field.name, "")
-    yield "the header that requests are signed with", signed
-    for token in stage.simulator.issued:
-        yield "a token that was issued", token
+            yield f"the {field.name}", harness.simulator.credentials.get(field.name, "")
+    yield "the header that signs requests", signed
+    for token in harness.simulator.issued:
+        yield "an issued token", token
 
 
-def _canaries(stage: Stage, signed: str, data: bytes) -> list[tuple[str, str]]:
-    """What was found in it: never the value itself."""
-    found = [("token", name) for name, secret in _secrets(stage, signed) if secret and secret.encode() in data]
-    if private := stage.simulator.private.search(data):
-        found.append(("people", f"a private value that begins {private[0][:3].decode(errors='replace')!r}"))
+def _canaries(harness: Harness, signed: str, data: bytes) -> list[tuple[str, str]]:
+    """Return the rule broken by each canary in the data, and a description that does not reveal it."""
+    found = [("token", name) for name, secret in _secrets(harness, signed) if secret and secret.encode() in data]
+    if private := harness.simulator.private.search(data):
+        found.append(("people", f"a private value that starts with {private[0][:3].decode(errors='replace')!r}"))
     return found

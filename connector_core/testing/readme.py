@@ -1,16 +1,14 @@
-"""The parts of a connector's README that quote the program: tables between two markers.
+"""Generated parts of a connector's README: tables between two markers that quote the program.
 
-The tier alone is no quotation: it takes half a minute to find, so the page keeps it, and tests hold it to the truth.
-A part between ``<!-- generated: NAME -->`` and ``<!-- end -->`` is what NAME of ``PARTS`` gives for the connector.
+A part between ``<!-- generated: NAME -->`` and ``<!-- end -->`` is what the function NAME of ``PARTS`` returns for the
+connector. Only the tier is recorded instead of generated, since finding it takes half a minute; tests compare it with
+the tier that the kit has found.
 """
 
-import ast
 import importlib
 import inspect
 import re
-import textwrap
 from collections.abc import Callable, Iterable, Mapping
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_args
 
@@ -28,29 +26,19 @@ MARKED = re.compile(r"(<!-- generated: (\w+)(?: ([\w-]+))? -->\n).*?(<!-- end --
 _TIER = re.compile(r"<!-- generated: tier -->\n.*?\*\*(\w+)\*\*.*\n<!-- end -->")
 
 
-def page_of(connector: type[AnyConnector]) -> Path:
-    """The README beside the connector's module."""
+def readme_of(connector: type[AnyConnector]) -> Path:
+    """Return the path of the README beside the connector's module."""
     return Path(inspect.getfile(connector)).with_name("README.md")
 
 
 def table(headings: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """Return a Markdown table."""
     lines = [headings, tuple("---" for _ in headings), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
-def meanings(model: type) -> dict[str, str]:
-    """What the strings below a class's attributes say."""
-    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(model))).body
-    body = definition.body if isinstance(definition, ast.ClassDef) else []
-    return {
-        node.target.id: " ".join(str(ast.literal_eval(following.value)).split())
-        for node, following in pairwise(body)
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and isinstance(following, ast.Expr)
-    }
-
-
 def facts(connector: type[AnyConnector]) -> str:
-    """Category, authentication, hosts, limits, and how long a token lives."""
+    """Category, authentication, hosts, limits, and the lifetime of a token."""
     manifest = connector.manifest
     limits = "; ".join(f"{one.requests} requests of `{one.path}` in any {one.per:g} s" for one in manifest.limits)
     lifetime = manifest.token_lifetime
@@ -76,37 +64,43 @@ def capabilities(connector: type[AnyConnector]) -> str:
 
 
 def provider_setup(connector: type[AnyConnector]) -> str:
-    """The operator's steps at the provider."""
-    return "\n".join(f"{number}. {step}" for number, step in enumerate(connector.manifest.provider_setup, 1))
+    """Steps of the operator at the provider."""
+    return _numbered(connector.manifest.provider_setup)
 
 
 def credentials(connector: type[AnyConnector]) -> str:
-    """The fields of the form."""
-    rows = [(one.title, f"`{one.name}`", _sort_of_value(one), one.help) for one in connector.credentials_type.form()]
+    """Fields of the credentials form."""
+    rows = [(one.title, f"`{one.name}`", _value_of(one), one.help) for one in connector.credentials_type.form()]
     return table(("field", "name", "value", "help"), rows)
 
 
-def _sort_of_value(field: FormField) -> str:
+def _value_of(field: FormField) -> str:
     if field.secret:
         return "secret"
     return f"such as `{field.example}`" if field.example else "text"
 
 
 def setup_here(connector: type[AnyConnector]) -> str:
-    """The operator's steps on this side, as commands."""
+    """Steps of the operator on this side, as commands."""
     manifest = connector.manifest
     flags = " ".join(_flag(one) for one in connector.credentials_type.form())
     connect = f"discover connect {manifest.name} --name acme"
-    asks = f"asks for the fields, checks them at {manifest.title}, and saves them"
+    purpose = f"asks for the credentials, checks them with {manifest.title}, and saves them"
     steps = [
-        f"`{connect}` {asks}. Without a terminal: `{connect} {flags}`.",
-        "`discover run acme --plan` reads all, and shows what it would store.",
-        "`discover run acme` applies what is safe: as often as the data should be fresh.",
+        f"`{connect}` {purpose}. Without a terminal: `{connect} {flags}`.",
+        "`discover run acme --plan` reads everything, and shows what would change.",
+        "`discover run acme` applies what is safe. Run it as often as the data should be fresh.",
     ]
-    if listed := [f"{name}s" for name, one in connector.declarations.items() if one.changes]:
-        steps.append(f"`discover run acme --delta`, in between, reads only what has changed of {', '.join(listed)}.")
+    if with_changes := [f"{name}s" for name, one in connector.declarations.items() if one.changes]:
+        steps.append(
+            f"Between full runs, `discover run acme --delta` reads only what has changed in {', '.join(with_changes)}."
+        )
     if lifetime := manifest.token_lifetime:
-        steps.append(f"Before the credentials are {lifetime.days} days old, connect again: the data is kept.")
+        steps.append(f"Connect again before the credentials are {lifetime.days} days old. Stored data is kept.")
+    return _numbered(steps)
+
+
+def _numbered(steps: Iterable[str]) -> str:
     return "\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1))
 
 
@@ -116,79 +110,78 @@ def _flag(field: FormField) -> str:
 
 
 def errors(connector: type[AnyConnector]) -> str:
-    """What may be said of the provider and the credentials, and what to do."""
+    """Errors about the provider and the credentials, and what to do about each."""
     manifest = connector.manifest
     rejected, title = manifest.rejected, manifest.title
-    waits = f"Nothing: the run waits. Where {title} goes on refusing, it ends as deferred: run again later."
-    again = "Nothing: it is asked again. Where it lasts, the kind is incomplete, and nothing of it is removed."
-    other = f"See that nothing stands between this machine and {title}. If nothing does, report it."
+    wait = f"Nothing: the run waits. If {title} keeps refusing, the run ends as deferred: run it again later."
+    retry = "Nothing: the request is retried. If the error lasts, the kind is incomplete, and none of it is removed."
+    inspect_network = f"Check that no proxy or firewall intercepts requests to {title}. If none does, report the error."
     throttled = " or ".join(
-        # A server in trouble answers 5xx, too: only with the header is it about too many requests.
+        # Servers in trouble answer 5xx too: only the header tells that there were too many requests.
         f"{one} with a Retry-After" if one >= 500 else str(one)
         for one in sorted(manifest.throttled_by)
     )
     permissions = "; ".join(f"{name}s: {one.permission}" for name, one in connector.declarations.items())
     rows = [
         (rejected.message, RejectedCredentialsError.code, rejected.hint),
-        (f"… {title} answered 403, forbidden", ForbiddenError.code, f"A permission is missing. {permissions}"),
-        (f"… {title} answered {throttled}, too many requests", ThrottledError.code, waits),
-        (f"… {title} answered 5xx, did not answer in time, or broke the connection", UnavailableError.code, again),
-        ("… is not as the API promises, or not the API", ProtocolError.code, other),
+        (f"… {title} answered 403, forbidden", ForbiddenError.code, f"Grant the missing permission. {permissions}"),
+        (f"… {title} answered {throttled}, too many requests", ThrottledError.code, wait),
+        (f"… {title} answered 5xx, did not answer in time, or broke the connection", UnavailableError.code, retry),
+        ("… is not as the API promises, or not the API", ProtocolError.code, inspect_network),
     ]
-    return table(("what is said", "code", "what to do"), [(said, f"`{code}`", remedy) for said, code, remedy in rows])
+    return table(("message", "code", "what to do"), [(message, f"`{code}`", advice) for message, code, advice in rows])
 
 
 def options(connector: type[AnyConnector]) -> str:
-    """The options in plugins.toml."""
+    """Options in plugins.toml."""
     rows = [
-        (f"`{key}`", field.description or "", f"`{_plain(field.get_default())}`")
+        (f"`{key}`", field.description or "", f"`{_toml_value(field.get_default())}`")
         for key, field in connector.options_type.model_fields.items()
     ]
     return table(("option", "meaning", "default"), rows) if rows else "None."
 
 
+def _toml_value(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
 def exemptions(connector: type[AnyConnector]) -> str:
-    """The rules of the kit that are not kept, and why."""
+    """Rules of the kit that the connector breaks by permission, and why."""
     rows = [(f"`{rule}`", reason) for rule, reason in sorted(connector.manifest.exemptions.items())]
-    return table(("rule", "why it is not kept"), rows) if rows else "None: it keeps every rule of the kit."
+    return table(("rule", "reason"), rows) if rows else "None: it keeps every rule of the kit."
 
 
-def tier(connector: type[AnyConnector], found: str = "") -> str:
-    """The tier that the kit has found, recorded."""
+def tier(connector: type[AnyConnector], recorded: str = "") -> str:
+    """Tier that the kit has found, as recorded."""
     command = f"`discover test {connector.manifest.name} --write`"
-    return f"Its tier is **{found}**, as {command} has found." if found else f"Not proven yet: {command}."
+    return f"Its tier is **{recorded}**, recorded by {command}." if recorded else f"Not proven yet. Run {command}."
 
 
 def tier_in(text: str) -> str:
-    """The tier that a page records, or nothing."""
+    """Return the tier that a README records, or an empty string."""
     found = _TIER.search(text)
     return found[1] if found else ""
 
 
-def with_tier(text: str, found: str) -> str:
-    """The page with this tier recorded; ``current`` words it."""
-    return MARKED.sub(lambda one: f"{one[1]}**{found}**\n{one[4]}" if one[2] == tier.__name__ else one[0], text)
+def with_tier(text: str, tier_name: str) -> str:
+    """Return the README with this tier recorded; ``regenerated`` adds the wording."""
+    return MARKED.sub(lambda one: f"{one[1]}**{tier_name}**\n{one[4]}" if one[2] == tier.__name__ else one[0], text)
 
 
 def switches(connector: type[AnyConnector]) -> str:
-    """The simulator's switches, where its module has a ``Behaviour``."""
+    """Switches of the simulator, if its module has a ``Behaviour``."""
     module = connector.manifest.simulator
     model = getattr(importlib.import_module(module), "Behaviour", None) if module else None
     if model is None:
         return "None."
-    said = meanings(model)
     rows = []
     for key, field in model.model_fields.items():
         choices = [str(one) for one in get_args(field.annotation)] or [
             "text" if field.annotation is str else "a number"
         ]
         default = "none" if field.default == "" else f"`{field.default}`"
-        rows.append((f"`{key}`", ", ".join(choices), default, said.get(key, "")))
+        rows.append((f"`{key}`", ", ".join(choices), default, " ".join((field.description or "").split())))
     return table(("switch", "values", "default", "what it decides"), rows)
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
 
 
 PARTS: Mapping[str, Callable[[type[AnyConnector]], str]] = {
@@ -209,17 +202,17 @@ PARTS: Mapping[str, Callable[[type[AnyConnector]], str]] = {
 
 
 def parts_in(text: str) -> set[str]:
-    """The names of the marked parts."""
+    """Return the names of the generated parts in a README."""
     return {found[2] for found in MARKED.finditer(text)}
 
 
-def current(text: str, connector: type[AnyConnector]) -> str:
-    """The text with every marked part that is the connector's made anew."""
+def regenerated(text: str, connector: type[AnyConnector]) -> str:
+    """Return the README with each of its generated parts up to date."""
 
-    def remake(found: re.Match[str]) -> str:
+    def regenerate(found: re.Match[str]) -> str:
         start, name, _, end = found.groups()
         if name == tier.__name__:
             return f"{start}{tier(connector, tier_in(text))}\n{end}"
         return f"{start}{PARTS[name](connector)}\n{end}" if name in PARTS else found[0]
 
-    return MARKED.sub(remake, text)
+    return MARKED.sub(regenerate, text)

@@ -1,4 +1,4 @@
-"""What a kit's run has found, rule by rule, and the tier that it comes to."""
+"""Findings of the kit, the judgement of each rule, and the tier that a connector reaches."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from enum import StrEnum
 from connector_core.testing.kit.rules import RULES, Rule, Tier
 
 SHOWN = 3
-"""Problems that are told of one rule; the others are counted."""
+"""Problems shown for one rule; further ones are counted."""
 
 
 class Standing(StrEnum):
@@ -19,19 +19,21 @@ class Standing(StrEnum):
 
 
 @dataclass
-class Notes:
-    """Problems by rule, figures by name, and what was counted of the worst."""
+class Findings:
+    """Problems by rule, measurements by name, and counts of harm done by faults."""
 
     problems: dict[str, list[str]] = field(default_factory=dict)
     measures: dict[str, str] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
-    """What must be nought, and how often it was tried."""
+    """Harm, which must be zero, and the number of faults tried."""
 
     def fail(self, rule: str, problem: str) -> None:
+        """Record a problem with a rule, once."""
         if problem not in self.problems.setdefault(RULES[rule].name, []):
             self.problems[rule].append(problem)
 
-    def add(self, other: "Notes") -> None:
+    def add(self, other: "Findings") -> None:
+        """Merge the findings of another job."""
         for rule, problems in other.problems.items():
             self.problems.setdefault(rule, []).extend(problems)
         self.measures.update(other.measures)
@@ -40,11 +42,12 @@ class Notes:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """One rule, as the connector stands to it."""
+    """One rule, and how the connector stands to it."""
 
     rule: Rule
     standing: Standing
-    said: str = ""
+    detail: str = ""
+    """Problems found, or the reason for the exemption."""
 
     @property
     def good(self) -> bool:
@@ -53,20 +56,21 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Result:
-    """A run of the kit. ``exemptions`` are the connector's own: rule to reason."""
+    """Result of a run of the kit. ``exemptions`` are the manifest's: rule to reason."""
 
     connector: str
     suites: tuple[str, ...]
-    notes: Notes
+    findings: Findings
     exemptions: Mapping[str, str]
     seconds: float
 
     @property
     def judgements(self) -> tuple[Judgement, ...]:
+        """Judgements of all rules of the suites that have run."""
         return tuple(self._judge(rule) for rule in RULES.values() if rule.suite in self.suites)
 
     def _judge(self, rule: Rule) -> Judgement:
-        problems = self.notes.problems.get(rule.name, [])
+        problems = self.findings.problems.get(rule.name, [])
         reason = self.exemptions.get(rule.name)
         if reason is not None:
             return Judgement(rule, Standing.EXEMPT if problems else Standing.STALE, reason)
@@ -77,6 +81,7 @@ class Result:
 
     @property
     def unknown_exemptions(self) -> tuple[str, ...]:
+        """Exemptions from rules that do not exist."""
         return tuple(sorted(self.exemptions.keys() - RULES.keys()))
 
     @property
@@ -85,6 +90,6 @@ class Result:
 
     @property
     def tier(self) -> Tier:
-        """The highest tier whose rules, and those of all below it, are kept."""
+        """Highest tier all of whose rules are kept, with those of all lower tiers."""
         broken = [one.rule.tier for one in self.judgements if not one.good]
         return Tier(min(broken) - 1) if broken else Tier.PLATINUM
