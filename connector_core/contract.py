@@ -14,26 +14,30 @@ from connector_core.settings import PluginSettings
 
 
 def verify(name: str, connector: Any, settings: PluginSettings) -> type[AnyConnector]:
-    """The connector, if it keeps the contract. ``name`` is its entry point's."""
+    """Return the connector if it keeps the contract, else raise PluginContractError. ``name`` is its entry point's."""
     if not (inspect.isclass(connector) and issubclass(connector, Connector)):
-        raise PluginContractError("discovery_connectors must give subclasses of Connector.")
+        raise PluginContractError("Its discovery_connectors must return subclasses of Connector.")
     if inspect.isabstract(connector):
         missing = ", ".join(sorted(connector.__abstractmethods__))
-        raise PluginContractError(f"{connector.__name__} lacks {missing}.")
+        raise PluginContractError(f"{connector.__name__} does not implement {missing}.")
     manifest = getattr(connector, "manifest", None)
     if not isinstance(manifest, Manifest):
         raise PluginContractError(f"{connector.__name__} has no manifest.")
     if not manifest.speaks():
-        raise PluginContractError(f"It works with API {manifest.api}, and this host offers {API_VERSION}.")
+        raise PluginContractError(f"It needs API {manifest.api}; this host has {API_VERSION}.")
     if manifest.name != name:
-        raise PluginContractError(f"Its manifest is named {manifest.name}, its entry point {name}.")
+        raise PluginContractError(f"Its manifest is named {manifest.name}, but its entry point {name}.")
     if not hasattr(connector, "credentials_type"):
-        raise PluginContractError(f"{connector.__name__} names no credentials: write Connector[YourCredentials].")
+        raise PluginContractError(f"{connector.__name__} declares no credentials: write Connector[YourCredentials].")
     form = {one.name: one.secret for one in connector.credentials_type.form()}
     if unknown := [field for field in manifest.auth.fields if field not in form]:
-        raise PluginContractError(f"Its manifest authenticates by {unknown[0]}, which is no field of its credentials.")
+        raise PluginContractError(
+            f"Its manifest authenticates with {unknown[0]}, which is not a field of its credentials."
+        )
     if not any(form[field] for field in manifest.auth.fields):
-        raise PluginContractError(f"Its manifest authenticates by {manifest.auth.fields[0]}, which is no secret field.")
+        raise PluginContractError(
+            f"Its manifest authenticates with {manifest.auth.fields[0]}, which is not a secret field."
+        )
     if not connector.declarations:
         raise PluginContractError(f"{connector.__name__} discovers nothing.")
     options_of(connector, settings)
@@ -42,21 +46,21 @@ def verify(name: str, connector: Any, settings: PluginSettings) -> type[AnyConne
 
 
 def options_of(connector: type[AnyConnector], settings: PluginSettings) -> Options:
-    """The connector's options in plugins.toml; PluginContractError names each wrong key."""
+    """Return the connector's options in plugins.toml. PluginContractError names each key that is not valid."""
     try:
         return connector.options_type.model_validate(dict(settings.options))
     except ValidationError as error:
-        raise PluginContractError(f"Its options in plugins.toml are wrong: {sentence(error)}.") from None
+        raise PluginContractError(f"Its options in plugins.toml are not valid: {sentence(error)}.") from None
 
 
 def declared(
     connector: type[AnyConnector], product: Product | None, plurals: tuple[str, ...]
 ) -> tuple[Declaration, ...]:
-    """The declarations that serve the product and are asked for, in the connector's order."""
+    """Return the requested declarations that serve the product, in the connector's order."""
     declared = {one.kind.plural: one for one in connector.declarations.values()}
     for plural in plurals:
         if plural not in declared:
-            raise SettingsError(f"{connector.manifest.title} discovers {', '.join(declared)}; not {plural!r}.")
+            raise SettingsError(f"{connector.manifest.title} discovers {', '.join(declared)}, not {plural!r}.")
     chosen = tuple(
         one
         for plural, one in declared.items()

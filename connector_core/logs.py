@@ -11,7 +11,6 @@ from contextvars import ContextVar
 from io import TextIOBase
 from typing import Any, TextIO
 
-import stamina.instrumentation
 import structlog
 from pydantic import SecretStr
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -23,7 +22,7 @@ _SECRETS: ContextVar[tuple[SecretStr, ...]] = ContextVar("connector_core_secrets
 
 @contextmanager
 def hiding(secrets: Iterable[SecretStr]) -> Iterator[None]:
-    """Within this context, and the tasks and threads it starts, these values are dropped from every log line."""
+    """Within this context, and the tasks and threads it starts, these values are replaced in every log line."""
     token = _SECRETS.set((*_SECRETS.get(), *secrets))
     try:
         yield
@@ -32,7 +31,7 @@ def hiding(secrets: Iterable[SecretStr]) -> Iterator[None]:
 
 
 def hide_secrets(logger: WrappedLogger, name: str, event: EventDict) -> EventDict:  # noqa: ARG001
-    """A structlog processor: replaces the secrets in use wherever they stand in the event."""
+    """Replace the secrets in use wherever they are in the event: a structlog processor."""
     values = [secret.get_secret_value() for secret in _SECRETS.get()]
     return {key: _hide(value, values) for key, value in event.items()} if values else event
 
@@ -52,7 +51,7 @@ def _hide(value: Any, secrets: list[str]) -> Any:
 
 
 class Forgiving(TextIOBase):
-    """A stream for logs. Whoever reads them may go away: that must not end a run."""
+    """A stream for logs that ignores errors: a run must not end because the reader of its log has gone."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -71,7 +70,7 @@ class Forgiving(TextIOBase):
 
 
 def configure(*, verbose: bool, stream: TextIO | None = None) -> None:
-    """The command line's logging, to standard error: JSON lines, or text on a terminal and only if asked for."""
+    """Log to standard error: JSON lines; on a terminal text, and only errors unless ``verbose``."""
     out: Any = Forgiving(stream or sys.stderr)
     terminal = out.isatty()
     shared: list[Processor] = [
@@ -85,8 +84,6 @@ def configure(*, verbose: bool, stream: TextIO | None = None) -> None:
         structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer(default=str)
     )
     level = logging.DEBUG if verbose else logging.ERROR if terminal else logging.INFO
-    # Our own client says when it tries again, without the library's arguments.
-    stamina.instrumentation.set_on_retry_hooks([])
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -100,5 +97,5 @@ def configure(*, verbose: bool, stream: TextIO | None = None) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
-    # Libraries speak through the same chain, so that what they print is searched for secrets too.
+    # Libraries log through the same chain, so that their lines are searched for secrets too.
     logging.basicConfig(handlers=[handler], level=max(level, logging.WARNING), force=True)

@@ -1,4 +1,4 @@
-"""Plugins: entry points that plugins.toml allows, loaded one by one, each failure kept with its reason."""
+"""Plugins: entry points that plugins.toml allows, loaded one by one. A failure is kept with its reason."""
 
 import asyncio
 import inspect
@@ -39,12 +39,22 @@ OBSERVER_SECONDS = 10.0
 
 
 class Standing(StrEnum):
-    """Where a plugin stands, as `discover list` shows it."""
+    """The state of a plugin, as `discover list` shows it."""
 
     READY = "ready"
     REFUSED = "refused"
     FAILED = "failed"
     NOT_ALLOWED = "not allowed"
+
+
+_UNUSABLE = MappingProxyType(
+    {
+        Standing.READY: "only observes runs",
+        Standing.REFUSED: "was refused",
+        Standing.FAILED: "failed to load",
+        Standing.NOT_ALLOWED: "is not allowed",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +71,7 @@ class Entry:
 
 
 class Registry:
-    """What was found, and the typed face over the hooks."""
+    """The plugins that were found, and the typed interface to their hooks."""
 
     def __init__(self, manager: pluggy.PluginManager, entries: Iterable[Entry]) -> None:
         self._manager = manager
@@ -73,19 +83,20 @@ class Registry:
         return MappingProxyType({name: entry.connector for name, entry in self._ready.items() if entry.connector})
 
     def connector(self, name: str) -> type[AnyConnector]:
-        """The connector of this name, or the reason why there is none."""
+        """Return the connector of this name. PluginRefusedError says why there is none."""
         if name in self.connectors:
             return self.connectors[name]
         for entry in self.entries:
             if entry.name == name:
-                raise PluginRefusedError(f"The connector {name} is {entry.standing}: {entry.reason}")
+                reason = f": {entry.reason}" if entry.reason else "."
+                raise PluginRefusedError(f"The connector {name!r} {_UNUSABLE[entry.standing]}{reason}")
         known = ", ".join(sorted(self.connectors)) or "none"
         raise PluginRefusedError(
-            f"There is no connector {name}; ready: {known}.", hint="discover list shows every plugin found."
+            f"There is no connector named {name!r}; ready: {known}.", hint="discover list shows every plugin found."
         )
 
     def entry(self, name: str) -> Entry:
-        """Where a ready connector comes from."""
+        """Return the entry of a ready connector."""
         return self._ready[name]
 
     def settings(self, name: str) -> PluginSettings:
@@ -104,8 +115,8 @@ class Registry:
         await self._tell("discovery_run_finished", report=report)
 
     async def _tell(self, hook: str, **arguments: Any) -> None:
-        """Every observer in turn. pluggy awaits nothing, and one that raises would silence its siblings."""
-        import structlog  # It brings rich along, which a list of plugins does not need.
+        """Call every observer, one by one: pluggy awaits nothing, and one that raises would silence the others."""
+        import structlog  # It imports rich, which a list of plugins does not need.
 
         log = structlog.get_logger()
         for implementation in getattr(self._manager.hook, hook).get_hookimpls():
@@ -115,7 +126,7 @@ class Registry:
                 if inspect.isawaitable(result):
                     async with asyncio.timeout(OBSERVER_SECONDS):
                         await result
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - an observer changes nothing, whatever it raises
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - an observer never changes a run
                 log.warning(
                     "observer_failed",
                     plugin=implementation.plugin_name,
@@ -125,7 +136,7 @@ class Registry:
 
 
 def load(settings: Settings) -> Registry:
-    """Finds every plugin and loads those that are allowed. Never raises for a plugin's sake."""
+    """Find every plugin, and load those that are allowed. No plugin makes it raise."""
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
     points = sorted(entry_points(group=GROUP), key=lambda point: (point.name, _distribution(point)))
@@ -136,7 +147,7 @@ def load(settings: Settings) -> Registry:
 
 
 def registry_of(connector: type[AnyConnector], settings: PluginSettings | None = None) -> Registry:
-    """A registry of this one connector, which needs no entry point. PluginError if it breaks the contract."""
+    """Return a registry of this connector alone, without an entry point. PluginError if it breaks the contract."""
     chosen = settings or PluginSettings()
     name = connector.manifest.name
     manager = pluggy.PluginManager(hookspecs.PROJECT)
@@ -146,7 +157,7 @@ def registry_of(connector: type[AnyConnector], settings: PluginSettings | None =
 
 
 def _absent(name: str) -> Entry:
-    reason = "plugins.toml allows it, and no installed distribution brings it: install one, or mend the name."
+    reason = "plugins.toml allows it, but no installed distribution has it: install one, or correct the name."
     return Entry(name, "", "", Standing.FAILED, reason)
 
 
@@ -158,10 +169,10 @@ def _entry(manager: pluggy.PluginManager, point: EntryPoint, settings: Settings,
         if chosen is None or not chosen.enabled:
             raise PluginRefusedError(_not_allowed(point, settings, chosen))
         if not _is_candidate(point, settings):
-            raise PluginRefusedError(f"plugins.toml takes {point.name} from {chosen.distribution} only.")
+            raise PluginRefusedError(f"plugins.toml allows {point.name} from {chosen.distribution} only.")
         if rivals[point.name] > 1:
             raise PluginConflictError(
-                f"{rivals[point.name]} distributions bring a plugin named {point.name}: name the one you trust "
+                f"{rivals[point.name]} distributions have a plugin named {point.name}: name the one you trust "
                 f'in plugins.toml, [plugins.{point.name}] distribution = "…".'
             )
         connector = _load(manager, point, chosen)
@@ -180,7 +191,7 @@ def _distribution(point: EntryPoint) -> str:
 
 @lru_cache(64)
 def _known_as(distribution: Distribution | None) -> tuple[str, str]:
-    """Its name and its version. Each question reads all of its metadata anew."""
+    """Return its name and version. Cached: each access parses all of its metadata again."""
     return (distribution.name, distribution.version) if distribution else ("", "")
 
 
@@ -201,22 +212,20 @@ def _is_candidate(point: EntryPoint, settings: Settings) -> bool:
 
 def _not_allowed(point: EntryPoint, settings: Settings, chosen: PluginSettings | None) -> str:
     if chosen is not None:
-        return "plugins.toml switches it off (enabled = false)."
+        return "It is disabled in plugins.toml (enabled = false)."
     if settings.plugins is None:
-        return (
-            f"Without a plugins.toml only this distribution's own connectors are allowed: add [plugins.{point.name}]."
-        )
-    return f"plugins.toml does not name it: add [plugins.{point.name}]."
+        return f"Without a plugins.toml, only the connectors of connector-core are allowed: add [plugins.{point.name}]."
+    return f"It is not named in plugins.toml: add [plugins.{point.name}]."
 
 
 def _load(manager: pluggy.PluginManager, point: EntryPoint, settings: PluginSettings) -> type[AnyConnector] | None:
-    """The plugin's connector; None for a plugin that only observes."""
+    """Return the plugin's connector; None for a plugin that only observes."""
     if point.value.split(":")[0].split(".")[0] == NAMESPACE and (place := hidden_namespace()):
         raise PluginLoadError(
-            f"A package named {NAMESPACE} at {place} hides the connectors: rename it, or take it off the path."
+            f"A package named {NAMESPACE} at {place} hides the connectors: rename it, or remove it from the path."
         )
     try:
-        # What a plugin prints while it is imported must not end in the middle of our JSON.
+        # Whatever a plugin prints while it is imported must not end up in our JSON.
         with redirect_stdout(sys.stderr):
             plugin = point.load()
             _register(manager, point.name, plugin)
@@ -227,17 +236,17 @@ def _load(manager: pluggy.PluginManager, point: EntryPoint, settings: PluginSett
         if isinstance(error, (PluginError, KeyboardInterrupt)):
             raise
         if isinstance(error, ValidationError) and error.title == Manifest.__name__:
-            raise PluginContractError(f"Its manifest is wrong: {sentence(error)}.") from None
+            raise PluginContractError(f"Its manifest is not valid: {sentence(error)}.") from None
         raise PluginLoadError(f"{point.value} cannot be loaded: {_brief(error)}") from error
 
 
 def _brief(error: BaseException) -> str:
-    """The error's type and words, on one line."""
+    """Return the error's type and message, on one line."""
     return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
 def hidden_namespace() -> str:
-    """Where a regular package or a module named ``connectors`` stands in the way, or nothing."""
+    """Return the place of a regular package or module that hides the namespace ``connectors``, or nothing."""
     spec = find_spec(NAMESPACE)
     return spec.origin or "" if spec else ""
 
@@ -247,7 +256,7 @@ def _register(manager: pluggy.PluginManager, name: str, plugin: Any) -> None:
         manager.register(plugin, name=name)
         manager.check_pending()
     except pluggy.PluginValidationError as error:
-        raise PluginContractError(f"Its hooks are wrong: {error}") from error
+        raise PluginContractError(f"Its hooks are not valid: {error}") from error
 
 
 def _connector_of(
@@ -260,9 +269,11 @@ def _connector_of(
         return None
     function: Any = hooks[0].function
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-        raise PluginContractError("discovery_connectors is async, so pluggy would never run it: make it a plain def.")
+        raise PluginContractError(
+            "Its discovery_connectors is async, so pluggy would never run it: make it a plain function."
+        )
     brought = function()
     connectors = list(brought) if isinstance(brought, Iterable) else [brought]
     if len(connectors) != 1:
-        raise PluginContractError(f"It brings {len(connectors)} connectors; one entry point brings one.")
+        raise PluginContractError(f"It has {len(connectors)} connectors; an entry point must have exactly one.")
     return verify(name, connectors[0], settings)

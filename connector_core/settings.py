@@ -17,7 +17,7 @@ DEFAULT_FILE = "plugins.toml"
 DEFAULT_STORE = "discover.sqlite"
 
 
-# At least what a clock can tell, at most a day.
+# At least what a clock can measure, at most a day.
 Seconds = Annotated[float, Field(ge=0.001, le=86_400)]
 
 
@@ -46,33 +46,33 @@ def _endpoint(value: str) -> str:
 
 
 class HttpSettings(_Settings):
-    """Seconds and counts of the polite client."""
+    """Time-outs, retries and limits of the HTTP client."""
 
     connect_timeout: Seconds = 10
-    """Seconds until a connection stands, TLS included."""
+    """Seconds to open a connection, TLS included."""
     page_timeout: Seconds = 90
-    """Seconds until an answer is there, whole. Seven a page are normal at Namely."""
+    """Seconds to receive a whole response. Seven are normal for a page at Namely."""
     at_once: Annotated[int, Field(ge=1, le=256)] = 16
-    """Requests of a run under way at once, at most. Fewer where the provider slows down, throttles or fails."""
+    """Most requests of a run at the same time. Fewer are used while the provider slows down, throttles or fails."""
     tries: Annotated[int, Field(ge=1, le=100)] = 4
-    """Per request, for 5xx, resets and time-outs."""
+    """Attempts per request, for 5xx, resets and time-outs."""
     first_wait: Annotated[float, Field(ge=0, le=60)] = 0.5
-    """Seconds before the second try; each further wait doubles, with jitter, up to ten seconds."""
+    """Seconds before the second attempt; each further wait doubles, with jitter, up to ten seconds."""
     throttle_tries: Annotated[int, Field(ge=1, le=100)] = 10
-    """Per request, when the provider says that there were too many."""
+    """Attempts per request, when the provider answers that there were too many."""
     throttle_wait: Seconds = 60
-    """The longest wait between two tries when the provider throttles and does not say for how long."""
+    """Longest wait, in seconds, between two attempts when the provider throttles and does not say for how long."""
     longest_wait: Seconds = 300
-    """A provider that asks to wait longer than this ends the run as deferred."""
+    """If the provider asks to wait more seconds than this, the run ends as deferred."""
     largest_answer: Annotated[int, Field(gt=0)] = 64 * 1024 * 1024
-    """Bytes of one answer, decompressed."""
+    """Most bytes in one response, decompressed."""
 
 
 class LossSettings(_Settings):
     """When losses (removals, and people turned inactive) are held for approval."""
 
     share: Annotated[float, Field(ge=0, le=1)] = 0.2
-    """Losses are held when they are more than this share of the kind …"""
+    """Losses are held if they are more than this share of the kind …"""
     at_least: Annotated[int, Field(ge=1, le=1_000_000)] = 3
     """… and at least this many …"""
     days: Annotated[int, Field(ge=1, le=3650)] = 7
@@ -80,7 +80,7 @@ class LossSettings(_Settings):
 
 
 class DriftSettings(_Settings):
-    """When a field that empties is held."""
+    """When a field that has emptied is held."""
 
     filled: Annotated[float, Field(ge=0, le=1)] = 0.5
     """A field is held if it was filled in at least this share of the rows …"""
@@ -91,10 +91,10 @@ class DriftSettings(_Settings):
 
 
 class DeltaSettings(_Settings):
-    """How `discover run --delta` reads."""
+    """Settings of `discover run --delta`."""
 
     overlap: Annotated[float, Field(ge=0, le=604_800)] = 3600
-    """Seconds before the last change that was read: what has changed in them is read again."""
+    """Seconds before the last known change: rows that changed within them are read again."""
     full_after: Annotated[float, Field(gt=0, le=365)] = 7
     """Days after which a delta gives way to a full scan, which alone finds removals."""
 
@@ -111,13 +111,13 @@ class HostSettings(_Settings):
     delta: DeltaSettings = DeltaSettings()
     """See [host.delta]."""
     resume_within: Seconds = 3600
-    """Seconds for which a run that was cut off may be resumed."""
+    """Seconds for which an interrupted run may be resumed."""
     runs_at_once: Annotated[int, Field(ge=1, le=64)] = 4
-    """Integrations that `discover run --all` runs at once."""
+    """Integrations that `discover run --all` runs at the same time."""
     run_timeout: Seconds = 14_400
-    """Seconds after which a run stops reading; the next one goes on where it stopped."""
+    """Seconds after which a run stops reading; the next one resumes."""
     resolve: Mapping[str, Annotated[str, AfterValidator(_endpoint)]] = {}
-    """Host name to address and port, as curl's --connect-to does."""
+    """Host name to address and port, as for curl's --connect-to."""
 
     def endpoints(self) -> dict[str, Endpoint]:
         return {host: Endpoint.parse(value) for host, value in self.resolve.items()}
@@ -132,17 +132,17 @@ class PluginSettings(_Settings):
     """One allowed plugin."""
 
     enabled: bool = True
-    """False keeps the table and switches the plugin off."""
+    """False disables the plugin and keeps its settings."""
     distribution: str = ""
-    """The distribution it must come from; needed only where two bring the same name."""
+    """The distribution it must come from; needed only where two have a plugin of this name."""
     limits: Mapping[str, LimitSettings] = {}
-    """Path to limit, in place of the manifest's."""
+    """Quota by path, instead of the manifest's."""
     options: Mapping[str, Any] = {}
     """The connector's own options."""
 
 
 def limits_of(manifest: Manifest, settings: PluginSettings | None = None) -> tuple[RateLimit, ...]:
-    """The provider's quotas: as the manifest says, or as plugins.toml says instead."""
+    """Return the provider's quotas: those of the manifest, unless plugins.toml replaces them."""
     declared = {limit.path: limit for limit in manifest.limits}
     for path, limit in settings.limits.items() if settings else ():
         declared[path] = RateLimit(path, requests=limit.requests, per=limit.per)
@@ -150,14 +150,14 @@ def limits_of(manifest: Manifest, settings: PluginSettings | None = None) -> tup
 
 
 class Settings(_Settings):
-    """All settings. ``plugins`` None allows the connectors of this distribution."""
+    """All settings. Without ``plugins``, only the connectors of this distribution are allowed."""
 
     host: HostSettings = HostSettings()
     plugins: Mapping[str, PluginSettings] | None = None
 
     @classmethod
     def load(cls, file: Path | None = None, *, store: Path | None = None) -> "Settings":
-        """The settings in ``file``, or in plugins.toml where there is one; ``store`` overrides its path."""
+        """Read ``file``, or plugins.toml where there is one. ``store`` overrides the path of the database."""
         path = file or Path(DEFAULT_FILE)
         values: dict[str, Any] = {}
         if file or path.exists():
@@ -192,7 +192,7 @@ def _explain(path: Path, error: ValidationError) -> SettingsError:
 
 
 def _line_of(text: list[str], keys: list[str]) -> int:
-    """The line of the deepest of these keys that is written on a line of its own, or 0."""
+    """Return the line of the deepest of these keys that has a line of its own, or 0."""
     table: list[str] = []
     found = depth = 0
     for number, line in enumerate(text, 1):

@@ -1,12 +1,13 @@
-"""What is installed: ``list`` and ``show``."""
+"""Installed plugins: ``list`` and ``show``."""
 
 from typing import Any
 
 from rich.text import Text
 
+from connector_core.cli.encoding import print_json
 from connector_core.cli.flags import DEFAULT, Flags
 from connector_core.cli.form import how_to_give
-from connector_core.cli.output import console, print_json, table
+from connector_core.cli.output import console, plain, table
 from connector_core.plugins import Entry, Standing
 from connector_core.sdk.connector import AnyConnector, Declaration
 from connector_core.sdk.manifest import RateLimit
@@ -16,37 +17,36 @@ _COLOURS = {Standing.READY: "green", Standing.REFUSED: "red", Standing.FAILED: "
 
 
 def list_(*, flags: Flags = DEFAULT) -> int:
-    """The catalogue: every plugin found, and why one cannot be used."""
+    """List the installed plugins, and why one cannot be used."""
     entries = flags.registry().entries
     if flags.json:
         print_json({"plugins": [_entry(entry) for entry in entries]})
         return 0
-    rows = []
-    for entry in entries:
-        manifest = entry.connector.manifest if entry.connector else None
-        rows.append(
-            (
-                entry.name,
-                Text(entry.standing, style=_COLOURS.get(entry.standing, "yellow")),
-                manifest.category if manifest else "",
-                manifest.authentication if manifest else "",
-                ", ".join(f"{one.kind.plural} ({_products(one)})" for one in _declared(entry.connector)),
-                ", ".join(f"{one.requests} of {one.path} in {one.per:g} s" for one in _limits(entry)),
-                f"{entry.distribution} {entry.version}",
-                entry.reason,
-            )
+    rows = [
+        (
+            entry.name,
+            Text(entry.standing, style=_COLOURS.get(entry.standing, "yellow")),
+            entry.connector.manifest.category if entry.connector else "",
+            tuple(f"{one.kind.plural} ({_products(one)})" for one in _declared(entry.connector)),
+            tuple(f"{one.requests} of {one.path} in {one.per:g} s" for one in _limits(entry)),
+            f"{entry.distribution} {entry.version}".strip(),
         )
-    headings = ("Connector", "Standing", "Category", "Authentication", "Discovers", "Requests", "Distribution", "Why")
+        for entry in entries
+    ]
+    headings = ("Connector", "Standing", "Category", "Discovers", "Requests", "Distribution")
     out = console()
-    out.print(table(headings, rows) if rows else "No plugin is installed.")
+    out.print(table(headings, rows, optional=("Requests",)) if rows else "No plugin is installed.")
+    reasons = [f"{entry.name}: {entry.reason}" for entry in entries if entry.reason]
+    for line in ("", *reasons) if reasons else ():
+        out.print(plain(line))
     return 0
 
 
 def show(connector: str, /, *, flags: Flags = DEFAULT) -> int:
-    """An integration's page: what it discovers, what it asks for, and how to set it up.
+    """Show a connector's page: what it discovers, what it needs, and how to set it up.
 
     Args:
-        connector: As `discover list` names it.
+        connector: Its name in `discover list`.
     """
     found = flags.registry().connector(connector)
     page = _page(found)
@@ -64,8 +64,10 @@ def show(connector: str, /, *, flags: Flags = DEFAULT) -> int:
         (f"{one.kind.__name__}s", _products(one), one.description, one.resource) for one in _declared(found)
     ]
     out.print(table(("Entity", "Product", "Description", f"{manifest.title} resource"), capabilities))
+    out.print()
     fields = [(one.title, how_to_give(one), one.help, one.example) for one in found.credentials_type.form()]
     out.print(table(("Field", "Flag", "Help", "Example"), fields, title="Credentials"))
+    out.print()
     for one in _declared(found):
         if one.permission:
             out.print(f"To read {one.kind.plural}: {one.permission}.")
@@ -82,6 +84,7 @@ def show(connector: str, /, *, flags: Flags = DEFAULT) -> int:
 
 
 def _page(connector: type[AnyConnector]) -> dict[str, Any]:
+    """Return a connector's page as JSON."""
     manifest = connector.manifest
     lifetime = manifest.token_lifetime
     return {
@@ -104,8 +107,8 @@ def _page(connector: type[AnyConnector]) -> dict[str, Any]:
         "provider_setup": list(manifest.provider_setup),
         "setup_here": [
             f"Run: discover connect {manifest.name} --name NAME",
-            "Run: discover run NAME --plan, and look at what it would store.",
-            "Run: discover run NAME, as often as the data should be fresh.",
+            "Run: discover run NAME --plan, and review what it would store.",
+            "Run: discover run NAME, as often as you need fresh data.",
             *([f"Connect again before the token is {lifetime.days} days old."] if lifetime else []),
         ],
     }
@@ -130,7 +133,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
 
 
 def _limits(entry: Entry) -> tuple[RateLimit, ...]:
-    """In force: the manifest's, or what plugins.toml says instead."""
+    """Return the quotas in force: those of the manifest, unless plugins.toml replaces them."""
     return limits_of(entry.connector.manifest, entry.settings) if entry.connector else ()
 
 

@@ -1,7 +1,6 @@
-"""How a command ends that does not end well: one sentence, what to do, and the exit code."""
+"""The ways in which a command fails: what happened, what to do, and the exit code."""
 
 import asyncio
-import json
 import sys
 import traceback
 from dataclasses import dataclass
@@ -15,49 +14,66 @@ INTERRUPTED = 130
 
 
 class DeclinedError(Exception):
-    """Somebody said no."""
+    """The operator answered no."""
+
+
+class RunInterruptedError(Exception):
+    """A run was cancelled by Ctrl-C or SIGTERM."""
 
 
 @dataclass(frozen=True)
 class Ending:
-    """How a command ended that did not end well."""
+    """The end of a command that failed."""
 
     code: str
     message: str
     hint: str = ""
     exit_code: int = 4
 
-    def say(self, *, as_json: bool) -> None:
+    def as_json(self) -> dict[str, dict[str, str]]:
+        """Return the error as programs read it, wherever it is printed."""
+        return {"error": {"code": self.code, "message": self.message, "hint": self.hint}}
+
+    def show(self, *, as_json: bool) -> None:
+        """Print it to standard error."""
+        # Both need packages that a command which succeeds may never import.
         if as_json:
-            sys.stderr.write(
-                json.dumps({"error": {"code": self.code, "message": self.message, "hint": self.hint}}) + "\n"
-            )
+            from connector_core.cli.encoding import print_json
+
+            print_json(self.as_json(), stream=sys.stderr)
             return
-        from connector_core.cli.output import error_console, plain  # rich is needed only where something is printed.
+        from connector_core.cli.output import error_console, plain
 
         out = error_console()
         heading = "" if self.exit_code == INTERRUPTED else "Error: "
-        stop = "" if self.message.endswith((".", "!", "?")) else "."
-        out.print(plain(f"{heading}{self.message}{stop}"), style="bold red")
+        out.print(plain(f"{heading}{with_stop(self.message)}"), style="bold red")
         if self.hint:
             out.print(plain(self.hint))
 
 
+def with_stop(sentence: str) -> str:
+    """Return a sentence with a full stop, unless it ends with a mark of its own."""
+    return sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."
+
+
 def ending_of(error: BaseException) -> Ending:
+    """Return the ending that an exception stands for."""
     if isinstance(error, ConnectorCoreError):
         return Ending(error.code, error.message, error.hint, error.exit_code)
     if isinstance(error, UnusedCliTokensError):
-        # Not named: a secret may be among them.
+        # The arguments are not quoted: one may be a secret.
         return Ending("usage", "There are more arguments than the command takes.", "See its --help.", 2)
     if isinstance(error, CycloptsError):
-        return Ending("usage", " ".join(str(error).split()), "discover --help lists the commands.", 2)
+        return Ending("usage", " ".join(str(error).split()), "Run discover --help to list the commands.", 2)
     if isinstance(error, DeclinedError):
-        return Ending("declined", "Nothing was done.", exit_code=INTERRUPTED)
+        return Ending("declined", "Nothing was changed.", exit_code=INTERRUPTED)
+    if isinstance(error, RunInterruptedError):
+        return Ending("interrupted", "Interrupted. The next run resumes or starts over.", exit_code=INTERRUPTED)
     if isinstance(error, (KeyboardInterrupt, asyncio.CancelledError, EOFError)):
         return Ending("interrupted", "Interrupted.", exit_code=INTERRUPTED)
     if isinstance(error, OSError):
         return Ending("system", f"{error.filename or 'The system'}: {error.strerror}.")
-    # A sentence, never a traceback with data in it.
+    # A place, never a traceback with data in it.
     last = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{type(error).__name__} in {last.name}, line {last.lineno} of {Path(last.filename).name}"
-    return Ending("bug", f"A bug: {where}.", "Please report it, with the command.")
+    return Ending("bug", f"This is a bug: {where}.", "Report it with the command that you ran.")

@@ -1,17 +1,19 @@
-"""What is stored: ``entities``."""
+"""Stored entities: ``entities``."""
 
 import csv
 import sys
-from contextlib import closing
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from connector_core.cli.encoding import stream_json
 from connector_core.cli.flags import DEFAULT, Flags
-from connector_core.cli.output import console, count, print_json, table
+from connector_core.cli.output import console, table
 from connector_core.errors import SettingsError
 from connector_core.host import Host
+from connector_core.messages import counted
 from connector_core.sdk.entities import Department, Employee, Entity
 
 COLUMNS = {
@@ -20,7 +22,7 @@ COLUMNS = {
 }
 
 
-def entities(
+async def entities(
     name: str,
     kind: str,
     /,
@@ -29,54 +31,67 @@ def entities(
     limit: Annotated[int | None, Parameter(validator=Number(gte=1))] = None,
     flags: Flags = DEFAULT,
 ) -> int:
-    """What is stored of one kind: a table, --json, or --csv.
+    """List the stored entities of one kind: as a table, --json or --csv.
 
     Args:
         name: The integration.
         kind: Such as employees or departments.
-        csv: Print CSV, every field a column.
+        csv: Print CSV, with a column for every field.
         limit: At most this many.
     """
     if csv and flags.json:
         raise SettingsError("Give --csv or --json, not both.")
-    with closing(flags.host()) as host:
-        found = host.kind(name, kind)
-        rows = [entity for entity, _ in zip(host.entities(name, found), _up_to(limit), strict=False)]
+    async with flags.host() as host:
+        found = await host.kind(name, kind)
+        rows = _first(host.entities(name, found), limit)
         if flags.json:
-            print_json({"entities": [row.model_dump(mode="json") for row in rows]})
+            await stream_json({}, "entities", _plain(rows))
         elif csv:
-            _print_csv(found, rows)
+            await _print_csv(found, rows)
         else:
-            _print_table(host, name, found, rows)
+            await _print_table(host, name, found, [row async for row in rows])
     return 0
 
 
-def _up_to(limit: int | None) -> Any:
-    return range(limit) if limit is not None else iter(int, 1)
+async def _first(rows: AsyncIterator[Entity], limit: int | None) -> AsyncIterator[Entity]:
+    number = 0
+    async for row in rows:
+        yield row
+        number += 1
+        if number == limit:
+            return
 
 
-def _print_csv(kind: type[Entity], rows: list[Entity]) -> None:
+async def _plain(rows: AsyncIterator[Entity]) -> AsyncIterator[dict[str, Any]]:
+    async for row in rows:
+        yield row.model_dump(mode="json")
+
+
+async def _print_csv(kind: type[Entity], rows: AsyncIterator[Entity]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(kind.model_fields)
-    for row in rows:
-        values = row.model_dump(mode="json").values()
-        writer.writerow(["; ".join(value) if isinstance(value, list) else value for value in values])
+    async for row in _plain(rows):
+        writer.writerow(["; ".join(value) if isinstance(value, list) else value for value in row.values()])
 
 
-def _print_table(host: Host, name: str, kind: type[Entity], rows: list[Entity]) -> None:
+async def _print_table(host: Host, name: str, kind: type[Entity], rows: Sequence[Entity]) -> None:
     columns = COLUMNS.get(kind, tuple(kind.model_fields))
-    names = _names(host, name)
+    names = await _names(host, name, {kind.links[column] for column in columns if column in kind.links})
+    headings = [column.removesuffix("_source_id").removesuffix("_source_ids") for column in columns]
     out = console()
-    lines = [[_cell(getattr(row, column), names) for column in columns] for row in rows]
-    out.print(table([column.removesuffix("_source_id").removesuffix("_source_ids") for column in columns], lines))
-    out.print(f"{count(len(rows), 'row')} shown, {host.store.entities.count(name, kind.__name__):,} stored.")
+    out.print(table(headings, [[_cell(getattr(row, column), names) for column in columns] for row in rows]))
+    stored = (await host.count_entities(name)).get(kind.__name__, 0)
+    out.print(f"\n{counted(len(rows), 'row')} shown, {stored:,} stored.")
 
 
-def _names(host: Host, name: str) -> dict[str, str]:
-    """Names for the ids that link to people and departments."""
-    people = {one.source_id: one.display_name or "" for one in host.entities(name, Employee)}
-    parts = {one.source_id: one.name for one in host.entities(name, Department)}
-    return people | parts
+async def _names(host: Host, name: str, targets: set[str]) -> dict[str, str]:
+    """Return the names of the stored people and departments, by id, if columns link to them."""
+    names: dict[str, str] = {}
+    if Employee.__name__ in targets:
+        names |= {one.source_id: one.display_name or "" async for one in host.entities(name, Employee)}
+    if Department.__name__ in targets:
+        names |= {one.source_id: one.name async for one in host.entities(name, Department)}
+    return names
 
 
 def _cell(value: object, names: dict[str, str]) -> str:

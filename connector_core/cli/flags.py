@@ -8,7 +8,7 @@ from cyclopts import Parameter
 
 from connector_core.settings import Settings
 
-if TYPE_CHECKING:  # The host brings aiohttp along, which lists and pages do not need.
+if TYPE_CHECKING:  # The host imports aiohttp, which most commands do not need.
     from connector_core.host import Host
     from connector_core.plugins import Registry
 
@@ -19,14 +19,14 @@ class Flags:
     json: Annotated[bool, Parameter(negative="")] = False
     """Print JSON."""
     settings: Path | None = None
-    """The settings file, in place of ./plugins.toml."""
+    """Settings file, instead of ./plugins.toml."""
     store: Path | None = None
-    """The database, in place of the one that the settings name."""
+    """Database, instead of the one named in the settings."""
     verbose: Annotated[bool, Parameter(negative="")] = False
     """Log every step to standard error."""
 
     def host(self) -> "Host":
-        """A host with these settings, and logging set up."""
+        """Configure the logs, and return a host with these settings."""
         from connector_core import logs  # See above.
         from connector_core.host import Host
 
@@ -34,7 +34,7 @@ class Flags:
         return Host(Settings.load(self.settings, store=self.store))
 
     def registry(self) -> "Registry":
-        """What is installed, without a host."""
+        """Return the installed plugins, without a host."""
         from connector_core.plugins import load  # See above.
 
         return load(Settings.load(self.settings, store=self.store))

@@ -16,17 +16,17 @@ Fields = dict[str, str | SecretStr]
 
 
 def fill(credentials: type[Credentials], given: Mapping[str, str]) -> Fields:
-    """The fields, asked for where they are missing and somebody is there to answer."""
+    """Return the fields of a form. Missing ones are asked for on a terminal; elsewhere they are an error."""
     form = {field.name: field for field in credentials.form()}
     fields = _given(form, given)
     missing = [field for field in form.values() if field.required and field.name not in fields]
-    if missing and not somebody_is_there():
+    if missing and not is_interactive():
         ways = "; ".join(how_to_give(field) for field in missing)
         raise InvalidCredentialsError(f"Missing: {ways}.", field=missing[0].name)
     for field in missing:
         fields[field.name] = _ask(field)
     while missing:
-        # Somebody is there: a wrong answer is asked for again instead of ending the command.
+        # On a terminal an invalid answer is asked for again instead of ending the command.
         try:
             credentials.parse(fields)
         except InvalidCredentialsError as error:
@@ -40,14 +40,15 @@ def fill(credentials: type[Credentials], given: Mapping[str, str]) -> Fields:
 
 
 def _given(form: Mapping[str, FormField], given: Mapping[str, str]) -> Fields:
+    """Return the fields that flags and the environment give."""
     fields: Fields = {}
     for flag, value in given.items():
         name = flag.replace("-", "_")
         field = form.get(name.removesuffix("_file"))
         if name in form and form[name].secret:
             raise SettingsError(
-                f"--{flag.replace('_', '-')} is a secret, and a flag's value can be seen by others.",
-                hint=f"Give {how_to_give(form[name])}. If the value was real, revoke it.",
+                f"--{flag.replace('_', '-')} is a secret, and other users of this machine can see a flag's value.",
+                hint=f"Use {how_to_give(form[name])}. If the value was real, revoke it.",
             )
         if name in form:
             fields[name] = value
@@ -55,7 +56,7 @@ def _given(form: Mapping[str, FormField], given: Mapping[str, str]) -> Fields:
             fields[field.name] = _read(value, flag.replace("_", "-"))
         else:
             known = ", ".join(_flag(one) for one in form.values())
-            raise SettingsError(f"There is no flag --{flag.replace('_', '-')}; the fields are {known}.")
+            raise SettingsError(f"Unknown flag --{flag.replace('_', '-')}; the fields are {known}.")
     for field in form.values():
         variable = f"DISCOVER_{field.name.upper()}"
         if field.secret and field.name not in fields and os.environ.get(variable):
@@ -64,7 +65,7 @@ def _given(form: Mapping[str, FormField], given: Mapping[str, str]) -> Fields:
 
 
 def _read(place: str, flag: str) -> SecretStr:
-    """The secret in a file. Errors name the flag, not the place: somebody may have given the secret itself."""
+    """Return the secret in a file. Errors name the flag, not its value: that may be the secret itself."""
     try:
         text = sys.stdin.read() if place == "-" else Path(place).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
@@ -77,7 +78,7 @@ def _ask(field: FormField) -> str | SecretStr:
     example = f", such as {field.example}" if field.example else ""
     out = error_console()
     out.print(field.help, style="dim")
-    from rich.prompt import Prompt  # Only where something is asked.
+    from rich.prompt import Prompt  # Needed only where a question is asked.
     from rich.text import Text
 
     answer = Prompt.ask(Text(f"{field.title}{example}"), console=out, password=field.secret)
@@ -90,17 +91,17 @@ def _flag(field: FormField) -> str:
 
 
 def how_to_give(field: FormField) -> str:
-    """How a field is given where nobody can be asked."""
+    """Return the ways to give a field without a terminal."""
     return f"{_flag(field)} or DISCOVER_{field.name.upper()}" if field.secret else _flag(field)
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Asks before something that cannot be undone. Without a terminal only --yes will do."""
+    """Ask before something that cannot be undone. Without a terminal, ``--yes`` is required."""
     if yes:
         return
-    if not somebody_is_there():
+    if not is_interactive():
         raise SettingsError(f"{question} There is no terminal to ask on: add --yes.")
-    from rich.prompt import Prompt  # Only where something is asked.
+    from rich.prompt import Prompt  # Needed only where a question is asked.
     from rich.text import Text
 
     answer = Prompt.ask(Text(question), choices=["yes", "no"], default="no", console=error_console())
@@ -108,6 +109,6 @@ def confirm(question: str, *, yes: bool) -> None:
         raise DeclinedError
 
 
-def somebody_is_there() -> bool:
+def is_interactive() -> bool:
     """Whether questions can be answered."""
     return sys.stdin is not None and sys.stdin.isatty()

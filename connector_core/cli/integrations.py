@@ -1,18 +1,19 @@
-"""What is configured: ``connect``, ``integrations``, ``check`` and ``remove``."""
+"""Integrations: ``connect``, ``integrations``, ``check`` and ``remove``."""
 
 from collections.abc import Coroutine
-from contextlib import closing
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 from rich.text import Text
 
+from connector_core.cli.encoding import print_json
 from connector_core.cli.flags import DEFAULT, Flags
 from connector_core.cli.form import Fields, confirm, fill
-from connector_core.cli.output import ago, console, costs, plain, print_json, table
+from connector_core.cli.loop import run_async
+from connector_core.cli.output import ago, console, costs, plain, table
 from connector_core.host import Host
+from connector_core.messages import counted
 from connector_core.outcomes import CheckReport
 from connector_core.store import Integration
 
@@ -25,70 +26,62 @@ def connect(
     flags: Flags = DEFAULT,
     **fields: Annotated[str, Parameter(allow_leading_hyphen=True)],
 ) -> Coroutine[Any, Any, int]:
-    """Adds an integration: asks for its fields, checks them at the provider, then saves them.
+    """Add an integration: ask for its fields, check them at the provider, then save them.
 
-    On an existing name it replaces the credentials, once they are checked, and keeps the data.
+    For an existing name the credentials are replaced, once they have been checked; the data is kept.
 
     Args:
-        connector: As `discover list` names it.
-        name: What to call the integration, such as acme.
-        fields: The connector's fields, as `discover show CONNECTOR` lists them. A secret is read from
-            a file (--FIELD-file, - for standard input) or from DISCOVER_FIELD, never from a flag's value.
+        connector: Its name in `discover list`.
+        name: A name for the integration, such as acme.
+        fields: The connector's fields: see `discover show`. Secrets: --FIELD-file FILE, or DISCOVER_FIELD.
     """
     host = flags.host()
-    # Asked here, before there is an event loop: Ctrl-C at a question must end it.
+    # Asked while no event loop runs: in a loop, Ctrl-C would cancel a task that waits for the keyboard.
     return _connect(host, connector, name, fill(host.registry.connector(connector).credentials_type, fields), flags)
 
 
 async def _connect(host: Host, connector: str, name: str, filled: Fields, flags: Flags) -> int:
     async with host:
-        known = any(one.name == name for one in host.integrations())
+        known = any(one.name == name for one in await host.integrations())
         report = await host.connect(connector, name, filled)
     if flags.json:
         print_json({"integration": name, "replaced": known, **_check(report)})
         return 0
     _print_check(report)
     out = console()
-    done = "has new credentials; its data is kept" if known else "is connected"
+    done = "is reconnected; its data is kept" if known else "is connected"
     out.print(f"{name} ({plain(report.account.name)}) {done}.", style="green")
     out.print(f"Next: discover run {name}")
     return 0
 
 
-def integrations(*, flags: Flags = DEFAULT) -> int:
-    """What is configured: connector, last run and its verdict, counts, age of the token."""
-    with closing(flags.host()) as host:
-        rows = [_integration(host, one) for one in host.integrations()]
+async def integrations(*, flags: Flags = DEFAULT) -> int:
+    """List the integrations: connector, last run and its verdict, stored rows, age of the credentials."""
+    async with flags.host() as host:
+        found = [await _integration(host, one) for one in await host.integrations()]
     if flags.json:
-        print_json({"integrations": rows})
+        print_json({"integrations": found})
         return 0
-    out = console()
-    if not rows:
-        out.print("No integration yet. Add one: discover connect namely --name acme")
-        return 0
-    headings = ("Name", "Connector", "Account", "Last run", "Verdict", "Stored", "Token")
-    out.print(
-        table(
-            headings,
-            [
-                (
-                    row["name"],
-                    row["connector"],
-                    row["account"],
-                    ago(row["last_run"]) if row["last_run"] else "never",
-                    row["verdict"] or "",
-                    ", ".join(f"{number:,} {kind}" for kind, number in row["stored"].items()),
-                    row["token"],
-                )
-                for row in rows
-            ],
+    rows = [
+        (
+            one["name"],
+            one["connector"],
+            one["account"],
+            ago(one["last_run"]) if one["last_run"] else "never",
+            one["verdict"] or "",
+            tuple(f"{number:,} {kind}" for kind, number in one["stored"].items()),
+            one["token"],
         )
-    )
+        for one in found
+    ]
+    headings = ("Name", "Connector", "Account", "Last run", "Verdict", "Stored", "Token")
+    empty = "No integration yet. Add one: discover connect namely --name acme"
+    console().print(table(headings, rows) if rows else empty)
     return 0
 
 
 async def check(name: str, /, *, flags: Flags = DEFAULT) -> int:
-    """The connection and each kind's permission, with what to grant where when one is missing.
+    """Check the connection and the permission to read each kind, and say what to grant where one is missing.
 
     Args:
         name: The integration.
@@ -105,17 +98,21 @@ async def check(name: str, /, *, flags: Flags = DEFAULT) -> int:
 def remove(
     name: str, /, *, yes: Annotated[bool, Parameter(negative="")] = False, flags: Flags = DEFAULT
 ) -> Coroutine[Any, Any, int]:
-    """Removes an integration, its secrets, its data and its history.
+    """Remove an integration with its secrets, its data and its history.
 
     Args:
         name: The integration.
         yes: Do not ask.
     """
-    with closing(flags.host()) as host:
-        host.store.integrations.get(name)
-        stored = ", ".join(f"{number:,} {kind}" for kind, number in _stored(host, name).items()) or "no entities"
+    stored = run_async(_describe_stored(name, flags))
     confirm(f"Remove {name}, its secrets and its data ({stored})?", yes=yes)
     return _remove(name, flags)
+
+
+async def _describe_stored(name: str, flags: Flags) -> str:
+    async with flags.host() as host:
+        stored = await _stored(host, name)
+    return ", ".join(f"{number:,} {kind}" for kind, number in stored.items()) or "no entities"
 
 
 async def _remove(name: str, flags: Flags) -> int:
@@ -124,16 +121,14 @@ async def _remove(name: str, flags: Flags) -> int:
     if flags.json:
         print_json({"removed": name})
     else:
-        console().print(f"{name} is removed.")
+        console().print(f"{name} has been removed.")
     return 0
 
 
-def _integration(host: Host, one: Integration) -> dict[str, Any]:
-    runs = host.history(one.name, 1)
-    last = runs[0] if runs else None
-    verdict = last.standing(running=host.store.is_locked(one.name)) if last else None
-    found = host.registry.connectors.get(one.connector)
-    lifetime = found.manifest.token_lifetime if found else None
+async def _integration(host: Host, one: Integration) -> dict[str, Any]:
+    last = next(iter(await host.history(one.name, 1)), None)
+    connector = host.registry.connectors.get(one.connector)
+    lifetime = connector.manifest.token_lifetime if connector else None
     age = (datetime.now(UTC) - one.credentials_at).days
     left = f", {lifetime.days - age} left" if lifetime else ""
     return {
@@ -142,29 +137,29 @@ def _integration(host: Host, one: Integration) -> dict[str, Any]:
         "account": one.account.name,
         "connected_at": one.created_at,
         "last_run": last.run.started_at if last else None,
-        "verdict": verdict,
-        "stored": _stored(host, one.name),
+        "verdict": last.standing(running=host.is_running(one.name)) if last else None,
+        "stored": await _stored(host, one.name),
         "token_age_days": age,
-        "token": f"{age} days old{left}",
+        "token": f"{counted(age, 'day')} old{left}",
     }
 
 
-def _stored(host: Host, name: str) -> dict[str, int]:
-    return {f"{kind.lower()}s": number for kind, number in host.store.entities.counts(name).items()}
+async def _stored(host: Host, name: str) -> dict[str, int]:
+    return {f"{kind.lower()}s": number for kind, number in (await host.count_entities(name)).items()}
 
 
 def _check(report: CheckReport) -> dict[str, Any]:
     return {
         "account": report.account.name,
         "ok": report.ok,
-        "forecast": asdict(report.forecast),
+        "forecast": report.forecast,
         "kinds": [
             {
                 "kind": probe.declaration.kind.plural,
                 "ok": probe.ok,
                 "problem": probe.problem,
                 "remedy": probe.remedy,
-                "fields_not_visible": list(probe.unread),
+                "fields_not_visible": probe.unread,
                 "announced": probe.announced,
             }
             for probe in report.probes
@@ -182,4 +177,6 @@ def _print_check(report: CheckReport) -> None:
     out.print(f"Account: {plain(report.account.name)}")
     if report.forecast.requests:
         out.print(f"A full scan takes {costs(report.forecast)}.")
-    out.print(table(("Kind", "Permission", "Problem", "What to do"), rows))
+    out.print()
+    out.print(table(("Kind", "Permission", "Problem", "What to do"), rows, optional=("Problem", "What to do")))
+    out.print()

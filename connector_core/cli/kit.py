@@ -1,4 +1,4 @@
-"""The kit on the command line: ``test``."""
+"""The kit: ``test``."""
 
 from contextlib import nullcontext
 from typing import Annotated, Any
@@ -6,15 +6,16 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 from rich.text import Text
 
+from connector_core.cli.encoding import print_json
 from connector_core.cli.flags import DEFAULT, Flags
-from connector_core.cli.output import console, error_console, print_json, table
+from connector_core.cli.output import console, error_console, table
 from connector_core.errors import SettingsError
 from connector_core.sdk.connector import AnyConnector
 from connector_core.testing.kit import SUITES, Judgement, Result, Standing, jobs, prove
-from connector_core.testing.pages import current, page_of, with_tier
+from connector_core.testing.readme import readme_of, regenerated, with_tier
 
 BROKEN = 4
-"""The exit code: a rule that is not kept is the connector's fault."""
+"""Exit code for a rule that is broken: the connector's fault."""
 _COLOURS = {Standing.KEPT: "green", Standing.EXEMPT: "yellow"}
 
 
@@ -26,12 +27,12 @@ def prove_connector(
     write: Annotated[bool, Parameter(negative="")] = False,
     flags: Flags = DEFAULT,
 ) -> int:
-    """Proves a connector offline, against its own simulator: every rule, and the tier that it reaches.
+    """Test a connector offline against its simulator: every rule of the kit, and the tier it reaches.
 
     Args:
-        connector: As `discover list` names it.
+        connector: Its name in `discover list`.
         suite: Only this suite, such as faults. May be given more than once.
-        write: First make the generated parts of the connector's README anew; when all suites have run, write the tier.
+        write: Regenerate the tables of the connector's README; if all suites run, record the tier, too.
     """
     found = flags.host().registry.connector(connector)
     chosen = suite or SUITES
@@ -39,16 +40,16 @@ def prove_connector(
     if write:
         _write(found)
     out = error_console()
-    shown = out.status(f"Proving {connector} …") if out.is_terminal and not flags.json else nullcontext()
-    with shown as status:
+    spinner = out.status(f"Testing {connector} …") if out.is_terminal and not flags.json else nullcontext()
+    with spinner as status:
         left = list(wanted)
 
-        def told(job: str) -> None:
+        def done(job: str) -> None:
             left.remove(job)
             if status:
-                status.update(f"Proving {connector}: {', '.join(left) or 'judging'} …")
+                status.update(f"Testing {connector}: {', '.join(left) or 'judging'} …")
 
-        result = prove(found, chosen, told=told)
+        result = prove(found, chosen, on_done=done)
     if write and result.suites == SUITES:
         _write(found, result)
     if flags.json:
@@ -59,12 +60,12 @@ def prove_connector(
 
 
 def _write(connector: type[AnyConnector], result: Result | None = None) -> None:
-    """Makes the parts of the README anew, and records the tier of a whole run."""
-    page = page_of(connector)
+    """Regenerate the parts of the README, and record the tier if all suites have run."""
+    page = readme_of(connector)
     if not page.is_file():
-        raise SettingsError(f"There is no {page}.", hint="Write one, with the markers of the parts: docs/kit.md.")
+        raise SettingsError(f"{page} does not exist.", hint="Write one with the markers that docs/kit.md lists.")
     text = page.read_text(encoding="utf-8")
-    page.write_text(current(with_tier(text, str(result.tier)) if result else text, connector), encoding="utf-8")
+    page.write_text(regenerated(with_tier(text, str(result.tier)) if result else text, connector), encoding="utf-8")
 
 
 def _print(result: Result) -> None:
@@ -74,9 +75,12 @@ def _print(result: Result) -> None:
         for one in result.judgements
     ]
     out.print(table(("Rule", "Tier", "Standing", "What"), rows))
+    out.print()
     for one in result.unknown_exemptions:
-        out.print(f"The manifest exempts {one}, which is no rule.", style="bold red")
-    out.print(table(("Measured", ""), sorted((result.notes.measures | _counts(result)).items())))
+        out.print(f"The manifest exempts {one}, which is not a rule.", style="bold red")
+    if measured := sorted((result.findings.measures | _counts(result)).items()):
+        out.print(table(("Measured", ""), measured))
+        out.print()
     whole = result.suites == SUITES
     verdict = f"{result.connector}: {result.tier}" if whole else f"{result.connector}: {', '.join(result.suites)}"
     kept = sum(one.good for one in result.judgements)
@@ -87,11 +91,11 @@ def _print(result: Result) -> None:
 
 
 def _what(one: Judgement) -> str:
-    return one.said or one.rule.promise
+    return one.detail or one.rule.promise
 
 
 def _counts(result: Result) -> dict[str, str]:
-    return {what: f"{number:,}" for what, number in result.notes.counts.items()}
+    return {what: f"{number:,}" for what, number in result.findings.counts.items()}
 
 
 def _json(result: Result) -> dict[str, Any]:
@@ -101,9 +105,9 @@ def _json(result: Result) -> dict[str, Any]:
         "passed": result.passed,
         "seconds": round(result.seconds, 1),
         "rules": [
-            {"name": one.rule.name, "tier": str(one.rule.tier), "standing": one.standing, "said": one.said}
+            {"name": one.rule.name, "tier": str(one.rule.tier), "standing": one.standing, "said": one.detail}
             for one in result.judgements
         ],
         "unknown_exemptions": list(result.unknown_exemptions),
-        "measures": {**result.notes.measures, **result.notes.counts},
+        "measures": {**result.findings.measures, **result.findings.counts},
     }

@@ -1,22 +1,21 @@
-"""What commands print: tables for people, JSON for programs."""
+"""Text for people: consoles, tables, and numbers in words."""
 
-import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from math import ceil
-from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from connector_core.messages import counted
 from connector_core.outcomes import Forecast
 
 PIPE_WIDTH = 200
-"""Columns where there is no terminal: tables are for reading there too, and must not be cut."""
+"""Columns where there is no terminal, so that tables in pipes and logs are not folded."""
 
 
 def console() -> Console:
@@ -33,54 +32,60 @@ def _console(terminal: bool, *, stderr: bool) -> Console:
 
 
 def plain(value: object) -> str:
-    """Text that cannot drive the terminal: names come from somebody else's system."""
+    """Return a text without control characters: names come from the provider, and must not drive the terminal."""
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in str(value))
 
 
-def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> Table:
-    """Cells are text, or rich's Text where they are coloured."""
-    made = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for heading in headings:
-        made.add_column(heading, overflow="fold")
+def table(
+    headings: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    title: str = "",
+    right: Collection[str] = (),
+    optional: Collection[str] = (),
+) -> Table:
+    """Return a table.
+
+    Args:
+        headings: One for each column.
+        rows: A cell is a plain value, a tuple of lines, or rich's Text where it is coloured.
+        title: Printed above it.
+        right: Columns that are aligned to the right.
+        optional: Columns that are left out where all their cells are empty.
+    """
+    made = Table(
+        title=title or None,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    shown = [n for n, heading in enumerate(headings) if heading not in optional or any(row[n] for row in rows)]
+    for n in shown:
+        made.add_column(headings[n], overflow="fold", justify="right" if headings[n] in right else "left")
     for row in rows:
-        made.add_row(*(cell if isinstance(cell, Text) else Text(plain(cell)) for cell in row))
+        made.add_row(*(_cell(row[n]) for n in shown))
     return made
 
 
-def error_json(code: str, message: str, hint: str) -> dict[str, str]:
-    """An error as programs read it, the same wherever it is printed."""
-    return {"code": code, "message": message, "hint": hint}
-
-
-def print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=_jsonable) + "\n")
-
-
-def _jsonable(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="seconds")
-    if isinstance(value, (set, frozenset, tuple)):
-        return sorted(value)
-    return str(value)
+def _cell(value: object) -> Text:
+    if isinstance(value, Text):
+        return value
+    return Text("\n".join(map(plain, value)) if isinstance(value, tuple) else plain(value))
 
 
 def ago(moment: datetime) -> str:
-    """How long ago, in the largest unit that fits."""
+    """Return how long ago a moment was, in the largest unit that fits."""
     seconds = max(0, int((datetime.now(UTC) - moment).total_seconds()))
     for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
         if seconds >= length:
-            count = seconds // length
-            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+            return f"{counted(seconds // length, unit)} ago"
     return "just now"
 
 
-def count(number: int, noun: str) -> str:
-    """``1 change``, ``2 changes``, ``1,200 changes``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def costs(forecast: Forecast) -> str:
-    """``about 25 requests, under a minute``."""
+    """Return a forecast in words: ``about 25 requests, under a minute``."""
     minutes = ceil(forecast.seconds / 60)
-    time = "under a minute" if forecast.seconds < 60 else f"about {count(minutes, 'minute')}"
-    return f"about {count(forecast.requests, 'request')}, {time}"
+    time = "under a minute" if forecast.seconds < 60 else f"about {counted(minutes, 'minute')}"
+    return f"about {counted(forecast.requests, 'request')}, {time}"

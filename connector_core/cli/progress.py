@@ -1,4 +1,4 @@
-"""How far a run is: a forecast, and a bar for each kind, on a terminal."""
+"""Progress of a run on a terminal: a forecast, and a bar for each kind."""
 
 import sys
 from collections.abc import Iterator
@@ -19,12 +19,12 @@ from rich.text import Text
 
 from connector_core.cli.flags import Flags
 from connector_core.cli.output import costs, error_console
-from connector_core.discovery.reader import ProgressCallback
+from connector_core.discovery import ProgressCallback
 from connector_core.outcomes import Progress
 
 
 class _Rate(ProgressColumn):
-    """Rows a second."""
+    """Rows per second."""
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
@@ -33,7 +33,10 @@ class _Rate(ProgressColumn):
 
 @contextmanager
 def progress(flags: Flags, *, several: bool) -> Iterator[ProgressCallback]:
-    """Nothing where there is no terminal: the log says it there. ``several`` integrations are told by name."""
+    """Yield a callback that draws progress; elsewhere than on a terminal, the log tells it.
+
+    Where ``several`` integrations run, each bar names its own.
+    """
     if flags.json or not sys.stderr.isatty():
         yield lambda _: None
         return
@@ -49,12 +52,12 @@ def progress(flags: Flags, *, several: bool) -> Iterator[ProgressCallback]:
     tasks: dict[str, TaskID] = {}
     with Bars(*columns, console=error_console(), transient=True) as bars:
 
-        def show(told: Progress) -> None:
-            what = f"{told.integration}: {told.kind}" if several else told.kind
-            if what not in tasks:
-                tasks[what] = bars.add_task(what, total=told.announced)
-                if told.forecast.requests and told.announced:
-                    bars.console.print(f"{what}: {told.announced:,} announced; {costs(told.forecast)} to come.")
-            bars.update(tasks[what], completed=told.seen, total=told.announced)
+        def show(now: Progress) -> None:
+            name = f"{now.integration}: {now.kind}" if several else now.kind
+            if name not in tasks:
+                tasks[name] = bars.add_task(name, total=now.announced)
+                if now.forecast.requests and now.announced:
+                    bars.console.print(f"{name}: {now.announced:,} announced; {costs(now.forecast)} to come.")
+            bars.update(tasks[name], completed=now.seen, total=now.announced)
 
         yield show

@@ -1,4 +1,4 @@
-"""A connector of one's own: ``new``."""
+"""New connectors: ``new``."""
 
 import shlex
 import sys
@@ -8,10 +8,12 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from connector_core.cli.encoding import print_json
 from connector_core.cli.flags import DEFAULT, Flags
-from connector_core.cli.form import somebody_is_there
-from connector_core.cli.output import console, count, print_json
+from connector_core.cli.form import is_interactive
+from connector_core.cli.output import console
 from connector_core.errors import SettingsError
+from connector_core.messages import counted
 from connector_core.scaffold import places
 from connector_core.scaffold.rendering import render
 
@@ -19,18 +21,18 @@ from connector_core.scaffold.rendering import render
 @Parameter(name="*")
 @dataclass(frozen=True)
 class Answers:
-    """The questions of the template, each a flag. On a terminal those that are not answered here are asked."""
+    """Answers to the template's questions, each a flag. On a terminal the others are asked for."""
 
     title: str | None = None
-    """What the provider is called. [default: after NAME]"""
+    """The provider's name. [default: after NAME]"""
     host: str | None = None
-    """The host of its API; *.acme.example where each company has a domain of its own. [default: api.NAME.example]"""
+    """Host of its API; *.acme.example where each company has its own domain. [default: api.NAME.example]"""
     auth: Literal["bearer", "header", "basic", "client-credentials"] | None = None
-    """How a request says whose it is. [default: bearer]"""
+    """How requests authenticate. [default: bearer]"""
     paging: Literal["page", "offset", "whole"] | None = None
-    """How a listing is cut: by page number, by offset, or one answer holds all. [default: page]"""
+    """How listings are paged: by page number, by offset, or not at all. [default: page]"""
     kinds: Annotated[tuple[Literal["employees", "departments"], ...], Parameter(negative="", show_default=False)] = ()
-    """A kind of entity; employees always are one. May be given more than once. [default: both]"""
+    """A kind of entity; employees are always included. May be given more than once. [default: both]"""
 
 
 NO_ANSWERS = Answers()
@@ -45,16 +47,16 @@ def new(
     in_tree: Annotated[bool, Parameter(negative="")] = False,
     flags: Flags = DEFAULT,
 ) -> int:
-    """Writes a connector that keeps every rule of the kit at once, against an invented provider.
+    """Create a connector for an invented provider, which passes every rule of the kit as it is.
 
     Args:
-        name: What operators type, and the module: acmehr.
+        name: The connector's name and module, such as acmehr.
         answers: The template's.
-        into: An empty folder for a distribution of its own. [default: NAME-connector]
-        in_tree: Into this checkout of connector-core, beside the connectors that it has.
+        into: Create a distribution in this empty folder. [default: NAME-connector]
+        in_tree: Create it in this checkout of connector-core, beside the other connectors.
     """
     if into and in_tree:
-        raise SettingsError("--into and --in-tree exclude each other.", hint="Leave one of them out.")
+        raise SettingsError("Give --into or --in-tree, not both.")
     places.check_name(name, flags.registry().entries)
     if in_tree:
         root = places.checkout(Path.cwd())
@@ -65,19 +67,19 @@ def new(
     if "kinds" in given:
         given["kinds"] = list(dict.fromkeys(("employees", *answers.kinds)))
     rendered = render(name, given, in_tree=in_tree, ask=_can_be_asked(flags))
-    files = places.in_tree(root, name, rendered) if in_tree else places.apart(root, rendered)
+    files = places.in_tree(root, name, rendered) if in_tree else places.standalone(root, rendered)
     places.write(files)
-    _tell(root, name, [str(file.relative_to(root)) for file in files], in_tree=in_tree, flags=flags)
+    _print_result(root, name, [str(file.relative_to(root)) for file in files], in_tree=in_tree, flags=flags)
     return 0
 
 
 def _can_be_asked(flags: Flags) -> bool:
-    # Questions are asked on standard output, which must not be a program's.
-    return somebody_is_there() and sys.stdout.isatty() and not flags.json
+    # The template's engine asks on standard output, which may be read by a program.
+    return is_interactive() and sys.stdout.isatty() and not flags.json
 
 
-def _tell(root: Path, name: str, files: list[str], *, in_tree: bool, flags: Flags) -> None:
-    """What was written, and the next commands."""
+def _print_result(root: Path, name: str, files: list[str], *, in_tree: bool, flags: Flags) -> None:
+    """Print the files that were written, and the commands that come next."""
     known = "make setup   (or: pip install -e . --no-deps)" if in_tree else 'pip install -e ".[tests]"'
     following = [
         *([] if root.resolve() == Path.cwd().resolve() else [f"cd {shlex.quote(str(root))}"]),
@@ -89,11 +91,11 @@ def _tell(root: Path, name: str, files: list[str], *, in_tree: bool, flags: Flag
         print_json({"connector": name, "folder": str(root), "files": files, "next": following})
         return
     out = console()
-    out.print(f"{count(len(files), 'file')} written in {root}:")
+    out.print(f"{counted(len(files), 'file')} written to {root}:")
     for file in files:
         out.print(f"  {file}")
     out.print("\nNext:")
     for line in following:
         out.print(f"  {line}")
     guide = "docs/howto/new-connector.md" if in_tree else "README.md"
-    out.print(f"\nThe provider is invented: {guide} says what to replace by its facts, in order.")
+    out.print(f"\nThe provider is invented. {guide} says, step by step, what to replace with your provider's facts.")

@@ -1,4 +1,4 @@
-"""A provider on this machine: ``simulate``, and the ``demo`` that uses it."""
+"""A simulated provider on this machine: ``simulate``, and the ``demo`` that uses it."""
 
 import asyncio
 import shlex
@@ -14,8 +14,9 @@ from cyclopts.validators import Number
 from rich.console import Console
 
 from connector_core.cli import entities, integrations, runs
+from connector_core.cli.encoding import print_json
 from connector_core.cli.flags import DEFAULT, Flags
-from connector_core.cli.output import console, error_console, print_json
+from connector_core.cli.output import console, error_console
 from connector_core.errors import SettingsError
 from connector_core.testing import Served, Simulator, SimulatorOptions, environment, load, serve
 from connector_core.vault import KEY_VARIABLE
@@ -35,16 +36,16 @@ async def simulate(
     set_: Annotated[tuple[str, ...], Parameter(name="--set")] = (),
     flags: Flags = DEFAULT,
 ) -> int:
-    """Serves the connector's simulator over TLS on this machine, until Ctrl-C.
+    """Serve a connector's simulator over TLS on this machine, until Ctrl-C.
 
     Args:
-        connector: As `discover list` names it.
-        people: How many.
-        port: Where to listen; 0 takes a free one.
+        connector: Its name in `discover list`.
+        people: Size of the organisation.
+        port: Port to listen on; 0 picks a free one.
         seed: The same seed makes the same organisation.
-        faults: Such as 502@3x2:/profiles,stall@9 (kind, first request, times, path).
-        recorded: Serve the recorded answers in this folder.
-        set_: A switch of the simulator, NAME=VALUE. May be given more than once.
+        faults: Such as 502@3x2:/profiles,stall@9 (fault, first request, times, path).
+        recorded: Serve the recorded responses in this folder.
+        set_: A switch of the simulator, as NAME=VALUE. May be given more than once.
     """
     behaviour = dict(_pair(text) for text in set_)
     simulator = _simulator(flags, connector, SimulatorOptions(people, seed, recorded, behaviour))
@@ -58,10 +59,10 @@ async def simulate(
 async def demo(
     *, people: Annotated[int, Parameter(validator=Number(gte=50, lte=1_000_000))] = 1200, flags: Flags = DEFAULT
 ) -> int:
-    """Discovers a simulated organisation twice, and shows what changed in between.
+    """Discover a simulated organisation twice, and show what changed in between.
 
     Args:
-        people: How many.
+        people: Size of the organisation.
     """
     simulator = _simulator(flags, "namely", SimulatorOptions(people))
     async with serve(simulator) as served:
@@ -85,7 +86,7 @@ def _make_folder(toml: str) -> Path:
 
 
 async def _demonstrate(simulator: Simulator, flags: Flags) -> None:
-    # With --json, standard output belongs to the commands.
+    # With --json, standard output is for what the commands print.
     out = error_console() if flags.json else console()
     domain = simulator.credentials["domain"]
     _announce(out, f"discover connect namely --name acme --domain {domain}")
@@ -93,15 +94,15 @@ async def _demonstrate(simulator: Simulator, flags: Flags) -> None:
     _announce(out, "discover run acme")
     await runs.run("acme", flags=flags)
     _announce(out, "discover entities acme departments")
-    entities.entities("acme", "departments", flags=flags)
+    await entities.entities("acme", "departments", flags=flags)
     _announce(out, "discover entities acme employees --limit 8")
-    entities.entities("acme", "employees", limit=8, flags=flags)
+    await entities.entities("acme", "employees", limit=8, flags=flags)
     out.print("\nTime passes at Acme Widgets:", style="bold")
     for sentence in simulator.evolve():
         out.print(f"  {sentence}")
     _announce(out, "discover run acme --plan")
     await runs.run("acme", plan=True, flags=flags)
-    out.print("\nNothing of this is applied yet. The next command to type:", style="bold")
+    out.print("\nNothing of this has been applied yet. The next command to type:", style="bold")
     out.print(f"  {sys.argv[0]} apply acme --settings {flags.settings}")
 
 
@@ -112,14 +113,14 @@ def _announce(out: Console, command: str) -> None:
 def _simulator(flags: Flags, connector: str, options: SimulatorOptions) -> Simulator:
     manifest = flags.host().registry.connector(connector).manifest
     if manifest.simulator is None:
-        raise SettingsError(f"The connector {connector} names no simulator.")
+        raise SettingsError(f"The connector {connector!r} has no simulator.")
     return load(manifest.simulator, options)
 
 
 def _pair(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals:
-        raise SettingsError(f"--set {text}: write NAME=VALUE.")
+        raise SettingsError(f"--set {text} is not of the form NAME=VALUE.")
     return name, value
 
 
@@ -147,9 +148,9 @@ def _print_served(connector: str, served: Served, flags: Flags) -> None:
     out.print(f"A simulated {connector} answers as {simulator.host} on 127.0.0.1:{served.port}.", style="bold")
     for note in simulator.notes:
         out.print(note)
-    out.print("\nPut into plugins.toml:\n")
+    out.print("\nPut this into plugins.toml:\n")
     out.print(_toml(connector, served))
-    out.print("Then, in another terminal:\n")
+    out.print("Then run this in another terminal:\n")
     out.print(f"export SSL_CERT_FILE={served.ca_file}")
     typed = ""
     for field in flags.host().registry.connector(connector).credentials_type.form():
@@ -159,5 +160,5 @@ def _print_served(connector: str, served: Served, flags: Flags) -> None:
         else:
             typed += f" --{field.name.replace('_', '-')} {value}"
     out.print(f"discover connect {connector} --name acme{typed}", soft_wrap=True)
-    out.print("\nCtrl-C ends it.")
+    out.print("\nPress Ctrl-C to stop.")
     sys.stdout.flush()

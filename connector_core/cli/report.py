@@ -1,0 +1,230 @@
+"""A run's report and a plan, for people: counts first, then a reason per line, then what to do next."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from types import MappingProxyType
+
+from rich.table import Table
+from rich.text import Text
+
+from connector_core.cli.ending import with_stop
+from connector_core.cli.output import console, plain, table
+from connector_core.host import Host
+from connector_core.messages import RUN_AGAIN, action, began, counted, message
+from connector_core.outcomes import (
+    Certificate,
+    Change,
+    DataProfile,
+    KindPlan,
+    KindReport,
+    Operation,
+    Report,
+    State,
+    Verdict,
+)
+
+Totals = Mapping[tuple[str, Operation], int]
+"""Numbers of changes, by kind and operation."""
+SHOWN = {Operation.CREATE: 5, Operation.UPDATE: 20, Operation.REMOVE: 50}
+"""Lines per kind and operation."""
+NOUNS = {Operation.CREATE: "create", Operation.UPDATE: "update", Operation.REMOVE: "removal"}
+_SIGNS = {
+    Operation.CREATE: Text("+", style="green"),
+    Operation.UPDATE: Text("~", style="yellow"),
+    Operation.REMOVE: Text("-", style="red"),
+}
+_COLOURS = {
+    Verdict.COMPLETE: "green",
+    Verdict.HELD: "yellow",
+    Verdict.DEFERRED: "yellow",
+    Verdict.INCOMPLETE: "red",
+    Verdict.CAUGHT_UP: "green",
+}
+
+
+async def print_report(host: Host, report: Report) -> None:
+    """Print a run's report with its plan, and the commands that come next."""
+    out = console()
+    out.print(_heading(report))
+    if report.extent.why:
+        out.print(plain(f"{'Delta' if report.extent.delta else 'Full scan'}: {message(report.extent.why)}."))
+    out.print()
+    out.print(_kinds(report))
+    out.print()
+    notes = [note for one in report.kinds for note in _notes(one)]
+    for note in notes:
+        out.print(note)
+    if notes:
+        out.print()
+    if await print_plan(host, report.run.id, totals=_totals(report), names=report.removed):
+        out.print()
+    for line in _next_steps(report):
+        out.print(line)
+
+
+def _heading(report: Report) -> Text:
+    seconds = (report.finished_at - report.run.started_at).total_seconds()
+    traffic = report.traffic
+    line = Text(f"{report.run.integration}: ")
+    line.append(report.verdict, style=f"bold {_COLOURS[report.verdict]}")
+    line.append(f"   {seconds:.1f} s, {counted(traffic.requests, 'request')}")
+    if traffic.retries or traffic.throttled:
+        line.append(f", {traffic.retries:,} retried, {traffic.throttled:,} throttled")
+    if traffic.quota:
+        line.append(f", {traffic.quota:.0%} of the quota")
+    if traffic.waited >= 1:
+        line.append(f", {traffic.waited:.0f} s waiting for it")
+    return line
+
+
+def _kinds(report: Report) -> Table:
+    rows = []
+    for one in report.kinds:
+        certificate, plan = one.certificate, one.plan
+        standing = Text(certificate.standing, style="green" if certificate.standing.good else "red")
+        numbers = (certificate.found, plan.creates, plan.updates, plan.removes, plan.held)
+        rows.append((one.kind, standing, rows_read(certificate), *(f"{number:,}" for number in numbers)))
+    verbs = ("Created", "Updated", "Removed") if report.applied else ("Create", "Update", "Remove")
+    counts = ("Found", *verbs, "Held")
+    return table(("Kind", "Certificate", "Rows read", *counts), rows, right=("Rows read", *counts))
+
+
+def rows_read(certificate: Certificate) -> str:
+    """Return the rows read and announced: ``59 of 60``."""
+    announced = "?" if certificate.announced is None else f"{certificate.announced:,}"
+    return f"{certificate.seen:,} of {announced}"
+
+
+def _notes(one: KindReport) -> Iterator[Text]:
+    """Yield everything that is to be said of a kind, a line each."""
+    certificate, plan = one.certificate, one.plan
+    said = chain(_of_certificate(certificate), _of_profile(certificate.profile), _of_plan(plan))
+    for line, style in chain(said, _to_do(certificate)):
+        yield Text(plain(f"{one.kind}: {line}"), style=style)
+
+
+def _of_certificate(certificate: Certificate) -> Iterator[tuple[str, str]]:
+    if said := began(certificate):
+        yield f"{said}.", ""
+    for reason in certificate.reasons:
+        yield f"{message(reason)}.", "red"
+
+
+def _of_profile(profile: DataProfile) -> Iterator[tuple[str, str]]:
+    if profile.emptied:
+        fields = ", ".join(f"{name} ({before:.0%} → {now:.0%})" for name, (before, now) in profile.emptied.items())
+        intended = "If this is intended rather than a lost permission, rerun with --accept FIELD."
+        yield f"Almost no row has these fields any more: {fields}. Stored values are kept. {intended}", "yellow"
+    unread: dict[int, list[str]] = {}
+    for field, rows in profile.unread.items():
+        if field not in profile.emptied:
+            unread.setdefault(rows, []).append(field)
+    for rows, fields_unread in unread.items():
+        yield f"{counted(rows, 'row')} came without {', '.join(fields_unread)}; stored values are kept.", ""
+    if profile.without_email:
+        yield f"{counted(profile.without_email, 'row')} without an e-mail.", ""
+    if profile.sharing_email:
+        yield f"{counted(profile.sharing_email, 'row')} with the e-mail of another row.", ""
+    for field, ids in profile.dangling.items():
+        yield f"{field} points to {counted(ids, 'unknown id')}.", ""
+
+
+def _to_do(certificate: Certificate) -> Iterator[tuple[str, str]]:
+    # Several reasons may have one cause: each remedy is given once, and the general one only alone.
+    actions = dict.fromkeys(one for one in (*map(action, certificate.reasons), certificate.remedy) if one)
+    if len(actions) > 1:
+        actions.pop(RUN_AGAIN, None)
+    if actions:
+        yield f"What to do: {' '.join(map(with_stop, actions))}", ""
+
+
+def _of_plan(plan: KindPlan) -> Iterator[tuple[str, str]]:
+    if plan.held_because:
+        yield f"Losses are held: {message(plan.held_because)}. {action(plan.held_because)}", "yellow"
+    if plan.unconfirmed:
+        rows = counted(plan.unconfirmed, "row")
+        yield f"{rows} missing, but not proven gone: kept until another complete scan lacks them.", ""
+
+
+async def print_plan(
+    host: Host,
+    run_id: str,
+    state: State | None = None,
+    *,
+    totals: Totals | None = None,
+    names: Mapping[str, str] = MappingProxyType({}),
+) -> bool:
+    """Print a line per change, with its reason; return whether there are any.
+
+    Args:
+        host: Lists the changes.
+        run_id: The run whose plan it is.
+        state: Only changes in this state.
+        totals: How many changes there are, where that is known.
+        names: Those of entities that are no longer stored.
+    """
+    if totals is None:
+        totals = await _count(host, run_id, state)
+    # Looking for changes that there are not takes as long as for those that there are.
+    present = {operation for (_, operation), number in totals.items() if number}
+    limits = {operation: most if operation in present else 0 for operation, most in SHOWN.items()}
+    changes = [change async for change in host.changes(run_id, state, limits=limits)]
+    order = list(Operation)
+    changes.sort(key=lambda one: (one.kind, order.index(one.operation)))
+    out = console()
+    if changes:
+        out.print(table(("", "Kind", "Name", "Reason", "State"), [_line(change, names) for change in changes]))
+    for (kind, operation), number in sorted(totals.items()):
+        if number > SHOWN[operation]:
+            out.print(f"… and {counted(number - SHOWN[operation], f'more {kind} {NOUNS[operation]}')}")
+    return bool(changes)
+
+
+def _totals(report: Report) -> Totals:
+    """Return how many changes a run's plan has."""
+    return {
+        (one.kind, operation): number
+        for one in report.kinds
+        for operation, number in (
+            (Operation.CREATE, one.plan.creates),
+            (Operation.UPDATE, one.plan.updates),
+            (Operation.REMOVE, one.plan.removes),
+        )
+    }
+
+
+async def _count(host: Host, run_id: str, state: State | None) -> Totals:
+    totals: Counter[tuple[str, Operation]] = Counter()
+    for (kind, operation, current), number in (await host.count_changes(run_id)).items():
+        if state in {None, current}:
+            totals[kind, operation] += number
+    return totals
+
+
+def _line(change: Change, names: Mapping[str, str]) -> tuple[object, ...]:
+    return (
+        _SIGNS[change.operation],
+        change.kind,
+        change.label or names.get(change.source_id) or change.source_id,
+        message(change.reason) + (f": {_few(change.fields)}" if change.fields else ""),
+        change.state,
+    )
+
+
+def _few(fields: tuple[str, ...]) -> str:
+    shown = ", ".join(name.removesuffix("_source_id").removesuffix("_source_ids") for name in fields[:3])
+    return f"{shown}, …" if len(fields) > 3 else shown
+
+
+def _next_steps(report: Report) -> list[str]:
+    name = report.run.integration
+    if any(one.plan.held for one in report.kinds):
+        return [f"Next: discover apply {name}   (or: discover discard {name})"]
+    if report.verdict.good:
+        return [f"Next: discover entities {name} {report.kinds[0].kind.lower()}s"]
+    kinds = " or ".join(one.kind for one in report.kinds if not one.certificate.complete)
+    kept = [f"Rows that were read are stored; no {kinds} was removed."] if kinds else []
+    if report.verdict is Verdict.DEFERRED:
+        return [*kept, f"Next: discover run {name}, after the wait"]
+    return [*kept, f"Next: discover check {name}, fix the cause, then discover run {name}"]
