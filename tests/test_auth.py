@@ -1,4 +1,4 @@
-"""Tokens that are fetched and expire: fetched once, renewed in time, renewed once where refused, and never told."""
+"""Tokens that are fetched and expire: fetched once, renewed in time, renewed once if rejected, and never shown."""
 
 import asyncio
 import json
@@ -15,11 +15,13 @@ from aiohttp import web
 from connector_core import (
     Advice,
     Basic,
+    Call,
     ClientCredentials,
     ConnectorCoreError,
     Credentials,
     Header,
     Manifest,
+    PageNumber,
     ProtocolError,
     RejectedCredentialsError,
     SecretStr,
@@ -27,9 +29,10 @@ from connector_core import (
     Wire,
 )
 from connector_core.http import HttpApi
-from connector_core.http.call import Call
+from connector_core.http.request import Request
+from connector_core.settings import HttpSettings
 from connector_core.testing import BODY, Answer, clock, json_answer
-from planted.example import Example, Owner
+from planted.example import Example, Owner, People
 from planted.simulator import JSON, ExampleSimulator
 from world import reached
 
@@ -51,7 +54,7 @@ def manifest(auth: Any) -> Manifest:
 
 
 class Issuer(ExampleSimulator):
-    """Gives tokens that are good for a while, by the loop's clock."""
+    """Gives tokens that are valid for a while, by the loop's clock."""
 
     def __init__(self, life: float | None = 600.0) -> None:
         super().__init__(3, 1)
@@ -91,7 +94,7 @@ class Issuer(ExampleSimulator):
 
 
 def asking(issuer: Issuer, work: Callable[[HttpApi], Awaitable[T]], auth: Any = FORM, secret: str = SECRET) -> T:
-    """What this work with the client comes to, by the clock that jumps."""
+    """Return what this work with the client returns, by the clock that jumps."""
 
     async def begin() -> T:
         keys = Keys(client_id="client", client_secret=SecretStr(secret))
@@ -110,10 +113,10 @@ async def failure(work: Awaitable[Any]) -> ConnectorCoreError:
         await work
     except ConnectorCoreError as error:
         return error
-    raise AssertionError("nothing was wrong")
+    raise AssertionError("it did not fail")
 
 
-def test_a_token_is_fetched_once_however_many_wait_for_it() -> None:
+def test_a_token_is_fetched_once_however_many_requests_wait_for_it() -> None:
     issuer = Issuer()
 
     async def work(api: HttpApi) -> list[str]:
@@ -152,7 +155,7 @@ def test_the_credentials_are_sent_in_the_body_as_the_provider_takes_them(
 
 
 @pytest.mark.parametrize(("life", "used_for"), [(600, 540), (100, 50)])
-def test_a_token_is_renewed_before_its_end_by_the_loops_clock(life: int, used_for: int) -> None:
+def test_a_token_is_renewed_before_it_expires(life: int, used_for: int) -> None:
     issuer = Issuer(life)
 
     async def work(api: HttpApi) -> list[int]:
@@ -164,11 +167,11 @@ def test_a_token_is_renewed_before_its_end_by_the_loops_clock(life: int, used_fo
         return fetched
 
     assert asking(issuer, work) == [1, 1, 2]
-    # Renewed in time: none was refused.
+    # Renewed in time: none was rejected.
     assert len(issuer.requests) == 5
 
 
-def test_a_token_that_says_no_lifetime_is_used_until_it_is_refused() -> None:
+def test_a_token_without_a_lifetime_is_used_until_it_is_rejected() -> None:
     issuer = Issuer(life=None)
 
     async def work(api: HttpApi) -> None:
@@ -184,7 +187,7 @@ def test_a_token_that_says_no_lifetime_is_used_until_it_is_refused() -> None:
 
 
 @pytest.mark.parametrize("same", [False, True], ids=["another token comes", "the same token comes again"])
-def test_a_refused_token_is_renewed_once_for_all_who_were_refused(*, same: bool) -> None:
+def test_a_rejected_token_is_renewed_once_for_all_requests_that_were_rejected(*, same: bool) -> None:
     issuer = Issuer()
 
     async def work(api: HttpApi) -> list[str]:
@@ -196,14 +199,14 @@ def test_a_refused_token_is_renewed_once_for_all_who_were_refused(*, same: bool)
     assert issuer.fetched == 2
 
 
-def test_a_second_refusal_ends_it_and_the_next_check_fetches_another_token() -> None:
+def test_a_second_rejection_is_final_and_the_next_request_fetches_another_token() -> None:
     issuer = Issuer()
     issuer.deaf = True
 
     async def work(api: HttpApi) -> ConnectorCoreError:
         refused = await failure(me(api))
         assert [one.path for one in issuer.requests] == ["/token", "/me", "/token", "/me"]
-        # The proof is a fresh one: the token that was refused proves nothing any more.
+        # The proof is a fresh token: the one that was rejected proves nothing any more.
         await api.sign_in()
         assert issuer.fetched == 3
         return refused
@@ -213,7 +216,7 @@ def test_a_second_refusal_ends_it_and_the_next_check_fetches_another_token() -> 
 
 @pytest.mark.parametrize("status", [400, 401, 403])
 @pytest.mark.parametrize("auth", [FORM, AS_JSON], ids=["form", "json"])
-def test_wrong_credentials_are_sent_once_and_told_as_rejected_with_what_to_do(status: int, auth: Any) -> None:
+def test_wrong_credentials_are_sent_once_and_rejected_with_what_to_do(status: int, auth: Any) -> None:
     issuer = Issuer()
     issuer.refuses = status
 
@@ -226,7 +229,7 @@ def test_wrong_credentials_are_sent_once_and_told_as_rejected_with_what_to_do(st
     assert len(issuer.requests) == 1
 
 
-def test_who_asks_after_a_failure_tries_again() -> None:
+def test_a_request_after_a_failed_fetch_fetches_again() -> None:
     issuer = Issuer()
     issuer.refuses = 401
 
@@ -238,7 +241,7 @@ def test_who_asks_after_a_failure_tries_again() -> None:
     assert asking(issuer, work) == "o1"
 
 
-def test_a_gateway_that_gives_up_on_the_token_is_asked_again_and_never_for_smaller_pages() -> None:
+def test_a_gateway_that_gives_up_on_the_token_is_retried_and_does_not_divide_the_page_that_waits_for_it() -> None:
     issuer = Issuer()
     issuer.script("502@1x2:/token")
     assert asking(issuer, me) == "o1"
@@ -247,23 +250,26 @@ def test_a_gateway_that_gives_up_on_the_token_is_asked_again_and_never_for_small
     lasting.script("502@1x99:/token")
 
     async def work(api: HttpApi) -> ConnectorCoreError:
-        return await failure(me(api))
+        return await failure(anext(api.pages("/people", People, paging=PageNumber(size=50))))
 
     error = asking(lasting, work)
     assert isinstance(error, UnavailableError)
-    assert not error.gateway
-    assert (error.path, len(lasting.requests)) == ("/token", lasting.fetched)
+    assert error.call == Call("POST", "/token")
+    # The attempts of one fetch: smaller pages would fetch the token again.
+    assert len(lasting.requests) == lasting.fetched == HttpSettings().tries
 
 
 @pytest.mark.parametrize("script", ["empty@1x9", "garbage@1x9", "html@1x9", "404@1x9", "302@1x9"])
-def test_an_answer_that_holds_no_token_is_the_providers_fault(script: str) -> None:
+def test_a_response_without_a_token_is_the_providers_fault_and_names_the_post(script: str) -> None:
     issuer = Issuer()
     issuer.script(f"{script}:/token")
 
     async def work(api: HttpApi) -> ConnectorCoreError:
         return await failure(api.sign_in())
 
-    assert isinstance(asking(issuer, work), ProtocolError)
+    error = asking(issuer, work)
+    assert isinstance(error, ProtocolError)
+    assert error.call == Call("POST", "/token")
 
 
 def test_neither_the_secret_nor_a_token_is_in_any_log_or_error(capfd: pytest.CaptureFixture[str]) -> None:
@@ -281,12 +287,12 @@ def test_neither_the_secret_nor_a_token_is_in_any_log_or_error(capfd: pytest.Cap
 
         with structlog.testing.capture_logs() as logged:
             told += [asking(issuer, work), repr(logged)]
-    told += [*capfd.readouterr(), repr(Call("POST", "/token", body=SECRET.encode()))]
+    told += [*capfd.readouterr(), repr(Request(Call("POST", "/token"), body=SECRET.encode()))]
     assert "UnavailableError" in "".join(told)
     assert not [one for one in told if SECRET in one or "canary-token" in one]
 
 
-# ---- what is the same every time
+# ---- signatures that do not change
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The command line as an operator uses it: in this process, in a process of its own, and on a terminal."""
 
+import contextlib
 import csv
 import importlib
 import inspect
@@ -11,12 +12,16 @@ import signal
 import sqlite3
 import subprocess
 import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from cyclopts import App
 
+from connector_core.cli.encoding import encode, stream_json
 from connector_core.cli.main import COMMANDS, app
+from connector_core.cli.output import plain
 from terminal import Terminal
 from world import DISCOVER, OURS, Discover, Running
 
@@ -40,13 +45,15 @@ def test_the_way_from_connecting_to_looking(acme: Running, discover: Discover) -
     found = discover("entities", "acme", "employees", "--json").json()["entities"]
     assert len(found) == 60
     assert {"source_id", "display_name", "email", "status", "department_source_ids"} <= set(found[0])
-    done = discover("integrations")
-    assert "complete" in done.out
-    assert "60 employees" in done.out
-    assert "0 days old, 730 left" in done.out
+    (one,) = discover("integrations", "--json").json()["integrations"]
+    assert (one["verdict"], one["stored"]) == ("complete", {"departments": 12, "employees": 60})
+    assert (one["token_age_days"], one["token"]) == (0, "0 days old, 730 left")
+    assert "60 employees" in discover("integrations").out
+    (run,) = discover("history", "acme", "--json").json()["runs"]
+    assert run["changes"] == {"create applied": 72}
     done = discover("history", "acme")
     assert "Employee complete, 60 of 60" in done.out
-    assert "create applied" in done.out
+    assert "72 creates applied" in done.out
 
 
 @pytest.mark.usefixtures("connected")
@@ -71,7 +78,7 @@ def test_a_plan_is_shown_then_applied_or_dropped(discover: Discover) -> None:
     refused = discover("apply", "acme")
     assert (refused.code, "--yes" in refused.err) == (2, True)
     done = discover("discard", "acme", "--yes")
-    assert "72 changes discarded" in done.out
+    assert done.out.endswith("72 changes discarded.\n")
     assert discover("apply", "acme", "--yes").code == 2
     assert discover("run", "acme", "--plan", "--json").code == 0
     assert discover("apply", "acme", "--yes", "--json").json() == {"integration": "acme", "applied": 72, "stale": 0}
@@ -81,9 +88,9 @@ def test_a_plan_is_shown_then_applied_or_dropped(discover: Discover) -> None:
 @pytest.mark.usefixtures("connected")
 def test_a_run_may_be_for_a_product_a_kind_or_all(discover: Discover) -> None:
     done = discover("run", "acme", "--product", "EAM", "--json").json()
-    assert [one["kind"] for one in done["certificates"]] == ["Employee"]
+    assert [one["kind"] for one in done["kinds"]] == ["Employee"]
     done = discover("run", "acme", "--kind", "departments", "--json").json()
-    assert [one["kind"] for one in done["certificates"]] == ["Department"]
+    assert [one["kind"] for one in done["kinds"]] == ["Department"]
     done = discover("run", "--all", "--json").json()
     assert [one["verdict"] for one in done["runs"]] == ["complete"]
     assert discover("run", "acme", "--kind", "invoices").code == 2
@@ -105,7 +112,7 @@ def test_the_catalogue_and_the_page_of_an_integration(discover: Discover) -> Non
     assert [(one["name"], one["standing"], one["category"], one["authentication"]) for one in listed] == [
         (name, "ready", "HRIS", "API") for name in OURS
     ]
-    assert "employees (EAM, SMP), departments (SMP)" in discover("list").out
+    assert "employees (EAM, SMP)" in discover("list").out
     page = discover("show", "namely").out
     for words in ("Category: HRIS", "Authentication: API", "EAM, SMP", "Profile", "Groups", "Namely resource"):
         assert words in page
@@ -120,16 +127,16 @@ def test_the_catalogue_and_the_page_of_an_integration(discover: Discover) -> Non
         (("connect", "namely", "--name", "acme"), "Missing: --domain"),
         (("connect", "namely", "--name", "acme", "--domain", "https://acme.namely.com"), "type acme.namely.com"),
         (("connect", "namely", "--name", "acme", "--domain", "acme"), "type acme.namely.com"),
-        (("connect", "namely", "--name", "a b", "--domain", "acme.namely.com"), "no name for an integration"),
-        (("connect", "namely", "--name", "acme", "--colour", "red"), "no flag --colour"),
-        (("connect", "namely", "--name", "acme", "--personal-access-token", "canary"), "can be seen by others"),
+        (("connect", "namely", "--name", "a b", "--domain", "acme.namely.com"), "is not a valid integration name"),
+        (("connect", "namely", "--name", "acme", "--colour", "red"), "Unknown flag --colour"),
+        (("connect", "namely", "--name", "acme", "--personal-access-token", "canary"), "can see a flag's value"),
         (
             ("connect", "namely", "--name", "acme", "--personal-access-token-file", "missing.txt"),
             "The file given to --personal-access-token-file cannot be read",
         ),
-        (("connect", "nothing", "--name", "acme"), "There is no connector nothing"),
+        (("connect", "nothing", "--name", "acme"), "There is no connector named 'nothing'"),
         (("connect", "namely"), "--name"),
-        (("show", "nothing"), "There is no connector nothing"),
+        (("show", "nothing"), "There is no connector named 'nothing'"),
         (("check", "nobody"), "There is no integration named nobody"),
         (("run", "nobody"), "There is no integration named nobody"),
         (("entities", "nobody", "employees"), "There is no integration named nobody"),
@@ -138,7 +145,7 @@ def test_the_catalogue_and_the_page_of_an_integration(discover: Discover) -> Non
         (("remove", "nobody", "--yes"), "There is no integration named nobody"),
         (("run", "acme", "--product", "XYZ"), "XYZ"),
         (("list", "--settings", "missing.toml"), "missing.toml does not exist"),
-        (("simulate", "namely", "--faults", "earthquake"), "is no fault"),
+        (("simulate", "namely", "--faults", "earthquake"), "is not a valid fault"),
         (("simulate", "namely", "--set", "colour=red"), "colour"),
         (("simulate", "namely", "--set", "colour"), "NAME=VALUE"),
         (("simulate", "namely", "--recorded", "nowhere"), "cannot be read"),
@@ -178,7 +185,7 @@ def test_a_secret_comes_from_a_file_or_from_standard_input(
     monkeypatch.setattr("sys.stdin", io.StringIO(acme.token + "\n"))
     done = discover(*connect, "-")
     assert done.code == 0
-    assert "has new credentials; its data is kept" in done.out
+    assert "is reconnected; its data is kept" in done.out
 
 
 def test_the_token_is_in_no_file_in_the_clear(connected: Running, discover: Discover, tmp_path: Path) -> None:
@@ -267,6 +274,32 @@ def test_a_signal_ends_a_run_at_once_and_says_so(tmp_path: Path, number: signal.
         assert server.wait(5) == 130
 
 
+def test_a_signal_during_a_run_says_what_the_next_run_does(tmp_path: Path) -> None:
+    faults = ("--faults", "stall@5x9:/profiles")
+    with subprocess.Popen(
+        [DISCOVER, "simulate", "namely", "--people", "120", *faults, "--json"], stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdout
+        said = json.loads(server.stdout.readline())
+        (tmp_path / "plugins.toml").write_text(Running(said["host"], said["port"], "", "").settings())
+        environment = {
+            **os.environ,
+            "SSL_CERT_FILE": said["ca_file"],
+            "DISCOVER_PERSONAL_ACCESS_TOKEN": said["credentials"]["personal_access_token"],
+        }
+        connect = [DISCOVER, "connect", "namely", "--name", "slow", "--domain", said["host"]]
+        subprocess.run(connect, env=environment, check=True, capture_output=True)
+        with subprocess.Popen([DISCOVER, "run", "slow"], env=environment, stderr=subprocess.PIPE, text=True) as running:
+            assert running.stderr
+            # Its first page has come.
+            assert next(line for line in running.stderr if json.loads(line)["event"] == "reading")
+            running.send_signal(signal.SIGTERM)
+            assert running.wait(5) == 130
+            assert running.stderr.read().endswith("Interrupted. The next run resumes or starts over.\n")
+        server.terminate()
+        assert server.wait(5) == 130
+
+
 def test_on_a_terminal_the_fields_are_asked_for_and_the_secret_is_hidden(
     acme: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -295,8 +328,6 @@ def test_on_a_terminal_ctrl_c_at_a_question_saves_nothing(discover: Discover) ->
 
 
 def test_a_name_cannot_drive_the_terminal() -> None:
-    from connector_core.cli.output import plain
-
     assert "\x1b" not in plain("Eve \x1b[2J\x07")
     assert plain("Zoë Łuka 北") == "Zoë Łuka 北"
 
@@ -316,7 +347,7 @@ def test_a_name_cannot_drive_the_terminal() -> None:
     ],
 )
 @pytest.mark.usefixtures("connected")
-def test_a_number_that_makes_no_sense_is_the_operators_to_mend(discover: Discover, arguments: tuple[str, ...]) -> None:
+def test_a_number_that_makes_no_sense_is_the_operators_to_fix(discover: Discover, arguments: tuple[str, ...]) -> None:
     done = discover(*arguments)
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith("Error: ")
@@ -340,7 +371,9 @@ def test_the_changes_of_a_past_run_can_be_looked_at(discover: Discover) -> None:
     run = discover("run", "acme", "--json").json()["run"]
     done = discover("history", "acme", "--run", run[:8])
     assert "new in Namely" in done.out
-    assert len(discover("history", "acme", "--run", run, "--json").json()["changes"]) == 72
+    listed = discover("history", "acme", "--run", run, "--json").json()["changes"]
+    assert {(one["operation"], one["reason"]["code"]) for one in listed} == {("create", "new")}
+    assert len(listed) == 72
 
 
 @pytest.mark.usefixtures("connected")
@@ -349,8 +382,18 @@ def test_saying_no_does_nothing(discover: Discover) -> None:
     terminal.wait_for("Remove acme")
     terminal.type("no\n")
     assert terminal.end() == 130
-    assert "Nothing was done." in terminal.seen
+    assert "Nothing was changed." in terminal.seen
     assert len(discover("integrations", "--json").json()["integrations"]) == 1
+
+
+@pytest.mark.usefixtures("connected")
+def test_on_a_terminal_ctrl_c_at_the_question_about_a_plan_leaves_it_held(discover: Discover) -> None:
+    assert discover("run", "acme", "--plan").code == 0
+    terminal = Terminal("apply", "acme")
+    terminal.wait_for("Apply 72 changes?")
+    assert "and 55 more Employee creates" in terminal.seen
+    assert terminal.interrupt() == 130
+    assert discover("apply", "acme", "--yes", "--json").json()["applied"] == 72
 
 
 @pytest.mark.usefixtures("acme")
@@ -408,8 +451,8 @@ def test_the_help_of_a_command_begins_as_the_list_of_commands_says() -> None:
 def test_what_a_simulator_says_to_type_connects_to_it(name: str, tmp_path: Path) -> None:
     with subprocess.Popen([DISCOVER, "simulate", name, "--people", "5"], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
-        said = "".join(iter(process.stdout.readline, "Ctrl-C ends it.\n"))
-        _, toml, script = re.split("Put into plugins.toml:|Then, in another terminal:", said)
+        said = "".join(iter(process.stdout.readline, "Press Ctrl-C to stop.\n"))
+        _, toml, script = re.split("Put this into plugins.toml:|Then run this in another terminal:", said)
         (tmp_path / "plugins.toml").write_text(toml)
         env = {**os.environ, "PATH": f"{DISCOVER.parent}:{os.environ['PATH']}"}
         done = subprocess.run(["sh", "-ec", script], cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
@@ -417,3 +460,53 @@ def test_what_a_simulator_says_to_type_connects_to_it(name: str, tmp_path: Path)
         assert process.wait(5) == 130
     assert done.returncode == 0, done.stderr
     assert "is connected." in done.stdout
+
+
+def test_the_json_of_a_run_lists_updates_and_removals_and_counts_creates(discover: Discover) -> None:
+    done = discover("demo", "--people", "60", "--json")
+    _, first, _, _, second = (json.loads(line) for line in done.out.splitlines())
+    assert (first["changes"], first["kinds"][0]["plan"]["creates"]) == ([], 60)
+    assert second["kinds"][0]["plan"]["creates"] == 1
+    assert {one["operation"] for one in second["changes"]} == {"update", "remove"}
+    (removal,) = [one for one in second["changes"] if one["operation"] == "remove"]
+    assert removal["reason"] == {
+        "code": "not_found",
+        "parameters": {"provider": "Namely"},
+        "message": "absent from a complete scan, and unknown to Namely",
+        "action": "",
+    }
+    assert {one["kind"]: one["certificate"]["standing"] for one in second["kinds"]} == {
+        "Employee": "complete",
+        "Department": "complete",
+    }
+
+
+def test_json_has_moments_in_seconds_and_days_as_they_are() -> None:
+    moment = datetime(2026, 3, 1, 12, 30, 15, 999_999, tzinfo=UTC)
+    assert json.loads(encode({"at": moment, "on": moment.date(), "in": (None,)})) == {
+        "at": "2026-03-01T12:30:15+00:00",
+        "on": "2026-03-01",
+        "in": [None],
+    }
+
+
+async def test_rows_are_written_as_json_while_they_come() -> None:
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+
+        async def rows() -> AsyncIterator[int]:
+            yield 1
+            assert out.getvalue() == '{"name": "acme", "rows": [1'
+            yield 2
+
+        await stream_json({"name": "acme"}, "rows", rows())
+    assert json.loads(out.getvalue()) == {"name": "acme", "rows": [1, 2]}
+
+
+async def test_no_rows_are_an_empty_list() -> None:
+    async def rows(number: int) -> AsyncIterator[int]:
+        for one in range(number):
+            yield one
+
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        await stream_json({}, "rows", rows(0))
+    assert out.getvalue() == '{"rows": []}\n'

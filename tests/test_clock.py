@@ -1,4 +1,4 @@
-"""The clock that jumps: waits take no time, and what is real still arrives first."""
+"""The jumping clock: waits take no time, but data and threads still come before timers."""
 
 import asyncio
 import time
@@ -33,7 +33,7 @@ def test_timers_fire_in_order() -> None:
     assert clock.run(wait()) == [10, 20, 30]
 
 
-def test_a_thread_that_is_at_work_is_waited_for_in_real_time() -> None:
+def test_a_busy_thread_is_awaited_in_real_time() -> None:
     async def work() -> tuple[str, float]:
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(1):
@@ -43,7 +43,7 @@ def test_a_thread_that_is_at_work_is_waited_for_in_real_time() -> None:
     assert clock.run(work()) == ("in time", 0.0)
 
 
-def test_what_comes_through_a_socket_comes_before_any_timer() -> None:
+def test_data_from_a_socket_arrives_before_a_timer_fires() -> None:
     async def talk() -> tuple[bytes, float]:
         async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             writer.write((await reader.readline()).upper())
@@ -62,13 +62,13 @@ def test_what_comes_through_a_socket_comes_before_any_timer() -> None:
     assert clock.run(talk()) == (b"HELLO\n", 0.0)
 
 
-def test_a_callback_comes_after_so_many_turns_and_before_the_next_wait() -> None:
+def test_a_callback_after_iterations_runs_before_the_next_wait() -> None:
     async def wait() -> float:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, clock.JumpingLoop)
         task = asyncio.current_task()
         assert task
-        loop.at_turn(1, lambda: (loop.call_soon(task.cancel), None)[1])
+        loop.call_after_iterations(1, lambda: (loop.call_soon(task.cancel), None)[1])
         try:
             await asyncio.sleep(100)
         except asyncio.CancelledError:
@@ -78,16 +78,16 @@ def test_a_callback_comes_after_so_many_turns_and_before_the_next_wait() -> None
     assert clock.run(wait()) == 0.0
 
 
-def test_the_threads_of_a_loop_that_ends_are_waited_for_in_real_time() -> None:
+def test_a_closing_loop_awaits_its_threads_in_real_time() -> None:
     ended: list[bool] = []
 
     def work() -> None:
-        # Real work takes real time: nothing but that can tell whether it was waited for.
+        # Only a real sleep shows that the loop has waited for it.
         time.sleep(0.2)
         ended.append(True)
 
     async def leave() -> None:
-        # The loop is not told of it, as little as of the end of a thread whose work is done.
+        # Submitted to the pool itself, so that the loop does not know of it.
         threads = ThreadPoolExecutor(1)
         asyncio.get_running_loop().set_default_executor(threads)
         threads.submit(work)

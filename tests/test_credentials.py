@@ -113,7 +113,9 @@ def test_the_form_of_every_front_end_is_made_from_the_json_schema() -> None:
 
 @pytest.mark.parametrize("value", ["", " ", "SERVICE 7", "SERVICE-7\n", "SERVICE:7", "SERVICE-\u0437", "a\x00b"])
 def test_an_identifier_that_was_not_copied_well_is_refused_in_words(value: str) -> None:
-    with pytest.raises(InvalidCredentialsError, match=r"service_user_id: (is empty|holds a space, .*: copy it again)"):
+    with pytest.raises(
+        InvalidCredentialsError, match=r"service_user_id: (is empty|contains a space, .*: copy it again)"
+    ):
         HiBobCredentials.parse({"service_user_id": value, "token": TOKEN})
 
 
@@ -125,13 +127,13 @@ def test_an_identifier_may_hold_whatever_its_provider_writes() -> None:
 @pytest.mark.parametrize(
     ("company", "say"),
     [
-        ("acme.bamboohr.com", "type acme and nothing else"),
-        ("https://acme.bamboohr.com/", "type acme and nothing else"),
-        ("Acme", "type acme and nothing else"),
-        ("acme/../other", "type only what stands before .bamboohr.com"),
-        ("acme.", "type only what stands before .bamboohr.com"),
-        ("\u0441ompany", "type only what stands before .bamboohr.com"),
-        ("", "type only what stands before .bamboohr.com"),
+        ("acme.bamboohr.com", "type only acme"),
+        ("https://acme.bamboohr.com/", "type only acme"),
+        ("Acme", "type only acme"),
+        ("acme/../other", "type only the part before .bamboohr.com"),
+        ("acme.", "type only the part before .bamboohr.com"),
+        ("\u0441ompany", "type only the part before .bamboohr.com"),
+        ("", "type only the part before .bamboohr.com"),
     ],
 )
 def test_a_subdomain_is_one_label_and_what_nearly_fits_is_told_rightly(company: str, say: str) -> None:

@@ -1,11 +1,11 @@
-"""What is wrong in an answer lies where its values lie: in the row itself, or under a key of it."""
+"""Listing faults change values where they are: in the row itself, or under a key of it."""
 
 from typing import Any
 
 import pytest
 
 from connector_core.testing import Listed
-from connector_core.testing.listing_faults import spoil
+from connector_core.testing.listing_faults import apply_fault
 
 VALUES = {"id": 1, "name": "Ada", "email": "ada@acme.example", "team": "Sales", "office": None}
 FLAT = Listed("/people", "data", "total")
@@ -18,7 +18,7 @@ def answer(listed: Listed) -> dict[str, Any]:
 
 
 def rows(kind: str, listed: Listed) -> list[dict[str, Any]]:
-    found = spoil(kind, listed, answer(listed))["data"]
+    found = apply_fault(kind, listed, answer(listed))["data"]
     if listed.values:
         assert all(row["type"] == "Person" for row in found)
         return [row["attributes"] for row in found]
@@ -26,7 +26,7 @@ def rows(kind: str, listed: Listed) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("listed", [FLAT, WRAPPED], ids=["rows", "wrapped rows"])
-def test_a_bad_row_keeps_its_id_and_has_every_other_value_of_another_type(listed: Listed) -> None:
+def test_a_bad_row_keeps_its_id_and_every_other_value_has_a_wrong_type(listed: Listed) -> None:
     bad, good = rows("bad_row", listed)
     assert bad["id"] == 1
     assert {str(value) for key, value in bad.items() if key != "id"} == {"{'not': 'as promised'}"}
@@ -34,7 +34,7 @@ def test_a_bad_row_keeps_its_id_and_has_every_other_value_of_another_type(listed
 
 
 @pytest.mark.parametrize("listed", [FLAT, WRAPPED], ids=["rows", "wrapped rows"])
-def test_the_two_halves_of_the_keys_are_all_of_them_and_each_has_the_id(listed: Listed) -> None:
+def test_the_two_halves_of_the_keys_share_the_id_only_and_have_all_keys_together(listed: Listed) -> None:
     (half, _), (other, _) = rows("half_keys", listed), rows("other_keys", listed)
     assert half.keys() & other.keys() == {"id"}
     assert {**half, **other} == VALUES

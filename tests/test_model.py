@@ -4,8 +4,10 @@ import asyncio
 import os
 import shutil
 import tempfile
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
+from typing import Any, TypeVar
 
 import hypothesis.strategies as st
 import structlog
@@ -17,12 +19,13 @@ from connector_core import ConnectorCoreError, Department, Employee
 from connector_core.host import Host
 from connector_core.settings import HostSettings, HttpSettings, LossSettings, Settings
 from connector_core.testing import serve
-from connector_core.testing.listing_faults import DAMAGES
+from connector_core.testing.clock import JumpingLoop
+from connector_core.testing.listing_faults import LISTING_FAULTS
 from connectors.namely.simulator import Behaviour, NamelySimulator, Tenant
-from reliability import quiet
+from kills import silence
 
 FAULTS = [
-    *DAMAGES,
+    *LISTING_FAULTS,
     "500",
     "502",
     "403",
@@ -36,6 +39,7 @@ FAULTS = [
     "empty",
     "later",
 ]
+T = TypeVar("T")
 HTTP = HttpSettings(first_wait=0.001, tries=2, page_timeout=5, throttle_tries=2, throttle_wait=0.01)
 
 
@@ -44,8 +48,8 @@ class Organisation(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        quiet()
-        self.loop = asyncio.new_event_loop()
+        silence()
+        self.loop = JumpingLoop()
         self.folder = Path(tempfile.mkdtemp())
         self.stack = AsyncExitStack()
         behaviour = Behaviour(quota=1_000_000)
@@ -66,11 +70,14 @@ class Organisation(RuleBasedStateMachine):
         self.host = await self.stack.enter_async_context(Host(Settings(host=host)))
         await self.host.connect("namely", "acme", self.simulator.credentials)
 
-    def await_(self, work: object) -> object:
-        return self.loop.run_until_complete(work)  # type: ignore[arg-type]
+    def await_(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.loop.run_until_complete(work)
 
-    def stored(self) -> dict[str, Employee]:
-        return {one.source_id: one for one in self.host.entities("acme", Employee)}
+    async def _stored(self) -> dict[str, Employee]:
+        return {one.source_id: one async for one in self.host.entities("acme", Employee)}
+
+    async def _departments(self) -> dict[str, str]:
+        return {one.source_id: one.name async for one in self.host.entities("acme", Department)}
 
     # ---- what may happen
 
@@ -107,10 +114,10 @@ class Organisation(RuleBasedStateMachine):
     def the_provider_recovers(self) -> None:
         self.simulator.script("")
 
-    @rule(kinds=st.sampled_from([[], ["employees"], ["departments"]]), apply=st.booleans())
-    def a_run(self, kinds: list[str], apply: bool) -> None:
+    @rule(kinds=st.sampled_from([[], ["employees"], ["departments"]]), apply=st.booleans(), delta=st.booleans())
+    def a_run(self, kinds: list[str], *, apply: bool, delta: bool) -> None:
         with suppress(ConnectorCoreError):
-            self.await_(self.host.run("acme", kinds=kinds, apply=apply))
+            self.await_(self.host.run("acme", kinds=kinds, apply=apply, delta=delta))
 
     @rule(pages=st.integers(1, 3))
     def a_run_is_cancelled(self, pages: int) -> None:
@@ -140,7 +147,7 @@ class Organisation(RuleBasedStateMachine):
             return
         present = {one.id for one in self.tenant.people}
         self.existed |= present
-        stored = self.stored()
+        stored = self.await_(self._stored())
         assert stored.keys() <= self.existed
         assert not (self.stored_once & present) - stored.keys(), "somebody was removed who is still there"
         self.stored_once |= stored.keys()
@@ -149,7 +156,7 @@ class Organisation(RuleBasedStateMachine):
     def no_field_is_emptied(self) -> None:
         if not hasattr(self, "host"):
             return
-        stored = self.stored()
+        stored = self.await_(self._stored())
         for person in self.tenant.people:
             if found := stored.get(person.id):
                 truth = {
@@ -175,13 +182,13 @@ class Organisation(RuleBasedStateMachine):
                 self.await_(self.host.run("acme"))
                 with suppress(ConnectorCoreError):
                     self.await_(self.host.apply("acme"))
-            stored = self.stored()
+            stored = self.await_(self._stored())
             assert stored.keys() == {one.id for one in self.tenant.people}
             for person in self.tenant.people:
                 assert stored[person.id].status == person.status
                 departments = {one.id for one in self.tenant.departments()}
                 assert set(stored[person.id].department_source_ids) == departments.intersection(person.groups)
-            named = {one.source_id: one.name for one in self.host.entities("acme", Department)}
+            named = self.await_(self._departments())
             assert named == {one.id: one.title for one in self.tenant.departments()}
         finally:
             self.await_(self.stack.aclose())

@@ -76,7 +76,7 @@ def test_every_combination_reads_what_it_declares(
     assert list(connector.declarations) == ["Employee", *(["Department"] if odd else [])]
     assert lines_of(tmp_path / "made" / "connectors" / name) <= LINES[odd]
     for suite in ("declaration", "reading"):
-        assert [one.said for one in prove_suite(connector, suite).judgements if not one.good] == []
+        assert [one.detail for one in prove_suite(connector, suite).judgements if not one.good] == []
 
 
 # The shortest, the longest, and those that are no name of a class.
@@ -241,21 +241,21 @@ def test_in_the_tree_it_becomes_one_of_the_connectors(checkout: Path, discover: 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ("Acme-HR", "'Acme-HR' is no name for a connector."),
-        ("1acme", "'1acme' is no name for a connector."),
-        ("class", "'class' is no name for a connector."),
-        ("connectors", "'connectors' is no name for a connector."),
-        ("namely", "The name namely is taken: connector-core brings a connector of that name."),
+        ("Acme-HR", "'Acme-HR' is not a valid name for a connector."),
+        ("1acme", "'1acme' is not a valid name for a connector."),
+        ("class", "'class' is not a valid name for a connector."),
+        ("connectors", "'connectors' is not a valid name for a connector."),
+        ("namely", "The name namely is taken: connector-core has a connector of that name."),
         ("acmehr --into full", "full is not empty."),
         ("acmehr --into full/file", "full/file is not empty."),
         ("acmehr --kinds people", 'Invalid value "people" for --kinds'),
         ("acmehr --auth magic", 'Invalid value "magic" for --auth'),
         ("acmehr --paging cursor", 'Invalid value "cursor" for --paging'),
-        ("acmehr --host https://acme.example", '"https://acme.example" is no host such as api.acme.example'),
-        ("acmehr --host *.example", '"*.example" is no host such as api.acme.example'),
-        ("acmehr --title a:b", '"a:b" is no title'),
-        ("acmehr --in-tree", "lies in no checkout of connector-core."),
-        ("acmehr --in-tree --into there", "--into and --in-tree exclude each other."),
+        ("acmehr --host https://acme.example", '"https://acme.example" is not a valid host'),
+        ("acmehr --host *.example", '"*.example" is not a valid host'),
+        ("acmehr --title a:b", '"a:b" is not a valid title'),
+        ("acmehr --in-tree", "is not in a checkout of connector-core."),
+        ("acmehr --in-tree --into there", "Give --into or --in-tree, not both."),
     ],
 )
 def test_what_cannot_be_is_said_in_one_sentence_and_nothing_is_written(
@@ -275,7 +275,7 @@ def test_a_folder_that_the_tree_has_already_is_left_alone(place: str, checkout: 
     (checkout / place).mkdir()
     before = files_in(checkout)
     done = discover("new", "acmehr", "--in-tree")
-    assert (done.code, f"{place} is there already." in done.err) == (2, True)
+    assert (done.code, f"{place} already exists." in done.err) == (2, True)
     assert files_in(checkout) == before
 
 
@@ -306,9 +306,9 @@ def test_a_folder_that_cannot_be_written_keeps_what_was_there(tmp_path: Path) ->
 
 
 def test_plugins_toml_gets_a_table_and_keeps_the_one_that_it_has() -> None:
-    assert tomllib.loads(places.allowed("", "acmehr")) == {"plugins": {"acmehr": {}}}
+    assert tomllib.loads(places.with_plugin("", "acmehr")) == {"plugins": {"acmehr": {}}}
     text = "[plugins.acmehr]  # mine\nenabled = false\n"
-    assert places.allowed(text, "acmehr") == text
+    assert places.with_plugin(text, "acmehr") == text
 
 
 # ---- on a terminal
@@ -324,17 +324,17 @@ def _terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("_terminal")
 def test_on_a_terminal_what_was_not_given_is_asked(tmp_path: Path) -> None:
     terminal = Terminal("new", "acmehr", "--auth", "basic", "--kinds", "employees")
-    terminal.wait_for("What the provider is called")
+    terminal.wait_for("Name of the provider")
     terminal.type("\x15Acme HR\r")
-    terminal.wait_for("The host of its API")
+    terminal.wait_for("Host of its API")
     terminal.type("\x15acme\r")
-    terminal.wait_for("is no host such as")
+    terminal.wait_for("is not a valid host")
     terminal.type("\x15*.acme.example\r")
-    terminal.wait_for("How a listing is cut")
+    terminal.wait_for("How listings are paged")
     terminal.type("\r")
     terminal.wait_for("discover test acmehr")
     assert terminal.end() == 0
-    for answered in ("How a request says", "What is discovered"):
+    for answered in ("How requests are", "Kinds to discover"):
         assert answered not in terminal.seen
     written = (tmp_path / "acmehr-connector" / "connectors" / "acmehr" / "connector.py").read_text()
     for words in ('title="Acme HR"', 'hosts=("*.acme.example",)', "Basic(", "PageNumber("):
@@ -345,9 +345,9 @@ def test_on_a_terminal_what_was_not_given_is_asked(tmp_path: Path) -> None:
 def test_ctrl_c_at_a_question_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     terminal = Terminal("new", "acmehr")
-    terminal.wait_for("What the provider is called")
+    terminal.wait_for("Name of the provider")
     terminal.type("\r")
-    terminal.wait_for("The host of its API")
+    terminal.wait_for("Host of its API")
     assert terminal.interrupt() == 130
     assert "Interrupted." in terminal.seen
     assert list(tmp_path.iterdir()) == []

@@ -90,7 +90,7 @@ def test_what_is_not_allowed_is_not_imported(folder: Folder) -> None:
     assert entry(allow("namely")).standing is Standing.NOT_ALLOWED
     assert "add [plugins.stranger]" in entry(allow("namely")).reason
     assert entry(allow("namely", stranger=PluginSettings(enabled=False))).reason == (
-        "plugins.toml switches it off (enabled = false)."
+        "It is disabled in plugins.toml (enabled = false)."
     )
 
 
@@ -112,48 +112,48 @@ def test_an_allowed_stranger_stands_beside_namely(folder: Folder) -> None:
         (
             CONNECTOR + "\n@hookimpl\ndef discovery_run_started(run, nonsense): ...\n",
             Standing.REFUSED,
-            "hooks are wrong",
+            "hooks are not valid",
         ),
         (
             CONNECTOR.replace("def discovery_connectors", "async def discovery_connectors"),
             Standing.REFUSED,
             "is async, so pluggy would never run it",
         ),
-        (CONNECTOR.replace(">=1,<2", ">=2"), Standing.REFUSED, "works with API >=2, and this host offers 1.0"),
+        (CONNECTOR.replace(">=1,<2", ">=2"), Standing.REFUSED, "needs API >=2; this host has 1.0"),
         (CONNECTOR.replace(">=1,<2", "two"), Standing.REFUSED, "is not a version range"),
-        (CONNECTOR.replace('title="Stranger"', 'title=""'), Standing.REFUSED, "manifest is wrong: title: "),
+        (CONNECTOR.replace('title="Stranger"', 'title=""'), Standing.REFUSED, "manifest is not valid: title: "),
         (
             CONNECTOR.replace('api=">', 'limits=(RateLimit("/people", requests=0, per=60),), api=">'),
             Standing.REFUSED,
-            "manifest is wrong: limits.0.requests: input should be greater than or equal to 1",
+            "manifest is not valid: limits.0.requests: input should be greater than or equal to 1",
         ),
         (
             CONNECTOR.replace('Bearer("api_key")', 'Header("X Key", "api_key")'),
             Standing.REFUSED,
-            "manifest is wrong: auth.Header.name: string should match pattern",
+            "manifest is not valid: auth.Header.name: string should match pattern",
         ),
         (
             CONNECTOR.replace('Bearer("api_key")', '"api_key"'),
             Standing.REFUSED,
-            "manifest is wrong: auth: input should be a Bearer, Header, Basic or ClientCredentials",
+            "manifest is not valid: auth: input should be a Bearer, Header, Basic or ClientCredentials",
         ),
         (
             CONNECTOR.replace('name="stranger"', 'name="other"'),
             Standing.REFUSED,
-            "named other, its entry point stranger",
+            "named other, but its entry point stranger",
         ),
-        (CONNECTOR.replace('Bearer("api_key")', 'Bearer("domain")'), Standing.REFUSED, "which is no secret field"),
+        (CONNECTOR.replace('Bearer("api_key")', 'Bearer("domain")'), Standing.REFUSED, "which is not a secret field"),
         (CONNECTOR.replace("return [Stranger]", "return [dict]"), Standing.REFUSED, "subclasses of Connector"),
         (CONNECTOR.replace("return [Stranger]", "return 5"), Standing.REFUSED, "subclasses of Connector"),
-        (CONNECTOR.replace("return [Stranger]", "return []"), Standing.REFUSED, "brings 0 connectors"),
+        (CONNECTOR.replace("return [Stranger]", "return []"), Standing.REFUSED, "has 0 connectors"),
         (CONNECTOR.replace("return [Stranger]", "raise KeyError('x')"), Standing.FAILED, "KeyError: 'x'"),
-        (CONNECTOR.replace("async def check", "async def chek"), Standing.REFUSED, "Stranger lacks check"),
+        (CONNECTOR.replace("async def check", "async def chek"), Standing.REFUSED, "Stranger does not implement check"),
         (CONNECTOR.replace("    @discovers", "    #"), Standing.REFUSED, "discovers nothing"),
         (CONNECTOR.replace("yield Page", "return Page"), Standing.FAILED, "is not an async generator"),
         (
             CONNECTOR.replace("(Connector[StrangerCredentials])", "(Connector)"),
             Standing.REFUSED,
-            "names no credentials",
+            "declares no credentials",
         ),
     ],
 )
@@ -167,7 +167,7 @@ def test_a_plugin_that_cannot_be_used_says_why_and_stops_nobody(
         "stranger"
     ].reason
     assert found["namely"].standing is Standing.READY
-    with pytest.raises(PluginRefusedError, match="stranger is"):
+    with pytest.raises(PluginRefusedError, match=r"The connector 'stranger' (was refused|failed to load): "):
         registry.connector("stranger")
 
 
@@ -182,7 +182,7 @@ def test_two_plugins_of_one_name_are_both_refused_until_one_is_chosen(folder: Fo
     folder.add(CONNECTOR, distribution="second")
     both = [one for one in load(allow("stranger")).entries if one.name == "stranger"]
     assert {one.standing for one in both} == {Standing.REFUSED}
-    assert "2 distributions bring a plugin named stranger" in both[0].reason
+    assert "2 distributions have a plugin named stranger" in both[0].reason
     chosen = allow(stranger=PluginSettings(distribution="second"))
     standings = {one.distribution: one.standing for one in load(chosen).entries if one.name == "stranger"}
     assert standings == {"first": Standing.NOT_ALLOWED, "second": Standing.READY}
@@ -196,14 +196,17 @@ def test_nobody_else_may_pose_as_namely(folder: Folder) -> None:
 
 def test_a_plugin_that_only_observes_is_ready_too(folder: Folder) -> None:
     folder.add("from connector_core import hookimpl\n@hookimpl\ndef discovery_run_started(run): ...\n")
-    found = entry(allow("stranger"))
+    registry = load(allow("stranger"))
+    (found,) = [one for one in registry.entries if one.name == "stranger"]
     assert (found.standing, found.connector) == (Standing.READY, None)
+    with pytest.raises(PluginRefusedError, match=r"The connector 'stranger' only observes runs\.$"):
+        registry.connector("stranger")
 
 
 def test_a_plugin_that_is_allowed_and_not_installed_is_named() -> None:
     found = entry(allow("namely", "stranger"))
     assert found.standing is Standing.FAILED
-    assert "no installed distribution brings it" in found.reason
+    assert "no installed distribution has it" in found.reason
 
 
 def test_what_a_plugin_prints_while_it_loads_is_not_in_our_output(

@@ -19,6 +19,7 @@ import connector_core
 from connector_core import Employee, Entity, Status, errors, hookspecs, public
 from connector_core.cli.main import app
 from connector_core.http import open_session
+from connector_core.reasons import Code
 from connector_core.sdk.connector import Connector
 from world import DISCOVER, OURS, Start
 
@@ -56,7 +57,6 @@ def test_the_authors_door_pulls_in_neither_the_command_line_nor_the_store_nor_th
         "cyclopts",
         "rich",
         "cryptography",
-        "stamina",
         "connector_core.store",
         "connector_core.cli",
     ):
@@ -128,6 +128,12 @@ def test_every_error_is_in_the_tree_and_has_a_code_of_its_own() -> None:
     for one in found:
         assert re.search(rf"\b{one.__name__}\b", errors.__doc__ or ""), one
         assert one.exit_code in {1, 2, 3, 4}
+
+
+def test_every_reason_is_documented() -> None:
+    document = (ROOT / "docs" / "reasons.md").read_text(encoding="utf-8")
+    for code in Code:
+        assert f"\n| `{code}` | " in document, code
 
 
 def test_the_generated_parts_of_the_documents_are_current() -> None:

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import signal
 import subprocess
 import traceback
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 
 from connector_core import ConnectorCoreError
 from connector_core.testing import Faults
-from world import DISCOVER, Discover, Running, Start
+from world import DISCOVER, Discover, Running, Start, Threaded
 
 # How every private value of a simulated profile looks; the simulator's own test holds it to that.
 PRIVATE = re.compile(
@@ -80,33 +79,21 @@ def test_no_command_prints_or_keeps_a_canary(
         "500@3x99:/profiles",
     ],
 )
-def test_no_fault_prints_or_keeps_a_canary(
-    discover: Discover, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faults: str
-) -> None:
-    command = [str(DISCOVER), "simulate", "namely", "--people", "60", "--faults", faults, "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout
-        said = json.loads(server.stdout.readline())
-        token = said["credentials"]["personal_access_token"]
-        settings = Running(said["host"], said["port"], "", "").settings(
-            http="[host.http]\nfirst_wait = 0.01\ntries = 2"
-        )
-        (tmp_path / "plugins.toml").write_text(settings)
-        monkeypatch.setenv("SSL_CERT_FILE", said["ca_file"])
-        monkeypatch.setenv("DISCOVER_PERSONAL_ACCESS_TOKEN", token)
-        printed = b""
-        for arguments in (
-            ("connect", "namely", "--name", "acme", "--domain", said["host"]),
-            ("run", "acme", "--verbose"),
-            ("run", "acme", "--json"),
-            ("history", "acme", "--json"),
-        ):
-            done = discover(*arguments)
-            printed += done.out.encode() + done.err.encode()
-            assert "Traceback" not in done.err
-        assert leaks(printed + kept(tmp_path), token) == []
-        server.send_signal(signal.SIGINT)
-        server.wait(5)
+def test_no_fault_prints_or_keeps_a_canary(acme: Threaded, discover: Discover, tmp_path: Path, faults: str) -> None:
+    (tmp_path / "plugins.toml").write_text(acme.settings(http="[host.http]\nfirst_wait = 0.01\ntries = 2"))
+    acme.simulator.script(faults)
+    printed = b""
+    for arguments in (
+        ("connect", "namely", "--name", "acme", "--domain", acme.host),
+        ("run", "acme", "--verbose"),
+        ("run", "acme", "--json"),
+        ("history", "acme", "--json"),
+    ):
+        done = discover(*arguments)
+        printed += done.out.encode() + done.err.encode()
+        assert "Traceback" not in done.err
+    assert leaks(printed + kept(tmp_path), acme.token) == []
+    assert acme.simulator.faults.fired
 
 
 @pytest.mark.parametrize("fault", ["401", "500", "garbage", "html", "bad_row", "reset"])
@@ -127,7 +114,7 @@ async def test_nothing_that_is_held_in_memory_shows_the_token(namely: Start) -> 
     place.simulator.faults = Faults()
     await place.connect()
     shown = (
-        repr(place.host.integrations())
+        repr(await place.host.integrations())
         + repr(vars(place.host))
         + repr(place.settings)
         + str(place.host.registry.entries)

@@ -1,20 +1,28 @@
-"""The types that tests speak in: a simulated tenant with a host, and the outcome of a command."""
+"""What tests work with: a simulated tenant with a host, and the outcome of a command."""
 
+import asyncio
 import json
+import sqlite3
 import sys
+import threading
 import tomllib
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import pytest
+
 from connector_core import Credentials, Department, Employee, Manifest, Report
 from connector_core.host import Host
 from connector_core.http import HttpApi, open_session, tls_context
-from connector_core.http.limits import Limits
-from connector_core.outcomes import CheckReport
-from connector_core.settings import HostSettings, HttpSettings, Settings
+from connector_core.http.quotas import Quotas
+from connector_core.outcomes import Change, CheckReport, Progress
+from connector_core.plugins import registry_of
+from connector_core.sdk.connector import AnyConnector
+from connector_core.settings import HostSettings, HttpSettings, PluginSettings, Settings
 from connector_core.testing import Served, Simulator, environment, serve
 from connectors.namely.simulator import Behaviour, NamelySimulator, Tenant
 
@@ -24,6 +32,12 @@ _PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_tex
 OURS = tuple(sorted(_PROJECT["entry-points"]["connector_core"]))
 """The connectors of this distribution."""
 DISCOVER = Path(sys.executable).with_name("discover")
+
+
+def copied_settings(settings: Settings, options: Mapping[str, Any] | None = None, **host: Any) -> Settings:
+    """Return the settings with other options of Namely, or other values of ``[host]``."""
+    plugins = {"namely": PluginSettings(options=options or {})}
+    return Settings(host=settings.host.model_copy(update=host), plugins=plugins)
 
 
 @dataclass
@@ -51,8 +65,46 @@ class Place:
         self.tenant.token = f"{self.tenant.token}-again"
         await self.connect(personal_access_token=self.tenant.token)
 
-    def people(self) -> dict[str, Employee]:
-        return {one.source_id: one for one in self.host.entities("acme", Employee)}
+    async def run(self, *kinds: str, **more: Any) -> Report:
+        return await self.host.run("acme", kinds=kinds, **more)
+
+    async def run_cut_off(self, rows: int, **more: Any) -> None:
+        """Start a run and cancel it when so many rows of a kind have been read."""
+
+        def cancel(progress: Progress) -> None:
+            if progress.seen >= rows:
+                run.cancel()
+
+        run = asyncio.create_task(self.host.run("acme", progress=cancel, **more))
+        with pytest.raises(asyncio.CancelledError):
+            await run
+
+    async def people(self) -> dict[str, Employee]:
+        return {one.source_id: one async for one in self.host.entities("acme", Employee)}
+
+    async def departments(self) -> dict[str, Department]:
+        return {one.source_id: one async for one in self.host.entities("acme", Department)}
+
+    async def changes(self, report: Report) -> dict[str, Change]:
+        return {one.source_id: one async for one in self.host.changes(report.run.id)}
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Return what the database says, by a connection of the test's own."""
+        with closing(sqlite3.connect(self.settings.host.store)) as connection:
+            return connection.execute(sql).fetchall()
+
+    @contextmanager
+    def failing(self, write: str) -> Iterator[None]:
+        """Within this context the database refuses a write, such as ``INSERT ON changes``."""
+        self._execute(f"CREATE TRIGGER refused BEFORE {write} BEGIN SELECT RAISE(ABORT, 'refused'); END")
+        try:
+            yield
+        finally:
+            self._execute("DROP TRIGGER refused")
+
+    def _execute(self, sql: str) -> None:
+        with closing(sqlite3.connect(self.settings.host.store)) as connection, connection:
+            connection.execute(sql)
 
 
 @dataclass
@@ -69,11 +121,11 @@ class Provider:
     async def run(self, **more: Any) -> Report:
         return await self.host.run("acme", **more)
 
-    def people(self) -> dict[str, Employee]:
-        return {one.source_id: one for one in self.host.entities("acme", Employee)}
+    async def people(self) -> dict[str, Employee]:
+        return {one.source_id: one async for one in self.host.entities("acme", Employee)}
 
-    def departments(self) -> dict[str, Department]:
-        return {one.source_id: one for one in self.host.entities("acme", Department)}
+    async def departments(self) -> dict[str, Department]:
+        return {one.source_id: one async for one in self.host.entities("acme", Department)}
 
 
 class StartProvider(Protocol):
@@ -85,6 +137,8 @@ class Start(Protocol):
         self,
         people: int = ...,
         *,
+        connected: bool = ...,
+        scanned: bool = ...,
         simulator: Callable[[Tenant, Behaviour], Simulator] | None = ...,
         http: Mapping[str, Any] | None = ...,
         options: Mapping[str, Any] | None = ...,
@@ -102,12 +156,22 @@ async def reached(
         session = open_session(settings.endpoints())
         with environment({"SSL_CERT_FILE": str(served.ca_file)}):
             tls = tls_context()
-        limits = Limits(manifest.limits)
-        api = HttpApi(session, tls, manifest, credentials, settings=settings.http, limits=limits, closes_session=True)
+        quotas = Quotas(manifest.limits)
+        api = HttpApi(session, tls, manifest, credentials, settings=settings.http, quotas=quotas, closes_session=True)
         try:
             yield api
         finally:
             await api.aclose()
+
+
+async def first_run(connector: type[AnyConnector], simulator: Simulator, store: Path) -> Report:
+    """Connect a connector that is not installed to its simulator, and run it once."""
+    async with serve(simulator) as served:
+        with environment({"SSL_CERT_FILE": str(served.ca_file)}):
+            settings = Settings(host=HostSettings(store=store, resolve=served.resolve))
+            async with Host(settings, registry=registry_of(connector)) as host:
+                await host.connect(connector.manifest.name, "acme", simulator.credentials)
+                return await host.run("acme")
 
 
 @dataclass
@@ -128,7 +192,7 @@ class Discover(Protocol):
 
 @dataclass
 class Running:
-    """`discover simulate` in a process of its own, as an operator starts it."""
+    """A simulator that is served elsewhere, for commands that run a loop of their own."""
 
     host: str
     port: int
@@ -138,3 +202,30 @@ class Running:
     def settings(self, **tables: str) -> str:
         extra = "\n".join(tables.values())
         return f'{extra}\n[plugins.namely]\n[host.resolve]\n"{self.host}" = "127.0.0.1:{self.port}"\n'
+
+
+@dataclass
+class Threaded(Running):
+    """One that is served by a thread of this process."""
+
+    simulator: Simulator
+
+
+@contextmanager
+def serve_in_thread(simulator: Simulator) -> Iterator[Served]:
+    """Serve a simulator by a thread with a loop of its own."""
+    ready: Future[Served] = Future()
+    ended = threading.Event()
+
+    async def serve_until_ended() -> None:
+        async with serve(simulator) as served:
+            ready.set_result(served)
+            await asyncio.to_thread(ended.wait)
+
+    thread = threading.Thread(target=asyncio.run, args=(serve_until_ended(),))
+    thread.start()
+    try:
+        yield ready.result(10)
+    finally:
+        ended.set()
+        thread.join()

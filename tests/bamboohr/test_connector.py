@@ -7,16 +7,27 @@ from typing import Any
 
 import pytest
 
-from connector_core import UNSET, RejectedCredentialsError, Status, Verdict, WorkerType
-from connector_core.http.answers import parse_page
-from connector_core.http.call import Call
+from connector_core import (
+    UNSET,
+    Call,
+    Code,
+    PlaceInListing,
+    Reason,
+    RejectedCredentialsError,
+    Status,
+    Verdict,
+    WorkerType,
+)
+from connector_core.http.parsing import parse_page
 from connectors.bamboohr.mapping import names_of, to_department, to_employee
 from connectors.bamboohr.wire import Option, Person, Report
 from world import StartProvider
 
+pytestmark = pytest.mark.jumping
+
 SAMPLE = Path(__file__).parents[3] / "shared" / "samples" / "bamboohr" / "custom_report_employees.json"
 DEPARTMENTS = {"Sales": "17"}
-UNCOUNTED = "nobody could be counted: the answer that tells who must be listed did not come"
+UNKNOWN = Reason(Code.EXPECTED_IDS_MISSING)
 
 
 @pytest.mark.parametrize(
@@ -67,9 +78,9 @@ def test_an_archived_department_stays_one_and_gives_way_to_another_of_its_name()
 @pytest.mark.skipif(not SAMPLE.exists(), reason="the recordings are not in this checkout")
 def test_the_recorded_report_is_read_whole() -> None:
     recorded = json.loads(SAMPLE.read_text())["body"]
-    page = parse_page(Call("POST", "/reports/custom"), Report, json.dumps(recorded).encode(), number=1)
+    page = parse_page(Call("POST", "/reports/custom"), Report, json.dumps(recorded).encode()).at(PlaceInListing())
     names = {row["department"]: row["department"] for row in recorded["employees"]}
-    people = page.map(lambda person: to_employee(person, names))
+    people = page.map(to_employee, names)
     assert len(people.rows) == len(recorded["employees"]) == 40
     assert not people.rejected
     assert sum(one.status is Status.INACTIVE for one in people.rows) == 6
@@ -86,12 +97,13 @@ async def test_a_field_that_the_key_may_not_see_keeps_its_stored_value(provider:
     bamboo = await provider("bamboohr", unseen=unseen)
     await bamboo.connect()
     await bamboo.run()
-    before = bamboo.people()
+    before = await bamboo.people()
     bamboo.simulator.behaviour = bamboo.simulator.behaviour.model_copy(update={"hidden": "jobTitle"})
     report = await bamboo.run()
-    assert bamboo.people() == before
-    assert report.certificates[0].unread["job_title"] == 60
-    assert report.certificates[0].complete
+    assert await bamboo.people() == before
+    people = report["Employee"].certificate
+    assert people.profile.unread["job_title"] == 60
+    assert people.complete
 
 
 @pytest.mark.parametrize("numbers", ["integers", "strings"])
@@ -100,8 +112,8 @@ async def test_ids_are_read_however_they_are_written(provider: StartProvider, nu
     await bamboo.connect()
     report = await bamboo.run()
     assert report.verdict is Verdict.COMPLETE
-    assert not any(one.dangling for one in report.certificates)
-    people, departments = bamboo.people(), bamboo.departments()
+    assert not any(one.certificate.profile.dangling for one in report.kinds)
+    people, departments = await bamboo.people(), await bamboo.departments()
     assert people["20"].manager_source_id in people
     assert departments[people["20"].primary_department_source_id or ""].name
     assert [one.name for one in departments.values() if not one.active] == ["Skunk Works"]
@@ -111,7 +123,7 @@ async def test_those_who_have_left_are_read_too(provider: StartProvider) -> None
     bamboo = await provider("bamboohr")
     await bamboo.connect()
     await bamboo.run()
-    left = [one for one in bamboo.people().values() if one.status is Status.INACTIVE]
+    left = [one for one in (await bamboo.people()).values() if one.status is Status.INACTIVE]
     assert left
     assert all(one.end_date for one in left)
 
@@ -120,7 +132,7 @@ async def test_whom_the_history_has_forgotten_is_read_all_the_same(provider: Sta
     bamboo = await provider("bamboohr", history="recent")
     await bamboo.connect()
     report = await bamboo.run()
-    assert (report.verdict, len(bamboo.people())) == (Verdict.COMPLETE, 60)
+    assert (report.verdict, len(await bamboo.people())) == (Verdict.COMPLETE, 60)
 
 
 async def test_a_report_that_lacks_somebody_whom_the_history_knows_is_not_complete(provider: StartProvider) -> None:
@@ -129,17 +141,19 @@ async def test_a_report_that_lacks_somebody_whom_the_history_knows_is_not_comple
     await bamboo.run()
     bamboo.simulator.script("drop_row@1x99:/reports/custom")
     report = await bamboo.run()
-    assert report.certificates[0].reasons == ("59 rows were read and another of its answers knows 60",)
-    assert len(bamboo.people()) == 60
+    assert report["Employee"].certificate.reasons == (
+        Reason(Code.EXPECTED_IDS_DIFFER, read=59, expected=60, provider="BambooHR"),
+    )
+    assert len(await bamboo.people()) == 60
 
 
-async def test_without_the_history_nobody_is_counted_so_nothing_is_complete(provider: StartProvider) -> None:
+async def test_without_the_history_completeness_is_unknown(provider: StartProvider) -> None:
     bamboo = await provider("bamboohr")
     await bamboo.connect()
     bamboo.simulator.script("500x99:/employees/changed")
     report = await bamboo.run()
-    assert report.certificates[0].reasons == (UNCOUNTED,)
-    assert len(bamboo.people()) == 60
+    assert report["Employee"].certificate.reasons == (UNKNOWN,)
+    assert len(await bamboo.people()) == 60
 
 
 async def test_a_history_of_nobody_proves_nothing(provider: StartProvider) -> None:
@@ -147,7 +161,7 @@ async def test_a_history_of_nobody_proves_nothing(provider: StartProvider) -> No
     await bamboo.connect()
     bamboo.simulator._changes = list
     report = await bamboo.run()
-    assert report.certificates[0].reasons == (UNCOUNTED,)
+    assert report["Employee"].certificate.reasons == (UNKNOWN,)
 
 
 async def test_a_wrong_company_is_told_from_a_wrong_key(provider: StartProvider) -> None:
@@ -164,6 +178,6 @@ async def test_a_wrong_company_is_told_from_a_wrong_key(provider: StartProvider)
 def test_what_did_not_come_is_unset_in_every_row() -> None:
     row = {"id": "1", "status": "Active", "jobTitle": None, "supervisorEId": 5}
     body = json.dumps({"fields": [{"id": "status"}], "employees": [row]}).encode()
-    (person,) = parse_page(Call("POST", "/reports/custom"), Report, body, number=1).rows
+    (person,) = parse_page(Call("POST", "/reports/custom"), Report, body).rows
     # A value is one, whether its field is named or not.
     assert (person.status, person.job_title, person.supervisor_e_id) == ("Active", UNSET, 5)

@@ -6,10 +6,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from connector_core import Employee, RejectedCredentialsError, Status, Verdict
+from connector_core import Code, Employee, Reason, RejectedCredentialsError, Status, Verdict
 from connectors.hibob.mapping import names_of, to_department, to_employee, units_in
 from connectors.hibob.wire import Item, Person
 from world import StartProvider
+
+pytestmark = pytest.mark.jumping
 
 NAMES = {"267": "267", "Sales": "267"}
 
@@ -67,10 +69,10 @@ async def test_an_item_without_a_name_is_rejected_alone(provider: StartProvider)
     hibob.simulator._list = lambda: {"name": "department", "items": [*real()["items"], {"id": "9999", "value": ""}]}
     await hibob.connect()
     report = await hibob.run()
-    people, departments = report.certificates
+    people, departments = [one.certificate for one in report.kinds]
     assert people.complete
     assert [one.source_id for one in departments.rejected] == ["9999"]
-    assert len(hibob.departments()) == 11
+    assert len(await hibob.departments()) == 11
 
 
 async def test_a_service_user_who_sees_nobody_is_not_told_that_all_is_well(provider: StartProvider) -> None:
@@ -79,7 +81,7 @@ async def test_a_service_user_who_sees_nobody_is_not_told_that_all_is_well(provi
     hibob.simulator.people.clear()
     report = await hibob.run()
     assert report.verdict is Verdict.INCOMPLETE
-    assert "nobody could be counted" in report.certificates[0].reasons[0]
+    assert report["Employee"].certificate.reasons[0].code is Code.EXPECTED_IDS_MISSING
 
 
 @pytest.mark.parametrize("list_ids", ["numbers", "texts"])
@@ -91,9 +93,9 @@ async def test_departments_are_found_however_the_list_has_them(
     await hibob.connect()
     report = await hibob.run()
     assert report.verdict is Verdict.COMPLETE
-    assert not any(one.dangling for one in report.certificates)
-    departments = hibob.departments()
-    assert {one.primary_department_source_id for one in hibob.people().values()} < departments.keys()
+    assert not any(one.certificate.profile.dangling for one in report.kinds)
+    departments = await hibob.departments()
+    assert {one.primary_department_source_id for one in (await hibob.people()).values()} < departments.keys()
     assert sum(one.parent_source_id == "2600" for one in departments.values()) == 1
     assert not departments["2600"].active
 
@@ -102,11 +104,11 @@ async def test_a_field_that_vanishes_keeps_its_stored_value(provider: StartProvi
     hibob = await provider("hibob")
     await hibob.connect()
     await hibob.run()
-    before = hibob.people()
+    before = await hibob.people()
     hibob.simulator.behaviour = hibob.simulator.behaviour.model_copy(update={"hidden": "work.site"})
     report = await hibob.run()
-    assert hibob.people() == before
-    assert report.certificates[0].unread["location_name"] == 60
+    assert await hibob.people() == before
+    assert report["Employee"].certificate.profile.unread["location_name"] == 60
 
 
 async def test_a_search_that_lacks_somebody_whom_the_other_names_is_not_complete(provider: StartProvider) -> None:
@@ -115,8 +117,10 @@ async def test_a_search_that_lacks_somebody_whom_the_other_names_is_not_complete
     await hibob.run()
     hibob.simulator.script("drop_row@1:/people/search,drop_row@3:/people/search")
     report = await hibob.run()
-    assert report.certificates[0].reasons == ("59 rows were read and another of its answers knows 60",)
-    assert len(hibob.people()) == 60
+    assert report["Employee"].certificate.reasons == (
+        Reason(Code.EXPECTED_IDS_DIFFER, read=59, expected=60, provider="HiBob"),
+    )
+    assert len(await hibob.people()) == 60
 
 
 async def test_people_who_get_out_of_sight_stay_and_are_held_when_they_are_many(provider: StartProvider) -> None:
@@ -127,11 +131,11 @@ async def test_people_who_get_out_of_sight_stay_and_are_held_when_they_are_many(
     for one in [*hibob.simulator.people][-30:]:
         hibob.simulator.people.remove(one)
     first = await hibob.run()
-    assert first.plans[0].removes == 0
-    assert first.plans[0].unconfirmed > 30
+    assert first["Employee"].plan.removes == 0
+    assert first["Employee"].plan.unconfirmed > 30
     second = await hibob.run()
     assert second.verdict is Verdict.HELD
-    assert len(hibob.people()) == 100
+    assert len(await hibob.people()) == 100
 
 
 @pytest.mark.parametrize("refusal", ["401", "403"])
@@ -149,7 +153,8 @@ async def test_who_vanishes_is_removed_by_a_second_scan_only(provider: StartProv
     hibob.simulator.erase(20)
     # HiBob answers for somebody out of sight as for nobody, so no answer about one person is asked for.
     report = await hibob.run()
-    assert (report.plans[0].removes, report.plans[0].unconfirmed) == (0, 1)
+    plan = report["Employee"].plan
+    assert (plan.removes, plan.unconfirmed) == (0, 1)
     report = await hibob.run()
-    assert report.plans[0].removes == 1
-    assert hibob.people().keys() == hibob.simulator.ids(Employee)
+    assert report["Employee"].plan.removes == 1
+    assert (await hibob.people()).keys() == hibob.simulator.ids(Employee)

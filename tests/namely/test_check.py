@@ -3,11 +3,15 @@
 import asyncio
 
 import pytest
+from aiohttp import web
 
 from connector_core import ForbiddenError, RejectedCredentialsError, UnavailableError
 from connector_core.host import Host
 from connector_core.testing import Faults
+from connectors.namely.simulator import NamelySimulator
 from world import Start
+
+pytestmark = pytest.mark.jumping
 
 
 async def test_a_good_token_is_saved_and_every_kind_may_be_read(namely: Start) -> None:
@@ -18,7 +22,7 @@ async def test_a_good_token_is_saved_and_every_kind_may_be_read(namely: Start) -
         ("employees", True),
         ("departments", True),
     ]
-    assert [one.name for one in place.host.integrations()] == ["acme"]
+    assert [one.name for one in await place.host.integrations()] == ["acme"]
 
 
 @pytest.mark.parametrize("error_body", ["message", "error", "empty"])
@@ -35,7 +39,7 @@ async def test_a_rejected_token_says_so_with_the_likely_causes_and_is_not_saved(
     ):
         assert words in caught.value.hint
     assert "canary-wrong" not in caught.value.hint
-    assert place.host.integrations() == []
+    assert await place.host.integrations() == []
 
 
 @pytest.mark.parametrize("unknown_tenant", ["login", "redirect", "missing"])
@@ -80,32 +84,35 @@ async def test_fields_that_the_token_does_not_see_are_named(namely: Start) -> No
     assert "email" not in report.probes[0].unread
 
 
+class FailsByQuery(NamelySimulator):
+    """Its faults are scripted by path and query."""
+
+    def path_of(self, request: web.Request) -> str:
+        return request.path_qs.removeprefix("/api/v1")
+
+
 async def test_nothing_is_saved_when_nothing_may_be_read(namely: Start) -> None:
-    place = await namely()
+    place = await namely(simulator=FailsByQuery)
+    # The listing of people has a query, and fails; the question about the token's owner has none.
     place.simulator.faults = Faults("403:/groups,403:/group_types,403:/profiles?")
-    # The path of a listing is /profiles, and so is that of /profiles/me: only the listing fails.
-    place.simulator.path_of = lambda request: request.path_qs.removeprefix("/api/v1")  # type: ignore[method-assign]
     with pytest.raises(ForbiddenError, match="nothing may be read"):
         await place.connect()
-    assert place.host.integrations() == []
+    assert await place.host.integrations() == []
 
 
 async def test_new_credentials_replace_the_old_ones_once_checked_and_keep_the_data(namely: Start) -> None:
-    place = await namely()
-    await place.connect()
-    await place.host.run("acme")
-    before = place.host.integrations()[0]
+    place = await namely(scanned=True)
+    before = (await place.host.integrations())[0]
     with pytest.raises(RejectedCredentialsError):
         await place.connect(personal_access_token="wrong")
-    assert place.host.integrations() == [before]
+    assert await place.host.integrations() == [before]
     await place.connect()
-    assert place.host.integrations()[0].credentials_at == before.credentials_at
-    await asyncio.sleep(0.01)
+    assert (await place.host.integrations())[0].credentials_at == before.credentials_at
     await place.connect_with_new_token()
-    after = place.host.integrations()[0]
+    after = (await place.host.integrations())[0]
     assert after.credentials_at > before.credentials_at
     assert after.created_at == before.created_at
-    assert len(place.people()) == 60
+    assert len(await place.people()) == 60
 
 
 async def test_the_requests_of_a_check_run_at_once(namely: Start) -> None:

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from connector_core import Employee, Page, ProtocolError, RowRejectedError, Status, WorkerType
-from connector_core.http.answers import parse_page
-from connector_core.http.call import Call
-from connectors.namely.mapping import Structure, structure_of, to_department, to_employee, types_named, types_that_are
+from connector_core import Call, Employee, Page, PlaceInListing, ProtocolError, RowRejectedError, Status, WorkerType
+from connector_core.http.parsing import parse_page
+from connectors.namely.groups import Structure, structure_of, to_department, types_named, types_that_are
+from connectors.namely.mapping import to_employee
 from connectors.namely.wire import Group, GroupLinks, GroupType, Profiles
 
 PLACES = Structure(
@@ -24,11 +24,11 @@ PLACES = Structure(
 
 def page(*profiles: Any, **meta: Any) -> Page[Any]:
     body = json.dumps({"profiles": profiles, "meta": meta}).encode()
-    return parse_page(Call("GET", "/profiles"), Profiles, body, number=1)
+    return parse_page(Call("GET", "/profiles"), Profiles, body).at(PlaceInListing(last=False))
 
 
 def employee(**profile: Any) -> Employee:
-    mapped = page({"id": "p1", **profile}).map(lambda one: to_employee(one, PLACES))
+    mapped = page({"id": "p1", **profile}).map(to_employee, PLACES)
     assert not mapped.rejected
     return mapped.rows[0]
 
@@ -244,7 +244,7 @@ def test_a_part_that_lacks_its_key_says_nothing(profile: dict[str, Any], untold:
 
 def test_where_no_department_is_to_be_seen_nobody_is_said_to_be_in_none() -> None:
     nothing = Structure(departments={}, offices={}, known=frozenset({"emea"}))
-    (found,) = page({"id": "p1", "links": {"groups": [{"id": "emea"}]}}).map(lambda one: to_employee(one, nothing)).rows
+    (found,) = page({"id": "p1", "links": {"groups": [{"id": "emea"}]}}).map(to_employee, nothing).rows
     assert not {"department_source_ids", "location_name"} & found.model_fields_set
 
 
@@ -263,7 +263,7 @@ CANARIES = {
 
 def test_an_undeclared_key_is_in_nothing_that_outlives_the_parser() -> None:
     wire = page({"id": "p1", **CANARIES})
-    mapped = wire.map(lambda one: to_employee(one, PLACES))
+    mapped = wire.map(to_employee, PLACES)
     reached: list[object] = [wire, mapped]
     for one in reached:
         # Everything that the two pages hold, however deep, except the classes that they share with all others.
@@ -289,7 +289,7 @@ def test_a_rejected_row_is_named_without_its_content() -> None:
 
 def test_text_that_is_not_utf8_rejects_its_row_and_no_other() -> None:
     body = b'{"profiles": [{"id": "p1", "email": "\xff\xfe"}, {"id": "p2"}], "meta": {"total_count": 2}}'
-    found = parse_page(Call("GET", "/profiles"), Profiles, body, number=1)
+    found = parse_page(Call("GET", "/profiles"), Profiles, body)
     assert found.ids == ("p2",)
     assert [(one.source_id, one.problem) for one in found.rejected] == [("p1", "text that is not UTF-8")]
 
@@ -297,7 +297,7 @@ def test_text_that_is_not_utf8_rejects_its_row_and_no_other() -> None:
 @pytest.mark.parametrize("body", [b'{"profiles": ' + b"[" * 100_000, b'{"profiles": [{"id": NaN}]}', b"", b"null"])
 def test_what_is_no_answer_of_the_api_is_told_as_such(body: bytes) -> None:
     with pytest.raises(ProtocolError, match="is not as the API promises"):
-        parse_page(Call("GET", "/profiles"), Profiles, body, number=1)
+        parse_page(Call("GET", "/profiles"), Profiles, body)
 
 
 VALUES = st.recursive(
@@ -318,5 +318,5 @@ def test_mapping_is_total_a_value_or_a_counted_rejection(rows: list[dict[str, An
         found = page(*rows)
     except ProtocolError as error:
         pytest.fail(f"a bad row must not spoil its page: {error}")
-    mapped = found.map(lambda one: to_employee(one, PLACES))
+    mapped = found.map(to_employee, PLACES)
     assert len(mapped.rows) + len(mapped.rejected) == len(rows)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from connector_core import Department, Verdict
+from connector_core import Code, Department, Reason, Verdict
 from connector_core.host import Host
 from connector_core.settings import HostSettings, Settings
 from connector_core.testing import SimulatorOptions, load, serve
@@ -44,13 +44,13 @@ async def test_the_recorded_people_are_stored_and_the_certificate_says_what_is_m
         async with Host(settings) as host:
             await host.connect("namely", "acme", simulator.credentials)
             report = await host.run("acme")
-            departments = list(host.entities("acme", Department))
+            departments = [one async for one in host.entities("acme", Department)]
             assert report.verdict is Verdict.INCOMPLETE
-            people = report.certificates[0]
+            people = report["Employee"].certificate
             assert (people.seen, people.announced, people.complete) == (60, 368, False)
-            assert people.reasons == ("60 rows were read and Namely announced 368",)
-            assert host.store.entities.count("acme", "Employee") == 60
-            assert report.certificates[1].complete
+            assert people.reasons == (Reason(Code.TOTAL_DIFFERS, read=60, announced=368, provider="Namely"),)
+            assert (await host.count_entities("acme"))["Employee"] == 60
+            assert report["Department"].certificate.complete
             assert departments
     printed = capsys.readouterr()
     kept = store.read_bytes() + printed.out.encode() + printed.err.encode() + repr(report).encode()

@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from connector_core import Department, Employee, Page, Status, TotalSource, WorkerType
-from connector_core.http.answers import parse_page
-from connector_core.http.call import Call
+from connector_core import Call, Department, Employee, Page, PlaceInListing, Status, TotalSource, WorkerType
+from connector_core.http.parsing import parse_page
 from connectors.personio.mapping import to_departments, to_employee
 from connectors.personio.wire import People
 
@@ -18,7 +17,7 @@ def page(*people: dict[str, Any], **more: Any) -> Page[Any]:
         for number, attributes in enumerate(people, 1)
     ]
     body = json.dumps({"success": True, "data": rows, **more}).encode()
-    return parse_page(Call("GET", "/company/employees"), People, body, number=1)
+    return parse_page(Call("GET", "/company/employees"), People, body).at(PlaceInListing(last=False))
 
 
 def label(value: Any) -> dict[str, Any]:
@@ -58,7 +57,7 @@ def test_the_id_is_the_number_under_its_label(number: object) -> None:
 @pytest.mark.parametrize("row", [{}, {"id": None}, {"id": label(None)}, {"id": {"label": "ID"}}])
 def test_a_row_without_an_id_is_rejected_alone(row: dict[str, Any]) -> None:
     body = json.dumps({"data": [{"attributes": row}, {"attributes": {"id": label(2)}}]}).encode()
-    read = parse_page(Call("GET", "/company/employees"), People, body, number=1)
+    read = parse_page(Call("GET", "/company/employees"), People, body)
     assert read.ids == ("2",)
     assert len(read.rejected) == 1
 

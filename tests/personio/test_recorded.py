@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from connector_core import Status, WorkerType
+from connector_core import Code, Reason, Status, WorkerType
 from connector_core.testing import Answer, clock, json_answer
-from connector_core.testing.kit.stage import Round, staged
+from connector_core.testing.kit.harness import RunResult, open_harness
 from connectors.personio.connector import Personio
 from connectors.personio.simulator import EMPLOYEES, JSON, Behaviour, PersonioSimulator
 from world import SAMPLES
@@ -48,13 +48,13 @@ def private_texts(row: dict[str, Any]) -> Iterator[str]:
 
 
 def test_the_recorded_people_are_stored_and_the_missing_total_is_said() -> None:
-    async def read() -> tuple[Round, bytes]:
-        async with staged(Personio) as stage:
-            stage.served.simulator = Recorded(1, 1, Behaviour())
-            store = await stage.connected()
-            found = await stage.run(store, keep_rows=True)
+    async def read() -> tuple[RunResult, bytes]:
+        async with open_harness(Personio) as harness:
+            harness.served.simulator = Recorded(1, 1, Behaviour())
+            store = await harness.connected_store()
+            found = await harness.run(store, keep_rows=True)
             files = [file.read_bytes() for file in store.parent.rglob("*") if file.is_file()]
-            return found, b"".join(files) + "".join(found.watch.rows).encode()
+            return found, b"".join(files) + "".join(found.monitor.rows).encode()
 
     found, kept = clock.run(read())
     people = found.stored["Employee"]
@@ -64,9 +64,9 @@ def test_the_recorded_people_are_stored_and_the_missing_total_is_said() -> None:
     assert (ada.display_name, ada.email, str(ada.start_date)) == ("Ada Lovelace", "ada@example.org", "1835-02-01")
     assert (ada.status, ada.worker_type, ada.end_date) == (Status.ACTIVE, WorkerType.EMPLOYEE, None)
     assert found.report
-    employees, departments = found.report.certificates
+    employees, departments = [one.certificate for one in found.report.kinds]
     assert employees.rejected == departments.rejected == ()
-    assert employees.reasons == ("Personio never announced the total it promises",)
+    assert employees.reasons == (Reason(Code.TOTAL_MISSING, provider="Personio"),)
     private = {text for row in rows for text in private_texts(row)}
     assert len(private) > 4
     assert [text for text in private if text.encode() in kept] == []

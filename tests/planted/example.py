@@ -1,7 +1,7 @@
-"""A small connector that keeps every rule. The planted ones differ from it in one thing each."""
+"""A small connector that keeps every rule. Each planted connector differs from it by one mistake."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 
@@ -97,14 +97,10 @@ class Example(Connector[ExampleCredentials]):
 
 
 def to_employee(person: Person) -> Employee:
-    fields: dict[str, Any] = {
-        ours: value
-        for ours, value in (
-            ("email", person.email),
-            ("job_title", person.title),
-            ("manager_source_id", person.manager),
-        )
-        if value is not UNSET
-    }
-    status = Status.ACTIVE if person.active else Status.INACTIVE
-    return Employee(source_id=person.id, display_name=person.name, status=status, **fields)
+    return Employee.of(
+        person,
+        display_name=person.name,
+        job_title=person.title,
+        manager_source_id=person.manager,
+        status=Status.ACTIVE if person.active else Status.INACTIVE,
+    )

@@ -1,4 +1,4 @@
-"""Example HR on this machine."""
+"""Local simulator of Example HR."""
 
 import random
 import re
@@ -35,13 +35,14 @@ class ExampleSimulator(Simulator):
         return {one["id"] for one in self.people} if kind is Employee else set()
 
     def hire(self) -> None:
-        number = self._random.randrange(10**12)
+        number, place = self._random.randrange(10**12), len(self.people)
+        title = self._random.choice(["Engineer", "Designer"])
         self.people.append(
             {
                 "id": f"p{number}",
                 "name": f"Person {number}",
-                "email": f"{number}@example.example",
-                "title": self._random.choice(["Engineer", "Designer"]),
+                "email": f"{number}@example.example" if place % 10 != 3 else " ",
+                "title": title if place % 10 != 4 else f" {title} ",
                 "active": True,
                 "manager": self.people[0]["id"] if self.people else None,
                 "ssn": f"private-{number}",

@@ -1,0 +1,228 @@
+"""Completeness: counters and evidence become coded reasons, and these a certificate."""
+
+from typing import Any
+
+import pytest
+
+from builders import (
+    GONE,
+    NOON,
+    PRESENT,
+    SILENT,
+    TITLE,
+    codes,
+    compared,
+    complete_tally,
+    delta_start,
+    difference,
+    evidence,
+    page,
+    person,
+    profile,
+    read_result,
+    tally,
+)
+from connector_core import Certificate, Rejection, Standing, TotalSource
+from connector_core.discovery.completeness import incompleteness, verify
+from connector_core.discovery.delta import ChangeCursor
+from connector_core.discovery.results import Evidence, ReadResult
+from connector_core.discovery.tally import Tally
+from connector_core.outcomes import Began
+from connector_core.reasons import Code, Reason
+from connector_core.settings import DriftSettings
+from connector_core.store.comparison import Comparison
+
+LISTING, EXPECTED, NONE = TotalSource.LISTING, TotalSource.EXPECTED_IDS, TotalSource.NONE
+REJECTED = Rejection("p7", "email", "wrong")
+FAILED = Reason(Code.READ_FAILED, error="unavailable", message="GET /people: 503", remedy="Wait.")
+
+
+def verified(found: Evidence, accepted: frozenset[str] = frozenset()) -> Certificate:
+    return verify(found, DriftSettings(), accepted=accepted, provider=TITLE)
+
+
+@pytest.mark.parametrize(
+    ("counted", "comparison", "reasons"),
+    [
+        # Every row that was announced.
+        (complete_tally("a", "b"), compared(2), []),
+        (complete_tally(), compared(0), []),
+        (tally(page("a", last=True, skipped=("x",), total=2)), compared(1), []),
+        (tally(page("a", last=True)), compared(1), []),
+        # Totals.
+        (
+            tally(page("a", last=True, total=2)),
+            compared(1),
+            [Reason(Code.TOTAL_DIFFERS, read=1, announced=2, provider=TITLE)],
+        ),
+        (
+            tally(page("a", last=True, total=0)),
+            compared(1),
+            [Reason(Code.TOTAL_DIFFERS, read=1, announced=0, provider=TITLE)],
+        ),
+        (tally(page("a", last=True, source=LISTING)), compared(1), [Reason(Code.TOTAL_MISSING, provider=TITLE)]),
+        (
+            tally(page("a", last=True, total=2, source=EXPECTED)),
+            compared(1),
+            [Reason(Code.EXPECTED_IDS_DIFFER, read=1, expected=2, provider=TITLE)],
+        ),
+        (tally(page("a", last=True, source=EXPECTED)), compared(1), [Reason(Code.EXPECTED_IDS_MISSING)]),
+        # A listing that is cut off never had the chance to tell its total.
+        (tally(page("a", source=LISTING)), compared(1), [Reason(Code.ENDED_EARLY)]),
+        (
+            tally(page("a", total=3)),
+            compared(1),
+            [Reason(Code.ENDED_EARLY), Reason(Code.TOTAL_DIFFERS, read=1, announced=3, provider=TITLE)],
+        ),
+        # The counters agree, and rows may still have moved up unread.
+        (tally(page("a", last=True, total=1, total_fell=True)), compared(1), [Reason(Code.TOTAL_FELL)]),
+        (tally(page("a"), page("a", number=2, last=True, total=1)), compared(1), [Reason(Code.ROWS_REPEATED, rows=1)]),
+        # Two rows became one in the store.
+        (complete_tally("a", "b"), compared(1), [Reason(Code.ROWS_MERGED, rows=1)]),
+        (tally(page("a", "a", last=True)), compared(1), [Reason(Code.ROWS_REPEATED, rows=1)]),
+        # Nothing there, where something was.
+        (complete_tally(), compared(0, 60), [Reason(Code.LISTING_EMPTY, stored=60)]),
+        (tally(page(last=True, skipped=("x",))), compared(0, 1), [Reason(Code.LISTING_EMPTY, stored=1)]),
+        (Tally(), compared(0), [Reason(Code.ENDED_EARLY)]),
+        # Rejected rows make it incomplete, and are counted.
+        (
+            tally(page("a", last=True, total=2, rejected=(REJECTED,))),
+            compared(1),
+            [Reason(Code.ROWS_REJECTED, rows=1, example="p7: email wrong")],
+        ),
+        (
+            tally(page("a", last=True, rejected=(Rejection(None, "", "mapping raised KeyError"),))),
+            compared(1),
+            [Reason(Code.ROWS_REJECTED, rows=1, example="a row without an id: mapping raised KeyError")],
+        ),
+    ],
+)
+def test_the_counters_tell_why_a_reading_is_not_complete(
+    counted: Tally, comparison: Comparison, reasons: list[Reason]
+) -> None:
+    assert incompleteness(read_result(counted), comparison, TITLE) == reasons
+
+
+def test_a_repeated_page_is_the_only_reason_for_the_early_end() -> None:
+    counted = tally(page("a", "b"), page("a", "b", number=2))
+    assert incompleteness(read_result(counted), compared(2), TITLE) == [Reason(Code.PAGE_REPEATED, page=2)]
+
+
+def test_the_failure_is_listed_before_its_consequences() -> None:
+    result = read_result(tally(page("a", total=9)), problems=(FAILED,))
+    assert codes(incompleteness(result, compared(1), TITLE)) == [Code.READ_FAILED, Code.TOTAL_DIFFERS]
+
+
+def test_a_failure_before_the_first_row_is_not_an_empty_listing() -> None:
+    assert incompleteness(read_result(Tally(), problems=(FAILED,)), compared(0, 60), TITLE) == [FAILED]
+
+
+@pytest.mark.parametrize(
+    ("found", "standing"),
+    [
+        (evidence(), Standing.COMPLETE),
+        (evidence(read_result(problems=(FAILED,))), Standing.INCOMPLETE),
+        (evidence(read_result(problems=(Reason(Code.DEFERRED, message="", until=""),))), Standing.DEFERRED),
+        (evidence(read_result(problems=(Reason(Code.THROTTLED, message=""),))), Standing.DEFERRED),
+        (evidence(read_result(delta=delta_start()), compared(1, 1)), Standing.CAUGHT_UP),
+        (evidence(read_result(delta=delta_start(ChangeCursor(NOON)))), Standing.INCOMPLETE),
+    ],
+)
+def test_the_standing_follows_from_the_reasons(found: Evidence, standing: Standing) -> None:
+    given = verified(found)
+    assert given.standing is standing
+    assert bool(given.reasons) is not standing.good
+    assert given.complete is (standing is Standing.COMPLETE)
+
+
+@pytest.mark.parametrize(
+    ("result", "reasons"),
+    [
+        (read_result(problems=(FAILED,), delta=delta_start(ChangeCursor(NOON))), [Code.READ_FAILED]),
+        (
+            read_result(tally(page("a"), page("a", number=2)), delta=delta_start(ChangeCursor(NOON))),
+            [Code.PAGE_REPEATED],
+        ),
+        (
+            read_result(tally(page("a", last=True, rejected=(REJECTED,))), delta=delta_start()),
+            [Code.ROWS_REJECTED],
+        ),
+        # Only the changes were read: neither a repeated row nor fewer rows than the total are amiss.
+        (read_result(tally(page("a"), page("a", "b", number=2, total=9)), delta=delta_start(others=8)), []),
+    ],
+)
+def test_a_delta_is_judged_by_what_stopped_it(result: ReadResult, reasons: list[Code]) -> None:
+    assert codes(verified(evidence(result, compared(1, 1))).reasons) == reasons
+
+
+def test_rows_that_the_provider_still_has_make_a_scan_incomplete_though_its_counters_agree() -> None:
+    said = {"b": PRESENT, "c": PRESENT, "d": GONE, "e": SILENT}
+    given = verified(evidence(testimony=said))
+    assert given.reasons == (Reason(Code.ROWS_NOT_LISTED, rows=2, provider=TITLE),)
+    assert not given.complete
+
+
+def test_a_certificate_tells_how_the_reading_began_and_what_it_counted() -> None:
+    result = read_result(
+        tally(page("a", skipped=("x",), last=True, total=3, rejected=(REJECTED,))), began=Began.RESUMED, first_page=3
+    )
+    given = verified(evidence(result))
+    assert (given.kind, given.seen, given.found, given.announced, given.pages) == ("Employee", 2, 1, 3, 1)
+    assert (given.began, given.first_page, given.rejected) == (Began.RESUMED, 3, (REJECTED,))
+
+
+def test_the_remedy_is_that_of_the_first_reason_which_has_one() -> None:
+    refused = Reason(Code.RESOURCE_REFUSED, provider=TITLE, remedy="Grant it")
+    assert verified(evidence(read_result(problems=(refused, FAILED)))).remedy == "Grant it"
+    assert verified(evidence(read_result(Tally()))).remedy == ""
+
+
+# ---- the profile
+
+
+def drifted(shares: dict[str, float], *rows: str | None, **more: Any) -> Evidence:
+    """Return evidence of people with these job titles, where stored people had fields in these shares."""
+    people = [person(f"p{number}", job_title=title) for number, title in enumerate(rows)]
+    result = read_result(complete_tally(*(one.source_id for one in people)), profile(*people))
+    return evidence(result, compared(len(people), len(people), *more.pop("differences", ())), filled_before=shares)
+
+
+def test_a_field_that_emptied_is_reported_with_both_shares_and_asks_for_the_permission() -> None:
+    given = verified(drifted({"job_title": 0.9}, None, None))
+    assert given.profile.emptied == {"job_title": (0.9, 0.0)}
+    assert given.remedy == "Grant it"
+    # It is complete all the same: every row was read.
+    assert given.complete
+
+
+def test_a_field_whose_loss_was_accepted_has_not_emptied() -> None:
+    given = verified(drifted({"job_title": 0.9}, None, None), accepted=frozenset({"job_title"}))
+    assert given.profile.emptied == {}
+    assert given.remedy == ""
+
+
+def test_a_stored_value_that_is_kept_is_reported_as_unread() -> None:
+    absent = difference({"email": "a@acme.example", "job_title": "Lead"}, {"email": "new@acme.example"})
+    given = verified(evidence(comparison=compared(1, 1, absent)))
+    assert given.profile.unread == {"job_title": 1}
+
+
+def test_an_emptied_field_is_kept_where_it_is_empty_and_that_is_reported() -> None:
+    lost = difference({"job_title": "Lead"}, {"job_title": None})
+    given = verified(drifted({"job_title": 0.9}, None, None, differences=[lost]))
+    assert given.profile.unread == {"job_title": 1}
+
+
+def test_unread_fields_are_counted_once_where_two_counts_overlap() -> None:
+    held = profile(person("a"), person("b"), provides=("job_title",))
+    kept = difference({"job_title": "Lead"}, {})
+    given = verified(evidence(read_result(held=held), compared(2, 2, kept)))
+    assert given.profile.unread == {"job_title": 2}
+
+
+def test_the_profile_passes_on_what_was_counted() -> None:
+    people = (person("a", email=None), person("b", email="x@acme.example"), person("c", email="X@acme.example"))
+    result = read_result(complete_tally("a", "b", "c"), profile(*people))
+    given = verified(evidence(result, compared(3), dangling={"manager_source_id": 4})).profile
+    assert (given.without_email, given.sharing_email, given.dangling) == (1, 1, {"manager_source_id": 4})
+    assert given.filled["email"] == pytest.approx(2 / 3)

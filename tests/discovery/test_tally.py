@@ -1,0 +1,138 @@
+"""Completeness counters: distinct rows, totals, repeats, and the end of a listing."""
+
+import pytest
+
+from builders import page, tally
+from connector_core import Rejection, TotalSource
+from connector_core.discovery.tally import BARREN_PAGES, Tally
+
+REJECTED = Rejection("x", "email", "wrong")
+
+
+def test_rows_are_counted_once_however_often_they_come() -> None:
+    counted = tally(page("a", "b"), page("b", "c", number=2, last=True))
+    assert (counted.seen, counted.entities, counted.repeated_rows, counted.pages) == (3, 4, 1, 2)
+
+
+def test_a_row_twice_on_one_page_is_a_repeated_row() -> None:
+    assert tally(page("a", "a", last=True)).repeated_rows == 1
+
+
+def test_rows_of_another_kind_are_seen_and_are_no_entities() -> None:
+    counted = tally(page("a", last=True, skipped=("b", "c")))
+    assert (counted.seen, counted.entities) == (3, 1)
+
+
+def test_derived_entities_are_judged_by_the_rows_they_came_from() -> None:
+    counted = tally(page("sales", last=True, derived_from=("p1", "p2"), total=2))
+    assert (counted.seen, counted.entities, counted.differs) == (2, 1, False)
+
+
+def test_the_last_total_counts_and_a_page_without_one_keeps_it() -> None:
+    counted = tally(page("a", total=9), page("b", number=2, total=2), page(number=3, last=True))
+    assert counted.announced == 2
+    assert not counted.differs
+
+
+@pytest.mark.parametrize(
+    ("total", "rejected", "differs"),
+    [
+        (None, (), False),
+        (2, (), False),
+        (0, (), True),
+        (3, (), True),
+        (1, (), True),
+        (3, (REJECTED,), False),
+        (2, (REJECTED,), True),
+    ],
+)
+def test_rejected_rows_count_against_the_total(
+    total: int | None, rejected: tuple[Rejection, ...], *, differs: bool
+) -> None:
+    assert tally(page("a", "b", last=True, total=total, rejected=rejected)).differs is differs
+
+
+def test_an_empty_listing_that_announces_nothing_agrees_with_itself() -> None:
+    counted = tally(page(last=True, total=0))
+    assert counted.ended
+    assert not counted.differs
+    assert not counted.moved
+
+
+def test_a_page_that_brings_nothing_new_ends_the_reading() -> None:
+    counted = Tally()
+    assert counted.add(page("a", "b"))
+    assert not counted.add(page("a", "b", number=2))
+    assert counted.repeated_page == 2
+    assert counted.entities == 2
+
+
+def test_a_last_page_of_known_rows_ends_the_listing_with_repeated_rows() -> None:
+    counted = Tally()
+    assert counted.add(page("a"))
+    assert counted.add(page("a", number=2, last=True))
+    assert (counted.repeated_page, counted.repeated_rows) == (None, 1)
+
+
+def test_an_empty_page_in_the_middle_does_not_end_the_reading() -> None:
+    counted = Tally()
+    assert counted.add(page())
+    assert counted.add(page("a", number=2, last=True))
+    assert counted.repeated_page is None
+
+
+def test_pages_of_rejected_rows_are_tolerated_up_to_a_limit() -> None:
+    counted = Tally()
+    results = [counted.add(page(number=number, rejected=(REJECTED,))) for number in range(1, BARREN_PAGES + 1)]
+    assert results == [True] * (BARREN_PAGES - 1) + [False]
+    assert counted.repeated_page == BARREN_PAGES
+
+
+def test_a_usable_row_resets_the_count_of_rejected_pages() -> None:
+    counted = Tally()
+    for number in range(1, 3 * BARREN_PAGES):
+        rows = (f"p{number}",) if number % (BARREN_PAGES - 1) == 0 else ()
+        assert counted.add(page(*rows, number=number, rejected=(REJECTED,)))
+
+
+@pytest.mark.parametrize(
+    ("pages", "moved"),
+    [
+        ([page("a", last=True)], False),
+        ([page("a", last=True, total=2)], True),
+        # It ended early: a second reading would end there, too.
+        ([page("a", total=2)], False),
+        ([page("a"), page("a", number=2)], True),
+        ([page("a"), page("a", "b", number=2, last=True)], True),
+        ([page("a", last=True, total_fell=True)], True),
+        ([page("a", total_fell=True)], False),
+    ],
+)
+def test_a_listing_that_ended_and_does_not_add_up_has_moved(pages: list[object], *, moved: bool) -> None:
+    assert tally(*pages).moved is moved  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("pages", "staged"),
+    [
+        ([page("a")], True),
+        ([page("a", rejected=(REJECTED,))], False),
+        ([page("a", "a")], False),
+    ],
+)
+def test_a_reading_resumes_only_behind_rows_that_were_all_staged(pages: list[object], *, staged: bool) -> None:
+    assert tally(*pages).all_staged is staged  # type: ignore[arg-type]
+
+
+def test_restored_rows_are_counted_and_their_page_is_not_counted_again() -> None:
+    counted = Tally(announced=3)
+    counted.restore(["a", "b"], entities=1)
+    counted.note_listing(page("b", number=2, total=3))
+    assert counted.add(page("c", number=3, last=True))
+    assert (counted.seen, counted.entities, counted.pages, counted.repeated_rows) == (3, 2, 2, 0)
+    assert not counted.moved
+
+
+def test_one_page_with_a_total_source_sets_it_for_the_listing() -> None:
+    promised = page("a", source=TotalSource.LISTING)
+    assert tally(promised, page("b", number=2, last=True)).total_source is TotalSource.LISTING

@@ -1,0 +1,194 @@
+"""Planted connectors that misread the provider: rows are missed, invented, emptied or kept too long."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from connector_core import (
+    UNSET,
+    Employee,
+    Listing,
+    Maybe,
+    Page,
+    PageNumber,
+    ProviderError,
+    Status,
+    discovers,
+    field,
+    witnesses,
+)
+from connector_core.sdk.paging import Position
+from planted.example import Example, People, Person, to_employee
+
+PATH, PAGING = "/people", PageNumber(size=25)
+EXAMPLE = Example.declarations["Employee"]
+DECLARATION: dict[str, Any] = {
+    "products": EXAMPLE.products,
+    "resource": EXAMPLE.resource,
+    "description": EXAMPLE.description,
+    "permission": EXAMPLE.permission,
+}
+declared = discovers(Employee, **DECLARATION, provides=EXAMPLE.provides)
+
+
+class WithoutTotal(Listing[Person]):
+    rows: list[Person] = field(name="people")
+
+
+class IgnoresTheTotal(Example):
+    """Omits the total from its wire model, so that missing rows are not noticed."""
+
+    @declared
+    async def employees(self) -> AsyncIterator[Page[Employee]]:
+        async for page in self.api.pages(PATH, WithoutTotal, paging=PAGING):
+            yield page.map(to_employee)
+
+
+class Lenient(Listing[Person]):
+    rows: list[Person] = field(name="people", default_factory=list)
+    total: int | None = None
+
+    @property
+    def announced(self) -> int | None:
+        return self.total
+
+
+class AcceptsAMissingList(Example):
+    """Takes an absent key for an empty list."""
+
+    @declared
+    async def employees(self) -> AsyncIterator[Page[Employee]]:
+        async for page in self.api.pages(PATH, Lenient, paging=PAGING):
+            yield page.map(to_employee)
+
+
+class SwallowsErrors(Example):
+    """Takes an error for the end of the listing."""
+
+    @declared
+    async def employees(self) -> AsyncIterator[Page[Employee]]:
+        try:
+            async for page in self.api.pages(PATH, People, paging=PAGING):
+                yield page.map(to_employee)
+        except ProviderError:
+            return
+
+
+@dataclass(frozen=True, slots=True)
+class UntilShort:
+    resumable: ClassVar[bool] = True
+    size: int
+
+    def query(self, position: Position) -> Mapping[str, str] | None:
+        if position.pages and position.last_rows < self.size:
+            return None
+        return {"page": str(position.pages + 1), "per_page": str(self.size)}
+
+
+class StopsOnAShortPage(Example):
+    """Takes a short page for the last one."""
+
+    @declared
+    async def employees(self) -> AsyncIterator[Page[Employee]]:
+        async for page in self.api.pages(PATH, People, paging=UntilShort(25)):
+            yield page.map(to_employee)
+
+
+def _value_or_none(value: Maybe[str]) -> str | None:
+    return None if value is UNSET else value
+
+
+def to_emptied_employee(person: Person) -> Employee:
+    return Employee.of(
+        person,
+        display_name=person.name,
+        status=Status.ACTIVE if person.active else Status.INACTIVE,
+        email=_value_or_none(person.email),
+        job_title=_value_or_none(person.title),
+        manager_source_id=_value_or_none(person.manager),
+    )
+
+
+class EmptiesAbsentFields(Example):
+    """Sets each field, even if its key is absent."""
+
+    @declared
+    async def employees(self) -> AsyncIterator[Page[Employee]]:
+        async for page in self.api.pages(PATH, People, paging=PAGING):
+            yield page.map(to_emptied_employee)
+
+
+def to_untidy_employee(person: Person) -> Employee:
+    fields = {"email": person.email, "job_title": person.title, "manager_source_id": person.manager}
+    return Employee(
+        source_id=person.id,
+        display_name=person.name,
+        status=Status.ACTIVE if person.active else Status.INACTIVE,
+        **{name: value for name, value in fields.items() if value is not UNSET},  # type: ignore[arg-type]
+    )
+
+
+class KeepsUntidyTexts(Example):
+    """Makes its entities without ``Employee.of``, which strips texts and turns blank ones into null."""
+
+    @declared
+    async def employees(self) -> AsyncIterator[Page[Employee]]:
+        async for page in self.api.pages(PATH, People, paging=PAGING):
+            yield page.map(to_untidy_employee)
+
+
+class DeniesEveryRow(Example):
+    """Has a witness that denies the rows which exist."""
+
+    @witnesses(Employee)
+    async def has_person(self, source_id: str) -> bool:  # noqa: ARG002 - that is its mistake
+        return False
+
+
+class NumbersItsRows(Example):
+    """Uses places in the listing as ids."""
+
+    @declared
+    async def employees(self) -> AsyncIterator[Page[Employee]]:
+        number = 0
+        async for page in self.api.pages(PATH, People, paging=PAGING):
+            rows = []
+            for person in page.rows:
+                number += 1
+                rows.append(to_employee(person).model_copy(update={"source_id": str(number)}))
+            yield replace(page, rows=tuple(rows), ids=tuple(row.source_id for row in rows))  # type: ignore[arg-type, misc]
+
+
+def to_cached_employee(person: Person, cache: dict[str, Employee]) -> Employee:
+    return cache.setdefault(person.id, to_employee(person))
+
+
+class CachesRows(Example):
+    """Uses the rows of an earlier run again."""
+
+    cache: ClassVar[dict[str, Employee]] = {}
+
+    @declared
+    async def employees(self) -> AsyncIterator[Page[Employee]]:
+        async for page in self.api.pages(PATH, People, paging=PAGING):
+            yield page.map(to_cached_employee, self.cache)
+
+
+class AssumesRows(Example):
+    """Assumes that every page but the last has a valid row."""
+
+    @declared
+    async def employees(self) -> AsyncIterator[Page[Employee]]:
+        async for page in self.api.pages(PATH, People, paging=PAGING):
+            if not page.place.last:
+                self.log.debug("page", first=page.rows[0].id)
+            yield page.map(to_employee)
+
+
+class PromisesAField(Example):
+    """Declares that it provides a field which the provider does not send."""
+
+    @discovers(Employee, **DECLARATION, provides=(*EXAMPLE.provides, "start_date"))
+    async def employees(self) -> AsyncIterator[Page[Employee]]:
+        async for page in self.api.pages(PATH, People, paging=PAGING):
+            yield page.map(to_employee)

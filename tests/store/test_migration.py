@@ -1,0 +1,132 @@
+"""Migrations: a copy is kept, the rows survive, and a migration that was cut off changes nothing."""
+
+import asyncio
+import sqlite3
+import stat
+from contextlib import aclosing, closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connector_core import Account, StoreError
+from connector_core.store import Store
+from connector_core.store.integrations import Integrations
+from connector_core.store.schema import APPLICATION_ID, VERSION
+from connector_core.store.sqlite import Database
+
+NEXT = VERSION + 1
+MIGRATION = "ALTER TABLE integrations ADD COLUMN note TEXT; CREATE TABLE notes (id {identity}, data {bytes});"
+CUT_OFF = "ALTER TABLE integrations ADD COLUMN note TEXT; INSERT INTO nothing VALUES (1);"
+
+
+@pytest.fixture
+async def path(tmp_path: Path) -> Path:
+    """A store of today's version with one integration in it."""
+    place = tmp_path / "people.sqlite"
+    async with aclosing(Store(place)) as store:
+        await store.integrations.save("acme", "namely", {}, b"sealed", Account("1", "One"))
+    return place
+
+
+def newer(path: Path, migration: str = MIGRATION) -> Database:
+    """Open the store as an invented next version of this program."""
+    return Database(path, version=NEXT, migrations={VERSION: migration})
+
+
+def asked(path: Path, sql: str) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def copy_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.v{VERSION}")
+
+
+async def migrate(path: Path, migration: str = MIGRATION) -> None:
+    async with aclosing(newer(path, migration)) as database:
+        await Integrations(database).all()
+
+
+async def test_the_rows_survive_and_a_private_copy_is_kept(path: Path) -> None:
+    await migrate(path)
+    assert asked(path, "PRAGMA user_version") == [(NEXT,)]
+    assert asked(path, "PRAGMA application_id") == [(APPLICATION_ID,)]
+    assert asked(path, "SELECT name, secrets, note FROM integrations") == [("acme", b"sealed", None)]
+    assert asked(path, "SELECT count(*) FROM notes") == [(0,)]
+    copy = copy_of(path)
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    assert asked(copy, "PRAGMA user_version") == [(VERSION,)]
+    assert asked(copy, "SELECT name, secrets FROM integrations") == [("acme", b"sealed")]
+    with pytest.raises(sqlite3.OperationalError):
+        asked(copy, "SELECT note FROM integrations")
+
+
+async def test_a_new_store_is_created_at_the_current_version_without_a_copy(tmp_path: Path) -> None:
+    path = tmp_path / "new.sqlite"
+    async with aclosing(Database(path)) as database:
+        await Integrations(database).all()
+    assert asked(path, "PRAGMA user_version") == [(VERSION,)]
+    assert [file.name for file in tmp_path.iterdir()] == ["new.sqlite"]
+
+
+async def test_an_interrupted_migration_leaves_the_previous_version(path: Path) -> None:
+    with pytest.raises(StoreError, match="nothing"):
+        await migrate(path, CUT_OFF)
+    assert asked(path, "PRAGMA user_version") == [(VERSION,)]
+    with pytest.raises(sqlite3.OperationalError):
+        asked(path, "SELECT note FROM integrations")
+    # The program of today goes on with it, and so does the next one once it is repaired.
+    async with aclosing(Store(path)) as store:
+        assert [one.name for one in await store.integrations.all()] == ["acme"]
+    await migrate(path)
+    assert asked(path, "SELECT name, note FROM integrations") == [("acme", None)]
+
+
+async def test_a_copy_that_was_kept_before_is_not_replaced(path: Path) -> None:
+    with pytest.raises(StoreError):
+        await migrate(path, CUT_OFF)
+    async with aclosing(Store(path)) as store:
+        await store.integrations.save("beta", "namely", {}, b"", Account("2", "Two"))
+    await migrate(path)
+    assert asked(copy_of(path), "SELECT name FROM integrations") == [("acme",)]
+
+
+async def test_a_leftover_draft_is_never_taken_for_the_copy(path: Path) -> None:
+    draft = path.with_name(f"{copy_of(path).name}.abc.draft")
+    draft.write_bytes(b"half of a database")
+    await migrate(path)
+    assert asked(copy_of(path), "SELECT name FROM integrations") == [("acme",)]
+    assert draft.read_bytes() == b"half of a database"
+    assert len(list(path.parent.glob("*.draft"))) == 1
+
+
+async def test_concurrent_migrations_run_once(path: Path) -> None:
+    await asyncio.gather(*[migrate(path) for _ in range(4)])
+    assert asked(path, "PRAGMA user_version") == [(NEXT,)]
+    assert asked(path, "SELECT name, note FROM integrations") == [("acme", None)]
+    assert asked(copy_of(path), "PRAGMA user_version") == [(VERSION,)]
+    assert not list(path.parent.glob("*.draft"))
+
+
+async def test_several_migrations_run_in_order(path: Path) -> None:
+    steps = {VERSION: MIGRATION, NEXT: "INSERT INTO notes (data) SELECT secrets FROM integrations;"}
+    async with aclosing(Database(path, version=NEXT + 1, migrations=steps)) as database:
+        await Integrations(database).all()
+    assert asked(path, "SELECT data FROM notes") == [(b"sealed",)]
+    assert asked(path, "PRAGMA user_version") == [(NEXT + 1,)]
+
+
+async def test_an_older_program_refuses_the_migrated_store(path: Path) -> None:
+    await migrate(path)
+    async with aclosing(Store(path)) as store:
+        with pytest.raises(StoreError, match="newer version"):
+            await store.integrations.all()
+
+
+async def test_copies_and_drafts_go_with_a_removed_integration(path: Path) -> None:
+    await migrate(path)
+    copy_of(path).with_name(f"{copy_of(path).name}.abc.draft").write_bytes(b"sealed")
+    async with aclosing(newer(path)) as database:
+        await Integrations(database).remove("acme")
+    assert [file.name for file in path.parent.iterdir()] == [path.name]

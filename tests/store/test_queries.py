@@ -1,0 +1,129 @@
+"""Query plans: no look-up and no delete goes through a whole table."""
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import pytest
+
+from connector_core.testing import Faults
+from world import Place, Start
+
+pytestmark = pytest.mark.jumping
+
+LARGE = ("bodies", "entities", "changes", "latest", "readings", "certificates", "checkpoints", "runs")
+_NAMED = re.compile(rf"\b({'|'.join(LARGE)})\b(?: (?:AS )?([a-z])\b)?")
+_VALUE = re.compile(r"x?'(?:[^']|'')*'|\b\d+\b|NULL")
+
+
+async def live(place: Place) -> None:
+    """Do everything with one integration that an operator can do, from its connection to its removal."""
+    host, tenant = place.host, place.tenant
+    await place.connect()
+    # Interrupted, resumed, applied.
+    place.simulator.faults = Faults("500@4x9:/profiles")
+    await place.run("employees")
+    place.simulator.faults = Faults()
+    await place.run()
+    # A delta, and a removal with a witness.
+    tenant.people[3].title = "Changed"
+    tenant._touch(tenant.people[3])
+    await place.run(delta=True)
+    tenant.delete(tenant.people[-1])
+    await place.run()
+    # A listing that moves, so that rows come twice; a run that is cancelled.
+    place.simulator.script("delete@3:/profiles")
+    await place.run()
+    place.simulator.script("")
+    await place.run_cut_off(50)
+    # A field that empties; a plan that is held and discarded; one that is held and applied.
+    for one in tenant.people:
+        one.title = ""
+    await place.run()
+    report = await place.run(apply=False, accept=["job_title"])
+    await host.held("acme")
+    assert await place.changes(report)
+    await host.count_changes(report.run.id)
+    await host.discard("acme")
+    tenant.delete(tenant.people[-1])
+    await place.run(apply=False, accept=["job_title"])
+    await host.apply("acme")
+    # Losses that are held, and withdrawn by a new token.
+    for one in [one for one in tenant.people[30:90] if one.status == "active"]:
+        tenant.leave(one)
+    await place.run()
+    await place.connect_with_new_token()
+    await place.run()
+    await place.people()
+    await host.count_entities("acme")
+    await host.history("acme")
+    await host.check("acme")
+    await host.rotate_secrets()
+    await host.remove("acme")
+
+
+async def statements_of_a_life(place: Place) -> dict[str, str]:
+    """Return every statement that is executed, by its text without values."""
+    found: dict[str, str] = {}
+
+    def hear(statement: str) -> None:
+        if statement.startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")):
+            found.setdefault(_VALUE.sub("?", statement), statement)
+
+    await place.host.store.integrations.all()
+    await place.host.store._database.read(lambda cursor: cursor.connection.set_trace_callback(hear))
+    await live(place)
+    await place.host.store._database.read(lambda cursor: cursor.connection.set_trace_callback(None))
+    return found
+
+
+@contextmanager
+def examined(place: Place) -> Iterator[sqlite3.Connection]:
+    # Without a cache: a plan that is asked for again must be made again.
+    with closing(sqlite3.connect(place.settings.host.store, cached_statements=0)) as connection:
+        connection.execute("PRAGMA foreign_keys = ON")
+        yield connection
+
+
+def plan(connection: sqlite3.Connection, statement: str) -> list[str]:
+    return [detail for *_, detail in connection.execute(f"EXPLAIN QUERY PLAN {statement}")]
+
+
+def problems(connection: sqlite3.Connection, statement: str) -> Iterator[str]:
+    """Yield the steps of a statement that look at every row of a large table, or at a list of rows for each row."""
+    tables = {alias or table: table for table, alias in _NAMED.findall(statement)} | dict.fromkeys(LARGE, "")
+    for detail in plan(connection, statement):
+        scan = re.match(r"SCAN (\w+)", detail)
+        if (scan and scan[1] in tables) or detail.startswith("CORRELATED LIST"):
+            yield f"{detail}: {statement}"
+
+
+async def test_no_statement_scans_a_large_table(namely: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DISCOVER_SECRET_KEY")
+    place = await namely(120)
+    statements = await statements_of_a_life(place)
+    assert len(statements) > 60
+    for words in ("DELETE FROM integrations", "INSERT INTO entities", "'stale'", "DELETE FROM readings"):
+        assert any(words in one for one in statements.values()), words
+    with examined(place) as connection:
+        # Not one statement needs every row of a table: those of other integrations and readings are never looked at.
+        assert [one for statement in statements.values() for one in problems(connection, statement)] == []
+        # The question is sharp enough to notice an index that is missing.
+        connection.execute("DROP INDEX bodies_by_reading")
+        assert any(one for statement in statements.values() for one in problems(connection, statement))
+
+
+async def test_no_delete_scans_a_table_that_depends_on_it(namely: Start) -> None:
+    place = await namely(connected=True)
+    with examined(place) as connection:
+        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+        parents = {row[2] for table in tables for row in connection.execute(f"PRAGMA foreign_key_list({table})")}
+        assert parents == {"integrations", "runs", "readings"}
+        for parent in parents:
+            first, *dependent = plan(connection, f"DELETE FROM {parent}")
+            assert first.startswith(f"SCAN {parent}")
+            assert dependent
+            assert [one for one in dependent if one.startswith("SCAN")] == []
+        connection.execute("DROP INDEX readings_by_run")
+        assert any(one.startswith("SCAN readings") for one in plan(connection, "DELETE FROM runs"))
