@@ -2,7 +2,7 @@
 
 ``python -m docs.generate`` writes; ``--check`` only says what is not current. A part of a document between
 ``<!-- generated: NAME ARGUMENT -->`` and ``<!-- end -->`` is what the function NAME gives; in a connector's README,
-what NAME gives in ``connector_core.testing.pages``. A README that a document quotes stays as it is quoted.
+what NAME gives in ``connector_core.testing.readme``. A README that a document quotes stays as it is quoted.
 """
 
 import ast
@@ -12,22 +12,25 @@ import io
 import os
 import re
 import sys
+import textwrap
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
-from connector_core import errors, hookspecs, settings
+from connector_core import errors, hookspecs, messages, public, settings
 from connector_core.cli.main import app, invoke
 from connector_core.plugins import load
+from connector_core.sdk import values
 from connector_core.sdk.connector import AnyConnector
 from connector_core.sdk.entities import Product
-from connector_core.testing import pages
+from connector_core.testing import readme
 from connector_core.testing.kit.rules import RULES
-from connector_core.testing.listing_faults import DAMAGES
-from connector_core.testing.network_faults import STRIKES, THROTTLES
-from connector_core.testing.pages import MARKED, PARTS, meanings, page_of, table, tier_in
+from connector_core.testing.listing_faults import LISTING_FAULTS
+from connector_core.testing.network_faults import NETWORK_FAULTS, THROTTLES
+from connector_core.testing.readme import MARKED, PARTS, readme_of, table, tier_in
 
 ROOT = Path(__file__).parents[1]
 
@@ -38,7 +41,7 @@ def commands(_: str) -> str:
     for name in app.resolved_commands():
         if not name.startswith("-"):
             help_text = inspect.getdoc(app[name].default_command) if app[name].default_command else app[name].help
-            rows.append((f"`discover {name}`", (help_text or "").splitlines()[0]))
+            rows.append((f"`discover {name}`", (help_text or "").partition("\n\n")[0].replace("\n", " ")))
     return table(("command", "does"), rows)
 
 
@@ -64,6 +67,20 @@ def error_codes(_: str) -> str:
     return table(("code", "class", "exit", "retried"), rows)
 
 
+def reasons(_: str) -> str:
+    """Every reason code, with its message and what to do about it."""
+    parts = []
+    for heading, group in messages.GROUPS.items():
+        rows = [(f"`{code}`", _template(said.text), _template(said.action)) for code, said in group.items()]
+        parts.append(f"## {heading}\n\n" + table(("code", "message", "what to do"), rows))
+    return "\n\n".join(parts)
+
+
+def _template(text: str) -> str:
+    """A message with its parameters as names: ``{rows:row}`` becomes ``{rows} rows``."""
+    return re.sub(r"\{(\w+)(?::(\w+))?[^}]*\}", lambda one: f"{{{one[1]}}}" + (f" {one[2]}s" if one[2] else ""), text)
+
+
 def hooks(_: str) -> str:
     parts = []
     for name, hook in vars(hookspecs).items():
@@ -77,13 +94,27 @@ def hooks(_: str) -> str:
 def keys(name: str) -> str:
     """The keys of one settings table, with defaults and meanings."""
     model: type[BaseModel] = getattr(settings, name)
-    said = meanings(model)
+    descriptions = _attribute_docstrings(model)
     rows = []
     for key, field in model.model_fields.items():
         default = field.get_default(call_default_factory=True)
         shown = "" if isinstance(default, BaseModel) or default is None else f"`{_toml(default)}`"
-        rows.append((f"`{key}`", shown, said.get(key, "")))
+        rows.append((f"`{key}`", shown, descriptions.get(key, "")))
     return table(("key", "default", "meaning"), rows)
+
+
+def _attribute_docstrings(model: type) -> dict[str, str]:
+    """Return the strings below a class's attributes.
+
+    pydantic's ``use_attribute_docstrings`` would parse the settings' source whenever a command starts.
+    """
+    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(model))).body
+    body = definition.body if isinstance(definition, ast.ClassDef) else []
+    return {
+        node.target.id: " ".join(str(ast.literal_eval(following.value)).split())
+        for node, following in pairwise(body)
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and isinstance(following, ast.Expr)
+    }
 
 
 def _toml(value: Any) -> str:
@@ -95,9 +126,19 @@ def _toml(value: Any) -> str:
 def rules(_: str) -> str:
     """Every rule of the kit."""
     return table(
-        ("rule", "tier", "what is promised", "how it is checked"),
+        ("rule", "tier", "promise", "check"),
         [(f"`{one.name}`", str(one.tier), one.promise, one.how) for one in RULES.values()],
     )
+
+
+def vocabulary(_: str) -> str:
+    """The functions that mappings share."""
+    rows = []
+    for name, function in vars(values).items():
+        if name in public.__all__ and getattr(function, "__module__", "") == values.__name__:
+            parameters = [str(one).partition(":")[0] for one in inspect.signature(function).parameters.values()]
+            rows.append((f"`{name}({', '.join(parameters)})`", " ".join((inspect.getdoc(function) or "").split())))
+    return table(("function", "meaning"), rows)
 
 
 def page_parts(_: str) -> str:
@@ -107,18 +148,18 @@ def page_parts(_: str) -> str:
 
 def faults(_: str) -> str:
     """Every fault that can be scripted, with what it does."""
-    rows = [("`500`, any status", "A page of a proxy with this status.")]
-    rows += [(f"`{name}`", inspect.getdoc(strike) or "") for name, strike in STRIKES.items()]
-    rows += [(f"`{name}`", f"Too many requests. {said}") for name, (said, _) in THROTTLES.items()]
-    rows += [(f"`{name}`", said) for name, said in DAMAGES.items()]
-    return table(("fault", "what happens"), rows)
+    rows = [("`500`, any status", "Send the HTML page of a proxy with this status.")]
+    rows += [(f"`{name}`", inspect.getdoc(fault) or "") for name, fault in NETWORK_FAULTS.items()]
+    rows += [(f"`{name}`", f"Throttle the request. {description}") for name, (description, _) in THROTTLES.items()]
+    rows += [(f"`{name}`", description) for name, description in LISTING_FAULTS.items()]
+    return table(("fault", "what the simulator does"), rows)
 
 
 def connectors(_: str) -> str:
     """Every connector of this distribution: what it discovers, how long it is, how far it is proven."""
     rows = []
     for one in _connectors().values():
-        manifest, page = one.manifest, page_of(one)
+        manifest, page = one.manifest, readme_of(one)
         exempt = f", {len(manifest.exemptions)} exempt" if manifest.exemptions else ""
         rows.append(
             (
@@ -173,8 +214,8 @@ def documents() -> dict[Path, str]:
     """Every document, as it should be."""
     made = {}
     for connector in _connectors().values():
-        page = page_of(connector)
-        made[page] = pages.current(page.read_text(encoding="utf-8"), connector)
+        page = readme_of(connector)
+        made[page] = readme.regenerated(page.read_text(encoding="utf-8"), connector)
     for one in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]:
         made[one] = current(one.read_text(encoding="utf-8"))
     return made
