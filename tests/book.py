@@ -12,11 +12,12 @@ from typing import Any
 from builders import PEOPLE, certificate, kind_plan
 from connector_core import Code, Employee, Entity, KindReport, Reason, Report, Run, Status, Verdict
 from connector_core.discovery.changes import plan_updates
+from connector_core.discovery.stage import staged_rows
 from connector_core.outcomes import Traffic
 from connector_core.store import LastScan, Reading, Store, StoredKind
 from connector_core.store.comparison import Loss
 from connector_core.store.plans import GuardedPlan, Hold, Removal
-from connector_core.store.staging import Checkpoint, staged_rows
+from connector_core.store.staging import Checkpoint
 
 NEW = Reason(Code.NEW, provider="Example HR")
 GONE = Reason(Code.NOT_FOUND, provider="Example HR")

@@ -76,6 +76,20 @@ def test_a_file_is_small_and_has_a_name_that_says_something(file: Path) -> None:
     assert not {"utils", "helpers", "common", "base", "manager", "misc"} & set(file.with_suffix("").parts[-2:])
 
 
+def test_every_module_that_the_architecture_names_exists() -> None:
+    named = set(re.findall(r"`([\w/]+\.py)`", (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")))
+    assert len(named) > 40
+    places = (ROOT, ROOT / "connector_core", ROOT / "connector_core/testing/kit", ROOT / "connector_core/scaffold")
+    assert [one for one in sorted(named) if not any((place / one).exists() for place in places)] == []
+
+
+def test_only_one_module_knows_which_database_it_is() -> None:
+    only_sqlite = re.compile(r"sqlite3|PRAGMA|json_each|json_extract|AUTOINCREMENT|WITHOUT ROWID|\browid\b")
+    modules = (ROOT / "connector_core").rglob("*.py")
+    found = {one.relative_to(ROOT).as_posix() for one in modules if only_sqlite.search(one.read_text(encoding="utf-8"))}
+    assert found == {"connector_core/store/sqlite.py"}
+
+
 def test_the_namespace_of_connectors_stays_open() -> None:
     assert not (ROOT / "connectors" / "__init__.py").exists()
     assert not (ROOT / "tests" / "connectors").exists()

@@ -14,7 +14,7 @@ from connector_core.discovery.context import RunContext
 from connector_core.discovery.delta import ChangeCursor
 from connector_core.discovery.profile import Profile
 from connector_core.discovery.results import DeltaStart, ReadResult
-from connector_core.discovery.stage import StageWriter
+from connector_core.discovery.stage import StageWriter, staged_rows
 from connector_core.discovery.tally import Tally
 from connector_core.errors import (
     ConnectorCoreError,
@@ -31,7 +31,7 @@ from connector_core.sdk.page import Page
 from connector_core.sdk.paging import Position
 from connector_core.store import LastScan, Reading
 from connector_core.store.sqlite import now
-from connector_core.store.staging import Checkpoint, digest_of, staged_rows
+from connector_core.store.staging import Checkpoint, digest_of
 
 LOG_SECONDS = 10.0
 """A long run logs its progress this often."""

@@ -1,13 +1,26 @@
-"""Staging beside the reading: pages that come while one write is under way are written with the next."""
+"""Staging beside the reading: rows are encoded, and those that come while one write is under way wait for the next."""
 
 import asyncio
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterable, Sequence
 
+from connector_core.sdk.entities import Entity
 from connector_core.store import Reading
 from connector_core.store.staging import Checkpoint, StagedRow, Staging
 
 _WAITING = 1_000
 """Rows that may wait to be written before the reading waits for them."""
+
+
+def staged_rows(entities: Iterable[Entity], skipped: Iterable[str]) -> list[StagedRow]:
+    """Return a page's rows, ready to be written. ``skipped`` are ids of other kinds, kept without a body."""
+    blake2b = hashlib.blake2b
+    rows: list[StagedRow] = []
+    for entity in entities:
+        body = entity.body()
+        rows.append((entity.source_id, body.decode(), blake2b(body, digest_size=16).digest(), entity.is_active()))
+    rows += [(source_id, None, None, None) for source_id in skipped]
+    return rows
 
 
 class StageWriter:

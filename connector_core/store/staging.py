@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from connector_core.outcomes import Run
-from connector_core.sdk.entities import Entity
 from connector_core.store.rows import Reading, StoredKind, drop_bodies
 from connector_core.store.sqlite import Cursor, Table, now, reads, timestamp, writes
 
@@ -41,17 +40,6 @@ class Checkpoint:
 
 def digest_of(ids: Iterable[str]) -> bytes:
     return hashlib.blake2b("\0".join(sorted(ids)).encode(), digest_size=16).digest()
-
-
-def staged_rows(entities: Iterable[Entity], skipped: Iterable[str]) -> list[StagedRow]:
-    """Return a page's rows, ready to be written. ``skipped`` are ids of other kinds, kept without a body."""
-    blake2b = hashlib.blake2b
-    rows: list[StagedRow] = []
-    for entity in entities:
-        body = entity.body()
-        rows.append((entity.source_id, body.decode(), blake2b(body, digest_size=16).digest(), entity.is_active()))
-    rows += [(source_id, None, None, None) for source_id in skipped]
-    return rows
 
 
 class Staging(Table):

@@ -8,8 +8,8 @@ import pytest
 from book import Book
 from builders import person
 from connector_core import StoreError
-from connector_core.discovery.stage import StageWriter
-from connector_core.store.staging import Checkpoint, StagedRow, staged_rows
+from connector_core.discovery.stage import StageWriter, staged_rows
+from connector_core.store.staging import Checkpoint, StagedRow
 
 
 def rows(*ids: str) -> list[StagedRow]:
