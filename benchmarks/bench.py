@@ -1,4 +1,4 @@
-"""Measures ours beside the floors and the peers: ``make bench`` writes docs/performance.md.
+"""Measure ours beside the floors and the peers: ``make bench`` writes docs/performance.md.
 
 ``--quick`` needs no peer's environment, takes less than two minutes, and prints what it measured.
 """
@@ -41,7 +41,7 @@ def main() -> int:
 
 
 def _fault(figures: list[Figure]) -> int:
-    """1 where something did not work or somebody was lost; slowness is no fault."""
+    """Return 1 if a competitor failed or lost people; slowness is no fault."""
     found = [one for figure in figures for one in figure.results.values() if one.problem and not one.cut_off]
     for one in found:
         sys.stderr.write(f"{one.name}: {one.problem}\n")

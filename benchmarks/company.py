@@ -1,4 +1,4 @@
-"""The company that is served: its pages, encoded and compressed before anybody asks, and kept on disk."""
+"""The company that is served: its pages, encoded and compressed in advance, and kept on disk."""
 
 import gzip
 import json

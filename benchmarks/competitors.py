@@ -1,4 +1,4 @@
-"""Who is measured: our own command, the floors, and the peers, each as commands and a proof that nobody was lost."""
+"""The competitors: our own command, the floors, and the peers, each as commands and a proof that all people came."""
 
 import json
 import re
@@ -30,7 +30,7 @@ class Competitor:
     template: Path | None = None
     """A folder whose content is there when it starts."""
     reports: bool = False
-    """Whether it prints a report of ours."""
+    """True if it prints a report of ours."""
 
 
 def ours(template: Path, *arguments: str, name: str = OURS) -> Competitor:
@@ -83,7 +83,7 @@ class Peer:
     folder: str
     flags: tuple[str, ...] = ()
     sink: str = ""
-    """The folder of whoever reads its output through a pipe."""
+    """The folder of the program that reads its output through a pipe."""
     records: re.Pattern[bytes] | None = None
     """What each person's line in the output looks like; without it, the last line tells the number."""
 

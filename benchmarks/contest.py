@@ -1,4 +1,4 @@
-"""Rounds: everybody once, then everybody once more, each beside the same server and in a folder of its own."""
+"""Rounds: each competitor once, then again, beside the same server and in a folder of its own."""
 
 import shutil
 import sys
@@ -17,7 +17,7 @@ from benchmarks.serving import Server
 
 @dataclass(frozen=True)
 class Result:
-    """What one competitor cost, in every round."""
+    """The costs of one competitor, in every round."""
 
     name: str
     costs: tuple[Cost, ...]
@@ -47,11 +47,11 @@ class Result:
         return median(cost.peak for cost in self.costs)
 
     def told(self, name: str) -> float:
-        """The median of what the server told under this name."""
+        """Return the median of the server's figure of this name."""
         return median(float(cost.server[name]) for cost in self.costs)
 
     def fact(self, name: str) -> float:
-        """The median of what its own reports told under this name."""
+        """Return the median of the figure of this name in its own reports."""
         return median(float(cost.facts[name]) for cost in self.costs)
 
 
@@ -59,12 +59,12 @@ Results = dict[str, Result]
 
 
 def compete(server: Server, competitors: Iterable[Competitor], rounds: int) -> Results:
-    """Everybody in turn, beside one server."""
+    """Let competitors take turns beside one server."""
     return take_turns([(server, one) for one in competitors], rounds)
 
 
 def take_turns(entrants: Sequence[tuple[Server, Competitor]], rounds: int) -> Results:
-    """Everybody in turn, as often as there are rounds. Whoever was cut off is not asked again."""
+    """Measure each in turn, once a round. A competitor that was cut off is not measured again."""
     costs = dict[str, list[Cost]]()
     for number in range(1, rounds + 1):
         for server, one in entrants:
@@ -79,7 +79,7 @@ def take_turns(entrants: Sequence[tuple[Server, Competitor]], rounds: int) -> Re
 
 
 def measure_one(server: Server, competitor: Competitor, keep: Path | None = None) -> Cost:
-    """One turn, and whether everybody was found. ``keep`` is where what it leaves is kept."""
+    """Measure one turn, and check that all people were found. ``keep`` is a folder for what it leaves."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = keep or Path(scratch)
         if competitor.template:

@@ -1,4 +1,4 @@
-"""What the figures say, as Markdown: docs/performance.md, and the terminal."""
+"""The figures as Markdown: docs/performance.md, and the terminal."""
 
 import math
 import os
@@ -18,23 +18,23 @@ NOTES = Path(__file__).with_name("missed.md")
 METHOD = f"""
 - Everything is measured on one machine, beside one local server in a process of its own. It speaks TLS and keeps
   connections alive. Its pages are encoded and gzipped before anybody asks, so that an answer costs a look-up and a
-  write. "Server CPU" is what it spent while somebody was measured.
+  write. "Server CPU" is what it spent during a measurement.
 - A profile has 120 keys and 5.2 KB of JSON; pages have 50 profiles, 264 KB, gzipped to 41 KB. All read in order of
   creation.
 - Seconds are those of the whole process, from its start to its end, by the wall. CPU is user and system time; peak is
   the largest resident set. Of several processes joined by a pipe both are added up. A peer that starts workers of its
   own is shown with their CPU, and with the peak of the largest among them.
 - A process starts as a copy of the one that measures it, so no peak below that one's size can be told.
-- Competitors take turns: everybody once, then everybody once more. Shown are medians, and in brackets the fastest and
+- Competitors take turns: each once, then each once more. Shown are medians, and in brackets the fastest and
   the slowest round.
-- Every competitor must show that it got everybody: ours by complete certificates, a peer by the people that it counted
-  at its end, a floor by the pages that came. Who is lost makes the whole measurement fail; a slow one does not. After
+- Every competitor must show that it got all people: ours by complete certificates, a peer by the people that it counted
+  at its end, a floor by the pages that came. A lost person fails the whole measurement; slowness does not. After
   {CUT_OFF:.0f} s a competitor is cut off.
 - Ours does the whole job as an operator starts it, `discover run acme`: checked, validated, staged, certified,
   planned, applied to SQLite, reported. Its quota is lifted, except at real pace. The peers store about 15 fields, or
-  hand on what they read: the `namely` client keeps everybody in memory, the Airbyte source writes to a file.
-- The peers' environments are made from `benchmarks/peers/*/requirements.txt`; how each is set up stands in the
-  `run.py` beside it. The `namely` client is given eight threads, in place of the number that it takes by itself.
+  hand on what they read: the `namely` client keeps everyone in memory, the Airbyte source writes to a file.
+- The peers' environments are made from `benchmarks/peers/*/requirements.txt`; how each is set up is in the `run.py`
+  beside it. The `namely` client is given eight threads, in place of the number that it takes by itself.
 """
 
 
@@ -43,7 +43,7 @@ def document(figures: Sequence[Figure], rounds: int) -> str:
         "# Performance",
         "Written by `make bench`. Timings differ from machine to machine; ratios within one run say more.",
         f"Medians of {rounds} rounds on {machine()}.",
-        "## What is to be reached",
+        "## Bounds",
         _table(("figure", "ours, beside", "measured", "bound", ""), _all_bounds(figures)),
         *(part for figure in figures for part in ("", *_figure(figure))),
         *_notes(),
@@ -56,7 +56,7 @@ def document(figures: Sequence[Figure], rounds: int) -> str:
 
 
 def _notes() -> list[str]:
-    """What is written by hand about figures that are missed: the profile that shows why."""
+    """Return the notes about missed bounds, written by hand: the profile that shows why."""
     return [NOTES.read_text(encoding="utf-8").strip()] if NOTES.exists() else []
 
 

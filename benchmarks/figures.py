@@ -38,7 +38,7 @@ STARTS = 10
 
 @dataclass(frozen=True)
 class Bound:
-    """What ours is held to: that ``value`` is at most ``limit``, or at least."""
+    """A bound on ours: ``value`` is at most ``limit``, or at least."""
 
     said: str
     value: float
@@ -71,7 +71,7 @@ class Size:
     """Of the people, to try the harness out."""
     peers: bool = True
     eight: bool = True
-    """Whether ours is told to ask eight at once, as the others are; else it decides itself."""
+    """True if ours is told to ask eight at once, as the others are; else it decides itself."""
 
     def people(self, number: int) -> int:
         return max(PAGE, round(number * self.share))

@@ -18,7 +18,7 @@ THOUSAND = ROOT / "benchmarks" / "thousand.py"
 
 
 def environment(server: Server, folder: Path) -> dict[str, str]:
-    """The same for everybody who is measured: nothing of the caller's, and the server's authority trusted."""
+    """Return the environment of every competitor: nothing of the caller's, and the server's authority trusted."""
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
@@ -30,19 +30,19 @@ def environment(server: Server, folder: Path) -> dict[str, str]:
 
 
 def connect(server: Server, folder: Path, *, limit: tuple[int, float] = LIFTED, eight: bool = True) -> None:
-    """Makes ``folder`` one in which acme is connected and has not run yet."""
+    """Make ``folder`` one in which acme is connected and has not run yet."""
     _configure(server, folder, ["acme.namely.com"], limit, eight=eight)
     prepare(server, folder, [DISCOVER, "connect", "namely", "--name", "acme", "--domain", "acme.namely.com"])
 
 
 def connect_many(server: Server, folder: Path, integrations: int, *, eight: bool = True) -> None:
-    """The same with c0.namely.com, c1.namely.com and so on."""
+    """Do the same with c0.namely.com, c1.namely.com and so on."""
     _configure(server, folder, [f"c{number}.namely.com" for number in range(integrations)], LIFTED, eight=eight)
     prepare(server, folder, [sys.executable, str(THOUSAND), str(integrations)])
 
 
 def prepare(server: Server, folder: Path, command: list[str]) -> None:
-    """Runs what must be done before anything is measured."""
+    """Run what must be done before anything is measured."""
     done = subprocess.run(
         command, cwd=folder, env=environment(server, folder), capture_output=True, text=True, check=False
     )
@@ -51,7 +51,7 @@ def prepare(server: Server, folder: Path, command: list[str]) -> None:
 
 
 def facts_of(folder: Path) -> dict[str, Any]:
-    """What the measured command reported, and the seconds between its log's first word of the run and its last."""
+    """Return the figures of the measured command, and the seconds between the first and the last line of its log."""
     command = [sys.executable, str(ROOT / "benchmarks" / "digest.py"), str(folder / "store.sqlite")]
     facts = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     lines = folder.joinpath("errors").read_text(encoding="utf-8").splitlines()

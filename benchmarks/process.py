@@ -1,4 +1,4 @@
-"""What a command costs: its time by the wall, its CPU time and its peak memory."""
+"""The cost of a command: wall time, CPU time and peak memory."""
 
 import json
 import os
@@ -19,7 +19,7 @@ MEGABYTE = 1000 * 1000
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one command, or of several joined by pipes: their CPU time and their peaks are added up."""
+    """The cost of one command, or of several joined by pipes: CPU times and peaks are added up."""
 
     seconds: float
     cpu: float
@@ -27,19 +27,19 @@ class Cost:
     """Megabytes."""
     problem: str = ""
     server: Mapping[str, Any] = field(default_factory=dict)
-    """What the server told of it."""
+    """Figures of the server."""
     facts: Mapping[str, Any] = field(default_factory=dict)
-    """What the command itself told."""
+    """Figures of the command itself."""
 
 
 def least_peak() -> float:
-    """What cannot be told apart: a process starts as a copy of this one, and its peak counts that."""
+    """Return the smallest peak that can be told: a process starts as a copy of this one, which counts."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / MEGABYTE
 
 
 def measure(commands: Sequence[Sequence[str]], environment: Mapping[str, str], folder: Path) -> Cost:
-    """Runs the commands, each reading what the one before writes; the last writes to ``folder / "output"``."""
-    os.sync()  # Nobody pays for what somebody else wrote.
+    """Run the commands, each reading what the one before writes; the last writes to ``folder / "output"``."""
+    os.sync()  # No competitor pays for what another one wrote.
     started = time.perf_counter()
     with (folder / "output").open("wb") as output, (folder / "errors").open("wb") as errors:
         processes: list[subprocess.Popen[bytes]] = []
@@ -93,7 +93,7 @@ def _problem(processes: list[subprocess.Popen[bytes]], seconds: float, folder: P
 
 
 def _message(line: str) -> str:
-    """What a line says, be it an error of ours as JSON or plain text."""
+    """Return the message of a line, be it an error of ours as JSON or plain text."""
     try:
         return str(json.loads(line)["error"]["message"])
     except (ValueError, KeyError, TypeError):

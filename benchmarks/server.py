@@ -43,9 +43,9 @@ class Answer:
     body: bytes
     kind: str = "application/json; charset=utf-8"
     listing: bool = False
-    """Whether it counts against the quota."""
+    """True if it counts against the quota."""
     public: bool = False
-    """Whether it is given without a token."""
+    """True if it is given without a token."""
     gzipped: bool = True
 
     def encoded(self, *, gzipped: bool) -> bytes:
@@ -134,7 +134,7 @@ class Provider:
         return known
 
     def _exceeds(self, rest: bytes) -> bool:
-        """Whether this tenant has asked for more than its quota in any window that ends now."""
+        """Return True if this tenant has asked for more than its quota in any window that ends now."""
         host = rest.lower().partition(b"\r\nhost:")[2].partition(b"\r\n")[0].strip()
         asked, now = self._asked[host], time.monotonic()
         while asked and asked[0] <= now - self._options.window:

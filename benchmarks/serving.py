@@ -1,4 +1,4 @@
-"""The server as a process of its own, beside whoever is measured."""
+"""The server as a process of its own, beside the competitors."""
 
 import json
 import subprocess
@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 
 @dataclass(frozen=True)
 class Server:
-    """Where a running server listens, and whom it serves."""
+    """A running server: its address, and the number of people that it serves."""
 
     people: int
     port: int
@@ -28,7 +28,7 @@ class Server:
         return f"https://localhost:{self.port}/api/v1"
 
     def stats(self) -> dict[str, Any]:
-        """What was since this was last asked. Asking begins a new round: counts, quotas and randomness."""
+        """Return the figures since the last call. Each call begins a new round: counts, quotas and randomness."""
         connection = HTTPSConnection("localhost", self.port, context=create_default_context(cafile=self.ca_file))
         try:
             connection.request("GET", "/_stats")
@@ -39,7 +39,7 @@ class Server:
 
 @contextmanager
 def serving(people: int, **options: float) -> Iterator[Server]:
-    """A server of so many people; ``options`` are those of its command line."""
+    """Serve so many people; ``options`` are those of its command line."""
     flags = [text for name, value in options.items() for text in (f"--{name}", str(value))]
     command = [sys.executable, "-m", "benchmarks.server", "--people", str(people), *flags]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:

@@ -1,4 +1,4 @@
-"""Connects so many integrations, by the host that a program embeds: ``python thousand.py 1000``."""
+"""Connect so many integrations, with the host that a program embeds: ``python thousand.py 1000``."""
 
 import asyncio
 import os

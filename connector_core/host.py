@@ -144,7 +144,7 @@ class Host:
             return await self.store.integrations.reseal(renew)
 
     def is_running(self, name: str) -> bool:
-        """Whether a run of the integration, or another change to it, is under way."""
+        """Return True if a run of the integration, or another change to it, is under way."""
         return self.store.is_locked(name)
 
     # ---- runs and plans

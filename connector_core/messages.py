@@ -20,7 +20,7 @@ class Message:
 
     text: str
     action: str = ""
-    """What to do about it, unless the reason has a ``remedy`` of its own."""
+    """The action to take, unless the reason has a ``remedy`` of its own."""
 
 
 RUN_AGAIN = "Run again."

@@ -22,12 +22,12 @@ class Verdict(StrEnum):
 
     @property
     def good(self) -> bool:
-        """Whether everything requested was read, and no plan waits for a decision."""
+        """True if everything requested was read, and no plan waits for a decision."""
         return self in {Verdict.COMPLETE, Verdict.CAUGHT_UP}
 
 
 class Standing(StrEnum):
-    """What a certificate says of the reading of one kind."""
+    """The verdict of a certificate on the reading of one kind."""
 
     COMPLETE = "complete"
     CAUGHT_UP = "caught up"
@@ -38,17 +38,17 @@ class Standing(StrEnum):
 
     @property
     def good(self) -> bool:
-        """Whether everything requested of the kind was read."""
+        """True if everything requested of the kind was read."""
         return self in {Standing.COMPLETE, Standing.CAUGHT_UP}
 
 
 class Began(StrEnum):
-    """How a reading began."""
+    """The beginning of a reading."""
 
     FRESH = "fresh"
     RESUMED = "resumed"
     STARTED_OVER_UNFIT = "started_over_unfit"
-    """What the interrupted run had read is too old, or was read with another token, options or version."""
+    """The rows of the interrupted run are too old, or were read with another token, options or version."""
     STARTED_OVER_CHANGED = "started_over_changed"
     """The listing has changed since the interrupted run."""
     READ_TWICE = "read_twice"
@@ -86,7 +86,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class DataProfile:
-    """What the rows of a kind hold, and what is odd in them. None of it makes a reading incomplete."""
+    """Contents of the rows of a kind, and oddities in them. None of it makes a reading incomplete."""
 
     filled: Mapping[str, float] = field(default_factory=dict)
     """The share of rows in which each field is filled."""
@@ -114,13 +114,13 @@ class Certificate:
     """Rows that are of this kind."""
     pages: int
     reasons: tuple[Reason, ...] = ()
-    """Why it is not complete."""
+    """Reasons why it is not complete."""
     rejected: tuple[Rejection, ...] = ()
     began: Began = Began.FRESH
     first_page: int = 1
     """The page at which this run began to read."""
     remedy: str = ""
-    """What to do about it, where the error or the connector says."""
+    """The action to take, where the error or the connector names one."""
     profile: DataProfile = field(default_factory=DataProfile)
 
     @property
@@ -184,7 +184,7 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What is still to come, as far as the announced totals, the quotas and the latency tell."""
+    """Requests and time still to come, as far as the announced totals, the quotas and the latency tell."""
 
     requests: int
     seconds: float
@@ -201,12 +201,12 @@ class Progress:
     announced: int | None
     """The total announced last."""
     forecast: Forecast
-    """What is still to come in this run."""
+    """For the rest of this run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How much a run reads: everything, or what has changed; and why."""
+    """The extent of a run: everything, or only the changes; and the reason."""
 
     delta: bool = False
     why: Reason | None = None

@@ -1,4 +1,4 @@
-"""What pydantic found wrong, in our words: places and reasons, never the input."""
+"""Validation errors of pydantic in our words: places and reasons, never the input."""
 
 from collections.abc import Iterator
 

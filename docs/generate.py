@@ -46,7 +46,7 @@ def commands(_: str) -> str:
 
 
 def help_of(name: str) -> str:
-    """What ``--help`` prints."""
+    """The output of ``--help``."""
     os.environ["COLUMNS"] = "100"  # The same wherever it is made.
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):

@@ -110,5 +110,5 @@ def confirm(question: str, *, yes: bool) -> None:
 
 
 def is_interactive() -> bool:
-    """Whether questions can be answered."""
+    """Return True if questions can be answered."""
     return sys.stdin is not None and sys.stdin.isatty()

@@ -28,9 +28,9 @@ class Answers:
     host: str | None = None
     """Host of its API; *.acme.example where each company has its own domain. [default: api.NAME.example]"""
     auth: Literal["bearer", "header", "basic", "client-credentials"] | None = None
-    """How requests authenticate. [default: bearer]"""
+    """Authentication of requests. [default: bearer]"""
     paging: Literal["page", "offset", "whole"] | None = None
-    """How listings are paged: by page number, by offset, or not at all. [default: page]"""
+    """Paging of listings: by page number, by offset, or not at all. [default: page]"""
     kinds: Annotated[tuple[Literal["employees", "departments"], ...], Parameter(negative="", show_default=False)] = ()
     """A kind of entity; employees are always included. May be given more than once. [default: both]"""
 

@@ -17,7 +17,7 @@ from connector_core.store import LastScan
 NEEDS_FULL_SCAN = frozenset(
     {Code.ORDER_BROKEN, Code.CHANGE_TIMES_MISSING, Code.ROWS_UNKNOWN, Code.TOTAL_FELL, Code.FIELDS_APPEARED}
 )
-"""What a delta cannot repair by reading once more."""
+"""Problems that a delta cannot repair by reading once more."""
 
 
 @dataclass(slots=True)
@@ -37,7 +37,7 @@ class ChangeCursor:
         return cls((scan.watermark or scan.full_at) - timedelta(seconds=settings.overlap))
 
     def reached(self, page: Page[Entity]) -> bool:
-        """Whether nothing new lies behind this page, or the order does not tell."""
+        """Return True if nothing new lies behind this page, or the order does not tell."""
         for entity in page.rows:
             moment: datetime | None = getattr(entity, "updated_at", None)
             # A row that is saved meanwhile goes to the top, and pushes the last rows of a page onto the next.

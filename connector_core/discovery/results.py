@@ -1,4 +1,4 @@
-"""What reading one kind ends with: everything that the judgements after it need."""
+"""The results of reading one kind: everything that the judgements after it need."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from connector_core.store.comparison import Comparison, Missing
 
 @dataclass(frozen=True, slots=True)
 class DeltaStart:
-    """Where a delta of one kind starts, and how it follows the listing."""
+    """The start of a delta of one kind, and its way through the listing."""
 
     scan: LastScan
     cursor: ChangeCursor
@@ -28,13 +28,13 @@ class ReadResult:
 
     declaration: Declaration
     reading: Reading
-    """Where its rows are staged."""
+    """The staged rows."""
     tally: Tally
     profile: Profile
     rule: str
-    """What decides which rows are of this kind, as the connector says."""
+    """The connector's word for what decides which rows are of this kind."""
     problems: tuple[Reason, ...] = ()
-    """Why it ended early."""
+    """Reasons why it ended early."""
     began: Began = Began.FRESH
     first_page: int = 1
     delta: DeltaStart | None = None

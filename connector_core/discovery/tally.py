@@ -20,7 +20,7 @@ class Tally:
         """The last total."""
         self.total_source = TotalSource.NONE
         self.ended = False
-        """Whether the last page was the one that ends the listing."""
+        """True if the last page was the one that ends the listing."""
         self.total_fell = False
         self.repeated_page: int | None = None
         self.repeated_rows = 0
@@ -35,17 +35,17 @@ class Tally:
 
     @property
     def all_staged(self) -> bool:
-        """Whether everything that was read is staged, so that a later run may resume behind it."""
+        """True if everything that was read is staged, so that a later run may resume behind it."""
         return not (self.rejected or self.repeated_rows)
 
     @property
     def differs(self) -> bool:
-        """Whether the rows are not as many as the last total says."""
+        """True if the rows are not as many as the last total says."""
         return self.announced is not None and self.seen + len(self.rejected) != self.announced
 
     @property
     def moved(self) -> bool:
-        """Whether the listing seems to have changed while it was read, so that reading it again may help."""
+        """True if the listing seems to have changed while it was read, so that reading it again may help."""
         return self.repeated_page is not None or (
             self.ended and (self.total_fell or self.repeated_rows > 0 or self.differs)
         )

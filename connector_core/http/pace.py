@@ -1,4 +1,4 @@
-"""How many requests of a listing are under way at once, and how large its pages are: as much as the provider bears."""
+"""The number of concurrent requests of a listing, and the size of its pages: as much as the provider bears."""
 
 SMALLER = (25, 10, 5)
 """Page sizes to fall back to where the provider's gateway gives up on larger pages."""

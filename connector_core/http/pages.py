@@ -88,7 +88,7 @@ class PagedListing(Generic[R]):
         """True when no more pages will be delivered."""
         self._paging = paging
         self._position = start
-        """Where the delivered pages end."""
+        """Position behind the delivered pages."""
         self._next = start.pages + 1
         """Number of the page to request next."""
         self._page_rows = 0

@@ -12,7 +12,7 @@ from connector_core.sdk.page import Page, PlaceInListing, Rejection, T, TotalSou
 from connector_core.sdk.wire import Listing, R, Row
 
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What msgspec raises for input that it cannot parse."""
+"""Exceptions of msgspec for input that it cannot parse."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ _GATEWAY_ATTEMPTS = 2
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """How often one request has failed."""
+    """Counts of one request's failures."""
 
     attempts: int = 0
     """Failed attempts since it was last throttled: being throttled uses up no attempts."""

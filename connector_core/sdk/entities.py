@@ -124,7 +124,7 @@ class Entity(BaseModel):
         return _encode(read)
 
     def is_active(self) -> bool | None:
-        """Whether it is in the active set; None for kinds that know no status."""
+        """Return True if it is in the active set; None for kinds that know no status."""
         status = self.__dict__.get("status")
         return None if status is None else status == Status.ACTIVE
 

@@ -53,7 +53,7 @@ class Store:
             lock.release()
 
     def is_locked(self, integration: str) -> bool:
-        """Whether a run, or another writer, is under way."""
+        """Return True if a run, or another writer, is under way."""
         try:
             with self.lock(integration):
                 return False

@@ -17,7 +17,7 @@ _encode = msgspec.json.Encoder(enc_hook=encode_hook).encode
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """How many changes were applied, and how many were overtaken by what is stored."""
+    """Counts of changes that were applied, and of those that were overtaken by what is stored."""
 
     applied: int
     stale: int

@@ -17,7 +17,7 @@ NEW_ROWS = (
 
 
 class Loss(IntEnum):
-    """What a change takes away."""
+    """The severity of a change: the loss that it means."""
 
     NONE = 0
     OTHER = 1

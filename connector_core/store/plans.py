@@ -132,7 +132,7 @@ class Plans(Table):
 
     @reads
     def is_held(self, cursor: Cursor, of: StoredKind) -> bool:
-        """Whether changes of this kind wait for an operator."""
+        """Return True if changes of this kind wait for an operator."""
         found = cursor.execute(
             "SELECT 1 FROM changes WHERE integration = ? AND kind = ? AND state = 'held' LIMIT 1",
             (of.integration, of.kind),

@@ -1,4 +1,4 @@
-"""What the store is addressed by: a kind of an integration, and one reading of it; and how bodies are dropped."""
+"""Addresses in the store: a kind of an integration, and one reading of it; and the way bodies are dropped."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -29,7 +29,7 @@ class RunSummary:
     error: str | None
     requests: int
     extent: Extent | None
-    """How much it read; None for a run that has not ended."""
+    """The extent of its reading; None for a run that has not ended."""
     certificates: tuple[Certificate, ...]
 
     def standing(self, *, running: bool) -> str:

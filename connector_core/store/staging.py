@@ -22,20 +22,20 @@ class Checkpoint:
     """The state of a reading after a page: enough to resume, or to see that it must start over."""
 
     listing: str
-    """Which listing."""
+    """Key of the listing."""
     page: int
     rows_before: int
     announced: int | None
     ids_digest: bytes
     """A digest of the page's ids."""
     resumable: bool
-    """Whether everything that was read is staged: false after a rejected or a repeated row."""
+    """True if everything that was read is staged: false after a rejected or a repeated row."""
     staged: int
     """Rows staged so far."""
     resume_key: str
-    """What it was read with. A run with another token, other options or another version does not resume here."""
+    """Fingerprint of what it was read with. A run with another token, other options or another version does not resume here."""
     began_at: str
-    """When the first page was read: a chain of interrupted runs grows no older than one."""
+    """Time at which the first page was read: a chain of interrupted runs grows no older than one."""
 
 
 def digest_of(ids: Iterable[str]) -> bytes:
@@ -74,7 +74,7 @@ class Staging(Table):
 
     @reads
     def has_earlier(self, cursor: Cursor, reading: Reading) -> bool:
-        """Whether an interrupted run left a checkpoint of this kind, fit to be resumed or not."""
+        """Return True if an interrupted run left a checkpoint of this kind, fit to be resumed or not."""
         found = cursor.execute(
             "SELECT 1 FROM readings g JOIN checkpoints c ON c.reading = g.id "
             "WHERE g.integration = ? AND g.kind = ? AND g.is_open = 1 AND g.id <> ? LIMIT 1",

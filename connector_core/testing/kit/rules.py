@@ -5,7 +5,7 @@ from enum import IntEnum
 
 
 class Tier(IntEnum):
-    """How far a connector can be trusted. A tier is reached when all its rules, and those of lower tiers, are kept."""
+    """Degree to which a connector can be trusted. A tier is reached when all its rules, and those of lower tiers, are kept."""
 
     NONE = 0
     BRONZE = 1
