@@ -33,7 +33,7 @@ class Checkpoint:
     staged: int
     """Rows staged so far."""
     resume_key: str
-    """Fingerprint of what it was read with. A run with another token, other options or another version does not resume here."""
+    """Fingerprint of token, account, options and version. A run with another one does not resume here."""
     began_at: str
     """Time at which the first page was read: a chain of interrupted runs grows no older than one."""
 

@@ -5,7 +5,7 @@ from enum import IntEnum
 
 
 class Tier(IntEnum):
-    """Degree to which a connector can be trusted. A tier is reached when all its rules, and those of lower tiers, are kept."""
+    """Trust in a connector. A tier is reached when all its rules, and those of lower tiers, are kept."""
 
     NONE = 0
     BRONZE = 1
