@@ -37,7 +37,7 @@ def example(name: str) -> str:
     return found[1]
 
 
-def test_the_authors_door_is_sorted_and_complete() -> None:
+def test_the_public_names_are_sorted_and_complete() -> None:
     # Constants first, as the linter sorts them.
     assert connector_core.__all__ == sorted(connector_core.__all__, key=lambda name: (not name.isupper(), name))
     names = {name for name, value in vars(public).items() if not name.startswith("_") and not inspect.ismodule(value)}
@@ -48,7 +48,7 @@ def test_the_authors_door_is_sorted_and_complete() -> None:
             assert one.__name__ in connector_core.__all__
 
 
-def test_the_authors_door_pulls_in_neither_the_command_line_nor_the_store_nor_the_network() -> None:
+def test_the_public_names_load_neither_the_command_line_nor_the_store_nor_the_network() -> None:
     script = "import sys, connector_core; print('\\n'.join(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
     for heavy in (

@@ -62,7 +62,7 @@ def test_no_program_is_in_the_site(site: Path) -> None:
     assert not [*site.rglob("*.py"), *site.rglob("*.pyc"), *site.rglob("*.md")]
 
 
-def test_a_reader_of_the_site_asks_nobody_else(site: Path) -> None:
+def test_the_site_loads_nothing_from_other_hosts(site: Path) -> None:
     loaded = re.compile(r"<(?:script|img|iframe|link)\b[^>]*?(?:src|href)=[\"']?((?:https?:)?//[^\"' >]+)")
     for page in site.rglob("*.html"):
         assert loaded.findall(page.read_text(encoding="utf-8")) == [], page

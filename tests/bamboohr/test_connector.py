@@ -63,7 +63,7 @@ def test_a_row_becomes_what_it_says_and_nothing_else(row: dict[str, Any], wanted
     assert {name: getattr(found, name) for name in found.model_fields_set} == {"source_id": "4", **wanted}
 
 
-def test_without_the_list_of_departments_nobodys_is_touched() -> None:
+def test_without_the_list_of_departments_stored_ones_stay() -> None:
     assert "department_source_ids" not in to_employee(Person(id="4", department=None), None).model_fields_set
 
 
@@ -135,7 +135,7 @@ async def test_whom_the_history_has_forgotten_is_read_all_the_same(provider: Sta
     assert (report.verdict, len(await bamboo.people())) == (Verdict.COMPLETE, 60)
 
 
-async def test_a_report_that_lacks_somebody_whom_the_history_knows_is_not_complete(provider: StartProvider) -> None:
+async def test_a_report_without_a_person_of_the_history_is_incomplete(provider: StartProvider) -> None:
     bamboo = await provider("bamboohr")
     await bamboo.connect()
     await bamboo.run()
@@ -156,7 +156,7 @@ async def test_without_the_history_completeness_is_unknown(provider: StartProvid
     assert len(await bamboo.people()) == 60
 
 
-async def test_a_history_of_nobody_proves_nothing(provider: StartProvider) -> None:
+async def test_an_empty_history_proves_nothing(provider: StartProvider) -> None:
     bamboo = await provider("bamboohr")
     await bamboo.connect()
     bamboo.simulator._changes = list

@@ -63,7 +63,7 @@ async def test_an_incomplete_reading_applies_what_was_read_and_removes_nothing(n
     assert people[first.id].job_title == "Chief of Everything"
 
 
-async def test_an_empty_listing_removes_nobody(namely: Start) -> None:
+async def test_an_empty_listing_removes_no_row(namely: Start) -> None:
     place = await namely(scanned=True)
     place.tenant.people.clear()
     report = await place.run()
@@ -132,7 +132,7 @@ async def test_groups_without_a_type_and_missing_types_leave_departments_incompl
     assert len(await place.departments()) == 12
 
 
-async def test_links_to_unknown_people_are_reported_and_nobody_is_invented(namely: Start) -> None:
+async def test_links_to_unknown_people_are_reported_and_no_person_is_invented(namely: Start) -> None:
     place = await namely(connected=True)
     boss = place.tenant.people[0]
     place.tenant.people.remove(boss)

@@ -75,7 +75,7 @@ async def test_an_item_without_a_name_is_rejected_alone(provider: StartProvider)
     assert len(await hibob.departments()) == 11
 
 
-async def test_a_service_user_who_sees_nobody_is_not_told_that_all_is_well(provider: StartProvider) -> None:
+async def test_a_service_user_who_sees_no_people_is_reported(provider: StartProvider) -> None:
     hibob = await provider("hibob")
     await hibob.connect()
     hibob.simulator.people.clear()
@@ -111,7 +111,7 @@ async def test_a_field_that_vanishes_keeps_its_stored_value(provider: StartProvi
     assert report["Employee"].certificate.profile.unread["location_name"] == 60
 
 
-async def test_a_search_that_lacks_somebody_whom_the_other_names_is_not_complete(provider: StartProvider) -> None:
+async def test_a_search_without_a_person_of_the_other_search_is_incomplete(provider: StartProvider) -> None:
     hibob = await provider("hibob")
     await hibob.connect()
     await hibob.run()

@@ -49,7 +49,9 @@ def test_a_key_that_is_absent_is_left_unset_and_one_that_is_null_is_a_fact() -> 
         (None, None),
     ],
 )
-def test_the_manager_is_the_first_of_reports_to_and_nobody_is_nobody(reports_to: Any, manager: str | None) -> None:
+def test_the_manager_is_the_first_of_reports_to_unless_it_is_the_placeholder(
+    reports_to: Any, manager: str | None
+) -> None:
     found = employee(reports_to=reports_to)
     assert found.manager_source_id == manager
     assert "manager_source_id" in found.model_fields_set
@@ -242,7 +244,7 @@ def test_a_part_that_lacks_its_key_says_nothing(profile: dict[str, Any], untold:
     assert untold not in employee(**profile).model_fields_set
 
 
-def test_where_no_department_is_to_be_seen_nobody_is_said_to_be_in_none() -> None:
+def test_where_no_department_is_visible_departments_stay_unset() -> None:
     nothing = Structure(departments={}, offices={}, known=frozenset({"emea"}))
     (found,) = page({"id": "p1", "links": {"groups": [{"id": "emea"}]}}).map(to_employee, nothing).rows
     assert not {"department_source_ids", "location_name"} & found.model_fields_set

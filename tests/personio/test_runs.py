@@ -40,7 +40,7 @@ def fetched(simulator: PersonioSimulator) -> int:
     return sum(one.path == "/auth" for one in simulator.requests)
 
 
-def test_a_token_that_expires_in_the_middle_of_a_run_is_renewed_and_nobody_is_missed() -> None:
+def test_a_token_that_expires_during_a_run_is_renewed_and_no_row_is_missed() -> None:
     simulator = simulated(3_500, token_life=10)
     found = play(simulator, once)
     assert found.complete
@@ -127,7 +127,7 @@ def test_departments_with_a_name_only_are_stored_and_linked_under_an_id_made_of_
     assert not any(one.certificate.profile.dangling for one in found.report.kinds)
 
 
-def test_a_department_that_nobody_names_any_more_is_removed_by_the_second_scan() -> None:
+def test_a_department_without_people_is_removed_by_the_second_scan() -> None:
     simulator = simulated()
 
     async def close(harness: Harness) -> list[int]:
@@ -150,7 +150,7 @@ def test_only_what_is_stored_is_asked_for_and_no_more_rows_than_personio_sends()
     assert not attributes & {"gender", "fix_salary", "birthday", "absence_entitlement", "cost_centers"}
 
 
-def test_nobody_who_looks_into_the_store_can_tell_who_is_on_leave() -> None:
+def test_the_store_does_not_tell_who_is_on_leave() -> None:
     simulator = simulated()
 
     async def look(harness: Harness) -> bytes:
