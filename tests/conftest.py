@@ -13,7 +13,6 @@ import pytest
 import structlog
 from cryptography.fernet import Fernet
 
-from book import Book
 from connector_core import Account
 from connector_core.cli.main import invoke
 from connector_core.host import Host
@@ -22,6 +21,7 @@ from connector_core.store import Store
 from connector_core.testing import Simulator, SimulatorOptions, load, serve
 from connector_core.testing.clock import JumpingLoop
 from connectors.namely.simulator import Behaviour, NamelySimulator, Tenant
+from run_steps import RunSteps
 from world import Discover, Outcome, Place, Provider, Start, StartProvider, Threaded, serve_in_thread
 
 QUICK: dict[str, Any] = {
@@ -117,12 +117,12 @@ async def namely(_begun: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.fixture
-async def book(tmp_path: Path) -> AsyncIterator[Book]:
+async def steps(tmp_path: Path) -> AsyncIterator[RunSteps]:
     """A store with one integration."""
     path = tmp_path / "people.sqlite"
     async with aclosing(Store(path)) as store:
         await store.integrations.save("acme", "example", {}, b"", Account("1", "One"))
-        yield Book(store, path)
+        yield RunSteps(store, path)
 
 
 @pytest.fixture

@@ -5,98 +5,98 @@ from datetime import timedelta
 
 import pytest
 
-from book import NEW, Book, turned
 from builders import NOON, PEOPLE, certificate, last_scan, person
 from connector_core import Code, Reason, Rejection, Standing, Status
 from connector_core.outcomes import Extent, Operation, State
 from connector_core.store import LastScan
 from connector_core.store.plans import GuardedPlan, Hold
 from connector_core.store.rows import drop_bodies
+from run_steps import NEW, RunSteps, turned
 
 ACTIVE, INACTIVE = Status.ACTIVE, Status.INACTIVE
 
 
-async def test_an_update_is_merged_into_the_stored_row(book: Book) -> None:
-    await book.applied(person("a", email="a@acme.example", job_title="Lead", status=ACTIVE))
-    await book.applied(person("a", email="new@acme.example"))
-    assert await book.bodies() == ['{"source_id":"a","email":"new@acme.example","job_title":"Lead","status":"active"}']
+async def test_an_update_is_merged_into_the_stored_row(steps: RunSteps) -> None:
+    await steps.applied(person("a", email="a@acme.example", job_title="Lead", status=ACTIVE))
+    await steps.applied(person("a", email="new@acme.example"))
+    assert await steps.bodies() == ['{"source_id":"a","email":"new@acme.example","job_title":"Lead","status":"active"}']
     # The status did not come, and is stored all the same.
-    assert book.ask("SELECT active FROM entities") == book.ask("SELECT active FROM bodies") == [(1,)]
+    assert steps.ask("SELECT active FROM entities") == steps.ask("SELECT active FROM bodies") == [(1,)]
 
 
-async def test_applying_leaves_nothing_but_the_stored_rows(book: Book) -> None:
-    await book.applied(person("a"), person("b"), person("c"))
-    await book.applied(person("a", email="a@acme.example"), person("b"), removed=("c",))
-    assert await book.store.entities.counts("acme") == {"Employee": 2}
-    assert await book.store.entities.count(PEOPLE) == 2
-    assert book.ask("SELECT (SELECT count(*) FROM bodies), (SELECT count(*) FROM latest)") == [(2, 0)]
-    assert book.ask("SELECT count(*) FROM changes WHERE body IS NOT NULL") == [(0,)]
+async def test_applying_leaves_nothing_but_the_stored_rows(steps: RunSteps) -> None:
+    await steps.applied(person("a"), person("b"), person("c"))
+    await steps.applied(person("a", email="a@acme.example"), person("b"), removed=("c",))
+    assert await steps.store.entities.counts("acme") == {"Employee": 2}
+    assert await steps.store.entities.count(PEOPLE) == 2
+    assert steps.ask("SELECT (SELECT count(*) FROM bodies), (SELECT count(*) FROM latest)") == [(2, 0)]
+    assert steps.ask("SELECT count(*) FROM changes WHERE body IS NOT NULL") == [(0,)]
 
 
-async def test_held_changes_that_were_overtaken_are_stale(book: Book) -> None:
-    await book.applied(person("a"), person("b"), person("c"))
-    run, reading = await book.read(
+async def test_held_changes_that_were_overtaken_are_stale(steps: RunSteps) -> None:
+    await steps.applied(person("a"), person("b"), person("c"))
+    run, reading = await steps.read(
         person("a", email="held@acme.example"), person("b", email="b@acme.example"), person("d")
     )
-    await book.plan(run, reading, "c", hold=Hold.EVERYTHING)
-    await book.finish(run)
-    held = await book.store.plans.held("acme")
+    await steps.plan(run, reading, "c", hold=Hold.EVERYTHING)
+    await steps.finish(run)
+    held = await steps.store.plans.held("acme")
     assert held
     assert (held.run_id, held.changes) == (run.id, 4)
     # Meanwhile, without a run: a changes, and d is created.
-    book.ask("UPDATE entities SET digest = x'00' WHERE source_id = 'a'")
-    book.ask("INSERT INTO bodies (n, reading, source_id, body) SELECT 99, reading, 'd', body FROM bodies LIMIT 1")
-    book.ask(
+    steps.ask("UPDATE entities SET digest = x'00' WHERE source_id = 'a'")
+    steps.ask("INSERT INTO bodies (n, reading, source_id, body) SELECT 99, reading, 'd', body FROM bodies LIMIT 1")
+    steps.ask(
         "INSERT INTO entities SELECT integration, kind, 'd', 99, digest, active, run_id, NULL FROM entities LIMIT 1"
     )
-    found = await book.store.plans.apply_held("acme", held)
+    found = await steps.store.plans.apply_held("acme", held)
     assert (found.applied, found.stale) == (2, 2)
-    states = {one.source_id: one.state async for one in book.store.plans.changes(run.id)}
+    states = {one.source_id: one.state async for one in steps.store.plans.changes(run.id)}
     assert states == {"a": State.STALE, "b": State.APPLIED, "c": State.APPLIED, "d": State.STALE}
-    assert await book.store.entities.count(PEOPLE) == 3
+    assert await steps.store.entities.count(PEOPLE) == 3
 
 
-async def test_holding_losses_applies_the_rest(book: Book) -> None:
+async def test_holding_losses_applies_the_rest(steps: RunSteps) -> None:
     people = [person(one, status=ACTIVE) for one in ("a", "b", "c")]
-    await book.applied(*people)
-    run, reading = await book.read(
+    await steps.applied(*people)
+    run, reading = await steps.read(
         turned(people[0], INACTIVE), people[1].model_copy(update={"email": "b@acme.example"})
     )
-    await book.plan(run, reading, "c", hold=Hold.LOSSES)
-    await book.apply(run, reading)
-    states = {one.source_id: (one.state, one.loss) async for one in book.store.plans.changes(run.id)}
+    await steps.plan(run, reading, "c", hold=Hold.LOSSES)
+    await steps.apply(run, reading)
+    states = {one.source_id: (one.state, one.loss) async for one in steps.store.plans.changes(run.id)}
     assert states == {"a": (State.HELD, True), "b": (State.APPLIED, False), "c": (State.HELD, True)}
 
 
-async def test_a_stored_body_cannot_be_dropped(book: Book) -> None:
-    await book.applied(person("a"))
-    await book.read(person("b"))
-    assert book.ask("SELECT count(*) FROM bodies") == [(2,)]
-    await book.store._database.write(drop_bodies, "acme", "1 = 1")
-    assert len(await book.bodies()) == 1
-    assert book.ask("SELECT count(*) FROM bodies") == [(1,)]
+async def test_a_stored_body_cannot_be_dropped(steps: RunSteps) -> None:
+    await steps.applied(person("a"))
+    await steps.read(person("b"))
+    assert steps.ask("SELECT count(*) FROM bodies") == [(2,)]
+    await steps.store._database.write(drop_bodies, "acme", "1 = 1")
+    assert len(await steps.bodies()) == 1
+    assert steps.ask("SELECT count(*) FROM bodies") == [(1,)]
 
 
-async def test_a_removed_integration_leaves_no_row_in_any_table(book: Book) -> None:
-    await book.applied(person("a"), person("b"))
-    run, reading = await book.read(person("a", email="a@acme.example"), person("c"))
-    await book.plan(run, reading, "b", hold=Hold.EVERYTHING)
-    await book.finish(run, {"Employee": ("b",)}, Employee=last_scan())
-    await book.start()
-    await book.store.integrations.remove("acme")
-    tables = [name for (name,) in book.ask("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+async def test_a_removed_integration_leaves_no_row_in_any_table(steps: RunSteps) -> None:
+    await steps.applied(person("a"), person("b"))
+    run, reading = await steps.read(person("a", email="a@acme.example"), person("c"))
+    await steps.plan(run, reading, "b", hold=Hold.EVERYTHING)
+    await steps.finish(run, {"Employee": ("b",)}, Employee=last_scan())
+    await steps.start()
+    await steps.store.integrations.remove("acme")
+    tables = [name for (name,) in steps.ask("SELECT name FROM sqlite_schema WHERE type = 'table'")]
     assert len(tables) >= 10
-    assert [name for name in tables if book.ask(f"SELECT count(*) FROM {name}") != [(0,)]] == []
+    assert [name for name in tables if steps.ask(f"SELECT count(*) FROM {name}") != [(0,)]] == []
 
 
 # ---- read again
 
 
-async def test_changes_are_listed_by_kind_operation_and_id_with_names_and_limits(book: Book) -> None:
-    await book.applied(person("a", display_name="Ada"), person("b", display_name="Bea"))
-    run, reading = await book.read(person("a", display_name="Ada L."), person("d", display_name="Dan"), person("c"))
-    await book.plan(run, reading, "b", hold=Hold.EVERYTHING)
-    listed = [(one.operation, one.source_id, one.label) async for one in book.store.plans.changes(run.id)]
+async def test_changes_are_listed_by_kind_operation_and_id_with_names_and_limits(steps: RunSteps) -> None:
+    await steps.applied(person("a", display_name="Ada"), person("b", display_name="Bea"))
+    run, reading = await steps.read(person("a", display_name="Ada L."), person("d", display_name="Dan"), person("c"))
+    await steps.plan(run, reading, "b", hold=Hold.EVERYTHING)
+    listed = [(one.operation, one.source_id, one.label) async for one in steps.store.plans.changes(run.id)]
     assert listed == [
         (Operation.CREATE, "c", ""),
         (Operation.CREATE, "d", "Dan"),
@@ -104,16 +104,16 @@ async def test_changes_are_listed_by_kind_operation_and_id_with_names_and_limits
         (Operation.UPDATE, "a", "Ada L."),
     ]
     limits = {Operation.CREATE: 1, Operation.UPDATE: 0, Operation.REMOVE: 5}
-    assert [one.source_id async for one in book.store.plans.changes(run.id, limits=limits)] == ["c", "b"]
-    assert [one async for one in book.store.plans.changes(run.id, State.APPLIED)] == []
-    assert await book.store.plans.counts(run.id) == {
+    assert [one.source_id async for one in steps.store.plans.changes(run.id, limits=limits)] == ["c", "b"]
+    assert [one async for one in steps.store.plans.changes(run.id, State.APPLIED)] == []
+    assert await steps.store.plans.counts(run.id) == {
         ("Employee", Operation.CREATE, State.HELD): 2,
         ("Employee", Operation.REMOVE, State.HELD): 1,
         ("Employee", Operation.UPDATE, State.HELD): 1,
     }
 
 
-async def test_certificates_and_extents_are_restored_as_they_were_saved(book: Book) -> None:
+async def test_certificates_and_extents_are_restored_as_they_were_saved(steps: RunSteps) -> None:
     reasons = (
         Reason(Code.TOTAL_DIFFERS, read=59, announced=60, provider="Example HR"),
         Reason(Code.FIELDS_MISSING, fields=("email", "job_title")),
@@ -122,12 +122,12 @@ async def test_certificates_and_extents_are_restored_as_they_were_saved(book: Bo
     given = certificate(
         Standing.INCOMPLETE, announced=None, reasons=reasons, rejected=(Rejection(None, "email", "wrong"),)
     )
-    run, reading = await book.read(person("a"))
-    await book.store.plans.save(run, [GuardedPlan(reading, given, "key", (), (), NEW, Hold.NOTHING)])
-    report = await book.finish(run)
+    run, reading = await steps.read(person("a"))
+    await steps.store.plans.save(run, [GuardedPlan(reading, given, "key", (), (), NEW, Hold.NOTHING)])
+    report = await steps.finish(run)
     extent = Extent(delta=True, why=Reason(Code.CHANGED_SINCE, since="today"))
-    await book.store.runs.finish(replace(report, extent=extent), {}, {})
-    (summary,) = await book.store.runs.history("acme", 5)
+    await steps.store.runs.finish(replace(report, extent=extent), {}, {})
+    (summary,) = await steps.store.runs.history("acme", 5)
     assert summary.certificates == (given,)
     assert summary.extent == extent
     assert (summary.verdict, summary.requests, summary.run) == (
@@ -137,10 +137,10 @@ async def test_certificates_and_extents_are_restored_as_they_were_saved(book: Bo
     )
 
 
-async def test_the_history_begins_with_the_newest_run(book: Book) -> None:
+async def test_the_history_begins_with_the_newest_run(steps: RunSteps) -> None:
     for _ in range(3):
-        await book.applied(person("a"))
-    runs = await book.store.runs.history("acme", 2)
+        await steps.applied(person("a"))
+    runs = await steps.store.runs.history("acme", 2)
     assert len(runs) == 2
     assert runs[0].run.started_at >= runs[1].run.started_at
 
@@ -148,11 +148,11 @@ async def test_the_history_begins_with_the_newest_run(book: Book) -> None:
 @pytest.mark.parametrize(
     "scan", [last_scan(due=Reason(Code.TOTAL_FELL)), last_scan(watermark=None), last_scan(unread=frozenset({"a", "b"}))]
 )
-async def test_the_last_scan_is_restored_as_it_was_saved(book: Book, scan: LastScan) -> None:
-    assert await book.store.last_scans.find(PEOPLE) is None
-    run, _ = await book.start()
-    await book.finish(run, Employee=scan)
-    assert await book.store.last_scans.find(PEOPLE) == scan
-    run, _ = await book.start()
-    await book.finish(run, Employee=last_scan(full_at=NOON + timedelta(days=1)))
-    assert await book.store.last_scans.find(PEOPLE) == last_scan(full_at=NOON + timedelta(days=1))
+async def test_the_last_scan_is_restored_as_it_was_saved(steps: RunSteps, scan: LastScan) -> None:
+    assert await steps.store.last_scans.find(PEOPLE) is None
+    run, _ = await steps.start()
+    await steps.finish(run, Employee=scan)
+    assert await steps.store.last_scans.find(PEOPLE) == scan
+    run, _ = await steps.start()
+    await steps.finish(run, Employee=last_scan(full_at=NOON + timedelta(days=1)))
+    assert await steps.store.last_scans.find(PEOPLE) == last_scan(full_at=NOON + timedelta(days=1))

@@ -28,7 +28,7 @@ def turned(one: Employee, status: Status) -> Employee:
 
 
 @dataclass
-class Book:
+class RunSteps:
     """One integration in one store, and the steps of its runs."""
 
     store: Store
