@@ -26,7 +26,7 @@ class Connections:
         self._quotas: dict[tuple[str, str], Quotas] = {}
 
     def api(self, manifest: Manifest, credentials: Credentials, registry: Registry) -> HttpApi:
-        """A client for one run. All that reach one account of a provider share its quotas, which outlive the runs."""
+        """Return a client for one run. All of one provider account share its quotas, which outlive the runs."""
         account = (manifest.name, json.dumps(credentials.public(), sort_keys=True, default=str))
         if account not in self._quotas:
             self._quotas[account] = Quotas(limits_of(manifest, registry.settings(manifest.name)))
@@ -45,7 +45,7 @@ class Connections:
     def connector(
         connector: type[AnyConnector], credentials: Credentials, api: Api, registry: Registry
     ) -> AnyConnector:
-        """A connector for one run."""
+        """Return a connector for one run."""
         options = options_of(connector, registry.settings(connector.manifest.name))
         log = structlog.get_logger().bind(connector=connector.manifest.name)
         return connector(Context(credentials, options, api, log))

@@ -246,15 +246,15 @@ class Host:
 
     async def apply(self, name: str, run_id: str | None = None) -> Applied:
         """Apply the held plan, against the store as it is now; with ``run_id``, only if it is that run's."""
+        await self.store.integrations.get(name)
         with self.store.lock(name):
-            held = await self.held_plan(name, run_id)
-            return await self.store.plans.apply_held(name, held)
+            return await self.store.plans.apply_held(name, await self.held_plan(name, run_id))
 
     async def discard(self, name: str, run_id: str | None = None) -> int:
         """Drop the held plan; return how many changes it had. With ``run_id``, only if it is that run's."""
+        await self.store.integrations.get(name)
         with self.store.lock(name):
-            held = await self.held_plan(name, run_id)
-            return await self.store.plans.discard(name, held)
+            return await self.store.plans.discard(name, await self.held_plan(name, run_id))
 
     async def history(self, name: str, limit: int = 20) -> list[RunSummary]:
         """Return the runs of an integration, the newest first."""

@@ -64,6 +64,9 @@ INCOMPLETE: Mapping[Code, Message] = {
     Code.ROWS_NOT_LISTED: Message("The listing lacks {rows:row} that {provider} still has", RUN_AGAIN),
 }
 DELTA_BEHIND: Mapping[Code, Message] = {
+    Code.CHANGES_ENDED_EARLY: Message(
+        "The connector stopped before the last known change", "Report this to the connector's author."
+    ),
     Code.FIELDS_MISSING: Message("Some rows lack fields that are stored: {fields}", "The next delta reads them again."),
     Code.ORDER_BROKEN: Message("The listing is not in the order of change", _FULL_SCAN),
     Code.CHANGE_TIMES_MISSING: Message("No row says when it was changed", _FULL_SCAN),

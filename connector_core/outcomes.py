@@ -152,7 +152,7 @@ class KindPlan:
     removes: int
     held: int
     held_because: Reason | None = None
-    """Why losses are held; None where the whole plan was asked for, or nothing is held."""
+    """The reason for holding losses, even where the whole plan is held; None where they are few enough."""
     unconfirmed: int = 0
     """Rows missing from a complete scan that have no second witness yet: they stay."""
 

@@ -31,6 +31,7 @@ class Code(StrEnum):
     EXPECTED_IDS_DIFFER = "expected_ids_differ"
     ROWS_NOT_LISTED = "rows_not_listed"
     # A delta that has not caught up.
+    CHANGES_ENDED_EARLY = "changes_ended_early"
     FIELDS_MISSING = "fields_missing"
     ORDER_BROKEN = "order_broken"
     CHANGE_TIMES_MISSING = "change_times_missing"

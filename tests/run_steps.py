@@ -75,7 +75,7 @@ class RunSteps:
         kinds = tuple(KindReport(certificate(kind=one), kind_plan(one)) for one in run.kinds)
         end, traffic = datetime.now(UTC), Traffic(3, 0, 0)
         report = Report(run, Verdict.COMPLETE, kinds, applied=True, removed={}, traffic=traffic, finished_at=end)
-        await self.store.staging.discard_unfinished(run, ())
+        await self.store.staging.discard(run, ())
         await self.store.runs.finish(report, missed or {}, scans)
         return report
 

@@ -17,6 +17,7 @@ GIVEN: dict[Code, dict[str, Any]] = {
     Code.RESOURCE_REFUSED: {"provider": "Namely", "remedy": "Settings > API: allow it"},
     Code.TIME_OVER: {},
     Code.ENDED_EARLY: {},
+    Code.CHANGES_ENDED_EARLY: {},
     Code.PAGE_REPEATED: {"page": 7},
     Code.ROWS_REPEATED: {"rows": 1},
     Code.ROWS_REJECTED: {"rows": 2, "example": "p7: email is not an address"},

@@ -330,7 +330,8 @@ async def test_a_gateway_that_never_answers_ends_the_kind_with_its_status(namely
     place.simulator.script("504@4x9999:/profiles")
     report = await place.host.run("acme", kinds=["employees"])
     assert report.verdict is Verdict.INCOMPLETE
-    assert "504" in str(report["Employee"].certificate.reasons[0]["message"])
+    reason = report["Employee"].certificate.reasons[0]
+    assert (reason["error"], reason["request"]) == ("provider_unavailable", "GET /profiles")
 
 
 async def test_a_row_that_goes_between_two_parts_of_the_first_page_has_it_read_twice(namely: Start) -> None:

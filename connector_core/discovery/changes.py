@@ -1,6 +1,5 @@
 """The updates and removals that a reading implies, each with its reason: plain functions of data."""
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -8,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from connector_core.discovery.drift import believed
+from connector_core.outcomes import Certificate
 from connector_core.reasons import Code, Reason
 from connector_core.sdk.entities import Status
 from connector_core.store.comparison import Difference, Loss, Missing
@@ -34,13 +35,19 @@ class KindChanges:
     """Rows missing from a complete scan that no second witness confirms to be gone: they stay."""
 
 
-def kept_fields(differences: Iterable[Difference], emptied: Collection[str]) -> Counter[str]:
-    """Count, by field, the rows whose stored value stays because the field did not come, or is not believed."""
-    kept: Counter[str] = Counter()
-    for one in differences:
-        stored, read = _decode(one.stored), _believed(_decode(one.read), emptied)
-        kept.update([name for name, value in stored.items() if name not in read and value is not None])
-    return kept
+def plan(
+    certificate: Certificate,
+    differences: Iterable[Difference],
+    missing: Iterable[Missing],
+    testimony: Mapping[str, Testimony],
+    provider: str,
+) -> KindChanges:
+    """Plan the updates of rows that were read, and, only if everything was read, the removals of missing ones."""
+    updates = plan_updates(differences, certificate.profile.emptied, provider)
+    if not certificate.complete:
+        return KindChanges(updates)
+    removals, unconfirmed = plan_removals(missing, testimony, certificate.kind, provider)
+    return KindChanges(updates, removals, unconfirmed)
 
 
 def plan_updates(differences: Iterable[Difference], emptied: Collection[str], provider: str) -> tuple[Update, ...]:
@@ -52,7 +59,7 @@ def plan_updates(differences: Iterable[Difference], emptied: Collection[str], pr
     updates = []
     for one in differences:
         stored, came = _decode(one.stored), _decode(one.read)
-        read = _believed(came, emptied)
+        read = believed(came, emptied)
         merged: dict[str, Any] = {**stored, **read}
         fields = tuple([name for name, value in merged.items() if value != stored.get(name)])
         if fields:
@@ -60,12 +67,6 @@ def plan_updates(differences: Iterable[Difference], emptied: Collection[str], pr
             digest = one.digest if len(read) == len(came) else b""
             updates.append(_update(one, stored, merged, fields, digest, provider))
     return tuple(updates)
-
-
-def _believed(read: dict[str, Any], emptied: Collection[str]) -> dict[str, Any]:
-    if not emptied:
-        return read
-    return {name: value for name, value in read.items() if value or name not in emptied}
 
 
 def _update(

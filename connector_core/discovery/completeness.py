@@ -1,8 +1,7 @@
 """Completeness of a reading: its counters and evidence become coded reasons, and these a certificate."""
 
-from connector_core.discovery.changes import kept_fields
 from connector_core.discovery.delta import delta_problems
-from connector_core.discovery.guards import emptied_fields
+from connector_core.discovery.drift import emptied_fields, kept_fields
 from connector_core.discovery.results import Evidence, ReadResult
 from connector_core.discovery.tally import Tally
 from connector_core.outcomes import Certificate, DataProfile, Standing

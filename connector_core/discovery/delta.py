@@ -130,7 +130,7 @@ def delta_problems(
     if found or failed:
         return found
     if not cursor.done:
-        return [Reason(Code.ENDED_EARLY)]
+        return [Reason(Code.CHANGES_ENDED_EARLY)]
     return _unseen(tally, profile, scan, known, provider)
 
 
@@ -152,6 +152,7 @@ def next_scan(
     certificate: Certificate,
     plan: KindPlan,
     *,
+    is_delta: bool,
     started_at: datetime,
     resume_key: str,
     kept: Collection[str],
@@ -167,5 +168,6 @@ def next_scan(
         return None
     if certificate.standing is Standing.CAUGHT_UP and applied:
         return replace(before, watermark=max((one for one in (before.watermark, newest) if one), default=None))
-    due = next((reason for reason in certificate.reasons if reason.code in NEEDS_FULL_SCAN), None)
+    # What a full scan lacks, the next full scan may bring: only a delta makes one due.
+    due = next((reason for reason in certificate.reasons if is_delta and reason.code in NEEDS_FULL_SCAN), None)
     return replace(before, due=due) if due else None

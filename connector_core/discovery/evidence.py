@@ -82,9 +82,7 @@ async def _filled_before(context: RunContext, evidence: Evidence) -> dict[str, f
     if not entities or rows < settings.at_least:
         return {}
     shares = result.profile.shares()
-    # A field that the connector neither provides nor has ever sent cannot have emptied.
-    known = shares.keys() | frozenset(result.declaration.provides)
-    empty = sorted([name for name in known if shares.get(name, 0.0) <= settings.emptied])
+    empty = [name for name in result.declaration.kind.model_fields if shares.get(name, 0.0) <= settings.emptied]
     return await context.store.comparisons.filled_shares(result.reading, empty, read_only=result.delta is not None)
 
 

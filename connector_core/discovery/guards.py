@@ -1,12 +1,14 @@
-"""When losses wait for an operator, and when a field that emptied is not believed: pure decisions on counts."""
+"""When losses wait for an operator: pure decisions on counts."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from connector_core.discovery.changes import KindChanges
+from connector_core.outcomes import KindPlan
 from connector_core.reasons import Code, Reason
 from connector_core.settings import LossSettings
 from connector_core.store.comparison import Comparison, Loss
+from connector_core.store.plans import Hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +29,31 @@ class LossCount:
         return bool(self.planned) and self.lost >= settings.at_least and self.lost > settings.share * self.size
 
 
-def guard(changes: KindChanges, comparison: Comparison, acceptance_key: str, settings: LossSettings) -> Reason | None:
-    """Return why the losses of a plan are held; None where they are few enough."""
-    return hold_reason(
+def guard(
+    changes: KindChanges,
+    comparison: Comparison,
+    kind: str,
+    acceptance_key: str,
+    settings: LossSettings,
+    *,
+    apply: bool,
+) -> tuple[Hold, KindPlan]:
+    """Decide which changes wait for an operator: all if the run shall not ``apply``, else losses that are too many."""
+    because = hold_reason(
         _count(changes, comparison, Loss.OTHER, comparison.stored),
         _count(changes, comparison, Loss.ACTIVE, comparison.active),
         # Rows that only incomplete runs brought have no accepted key: nothing vouches for their loss either.
         acceptance_changed=comparison.accepted_key != acceptance_key and comparison.stored > 0,
         settings=settings,
     )
+    creates, updates, removes = comparison.creates, len(changes.updates), len(changes.removals)
+    if not apply:
+        hold, held = Hold.EVERYTHING, creates + updates + removes
+    elif because:
+        hold, held = Hold.LOSSES, len(_lost_ids(changes, Loss.OTHER))
+    else:
+        hold, held = Hold.NOTHING, 0
+    return hold, KindPlan(kind, creates, updates, removes, held, because, len(changes.unconfirmed))
 
 
 def _count(changes: KindChanges, comparison: Comparison, least: Loss, now: int) -> LossCount:
@@ -74,17 +92,3 @@ def hold_reason(
         if count.exceeds(settings):
             return Reason(code, lost=count.lost, size=count.size, days=settings.days, share=settings.share)
     return None
-
-
-def emptied_fields(
-    before: Mapping[str, float], now: Mapping[str, float], *, filled: float, emptied: float
-) -> dict[str, tuple[float, float]]:
-    """Return the fields that were filled for most rows and are now for almost none, with both shares.
-
-    A lost permission looks like that: the provider answers 200, and the field is empty or absent.
-    """
-    return {
-        name: (share, now.get(name, 0.0))
-        for name, share in before.items()
-        if share >= filled and now.get(name, 0.0) <= emptied
-    }

@@ -19,6 +19,7 @@ from connector_core.discovery.tally import Tally
 from connector_core.errors import (
     ConnectorCoreError,
     ForbiddenError,
+    ProviderError,
     RejectedCredentialsError,
     StoreError,
     ThrottledError,
@@ -34,7 +35,7 @@ from connector_core.store.sqlite import now
 from connector_core.store.staging import Checkpoint, digest_of
 
 LOG_SECONDS = 10.0
-"""A long run logs its progress this often."""
+"""Interval at which a long run logs its progress."""
 
 
 @dataclass(slots=True)
@@ -69,7 +70,7 @@ class KindReader:
         deadline: float,
     ) -> None:
         self.connector = connector
-        """Shared by the kinds of a run, which may have requests in common."""
+        """Shared by the kinds of a run, which may have requests in common; a resumed pass has one of its own."""
         self._context = context
         self._declaration = declaration
         self._reading = reading
@@ -272,7 +273,8 @@ def _failure(error: ConnectorCoreError, declaration: Declaration) -> Reason:
     """Return why the reading ended early, and what to do about it."""
     if not isinstance(error, ThrottledError):
         remedy = declaration.permission if isinstance(error, ForbiddenError) else error.hint
-        return Reason(Code.READ_FAILED, error=error.code, message=error.message, remedy=remedy)
+        call = str(error.call) if isinstance(error, ProviderError) and error.call else None
+        return Reason(Code.READ_FAILED, error=error.code, request=call, message=error.message, remedy=remedy)
     if error.retry_after is None:
         return Reason(Code.THROTTLED, message=error.message)
     until = datetime.now(UTC) + timedelta(seconds=error.retry_after)

@@ -1,17 +1,18 @@
 """One run, from the check to the report."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import structlog
 
-from connector_core.discovery.changes import KindChanges, kept_fields, plan_removals, plan_updates
+from connector_core.discovery.changes import KindChanges, plan
 from connector_core.discovery.completeness import verify
 from connector_core.discovery.connector_errors import connector_errors
 from connector_core.discovery.context import RunContext
 from connector_core.discovery.delta import choose_extent, next_scan
+from connector_core.discovery.drift import kept_fields
 from connector_core.discovery.evidence import count_dangling, gather
 from connector_core.discovery.guards import guard
 from connector_core.discovery.read import KindReader
@@ -40,6 +41,7 @@ class KindResult:
     certificate: Certificate
     changes: KindChanges
     plan: KindPlan
+    hold: Hold
 
 
 async def discover(context: RunContext) -> Report:
@@ -54,7 +56,7 @@ async def discover(context: RunContext) -> Report:
     try:
         report = await _steps(context, readings)
     except BaseException as error:
-        await asyncio.shield(context.store.runs.fail(context.run, _code(error)))
+        await context.store.runs.fail(context.run, _code(error))
         raise
     log.info("run_finished", verdict=report.verdict, requests=report.traffic.requests)
     await context.registry.run_finished(report)
@@ -63,13 +65,9 @@ async def discover(context: RunContext) -> Report:
 
 async def _steps(context: RunContext, readings: Mapping[str, Reading]) -> Report:
     account, extent, evidence = await _check_and_read(context, readings)
-    certificates = [_verify(context, one) for one in evidence]
-    for certificate in certificates:
-        await context.registry.kind_certified(context.run, certificate)
-    changes = [_plan(context, *pair) for pair in zip(evidence, certificates, strict=True)]
-    kinds = [_guard(context, *triple) for triple in zip(evidence, certificates, changes, strict=True)]
+    kinds = [_judge(context, one) for one in evidence]
     removed = await _save(context, kinds)
-    await context.registry.plan_made(context.run, tuple([one.plan for one in kinds]))
+    await _tell_observers(context, kinds)
     if context.apply:
         await _apply(context, kinds)
     await _discard_staged(context, kinds, extent)
@@ -145,35 +143,21 @@ async def _choose_extent(context: RunContext, checking: "asyncio.Task[Account]")
 # ---- verify → plan → guard: plain functions of the evidence
 
 
-def _verify(context: RunContext, evidence: Evidence) -> Certificate:
-    certificate = verify(evidence, context.settings.drift, accepted=context.accepted_fields, provider=context.title)
+def _judge(context: RunContext, evidence: Evidence) -> KindResult:
+    provider, comparison, settings = context.title, evidence.comparison, context.settings
+    certificate = verify(evidence, settings.drift, accepted=context.accepted_fields, provider=provider)
+    changes = plan(certificate, comparison.differences, evidence.missing, evidence.testimony, provider)
+    hold, kind_plan = guard(
+        changes, comparison, certificate.kind, evidence.acceptance_key, settings.losses, apply=context.apply
+    )
     structlog.get_logger().info(
         "kind_certified",
         kind=certificate.kind,
-        standing=certificate.standing,
+        standing=certificate.standing.value,
         seen=certificate.seen,
         reasons=[reason.code.value for reason in certificate.reasons],
     )
-    return certificate
-
-
-def _plan(context: RunContext, evidence: Evidence, certificate: Certificate) -> KindChanges:
-    updates = plan_updates(evidence.comparison.differences, certificate.profile.emptied, context.title)
-    if not certificate.complete:
-        return KindChanges(updates)
-    removals, unconfirmed = plan_removals(evidence.missing, evidence.testimony, certificate.kind, context.title)
-    return KindChanges(updates, removals, unconfirmed)
-
-
-def _guard(context: RunContext, evidence: Evidence, certificate: Certificate, changes: KindChanges) -> KindResult:
-    because = guard(changes, evidence.comparison, evidence.acceptance_key, context.settings.losses)
-    creates, updates, removes = evidence.comparison.creates, len(changes.updates), len(changes.removals)
-    if not context.apply:
-        held = creates + updates + removes
-    else:
-        held = sum([bool(one.loss) for one in changes.updates]) + removes if because else 0
-    plan = KindPlan(certificate.kind, creates, updates, removes, held, because, len(changes.unconfirmed))
-    return KindResult(evidence, certificate, changes, plan)
+    return KindResult(evidence, certificate, changes, kind_plan, hold)
 
 
 # ---- apply → report
@@ -191,15 +175,18 @@ async def _save(context: RunContext, kinds: list[KindResult]) -> dict[str, str]:
                 updates=one.changes.updates,
                 removals=one.changes.removals,
                 new=_new(context),
-                hold=Hold.LOSSES if context.apply and one.plan.held_because else _hold_all(context),
+                hold=one.hold,
             )
             for one in kinds
         ],
     )
 
 
-def _hold_all(context: RunContext) -> Hold:
-    return Hold.NOTHING if context.apply else Hold.EVERYTHING
+async def _tell_observers(context: RunContext, kinds: list[KindResult]) -> None:
+    """Tell observers what is saved, and not applied yet."""
+    for one in kinds:
+        await context.registry.kind_certified(context.run, one.certificate)
+    await context.registry.plan_made(context.run, tuple([one.plan for one in kinds]))
 
 
 def _new(context: RunContext) -> Reason:
@@ -215,21 +202,22 @@ async def _apply(context: RunContext, kinds: list[KindResult]) -> None:
 
 async def _discard_staged(context: RunContext, kinds: list[KindResult], extent: Extent) -> None:
     """Drop staged rows, except for kinds that the next run may resume."""
-    unfinished = [
+    resumable = [
         one.plan.kind
         for one in kinds
         if not (one.evidence.result.tally.ended or one.certificate.standing is Standing.CAUGHT_UP)
     ]
-    await context.store.staging.discard_unfinished(context.run, () if extent.delta else unfinished)
+    await context.store.staging.discard(context.run, () if extent.delta else resumable)
 
 
 async def _report(
     context: RunContext, account: Account, extent: Extent, kinds: list[KindResult], removed: Mapping[str, str]
 ) -> Report:
+    reports = tuple([KindReport(one.certificate, one.plan) for one in kinds])
     report = Report(
         run=context.run,
-        verdict=verdict([KindReport(one.certificate, one.plan) for one in kinds], applied=context.apply),
-        kinds=tuple([KindReport(one.certificate, one.plan) for one in kinds]),
+        verdict=verdict(reports, applied=context.apply),
+        kinds=reports,
         applied=context.apply,
         removed=removed,
         traffic=context.api.traffic(),
@@ -254,6 +242,7 @@ async def _next_scans(context: RunContext, account: Account, kinds: list[KindRes
             result.profile,
             one.certificate,
             one.plan,
+            is_delta=result.delta is not None,
             started_at=context.run.started_at,
             resume_key=context.resume_key(account),
             kept=kept_fields(one.evidence.comparison.differences, one.certificate.profile.emptied),
@@ -263,7 +252,7 @@ async def _next_scans(context: RunContext, account: Account, kinds: list[KindRes
     return scans
 
 
-def verdict(kinds: list[KindReport], *, applied: bool) -> Verdict:
+def verdict(kinds: Sequence[KindReport], *, applied: bool) -> Verdict:
     """Return a run's outcome in one word."""
     standings = {one.certificate.standing for one in kinds}
     if Standing.DEFERRED in standings:

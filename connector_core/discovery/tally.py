@@ -7,7 +7,7 @@ from connector_core.sdk.hash_set import HashSet
 from connector_core.sdk.page import Page, Rejection, TotalSource
 
 BARREN_PAGES = 10
-"""So many pages in a row without one usable row end a reading."""
+"""Consecutive pages without a usable row that end a reading."""
 
 
 class Tally:
@@ -72,7 +72,7 @@ class Tally:
         self.rejected += page.rejected
         listed = page.listed
         fresh = self._seen.add(listed)
-        # A page of rejected rows has nothing fresh either, and may be the last of its sort: a few are tolerated.
+        # A page of rejected rows has nothing fresh either, and may be followed by better ones: a few are tolerated.
         self._barren = 0 if fresh or not page.rejected else self._barren + 1
         if not page.place.last and ((listed and not fresh) or self._barren == BARREN_PAGES):
             self.repeated_page = page.place.number

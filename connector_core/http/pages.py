@@ -41,8 +41,8 @@ class Fetch(Protocol[R]):
         ...
 
 
-class State(Enum):
-    """State of a page request. The module's docstring shows how they follow each other."""
+class RequestState(Enum):
+    """RequestState of a page request. The module's docstring shows how they follow each other."""
 
     SENT = auto()
     ANSWERED = auto()
@@ -66,8 +66,8 @@ class RowRange:
 
 
 @dataclass(eq=False, slots=True)
-class Response:
-    """A response that has come. ``announced`` is its total once it is parsed, and 0 before."""
+class AnnouncedTotal:
+    """The total of a response that has come: 0 until it is parsed."""
 
     announced: int = 0
 
@@ -76,7 +76,7 @@ class PagedListing(Generic[R]):
     """Delivers the pages of one listing in order."""
 
     def __init__(self, fetch: Fetch[R], request: Request, paging: Paging, start: Position, pace: Pace) -> None:
-        # Asked once: isinstance() against a protocol costs more than handling a page.
+        # Cached: isinstance() against a protocol costs more than handling a page.
         self._sliced = paging if isinstance(paging, Sliced) else None
         self.fetch = fetch
         self.request = request
@@ -142,12 +142,12 @@ class PagedListing(Generic[R]):
     def use_free_slots(self) -> None:
         """Send the requests that are queued, then those for the next pages."""
         states = [request.state for request in self._requests]
-        free = self.pace.width - states.count(State.SENT) - states.count(State.DIVIDING)
-        queued = [request for request in self._requests if request.state is State.QUEUED]
+        free = self.pace.width - states.count(RequestState.SENT) - states.count(RequestState.DIVIDING)
+        queued = [request for request in self._requests if request.state is RequestState.QUEUED]
         for request in queued[: max(0, free)]:
             request.send_again()
             free -= 1
-        if not (self._read_ahead and self._total_known) or State.FAILED in states:
+        if not (self._read_ahead and self._total_known) or RequestState.FAILED in states:
             return
         late = bool(self._requests) and self._requests[0].holds_slot
         most = (_AHEAD_OF_LATE if late else _AHEAD) * self.pace.limit
@@ -155,9 +155,9 @@ class PagedListing(Generic[R]):
             self._request_next()
             free -= 1
 
-    def responses_so_far(self) -> list[Response]:
+    def responses_so_far(self) -> list[AnnouncedTotal]:
         """Return the responses that a request sent now must not fall behind: those parsed, as one, and the others."""
-        return [Response(self.highest_total), *(one.unparsed for one in self._requests if one.unparsed)]
+        return [AnnouncedTotal(self.highest_total), *(one.unparsed for one in self._requests if one.unparsed)]
 
     def _request_next(self) -> None:
         self._requests.append(PageRequest(self, self._wanted(self._next)))
@@ -200,8 +200,8 @@ class PageRequest(Generic[R]):
     """
 
     def __init__(self, listing: PagedListing[R], wanted: Mapping[str, str] | RowRange) -> None:
-        self.state = State.SENT
-        self.unparsed: Response | None = None
+        self.state = RequestState.SENT
+        self.unparsed: AnnouncedTotal | None = None
         """The response that has come and is not parsed yet."""
         self.total_fell = False
         """True if a response that came before this request was sent announced more rows."""
@@ -213,27 +213,27 @@ class PageRequest(Generic[R]):
 
     @property
     def holds_slot(self) -> bool:
-        return self.state is State.SENT or self.state is State.DIVIDING
+        return self.state is RequestState.SENT or self.state is RequestState.DIVIDING
 
     def send_again(self) -> None:
         """Give it the slot that it is queued for."""
-        self.state = State.SENT
+        self.state = RequestState.SENT
         self._slot.set()
 
     # ---- reports of the client
 
     async def before_sending(self) -> None:
-        if self.state is State.ANSWERED:
-            self.state = State.QUEUED
+        if self.state is RequestState.ANSWERED:
+            self.state = RequestState.QUEUED
             self._slot.clear()
             self._listing.use_free_slots()
             await self._slot.wait()
 
     def answered(self, seconds: float) -> None:
         self._listing.pace.answered(seconds)
-        self.unparsed = Response()
-        if self.state is State.SENT:
-            self.state = State.ANSWERED
+        self.unparsed = AnnouncedTotal()
+        if self.state is RequestState.SENT:
+            self.state = RequestState.ANSWERED
         self._listing.use_free_slots()
 
     def failed(self, began: float, now: float) -> None:
@@ -242,7 +242,7 @@ class PageRequest(Generic[R]):
     def _ended(self, task: asyncio.Task[ParsedPage[R]]) -> None:
         held_slot = self.holds_slot
         # The exception is looked at, so that asyncio does not report it where no caller waits for the page.
-        self.state = State.FAILED if task.cancelled() or task.exception() else State.DONE
+        self.state = RequestState.FAILED if task.cancelled() or task.exception() else RequestState.DONE
         self.unparsed = None
         if held_slot:
             self._listing.use_free_slots()
@@ -270,7 +270,7 @@ class PageRequest(Generic[R]):
     async def _fetch_in_parts(self, rows: RowRange, size: int) -> ParsedPage[R]:
         """Fetch these rows in pages of this size: a single one if it is the usual size."""
         if size < rows.count:
-            self.state = State.DIVIDING
+            self.state = RequestState.DIVIDING
         divisible = self._listing.sizes.has_smaller(size)
         parts = []
         for query in rows.queries(size):
@@ -288,7 +288,7 @@ class PageRequest(Generic[R]):
         self.unparsed = None
         return page
 
-    def _note_total(self, announced: int, earlier: list[Response]) -> None:
+    def _note_total(self, announced: int, earlier: list[AnnouncedTotal]) -> None:
         listing = self._listing
         listing.highest_total = max(listing.highest_total, announced)
         if self.unparsed:

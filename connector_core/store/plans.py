@@ -161,7 +161,7 @@ class Plans(Table):
     async def changes(
         self, run_id: str, state: State | None = None, *, limits: Mapping[Operation, int] | None = None
     ) -> AsyncIterator[Change]:
-        """Yield a run's changes, with the names of entities that are stored or staged; of each sort at most so many.
+        """Yield a run's changes, with the names of entities that are stored or staged; of each operation up to a limit.
 
         Read in pages, so that memory stays flat.
         """

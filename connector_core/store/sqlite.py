@@ -22,7 +22,7 @@ Cursor = sqlite3.Cursor
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_TYPES = {"identity": "INTEGER PRIMARY KEY", "clustered": "WITHOUT ROWID", "bytes": "BLOB"}
+_TYPES = {"identity": "INTEGER PRIMARY KEY AUTOINCREMENT", "clustered": "WITHOUT ROWID", "bytes": "BLOB"}
 _PRAGMAS = (
     "secure_delete = ON",
     "journal_mode = WAL",
@@ -121,9 +121,11 @@ class Database:
     async def aclose(self) -> None:
         """Close the connection and end the thread. May be called again."""
         if not self._closed:
-            await self._call(self._close)
-            self._closed = True
-            self._thread.shutdown(wait=False)
+            try:
+                await self._call(self._close)
+            finally:
+                self._closed = True
+                self._thread.shutdown(wait=False)
 
     def _close(self) -> None:
         if self._connection:

@@ -173,8 +173,8 @@ class Staging(Table):
         )
 
     @writes
-    def discard_unfinished(self, cursor: Cursor, run: Run, keep: Sequence[str]) -> None:
-        """Drop what this run and earlier ones staged and nothing points to, except for the kinds to ``keep``."""
+    def discard(self, cursor: Cursor, run: Run, keep: Sequence[str]) -> None:
+        """Drop staged rows of this run and of earlier ones, except for the kinds to ``keep`` for the next run."""
         close_readings(cursor, run.integration, except_for=(run.id, keep))
 
 

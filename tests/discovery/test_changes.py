@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
-from builders import GONE, PRESENT, SILENT, TITLE, difference, missing
-from connector_core.discovery.changes import kept_fields, plan_removals, plan_updates
+from builders import GONE, PRESENT, SILENT, TITLE, certificate, difference, missing
+from connector_core.discovery.changes import plan, plan_removals, plan_updates
+from connector_core.discovery.drift import kept_fields
+from connector_core.outcomes import Standing
 from connector_core.reasons import Code, Reason
 from connector_core.store.comparison import Difference, Loss, Missing
 from connector_core.store.plans import Update
@@ -201,3 +203,12 @@ def test_the_removal_of_an_active_row_is_the_greater_loss(*, active: bool, loss:
 def test_a_row_of_another_kind_is_removed_with_the_name_of_the_kind_it_was() -> None:
     ((removal,), _) = plan_removals([missing("a", other_kind=True)], {}, "Department", TITLE)
     assert removal.reason == Reason(Code.OTHER_KIND, provider=TITLE, kind="department")
+
+
+@pytest.mark.parametrize("standing", Standing)
+def test_only_a_complete_reading_plans_removals(standing: Standing) -> None:
+    rows, differences = (missing("gone"), missing("asked")), (difference({"email": "a"}, {"email": "b"}),)
+    found = plan(certificate(standing), differences, rows, {"gone": GONE}, TITLE)
+    assert len(found.updates) == 1
+    removed, waiting = [one.source_id for one in found.removals], found.unconfirmed
+    assert (removed, waiting) == ((["gone"], ("asked",)) if standing is Standing.COMPLETE else ([], ()))

@@ -123,7 +123,7 @@ def broken() -> ChangeCursor:
     [
         ({}, []),
         ({"tally": tally(page("a", last=True))}, []),
-        ({"cursor": ChangeCursor(NOON)}, [Reason(Code.ENDED_EARLY)]),
+        ({"cursor": ChangeCursor(NOON)}, [Reason(Code.CHANGES_ENDED_EARLY)]),
         ({"cursor": broken()}, [Reason(Code.ORDER_BROKEN)]),
         # Fields.
         ({"kept": ("email",)}, [Reason(Code.FIELDS_MISSING, fields=("email",))]),
@@ -161,7 +161,7 @@ def test_a_delta_has_caught_up_unless_something_is_amiss(given: dict[str, Any], 
 
 def test_problems_that_another_delta_cannot_repair_need_a_full_scan() -> None:
     assert Code.FIELDS_MISSING not in NEEDS_FULL_SCAN
-    assert Code.ENDED_EARLY not in NEEDS_FULL_SCAN
+    assert Code.CHANGES_ENDED_EARLY not in NEEDS_FULL_SCAN
     assert set(codes(problems(known=2))) <= NEEDS_FULL_SCAN
 
 
@@ -178,9 +178,12 @@ def following(
     held: Profile | None = None,
     before: LastScan | None = BEFORE,
     kept: tuple[str, ...] = (),
+    *,
+    is_delta: bool = False,
 ) -> LastScan | None:
-    people = held or profile(changed("a", 0))
-    return next_scan(before, people, given, plan or kind_plan(), started_at=NOON + DAY, resume_key="key", kept=kept)
+    people, planned = held or profile(changed("a", 0)), plan or kind_plan()
+    more = {"started_at": NOON + DAY, "resume_key": "key", "kept": kept}
+    return next_scan(before, people, given, planned, is_delta=is_delta, **more)  # type: ignore[arg-type]
 
 
 def test_a_complete_scan_sets_a_new_start() -> None:
@@ -241,8 +244,12 @@ def test_a_delta_without_rows_keeps_the_watermark() -> None:
 
 
 def test_a_delta_that_cannot_see_enough_makes_a_full_scan_due() -> None:
-    found = following(DUE)
+    found = following(DUE, is_delta=True)
     assert found
     assert found.due == Reason(Code.TOTAL_FELL)
     assert found.watermark == BEFORE.watermark
-    assert following(DUE, before=None) is None
+    assert following(DUE, before=None, is_delta=True) is None
+
+
+def test_a_full_scan_that_is_incomplete_makes_no_other_one_due() -> None:
+    assert following(DUE) is None

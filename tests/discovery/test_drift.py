@@ -29,6 +29,22 @@ async def test_a_field_that_empties_keeps_its_values_until_the_loss_is_accepted(
     assert (await place.run()).verdict is Verdict.COMPLETE
 
 
+async def test_a_field_that_the_connector_does_not_promise_is_watched_too(namely: Start) -> None:
+    place = await namely(scanned=True)
+    before = await place.people()
+    two = {one.id for one in place.tenant.departments()[:2]}
+    for one in place.tenant.people:
+        one.groups = [*two, *(group for group in one.groups if group not in two)]
+    report = await place.run()
+    # With two departments no one has a primary one: a fact for a row, a warning sign for all.
+    assert report.verdict is Verdict.HELD
+    assert list(report["Employee"].certificate.profile.emptied) == ["primary_department_source_id"]
+    after = await place.people()
+    assert {key: one.primary_department_source_id for key, one in after.items()} == {
+        key: one.primary_department_source_id for key, one in before.items()
+    }
+
+
 async def test_accepting_a_loss_counts_only_once_it_is_applied(namely: Start) -> None:
     place = await namely(scanned=True)
     for one in place.tenant.people:

@@ -1,15 +1,18 @@
 """When losses are held, and when a field that emptied is not believed."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from builders import compared, lost, turned
 from connector_core.discovery.changes import KindChanges
-from connector_core.discovery.guards import LossCount, emptied_fields, guard, hold_reason
+from connector_core.discovery.drift import emptied_fields
+from connector_core.discovery.guards import LossCount, guard, hold_reason
 from connector_core.reasons import Code, Reason
 from connector_core.settings import LossSettings
 from connector_core.store.comparison import Loss, LostBefore
+from connector_core.store.plans import Hold
 
 SETTINGS = LossSettings()
 NONE = LossCount(frozenset(), frozenset(), 0)
@@ -82,8 +85,27 @@ def test_the_thresholds_are_settings() -> None:
 
 def guarded(changes: KindChanges, *, key: str = "key", settings: LossSettings = SETTINGS, **comparison: Any) -> Any:
     values = {"stored": 10, **comparison}
-    found = guard(changes, compared(0, values.pop("stored"), **values), key, settings)
-    return found and found.code
+    stored = compared(0, values.pop("stored"), **values)
+    hold, plan = guard(changes, stored, "Employee", key, settings, apply=True)
+    assert (hold is Hold.LOSSES) is bool(plan.held_because)
+    return plan.held_because and plan.held_because.code
+
+
+@pytest.mark.parametrize(
+    ("apply", "lost_ids", "hold", "held"),
+    [
+        (True, "ab", Hold.NOTHING, 0),
+        (True, "abc", Hold.LOSSES, 3),
+        # A run that shall not apply holds creates and harmless updates, too.
+        (False, "ab", Hold.EVERYTHING, 2 + 1 + 4),
+        (False, "abc", Hold.EVERYTHING, 3 + 1 + 4),
+    ],
+)
+def test_a_plan_is_held_whole_in_its_losses_or_not_at_all(lost_ids: str, hold: Hold, held: int, *, apply: bool) -> None:
+    changes = replace(lost(*lost_ids), updates=turned("x", loss=Loss.NONE).updates, unconfirmed=("u",))
+    decided, plan = guard(changes, compared(9, 10, creates=4), "Employee", "key", SETTINGS, apply=apply)
+    assert (decided, plan.held) == (hold, held)
+    assert (plan.creates, plan.updates, plan.removes, plan.unconfirmed) == (4, 1, len(lost_ids), 1)
 
 
 @pytest.mark.parametrize(
