@@ -83,7 +83,7 @@ class _Stored(msgspec.Struct):
     """A reason as it is stored."""
 
     code: Code
-    parameters: dict[str, str | int | float | tuple[str, ...] | None] = {}
+    parameters: dict[str, Value] = {}
 
 
 def encode_hook(value: Any) -> Any:

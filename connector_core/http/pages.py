@@ -103,8 +103,8 @@ class PagedListing(Generic[R]):
         """Yield every page, in order; the last is the one that ends the listing."""
         try:
             while self._requests:
-                request = self._requests[0]
-                page = await request.task
+                due = self._requests[0]
+                page = await due.task
                 del self._requests[0]
                 self._position = self._position.after(page.size, page.announced)
                 last = self._paging.query(self._position) is None
@@ -113,7 +113,7 @@ class PagedListing(Generic[R]):
                     page = replace(page, announced=max(page.announced, self.highest_total))
                 self._measure(page.size)
                 listing = self.request.listing if self._paging.resumable else ""
-                yield page.at(PlaceInListing(listing, self._position.pages, last, request.total_fell))
+                yield page.at(PlaceInListing(listing, self._position.pages, last, due.total_fell))
                 if last:
                     return
                 # Only now: a caller that wants the first page alone costs one request.

@@ -32,7 +32,7 @@ class RunSummary:
     """The extent of its reading; None for a run that has not ended."""
     certificates: tuple[Certificate, ...]
 
-    def standing(self, *, running: bool) -> str:
+    def describe(self, *, running: bool) -> str:
         """Describe it in a word or two. ``running``: the integration is locked by a run."""
         if self.verdict:
             return self.verdict
