@@ -86,11 +86,9 @@ class Integrations(Table):
 
     async def get(self, name: str) -> Integration:
         """Return an integration. UnknownIntegrationError names those that there are."""
-        found = await self.all()
-        for one in found:
-            if one.name == name:
-                return one
-        known = ", ".join(one.name for one in found) or "none yet"
+        if found := await self.find(name):
+            return found
+        known = ", ".join([one.name for one in await self.all()]) or "none yet"
         raise UnknownIntegrationError(
             f"There is no integration named {name}; known: {known}.",
             hint=f"Add one: discover connect CONNECTOR --name {name}",
