@@ -166,7 +166,7 @@ class Provider:
 
 
 class Connection(asyncio.Protocol):
-    """One client's connection, kept alive. Nobody sends a request before the last one's answer."""
+    """One client's connection, kept alive. No client sends a request before the response to its last one."""
 
     def __init__(self, provider: Provider) -> None:
         self._provider = provider

@@ -90,7 +90,7 @@ def encode_hook(value: Any) -> Any:
     """Encode a reason, for ``msgspec.json.encode(..., enc_hook=encode_hook)``."""
     if isinstance(value, Reason):
         return _Stored(value.code, dict(value.parameters))
-    raise NotImplementedError(type(value).__name__)
+    raise NotImplementedError(type(value).__name__)  # As msgspec asks of a hook, for types it does not know.
 
 
 def decode_hook(wanted: type, value: Any) -> Any:
@@ -98,4 +98,4 @@ def decode_hook(wanted: type, value: Any) -> Any:
     if wanted is Reason:
         stored = msgspec.convert(value, _Stored)
         return Reason(stored.code, **stored.parameters)
-    raise NotImplementedError(wanted.__name__)
+    raise NotImplementedError(wanted.__name__)  # As above.

@@ -30,7 +30,7 @@ class Shifting(NamelySimulator):
     """After its first page a person on it is deleted and another appended, so that a third moves up unread."""
 
     scans = 0
-    """How many more scans this happens in."""
+    """Number of scans still to misbehave in."""
     appends = True
 
     def answer(self, request: web.Request) -> Answer:

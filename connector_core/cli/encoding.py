@@ -41,7 +41,7 @@ def _convert(value: Any) -> Any:
             "message": message(value),
             "action": action(value),
         }
-    raise NotImplementedError(type(value).__name__)
+    raise NotImplementedError(type(value).__name__)  # As msgspec asks of a hook, for types it does not know.
 
 
 def _in_seconds(value: datetime) -> str:

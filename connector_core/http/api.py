@@ -64,7 +64,7 @@ class HttpApi:
         The view shares all else with this Api: the client, the pace, the quotas and the listings under way.
         """
         view = copy(self)
-        view._positions = {listing: position}  # noqa: SLF001 - it is one of ours
+        view._positions = {listing: position}  # noqa: SLF001 - the copy is an HttpApi, too
         return view
 
     def pages(

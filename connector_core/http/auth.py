@@ -44,7 +44,7 @@ class Fixed:
     async def headers(self) -> Mapping[str, str]:
         return {self._name: self._value.get_secret_value()}
 
-    async def discard(self, rejected: Mapping[str, str]) -> bool:  # noqa: ARG002 - the protocol's
+    async def discard(self, rejected: Mapping[str, str]) -> bool:  # noqa: ARG002 - the protocol has it
         return False
 
 

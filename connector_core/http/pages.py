@@ -42,7 +42,7 @@ class Fetch(Protocol[R]):
 
 
 class RequestState(Enum):
-    """RequestState of a page request. The module's docstring shows how they follow each other."""
+    """State of a page request. The module's docstring shows how they follow each other."""
 
     SENT = auto()
     ANSWERED = auto()

@@ -144,22 +144,13 @@ def _accept(cursor: Cursor, run_id: str, state: State, unproven: Collection[str]
 
 
 def _mark_stale(cursor: Cursor, integration: str, run_id: str) -> int:
-    state, moment = State.HELD, now()
-    seen = sum([_mark_present(cursor, run_id, *of, moment) for of in _kinds_with_removals(cursor, run_id)])
+    seen = sum([_mark_present(cursor, run_id, *of) for of in _kinds_with_removals(cursor, run_id)])
     overtaken = (
-        "run_id = ? AND state = ? AND ((operation = 'create') = EXISTS (SELECT 1 FROM entities e "
+        "run_id = ? AND ((operation = 'create') = EXISTS (SELECT 1 FROM entities e "
         "WHERE e.integration = changes.integration AND e.kind = changes.kind AND e.source_id = changes.source_id "
         "AND (changes.operation = 'create' OR e.digest = changes.base_digest)))"
     )
-    bodies = f"n IN (SELECT n FROM changes WHERE {overtaken} AND n IS NOT NULL)"  # noqa: S608 - ours
-    drop_bodies(cursor, integration, bodies, run_id, state)
-    return (
-        seen
-        + cursor.execute(
-            f"UPDATE changes SET state = 'stale', body = NULL, n = NULL, decided_at = ? WHERE {overtaken}",  # noqa: S608 - ours
-            (moment, run_id, state),
-        ).rowcount
-    )
+    return seen + end_held(cursor, integration, State.STALE, overtaken, run_id)
 
 
 def _kinds_with_removals(cursor: Cursor, run_id: str) -> list[tuple[str, str]]:
@@ -169,13 +160,12 @@ def _kinds_with_removals(cursor: Cursor, run_id: str) -> list[tuple[str, str]]:
     ).fetchall()
 
 
-def _mark_present(cursor: Cursor, run_id: str, integration: str, kind: str, moment: str) -> int:
+def _mark_present(cursor: Cursor, run_id: str, integration: str, kind: str) -> int:
     """Mark removals of rows that a later run has read, even an interrupted one, as stale: the rows exist."""
-    return cursor.execute(
-        "UPDATE changes SET state = 'stale', decided_at = ? WHERE run_id = ? AND kind = ? AND state = ? "
-        # Once for all removals: asked for each of them, every row of the reading would be looked at again.
-        "AND operation = 'remove' AND source_id IN (SELECT b.source_id FROM readings g "
-        "JOIN checkpoints p ON p.reading = g.id JOIN bodies b ON b.reading = g.id "
-        "WHERE g.integration = ? AND g.kind = ? AND g.is_open = 1 AND g.run_id <> ? AND b.digest IS NOT NULL)",
-        (moment, run_id, kind, State.HELD, integration, kind, run_id),
-    ).rowcount
+    # Once for all removals: asked for each of them, every row of the reading would be looked at again.
+    read = (
+        "SELECT b.source_id FROM readings g JOIN checkpoints p ON p.reading = g.id JOIN bodies b ON b.reading = g.id "
+        "WHERE g.integration = ? AND g.kind = ? AND g.is_open = 1 AND g.run_id <> ? AND b.digest IS NOT NULL"
+    )
+    which = f"run_id = ? AND kind = ? AND operation = 'remove' AND source_id IN ({read})"
+    return end_held(cursor, integration, State.STALE, which, run_id, kind, integration, kind, run_id)

@@ -5,7 +5,7 @@ from connectors.namely.groups import Structure, placement
 from connectors.namely.wire import Profile
 
 NO_MANAGER = "no_guid"
-"""The id of Namely's "Nobody", the manager of people without one."""
+"""The id that Namely gives as the manager of people who have none."""
 
 _MONTH_FIRST = "%m/%d/%Y"
 """The format of dates before 2015."""

@@ -1,4 +1,4 @@
-"""Deltas end to end: changes are stored, nobody is removed, and what a delta cannot see asks for a full scan."""
+"""Deltas end to end: changes are stored, no row is removed, and what a delta cannot see makes a full scan due."""
 
 import pytest
 

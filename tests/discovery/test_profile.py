@@ -1,4 +1,4 @@
-"""What the rows of a reading hold: filled fields, links, e-mails and moments of change."""
+"""The profile of a reading: filled fields, links, e-mails and times of change."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any

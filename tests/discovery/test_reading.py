@@ -88,7 +88,7 @@ async def test_a_row_that_moved_up_unread_is_found_by_reading_again(namely: Star
     assert people.complete
     assert report["Employee"].plan.removes == 0
     assert before <= set(await place.people())
-    # Once the listing is quiet, those who were deleted are removed, and nobody else.
+    # Once the listing no longer moves, only the rows that the provider deleted are removed.
     assert (await place.run()).verdict is Verdict.COMPLETE
     assert set(await place.people()) == {one.id for one in place.tenant.people}
 

@@ -1,4 +1,4 @@
-"""What is removed or replaced is in no file any more."""
+"""Removed and replaced values are left in no file."""
 
 from pathlib import Path
 
