@@ -12,11 +12,7 @@ from aioresponses import aioresponses
 from pydantic import ValidationError
 
 from connector_core import (
-    Bearer,
-    Category,
-    Credentials,
     InsecureError,
-    Manifest,
     PageNumber,
     ProtocolError,
     SecretStr,
@@ -35,6 +31,7 @@ from connectors.namely.simulator import NamelySimulator
 from connectors.namely.wire import Profiles
 from planted.example import Example, ExampleCredentials, Owner, People
 from planted.simulator import ExampleSimulator
+from planted.unchecked import MANIFEST, Fields
 from world import Start, reached
 
 
@@ -43,23 +40,6 @@ def now() -> float:
 
 
 # ---- what is reached
-
-
-class Fields(Credentials):
-    domain: str
-    token: SecretStr
-
-
-MANIFEST = Manifest(
-    name="example",
-    title="Example",
-    description="For tests.",
-    category=Category.HRIS,
-    authentication="API",
-    hosts=("*.example.com",),
-    base_url="https://{domain}/api",
-    auth=Bearer("token"),
-)
 
 
 @pytest.mark.parametrize(

@@ -17,15 +17,11 @@ from aiohttp import web
 from aioresponses import aioresponses
 
 from connector_core import (
-    Bearer,
     Call,
-    Category,
     ConnectorCoreError,
-    Credentials,
     ForbiddenError,
     InsecureError,
     MalformedError,
-    Manifest,
     NotFoundError,
     Page,
     Paging,
@@ -45,27 +41,13 @@ from connector_core.http.request import Request
 from connector_core.http.responses import raise_for_status, retry_after
 from connector_core.settings import HostSettings, HttpSettings
 from connector_core.testing import serve
+from planted import unchecked
 from planted.example import Example, ExampleCredentials, People, Person
 from planted.simulator import ExampleSimulator
+from planted.unchecked import Fields
 from world import reached
 
-
-class Fields(Credentials):
-    domain: str
-    token: SecretStr
-
-
-MANIFEST = Manifest(
-    name="example",
-    title="Example",
-    description="For tests.",
-    category=Category.HRIS,
-    authentication="API",
-    hosts=("*.example.com",),
-    base_url="https://{domain}/api",
-    auth=Bearer("token"),
-    throttled_by=frozenset({406, 429}),
-)
+MANIFEST = unchecked.MANIFEST.model_copy(update={"throttled_by": frozenset({406, 429})})
 
 
 class Scripted(aiohttp.ClientResponse):
