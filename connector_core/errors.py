@@ -12,7 +12,8 @@
     │   └── PluginRefusedError         settings do not allow it
     ├── CredentialsError               the operator's credentials                               exit 2
     │   ├── InvalidCredentialsError    wrong in form; no network was touched
-    │   └── RejectedCredentialsError   the provider said no
+    │   ├── RejectedCredentialsError   the provider said no
+    │   └── OtherTenantError           they are another company's than those before
     ├── ProviderError                  the provider, with method and path                       exit 3
     │   ├── UnavailableError           5xx, broken connection, timeout               (retryable)
     │   ├── ThrottledError             too many requests                             (retryable)
@@ -92,6 +93,10 @@ class InvalidCredentialsError(CredentialsError):
 
 class RejectedCredentialsError(CredentialsError):
     code = "credentials_rejected"
+
+
+class OtherTenantError(CredentialsError):
+    code = "other_tenant"
 
 
 @dataclass(frozen=True, slots=True)

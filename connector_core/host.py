@@ -1,5 +1,6 @@
 """The host: everything an operator can do, as a typed object that any asyncio program can embed."""
 
+import asyncio
 import re
 import uuid
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
@@ -16,12 +17,12 @@ from pydantic import SecretStr
 from connector_core.connections import Connections
 from connector_core.contract import declared, options_of
 from connector_core.discovery import ProgressCallback, RunContext, check, discover
-from connector_core.errors import ConnectorCoreError, ForbiddenError, SettingsError
+from connector_core.errors import ConnectorCoreError, ForbiddenError, OtherTenantError, SettingsError
 from connector_core.http import HttpApi
 from connector_core.logs import hiding
 from connector_core.outcomes import Change, CheckReport, Operation, Report, Run, State
 from connector_core.plugins import Registry, load
-from connector_core.sdk.connector import AnyConnector, Api
+from connector_core.sdk.connector import Account, AnyConnector, Api
 from connector_core.sdk.credentials import Credentials
 from connector_core.sdk.entities import Entity, Product
 from connector_core.settings import Settings
@@ -74,11 +75,16 @@ class Host:
 
     # ---- integrations
 
-    async def connect(self, connector: str, name: str, fields: Mapping[str, str | SecretStr]) -> CheckReport:
+    async def connect(
+        self, connector: str, name: str, fields: Mapping[str, str | SecretStr], *, change_tenant: bool = False
+    ) -> CheckReport:
         """Check the credentials at the provider, then save them. An existing name keeps its data.
 
+        With ``change_tenant`` an existing name may get the credentials of another company.
+
         Raises InvalidCredentialsError before any network is touched, RejectedCredentialsError when the
-        provider says no, and ForbiddenError when no kind at all may be read; then nothing is saved.
+        provider says no, ForbiddenError when no kind at all may be read, and OtherTenantError when the credentials are
+        another company's than those before; then nothing is saved.
         """
         wanted = self.registry.connector(connector)
         if not NAME.fullmatch(name):
@@ -97,6 +103,8 @@ class Host:
                 call=None,  # There was a request for each kind.
                 hint=report.probes[0].remedy,
             )
+        if existing and not change_tenant:
+            _refuse_other_tenant(existing, report.account)
         sealed = self._vault.seal(credentials.secrets())
         # The same credentials given again are not new: their age goes on, and so does what they vouch for.
         since = existing.credentials_at if existing and self._same(existing, credentials, report) else None
@@ -111,8 +119,8 @@ class Host:
             secrets = self._vault.open(existing.sealed)
         except ConnectorCoreError:
             return False
-        fields = (secrets, dict(existing.fields), existing.account.id)
-        return fields == (credentials.secrets(), credentials.public(), report.account.id)
+        before = (secrets, dict(existing.fields), existing.account.tenant, existing.account.owner)
+        return before == (credentials.secrets(), credentials.public(), report.account.tenant, report.account.owner)
 
     async def integrations(self) -> list[Integration]:
         return await self.store.integrations.all()
@@ -126,7 +134,8 @@ class Host:
     async def _check(self, connector: type[AnyConnector], credentials: Credentials) -> CheckReport:
         async with self._client(connector, credentials) as api:
             opened = self._connections.connector(connector, credentials, api, self.registry)
-            return await check(opened, connector.declarations.values(), partial(api.forecast, include_over=True))
+            kinds, forecast = connector.declarations.values(), partial(api.forecast, include_over=True)
+            return await check(opened, kinds, forecast, seconds=self.settings.host.check_timeout)
 
     async def remove(self, name: str) -> None:
         """Remove an integration, its secrets, its data and its history."""
@@ -169,7 +178,7 @@ class Host:
             apply: False holds the whole plan, to be applied or discarded later.
             delta: Read only what has changed, where that is possible: ``Report.extent`` says so, and why.
             accept: Fields that have emptied for good reason, and whose stored values may go.
-            progress: Called after every page.
+            progress: Called after every page, and while missing rows are asked for.
         """
         await self.store.integrations.get(name)
         # Locked before anything is read, so that the credentials are not replaced in between.
@@ -200,13 +209,14 @@ class Host:
                             integration=integration,
                             new_connector=new_connector,
                             declarations=declarations,
-                            targets=frozenset(connector.declarations),
+                            kinds={name: one.kind for name, one in connector.declarations.items()},
                             title=connector.manifest.title,
                             store=self.store,
                             registry=self.registry,
                             settings=self.settings.host,
                             api=api,
                             progress=progress,
+                            deadline=asyncio.get_running_loop().time() + self.settings.host.run_timeout,
                             read_with=self._read_with(connector),
                             apply=apply,
                             delta=delta,
@@ -296,3 +306,12 @@ class Host:
         """Within this context logs name the integration, and hide its secrets."""
         with hiding(credentials.secrets().values()), structlog.contextvars.bound_contextvars(integration=name):
             yield
+
+
+def _refuse_other_tenant(existing: Integration, account: Account) -> None:
+    before = existing.account
+    if account.tenant and before.tenant and account.tenant != before.tenant:
+        raise OtherTenantError(
+            f"These credentials are those of {account.tenant}; {existing.name} holds the people of {before.tenant}.",
+            hint="Use another name. If the company itself has moved, connect with --change-tenant.",
+        )

@@ -27,6 +27,10 @@ RUN_AGAIN = "Run again."
 """Said where nothing else is known to help."""
 _FULL_SCAN = "The next delta is a full scan."
 _REPORT = "Report this to the connector's author."
+_MOVED = (
+    "Discard the plan, and check the credentials. If the company has really moved, apply it and connect again with "
+    "--change-tenant."
+)
 _REVIEW = "Review the plan and apply it if the losses are real. The limits are [host.losses] in plugins.toml."
 
 INCOMPLETE: Mapping[Code, Message] = {
@@ -90,6 +94,14 @@ CHANGE: Mapping[Code, Message] = {
     Code.ABSENT_TWICE: Message("absent from two complete scans"),
 }
 HELD: Mapping[Code, Message] = {
+    Code.OTHER_TENANT: Message(
+        "the credentials lead to {tenant} now, and the stored rows are those of {stored}", _MOVED
+    ),
+    Code.UNRECOGNISED: Message(
+        "only {recognised} of {rows:row} have the id and the name or e-mail of a stored one, as if another company had "
+        "been read",
+        _MOVED,
+    ),
     Code.ACCEPTANCE_CHANGED: Message(
         "the token, the account or the rule for this kind has changed since the last accepted run",
         "Review the plan and apply it if the losses are real.",
@@ -100,6 +112,16 @@ HELD: Mapping[Code, Message] = {
     Code.TOO_MANY_ACTIVE_LOST: Message(
         "{lost} of {size} active rows would be lost within {days:day}, more than {share:.0%}", _REVIEW
     ),
+    Code.TOO_MANY_VANISHED: Message(
+        "{rows} of {size} rows have vanished within {days:day}, though {provider} keeps listing those who have left: "
+        "the token may have lost the right to see them",
+        "Look some of them up in {provider}, and apply the plan only if they were deleted there. The limits are "
+        "[host.losses] vanished_rows and vanished_share in plugins.toml.",
+    ),
+    Code.STILL_NAMED: Message(
+        "other rows still name {rows:row} to be removed, such as {example}",
+        "Look them up at the provider, and apply the plan only if they were deleted there.",
+    ),
 }
 
 GROUPS: Mapping[str, Mapping[Code, Message]] = MappingProxyType(
@@ -108,7 +130,7 @@ GROUPS: Mapping[str, Mapping[Code, Message]] = MappingProxyType(
         "A delta has not caught up": DELTA_BEHIND,
         "A run reads everything, or only what has changed": EXTENT,
         "A row is created, updated or removed": CHANGE,
-        "Losses are held": HELD,
+        "Changes are held": HELD,
     }
 )
 """Every message, by what it explains, in the order of ``reasons.py``."""
@@ -160,7 +182,9 @@ def message(reason: Reason) -> str:
 def action(reason: Reason) -> str:
     """Return what to do about a reason; empty where there is nothing to do."""
     remedy = reason.parameters.get("remedy")
-    return remedy if isinstance(remedy, str) and remedy else MESSAGES[reason.code].action
+    return (
+        remedy if isinstance(remedy, str) and remedy else _format(MESSAGES[reason.code].action, (), reason.parameters)
+    )
 
 
 def began(certificate: Certificate) -> str:

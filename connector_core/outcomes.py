@@ -151,8 +151,8 @@ class KindPlan:
     updates: int
     removes: int
     held: int
-    held_because: Reason | None = None
-    """The reason for holding losses, even where the whole plan is held; None where they are few enough."""
+    held_because: tuple[Reason, ...] = ()
+    """The reasons for holding changes. A whole plan may be held without one."""
     unconfirmed: int = 0
     """Rows missing from a complete scan that have no second witness yet: they stay."""
 
@@ -190,18 +190,28 @@ class Forecast:
     seconds: float
 
 
+class Step(StrEnum):
+    """The step of a run that shows progress."""
+
+    READING = "reading"
+    ASKING = "asking"
+    """The provider is asked for missing rows by their ids."""
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The progress of reading one kind."""
+    """The progress of one kind."""
 
     integration: str
     kind: str
     seen: int
-    """Rows read so far."""
+    """Rows so far."""
     announced: int | None
-    """The total announced last."""
+    """The total, as far as it is known."""
     forecast: Forecast
     """For the rest of this run."""
+    step: Step = Step.READING
+    """Of the rows that are counted: read from the listing, or asked for by their ids because it lacks them."""
 
 
 @dataclass(frozen=True, slots=True)

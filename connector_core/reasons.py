@@ -51,10 +51,14 @@ class Code(StrEnum):
     NOT_FOUND = "not_found"
     OTHER_KIND = "other_kind"
     ABSENT_TWICE = "absent_twice"
-    # Losses that are held.
+    # Changes that are held.
+    OTHER_TENANT = "other_tenant"
+    UNRECOGNISED = "unrecognised"
     ACCEPTANCE_CHANGED = "acceptance_changed"
     TOO_MANY_LOST = "too_many_lost"
     TOO_MANY_ACTIVE_LOST = "too_many_active_lost"
+    TOO_MANY_VANISHED = "too_many_vanished"
+    STILL_NAMED = "still_named"
 
 
 class Reason:

@@ -77,6 +77,12 @@ class LossSettings(_Settings):
     """… and at least this many …"""
     days: Annotated[int, Field(ge=1, le=3650)] = 7
     """… within this many days."""
+    vanished_rows: Annotated[int, Field(ge=1, le=1_000_000)] = 3
+    """Where a provider keeps listing those who have left, rows that are listed no longer are held from this many …"""
+    vanished_share: Annotated[float, Field(ge=0, le=1)] = 0.01
+    """… or from this share of the kind, whichever is reached first."""
+    second_scan_after: Annotated[float, Field(ge=0, le=8760)] = 12
+    """Hours after which a second scan that lacks a row proves it gone, where no row can be requested by its id."""
 
 
 class DriftSettings(_Settings):
@@ -114,8 +120,10 @@ class HostSettings(_Settings):
     """Seconds for which an interrupted run may be resumed."""
     runs_at_once: Annotated[int, Field(ge=1, le=64)] = 4
     """Integrations that `discover run --all` runs at the same time."""
+    check_timeout: Seconds = 300
+    """Seconds for the check of a connection, which `connect` and every run make, too."""
     run_timeout: Seconds = 14_400
-    """Seconds after which a run stops reading; the next one resumes."""
+    """Seconds after which a run stops reading, and asking for missing rows; the next one resumes."""
     resolve: Mapping[str, Annotated[str, AfterValidator(_endpoint)]] = {}
     """Host name to address and port, as for curl's --connect-to."""
 

@@ -16,7 +16,7 @@ from cryptography.fernet import Fernet
 from connector_core import Account
 from connector_core.cli.main import invoke
 from connector_core.host import Host
-from connector_core.settings import HostSettings, HttpSettings, PluginSettings, Settings
+from connector_core.settings import HostSettings, HttpSettings, LossSettings, PluginSettings, Settings
 from connector_core.store import Store
 from connector_core.testing import Simulator, SimulatorOptions, load, serve
 from connector_core.testing.clock import JumpingLoop
@@ -75,11 +75,15 @@ async def namely(_begun: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     """
     async with AsyncExitStack() as stack:
 
-        async def place_of(made: Simulator, store: Path, options: Any, http: Mapping[str, Any]) -> Place:
+        async def place_of(
+            made: Simulator, store: Path, options: Any, http: Mapping[str, Any], losses: LossSettings
+        ) -> Place:
             served = await stack.enter_async_context(serve(made))
             monkeypatch.setenv("SSL_CERT_FILE", str(served.ca_file))
             settings = Settings(
-                host=HostSettings(store=store, resolve=served.resolve, http=HttpSettings(**{**QUICK, **http})),
+                host=HostSettings(
+                    store=store, resolve=served.resolve, http=HttpSettings(**{**QUICK, **http}), losses=losses
+                ),
                 plugins={"namely": PluginSettings(options=options)},
             )
             return Place(served, await stack.enter_async_context(Host(settings)), settings)
@@ -88,7 +92,8 @@ async def namely(_begun: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
             store = _begun / f"{people}-{'scanned' if scanned else 'connected'}.sqlite"
             if not store.exists():
                 draft = store.with_suffix(".draft")
-                place = await place_of(NamelySimulator(Tenant(people, 7, Behaviour()), Behaviour()), draft, {}, {})
+                simulator = NamelySimulator(Tenant(people, 7, Behaviour()), Behaviour())
+                place = await place_of(simulator, draft, {}, {}, LossSettings())
                 await place.connect()
                 if scanned:
                     await place.run()
@@ -104,6 +109,7 @@ async def namely(_begun: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
             simulator: Callable[[Tenant, Behaviour], Simulator] | None = None,
             http: Mapping[str, Any] | None = None,
             options: Mapping[str, Any] | None = None,
+            losses: LossSettings = LossSettings(),  # noqa: B008 - frozen
             **behaviour: Any,
         ) -> Place:
             switches = Behaviour(**behaviour)
@@ -111,7 +117,7 @@ async def namely(_begun: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
             store = tmp_path / "people.sqlite"
             if connected or scanned:
                 shutil.copy(await begun(people, scanned=scanned), store)
-            return await place_of(made, store, options or {}, http or {})
+            return await place_of(made, store, options or {}, http or {}, losses)
 
         yield start
 
@@ -121,7 +127,7 @@ async def steps(tmp_path: Path) -> AsyncIterator[RunSteps]:
     """A store with one integration."""
     path = tmp_path / "people.sqlite"
     async with aclosing(Store(path)) as store:
-        await store.integrations.save("acme", "example", {}, b"", Account("1", "One"))
+        await store.integrations.save("acme", "example", {}, b"", Account("One", "1"))
         yield RunSteps(store, path)
 
 
@@ -130,16 +136,23 @@ async def provider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
     """Start the simulator of any connector, with its switches, and return it with a host."""
     async with AsyncExitStack() as stack:
 
-        async def start(name: str, people: int = 60, **behaviour: str) -> Provider:
+        async def start(
+            name: str,
+            people: int = 60,
+            *,
+            losses: LossSettings = LossSettings(),  # noqa: B008 - frozen
+            **behaviour: str,
+        ) -> Provider:
             options = SimulatorOptions(people=people, seed=7, behaviour=behaviour)
             simulator = load(f"connectors.{name}.simulator", options)
             served = await stack.enter_async_context(serve(simulator))
             monkeypatch.setenv("SSL_CERT_FILE", str(served.ca_file))
             store, http = tmp_path / "people.sqlite", HttpSettings(**QUICK)
             settings = Settings(
-                host=HostSettings(store=store, resolve=served.resolve, http=http), plugins={name: PluginSettings()}
+                host=HostSettings(store=store, resolve=served.resolve, http=http, losses=losses),
+                plugins={name: PluginSettings()},
             )
-            return Provider(name, simulator, await stack.enter_async_context(Host(settings)))
+            return Provider(name, served, await stack.enter_async_context(Host(settings)))
 
         yield start
 

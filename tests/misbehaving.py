@@ -54,11 +54,14 @@ class Mute(NamelySimulator):
 
 
 class Hiding(NamelySimulator):
-    """Leaves a person out of the listing and of its total, and still has them."""
+    """Leaves a person out of the listing and of its total, and still has them unless they are ``gone``."""
 
     hidden = ""
+    gone = False
 
     def answer(self, request: web.Request) -> Answer:
+        if self.gone and request.path.endswith(f"/profiles/{self.hidden}"):
+            return self._error(404, "Profile not found")
         answer = super().answer(request)
         if not (self.hidden and is_listing(request)):
             return answer
@@ -66,6 +69,15 @@ class Hiding(NamelySimulator):
         body["profiles"] = [one for one in body["profiles"] if one["id"] != self.hidden]
         body["meta"]["total_count"] -= 1
         return rewritten(answer, body)
+
+
+class Denying(Hiding):
+    """Leaves a person out of the listing, and denies everybody whom it is asked for."""
+
+    def answer(self, request: web.Request) -> Answer:
+        if is_about_one(request):
+            return self._error(404, "Profile not found")
+        return super().answer(request)
 
 
 class Forgetful(Hiding):

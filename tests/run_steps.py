@@ -62,7 +62,10 @@ class RunSteps:
     ) -> None:
         """Plan the updates of a reading, and the removal of these rows."""
         comparison = await self.store.comparisons.compare(reading, 7)
-        base = {one.source_id: one.base_digest for one in await self.store.comparisons.missing(reading, "key")}
+        base = {
+            one.source_id: one.base_digest
+            for one in await self.store.comparisons.missing(reading, "key", datetime.now(UTC))
+        }
         removals = tuple(Removal(one, GONE, loss, base.get(one, b"")) for one in removed)
         updates = plan_updates(comparison.differences, (), "Example HR")
         given = certificate(kind=reading.of.kind, **more)

@@ -34,7 +34,7 @@ class Stranger(Connector[StrangerCredentials]):
     )
 
     async def check(self):
-        return Account("1", "one")
+        return Account("one", "1")
 
     @discovers(Employee, products={Product.SMP}, resource="Person", description="People.")
     async def employees(self):

@@ -22,7 +22,7 @@ from connector_core.http.quotas import Quotas
 from connector_core.outcomes import Change, CheckReport, Progress
 from connector_core.plugins import registry_of
 from connector_core.sdk.connector import AnyConnector
-from connector_core.settings import HostSettings, HttpSettings, PluginSettings, Settings
+from connector_core.settings import HostSettings, HttpSettings, LossSettings, PluginSettings, Settings
 from connector_core.testing import Served, Simulator, environment, serve
 from connectors.namely.simulator import Behaviour, NamelySimulator, Tenant
 
@@ -31,6 +31,10 @@ SAMPLES = Path(__file__).parents[2] / "shared" / "samples" / "namely"
 _PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 OURS = tuple(sorted(_PROJECT["entry-points"]["connector_core"]))
 """The connectors of this distribution."""
+AT_ONCE = LossSettings(second_scan_after=0)
+"""For tests whose second scan comes at once."""
+UNGUARDED = LossSettings(second_scan_after=0, vanished_rows=1_000_000, vanished_share=1)
+"""For tests of removals that are not held."""
 DISCOVER = Path(sys.executable).with_name("discover")
 
 
@@ -96,13 +100,14 @@ class Place:
     @contextmanager
     def failing(self, write: str) -> Iterator[None]:
         """Within this context the database refuses a write, such as ``INSERT ON changes``."""
-        self._execute(f"CREATE TRIGGER refused BEFORE {write} BEGIN SELECT RAISE(ABORT, 'refused'); END")
+        self.execute(f"CREATE TRIGGER refused BEFORE {write} BEGIN SELECT RAISE(ABORT, 'refused'); END")
         try:
             yield
         finally:
-            self._execute("DROP TRIGGER refused")
+            self.execute("DROP TRIGGER refused")
 
-    def _execute(self, sql: str) -> None:
+    def execute(self, sql: str) -> None:
+        """Change the database, by a connection of the test's own."""
         with closing(sqlite3.connect(self.settings.host.store)) as connection, connection:
             connection.execute(sql)
 
@@ -112,11 +117,20 @@ class Provider:
     """Any connector's simulator, and a host that may reach it."""
 
     name: str
-    simulator: Any
+    served: Served
     host: Host
 
-    async def connect(self, **changed: str) -> CheckReport:
-        return await self.host.connect(self.name, "acme", {**self.simulator.credentials, **changed})
+    @property
+    def simulator(self) -> Any:
+        return self.served.simulator
+
+    def switch(self, **switches: Any) -> None:
+        """Let the simulator behave otherwise from now on."""
+        self.simulator.behaviour = self.simulator.behaviour.model_copy(update=switches)
+
+    async def connect(self, *, change_tenant: bool = False, **changed: str) -> CheckReport:
+        fields = {**self.simulator.credentials, **changed}
+        return await self.host.connect(self.name, "acme", fields, change_tenant=change_tenant)
 
     async def run(self, **more: Any) -> Report:
         return await self.host.run("acme", **more)
@@ -129,7 +143,9 @@ class Provider:
 
 
 class StartProvider(Protocol):
-    async def __call__(self, name: str, people: int = ..., **behaviour: str) -> Provider: ...
+    async def __call__(
+        self, name: str, people: int = ..., *, losses: LossSettings = ..., **behaviour: str
+    ) -> Provider: ...
 
 
 class Start(Protocol):
@@ -142,6 +158,7 @@ class Start(Protocol):
         simulator: Callable[[Tenant, Behaviour], Simulator] | None = ...,
         http: Mapping[str, Any] | None = ...,
         options: Mapping[str, Any] | None = ...,
+        losses: LossSettings = ...,
         **behaviour: Any,
     ) -> Place: ...
 

@@ -23,6 +23,7 @@ def connect(
     /,
     *,
     name: str,
+    change_tenant: Annotated[bool, Parameter(negative="")] = False,
     flags: Flags = DEFAULT,
     **fields: Annotated[str, Parameter(allow_leading_hyphen=True)],
 ) -> Coroutine[Any, Any, int]:
@@ -33,17 +34,19 @@ def connect(
     Args:
         connector: Its name in `discover list`.
         name: A name for the integration, such as acme.
+        change_tenant: Let the name stand for another company from now on. Its first run holds every change.
         fields: The connector's fields: see `discover show`. Secrets: --FIELD-file FILE, or DISCOVER_FIELD.
     """
     host = flags.host()
     # Asked while no event loop runs: in a loop, Ctrl-C would cancel a task that waits for the keyboard.
-    return _connect(host, connector, name, fill(host.registry.connector(connector).credentials_type, fields), flags)
+    filled = fill(host.registry.connector(connector).credentials_type, fields)
+    return _connect(host, connector, name, filled, flags, change_tenant=change_tenant)
 
 
-async def _connect(host: Host, connector: str, name: str, filled: Fields, flags: Flags) -> int:
+async def _connect(host: Host, connector: str, name: str, filled: Fields, flags: Flags, *, change_tenant: bool) -> int:
     async with host:
         known = any(one.name == name for one in await host.integrations())
-        report = await host.connect(connector, name, filled)
+        report = await host.connect(connector, name, filled, change_tenant=change_tenant)
     if flags.json:
         print_json({"integration": name, "replaced": known, **_check(report)})
         return 0

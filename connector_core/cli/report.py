@@ -140,8 +140,8 @@ def _to_do(certificate: Certificate) -> Iterator[tuple[str, str]]:
 
 
 def _of_plan(plan: KindPlan) -> Iterator[tuple[str, str]]:
-    if plan.held_because:
-        yield f"Losses are held: {message(plan.held_because)}. {action(plan.held_because)}", "yellow"
+    for reason in plan.held_because:
+        yield f"Held: {message(reason)}. {action(reason)}", "yellow"
     if plan.unconfirmed:
         rows = counted(plan.unconfirmed, "row")
         yield f"{rows} missing, but not proven gone: kept until another complete scan lacks them.", ""

@@ -5,21 +5,42 @@ from collections.abc import Callable, Iterable
 from contextlib import aclosing
 
 from connector_core.discovery.connector_errors import connector_errors
-from connector_core.errors import ConnectorCoreError, ForbiddenError, RejectedCredentialsError
-from connector_core.messages import message
+from connector_core.errors import ConnectorCoreError, ForbiddenError, RejectedCredentialsError, UnavailableError
+from connector_core.messages import RUN_AGAIN, message
 from connector_core.outcomes import CheckReport, Forecast, Probe
 from connector_core.reasons import Code, Reason
-from connector_core.sdk.connector import AnyConnector, Declaration
+from connector_core.sdk.connector import Account, AnyConnector, Declaration
+
+
+async def check_account(connector: AnyConnector, seconds: float) -> Account:
+    """Return the account that ``connector.check`` finds. UnavailableError if that takes longer."""
+    try:
+        async with asyncio.timeout(seconds):
+            with connector_errors(connector):
+                return await connector.check()
+    except TimeoutError:
+        raise UnavailableError(
+            f"{connector.manifest.title} did not answer the check within {seconds:g} s",
+            call=None,
+            hint="Try again later. The limit is [host] check_timeout in plugins.toml.",
+        ) from None
 
 
 async def check(
-    connector: AnyConnector, declarations: Iterable[Declaration], forecast: Callable[[], Forecast]
+    connector: AnyConnector,
+    declarations: Iterable[Declaration],
+    forecast: Callable[[], Forecast],
+    *,
+    seconds: float,
 ) -> CheckReport:
-    """Raise what ``connector.check`` raises; report a kind that cannot be read with its remedy."""
-    probes = [asyncio.create_task(_probe(connector, declaration)) for declaration in declarations]
+    """Raise what ``connector.check`` raises; report a kind that cannot be read with its remedy.
+
+    After so many ``seconds`` the check has failed; so has the probe of a kind.
+    """
+    deadline = asyncio.get_running_loop().time() + seconds
+    probes = [asyncio.create_task(_probe(connector, declaration, deadline)) for declaration in declarations]
     try:
-        with connector_errors(connector):
-            account = await connector.check()
+        account = await check_account(connector, seconds)
         return CheckReport(account, tuple(await asyncio.gather(*probes)), forecast())
     finally:
         for task in probes:
@@ -27,12 +48,15 @@ async def check(
         await asyncio.gather(*probes, return_exceptions=True)
 
 
-async def _probe(connector: AnyConnector, declaration: Declaration) -> Probe:
+async def _probe(connector: AnyConnector, declaration: Declaration, deadline: float) -> Probe:
     """Probe a kind by its first page."""
     try:
-        with connector_errors(connector):
-            async with aclosing(getattr(connector, declaration.method)()) as pages:
-                page = await anext(pages, None)
+        async with asyncio.timeout_at(deadline):
+            with connector_errors(connector):
+                async with aclosing(getattr(connector, declaration.method)()) as pages:
+                    page = await anext(pages, None)
+    except TimeoutError:
+        return Probe(declaration, f"{connector.manifest.title} did not answer in time", RUN_AGAIN)
     except ForbiddenError as error:
         return Probe(declaration, error.message, declaration.permission)
     except RejectedCredentialsError:

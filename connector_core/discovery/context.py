@@ -1,18 +1,19 @@
 """Everything that one run needs, and the two fingerprints of what it reads with."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from connector_core.http import HttpApi
 from connector_core.outcomes import Progress, Run
 from connector_core.plugins import Registry
 from connector_core.sdk.connector import Account, AnyConnector, Api, Declaration
+from connector_core.sdk.entities import Entity
 from connector_core.settings import HostSettings
 from connector_core.store import Integration, Store
 
 ProgressCallback = Callable[[Progress], None]
-"""Called after every page."""
+"""Called after every page, and while missing rows are asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +26,8 @@ class RunContext:
     """Make a connector that has read nothing yet."""
     declarations: tuple[Declaration, ...]
     """The kinds to read."""
-    targets: frozenset[str]
-    """The kinds that the connector discovers, to which links may point."""
+    kinds: Mapping[str, type[Entity]]
+    """All kinds that the connector discovers: links lead from and to them."""
     title: str
     """The provider's."""
     store: Store
@@ -34,6 +35,8 @@ class RunContext:
     settings: HostSettings
     api: HttpApi
     progress: ProgressCallback
+    deadline: float
+    """When to stop talking to the provider, by the event loop's clock."""
     apply: bool = True
     delta: bool = False
     """Read only what has changed, where that is possible."""
@@ -54,5 +57,5 @@ class RunContext:
         return self._fingerprint(account, rule)
 
     def _fingerprint(self, account: Account, more: str) -> str:
-        parts = (account.id, self.integration.credentials_at.isoformat(), more)
+        parts = (account.tenant or "", account.owner, self.integration.credentials_at.isoformat(), more)
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()

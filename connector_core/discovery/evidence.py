@@ -1,25 +1,26 @@
 """The last part of reading: ask the provider about missing rows, and read once more where it still has them."""
 
-import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-
-import structlog
+from datetime import UTC, datetime, timedelta
 
 from connector_core.discovery.changes import Testimony
 from connector_core.discovery.completeness import incompleteness
 from connector_core.discovery.connector_errors import connector_errors
 from connector_core.discovery.context import RunContext
+from connector_core.discovery.guards import too_many_vanished
 from connector_core.discovery.read import KindReader
 from connector_core.discovery.results import Evidence, ReadResult
-from connector_core.errors import ConnectorCoreError
-from connector_core.outcomes import Began
-from connector_core.sdk.connector import Account, AnyConnector, Declaration
+from connector_core.discovery.witness import ask
+from connector_core.outcomes import Began, Forecast, Progress, Step
+from connector_core.sdk.connector import Account
 from connector_core.store import Reading, StoredKind
+from connector_core.store.comparison import Comparison
 
-WITNESS_AT_ONCE = 4
-WITNESS_LIMIT = 500
-"""Ids asked for one by one in a run. The others wait for a second complete scan."""
+ASKED_FOR_HELD = 50
+"""Ids asked for where the removals are going to be held anyway: enough for an operator to decide."""
+CONTROLS = 3
+"""Rows just read that a witness has to know before its denials are believed."""
 
 
 async def gather(
@@ -39,38 +40,64 @@ async def gather(
 async def _compare(
     context: RunContext, reader: KindReader, result: ReadResult, account: Account, *, full: bool
 ) -> Evidence:
-    store, acceptance_key = context.store, context.acceptance_key(account, result.rule)
+    store, losses = context.store, context.settings.losses
+    acceptance_key = context.acceptance_key(account, result.rule)
     await store.staging.index_latest_rows(result.reading)
-    comparison = await store.comparisons.compare(result.reading, context.settings.losses.days)
+    comparison = await store.comparisons.compare(result.reading, losses.days)
     evidence = Evidence(result, acceptance_key, comparison)
-    # Removals are never planned from an incomplete or an empty read.
-    if not full or not result.tally.entities or incompleteness(result, comparison, context.title):
+    if not full:
         return evidence
-    missing = await store.comparisons.missing(result.reading, acceptance_key)
+    evidence = replace(evidence, recognised=await _count_recognised(context, result, comparison))
+    # Removals are never planned from an incomplete or an empty read.
+    if not result.tally.entities or incompleteness(result, comparison, context.title):
+        return evidence
+    missed_by = datetime.now(UTC) - timedelta(hours=losses.second_scan_after)
+    missing = await store.comparisons.missing(result.reading, acceptance_key, missed_by)
     unread = [one.source_id for one in missing if not one.other_kind]
-    testimony = await ask(reader.connector, result.declaration, unread[:WITNESS_LIMIT])
+    testimony = await _ask(context, reader, evidence, unread)
     return replace(evidence, missing=missing, testimony=testimony)
 
 
-async def ask(connector: AnyConnector, declaration: Declaration, source_ids: Collection[str]) -> dict[str, Testimony]:
-    """Ask the provider for rows by their ids. Where the kind has no witness, nothing is said."""
-    if declaration.witness is None:
+async def _count_recognised(context: RunContext, result: ReadResult, comparison: Comparison) -> int | None:
+    """Count the rows that are those of a stored entity, by more than their id."""
+    if not comparison.stored or not comparison.staged:
+        return None
+    unchanged = comparison.staged - comparison.creates - len(comparison.differences)
+    if 2 * unchanged >= min(comparison.stored, comparison.staged):
+        return unchanged  # Enough, so that the bodies need not be compared.
+    return await context.store.comparisons.count_alike(result.reading, result.declaration.kind.identity)
+
+
+async def _ask(
+    context: RunContext, reader: KindReader, evidence: Evidence, source_ids: Sequence[str]
+) -> dict[str, Testimony]:
+    """Ask the provider about missing rows, if it is a witness that knows the rows that were just read."""
+    declaration, comparison = evidence.result.declaration, evidence.comparison
+    if declaration.witness is None or not source_ids:
         return {}
-    exists = getattr(connector, declaration.witness)
-    gate = asyncio.Semaphore(WITNESS_AT_ONCE)
 
-    async def ask_one(source_id: str) -> Testimony:
-        async with gate:
-            try:
-                with connector_errors(connector):
-                    return Testimony.PRESENT if await exists(source_id) else Testimony.GONE
-            except ConnectorCoreError as error:
-                structlog.get_logger().warning("witness_silent", kind=declaration.kind.__name__, error=error.code)
-                return Testimony.SILENT
+    look_up = getattr(reader.connector, declaration.witness)
+    throttled_before = context.api.traffic().throttled
 
-    async with asyncio.TaskGroup() as group:
-        tasks = {source_id: group.create_task(ask_one(source_id)) for source_id in source_ids}
-    return {source_id: task.result() for source_id, task in tasks.items()}
+    async def exists(source_id: str) -> bool:
+        with connector_errors(reader.connector):
+            return bool(await look_up(source_id))
+
+    def enough(found: Mapping[str, Testimony]) -> bool:
+        if context.api.traffic().throttled > throttled_before:
+            return True
+        gone = sum([said is Testimony.GONE for said in found.values()])
+        held = declaration.lists_inactive and too_many_vanished(gone, comparison.stored, context.settings.losses)
+        return held and len(found) >= ASKED_FOR_HELD
+
+    def tell(asked: int) -> None:
+        forecast = Forecast(len(source_ids) - asked, 0.0)
+        kind = evidence.result.kind
+        context.progress(Progress(context.run.integration, kind, asked, len(source_ids), forecast, step=Step.ASKING))
+
+    tell(0)
+    controls = await context.store.comparisons.some_read(evidence.result.reading, CONTROLS)
+    return await ask(exists, source_ids, controls=controls, deadline=context.deadline, enough=enough, tell=tell)
 
 
 async def _filled_before(context: RunContext, evidence: Evidence) -> dict[str, float]:
@@ -86,7 +113,16 @@ async def _filled_before(context: RunContext, evidence: Evidence) -> dict[str, f
     return await context.store.comparisons.filled_shares(result.reading, empty, read_only=result.delta is not None)
 
 
-async def count_dangling(context: RunContext, evidence: Evidence, readings: Mapping[str, Reading]) -> dict[str, int]:
+async def link(context: RunContext, evidence: Evidence, all_read: Sequence[Evidence]) -> Evidence:
+    """Return the evidence of a kind, with what the links between all kinds of this run say of it."""
+    return replace(
+        evidence,
+        dangling=await _count_dangling(context, evidence, {one.result.kind: one.result.reading for one in all_read}),
+        named=await _find_named(context, evidence, {one.result.kind: one.result for one in all_read}),
+    )
+
+
+async def _count_dangling(context: RunContext, evidence: Evidence, readings: Mapping[str, Reading]) -> dict[str, int]:
     """Count the links of a kind whose target is neither stored nor read, per field.
 
     ``readings`` are those of this run, by kind.
@@ -95,10 +131,32 @@ async def count_dangling(context: RunContext, evidence: Evidence, readings: Mapp
     found: dict[str, int] = {}
     for name, ids in result.profile.links.items():
         kind = result.declaration.kind.links[name]
-        if not ids or kind not in context.targets:
+        if not ids or kind not in context.kinds:
             continue
         target = StoredKind(context.run.integration, kind)
         # None: a kind that was never read says nothing about links to it.
         if unknown := await context.store.comparisons.count_unknown(target, readings.get(kind), ids):
             found[name] = unknown
     return found
+
+
+async def _find_named(context: RunContext, evidence: Evidence, read: Mapping[str, ReadResult]) -> frozenset[str]:
+    """Return which missing rows of a kind are named by rows that stay, of whatever kind.
+
+    ``read`` is what this run has read, by kind. What a row names was read with it; where that did not come, the stored
+    value stays and counts.
+    """
+    kind, integration = evidence.result.kind, context.run.integration
+    missing = frozenset([one.source_id for one in evidence.missing if not one.other_kind])
+    if not missing:
+        return missing
+    named: set[str] = set()
+    for name, namer in context.kinds.items():
+        result = read.get(name)
+        for field, target in namer.links.items():
+            if target == kind:
+                named |= missing & (result.profile.links[field] if result else frozenset())
+                reading = result.reading if result else None
+                of = StoredKind(integration, name)
+                named |= await context.store.comparisons.named_by_stored(of, reading, field, missing)
+    return frozenset(named)

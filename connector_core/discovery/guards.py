@@ -1,9 +1,10 @@
-"""When losses wait for an operator: pure decisions on counts."""
+"""When changes wait for an operator: pure decisions on counts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from connector_core.discovery.changes import KindChanges
+from connector_core.discovery.results import Evidence
 from connector_core.outcomes import KindPlan
 from connector_core.reasons import Code, Reason
 from connector_core.settings import LossSettings
@@ -31,29 +32,48 @@ class LossCount:
 
 def guard(
     changes: KindChanges,
-    comparison: Comparison,
-    kind: str,
-    acceptance_key: str,
+    evidence: Evidence,
     settings: LossSettings,
     *,
+    provider: str,
     apply: bool,
+    other_tenant: Reason | None = None,
 ) -> tuple[Hold, KindPlan]:
-    """Decide which changes wait for an operator: all if the run shall not ``apply``, else losses that are too many."""
-    because = hold_reason(
+    """Decide which changes wait for an operator.
+
+    Args:
+        changes: The updates and removals that are planned.
+        evidence: What they were planned from.
+        settings: The thresholds.
+        provider: Its title.
+        apply: False holds everything.
+        other_tenant: The reason to believe that another company was read: then everything is held, too.
+    """
+    found = [] if other_tenant is None else [(Hold.EVERYTHING, other_tenant)]
+    found += [*_losses(changes, evidence, settings), *_vanished(changes, evidence, settings, provider)]
+    hold = Hold.NOTHING if apply else Hold.EVERYTHING
+    for part, _ in found:
+        hold |= part
+    creates, updates, removals = evidence.comparison.creates, changes.updates, changes.removals
+    held = sum([one.held(hold) for one in updates]) + sum([one.held(hold) for one in removals])
+    if Hold.CREATES in hold:
+        held += creates
+    because = tuple([reason for _, reason in found])
+    kind = evidence.result.kind
+    return hold, KindPlan(kind, creates, len(updates), len(removals), held, because, len(changes.unconfirmed))
+
+
+def _losses(changes: KindChanges, evidence: Evidence, settings: LossSettings) -> Iterator[tuple[Hold, Reason]]:
+    comparison = evidence.comparison
+    because = loss_reason(
         _count(changes, comparison, Loss.OTHER, comparison.stored),
         _count(changes, comparison, Loss.ACTIVE, comparison.active),
         # Rows that only incomplete runs brought have no accepted key: nothing vouches for their loss either.
-        acceptance_changed=comparison.accepted_key != acceptance_key and comparison.stored > 0,
+        acceptance_changed=comparison.accepted_key != evidence.acceptance_key and comparison.stored > 0,
         settings=settings,
     )
-    creates, updates, removes = comparison.creates, len(changes.updates), len(changes.removals)
-    if not apply:
-        hold, held = Hold.EVERYTHING, creates + updates + removes
-    elif because:
-        hold, held = Hold.LOSSES, len(_lost_ids(changes, Loss.OTHER))
-    else:
-        hold, held = Hold.NOTHING, 0
-    return hold, KindPlan(kind, creates, updates, removes, held, because, len(changes.unconfirmed))
+    if because:
+        yield Hold.LOSSES, because
 
 
 def _count(changes: KindChanges, comparison: Comparison, least: Loss, now: int) -> LossCount:
@@ -72,7 +92,7 @@ def _lost_ids(changes: KindChanges, least: Loss) -> frozenset[str]:
     return frozenset([source_id for source_id, loss in losses if loss >= least])
 
 
-def hold_reason(
+def loss_reason(
     everyone: LossCount, active: LossCount, *, acceptance_changed: bool, settings: LossSettings
 ) -> Reason | None:
     """Return why these losses are held; None when they are few enough.
@@ -92,3 +112,27 @@ def hold_reason(
         if count.exceeds(settings):
             return Reason(code, lost=count.lost, size=count.size, days=settings.days, share=settings.share)
     return None
+
+
+def _vanished(
+    changes: KindChanges, evidence: Evidence, settings: LossSettings, provider: str
+) -> Iterator[tuple[Hold, Reason]]:
+    """No request can tell a hidden row from a deleted one, so removals are held where they are not normal."""
+    planned = frozenset([one.source_id for one in changes.removals if one.vanished])
+    if not planned:
+        return
+    before = evidence.comparison.lost_before
+    recent = frozenset([source_id for source_id, lost in before.items() if lost.removed])
+    count = LossCount(planned, recent, evidence.comparison.stored + len(recent))
+    if evidence.result.declaration.lists_inactive and too_many_vanished(count.lost, count.size, settings):
+        yield (
+            Hold.VANISHED,
+            Reason(Code.TOO_MANY_VANISHED, rows=count.lost, size=count.size, days=settings.days, provider=provider),
+        )
+    if named := planned & evidence.named:
+        yield Hold.VANISHED, Reason(Code.STILL_NAMED, rows=len(named), example=min(named))
+
+
+def too_many_vanished(rows: int, size: int, settings: LossSettings) -> bool:
+    """Return True if so many rows of a kind do not vanish where the provider keeps listing those that have left."""
+    return rows >= settings.vanished_rows or rows >= settings.vanished_share * size

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from pydantic import ValidationError
 
+from connector_core.discovery.check import check_account
 from connector_core.discovery.connector_errors import connector_errors
 from connector_core.discovery.context import RunContext
 from connector_core.discovery.delta import ChangeCursor
@@ -156,8 +157,7 @@ class KindReader:
                     await self._take_pages(one, stream, writer)
             except RejectedCredentialsError:
                 # Either the token died, and no kind can be read; or the provider forbids this resource like that.
-                with connector_errors(self.connector):
-                    await self.connector.check()
+                await check_account(self.connector, self._context.settings.check_timeout)
                 remedy, provider = declaration.permission, self._context.title
                 problems.append(Reason(Code.RESOURCE_REFUSED, provider=provider, remedy=remedy))
             except StoreError:

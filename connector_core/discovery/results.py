@@ -56,6 +56,10 @@ class Evidence:
     """Stored rows that a complete scan lacks; empty where nothing may be removed."""
     testimony: Mapping[str, Testimony] = field(default_factory=dict)
     """The provider's answers about missing rows, by id."""
+    named: frozenset[str] = frozenset()
+    """Missing rows that other rows name, as their manager or department."""
+    recognised: int | None = None
+    """Rows that were read and have a stored row's id, and its name or e-mail; None where it was not counted."""
     filled_before: Mapping[str, float] = field(default_factory=dict)
     """For fields that came for almost no row: the share of stored rows that have them."""
     dangling: Mapping[str, int] = field(default_factory=dict)

@@ -2,21 +2,22 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import structlog
 
 from connector_core.discovery.changes import KindChanges, plan
+from connector_core.discovery.check import check_account
 from connector_core.discovery.completeness import verify
-from connector_core.discovery.connector_errors import connector_errors
 from connector_core.discovery.context import RunContext
 from connector_core.discovery.delta import choose_extent, next_scan
 from connector_core.discovery.drift import kept_fields
-from connector_core.discovery.evidence import count_dangling, gather
+from connector_core.discovery.evidence import gather, link
 from connector_core.discovery.guards import guard
 from connector_core.discovery.read import KindReader
 from connector_core.discovery.results import Evidence
+from connector_core.discovery.tenant import judge_tenant
 from connector_core.errors import ConnectorCoreError
 from connector_core.outcomes import (
     Certificate,
@@ -65,7 +66,8 @@ async def discover(context: RunContext) -> Report:
 
 async def _steps(context: RunContext, readings: Mapping[str, Reading]) -> Report:
     account, extent, evidence = await _check_and_read(context, readings)
-    kinds = [_judge(context, one) for one in evidence]
+    other_tenant = judge_tenant(account, context.integration.account, evidence)
+    kinds = [_judge(context, one, other_tenant) for one in evidence]
     removed = await _save(context, kinds)
     await _tell_observers(context, kinds)
     if context.apply:
@@ -98,8 +100,7 @@ async def _check_and_read(
 
 
 async def _check(context: RunContext, connector: AnyConnector) -> Account:
-    with connector_errors(connector):
-        account = await connector.check()
+    account = await check_account(connector, context.settings.check_timeout)
     structlog.get_logger().info("checked")
     await context.registry.run_started(context.run)
     return account
@@ -113,17 +114,17 @@ async def _read(
 ) -> tuple[Extent, list[Evidence]]:
     """Read every kind, one after the other, and gather the evidence about each."""
     extent, scans = await _choose_extent(context, checking) if context.delta else (Extent(), {})
-    deadline = asyncio.get_running_loop().time() + context.settings.run_timeout
     read = []
     for declaration in context.declarations:
         kind = declaration.kind.__name__
-        reader = KindReader(context, declaration, readings[kind], connector, checking=checking, deadline=deadline)
+        reader = KindReader(
+            context, declaration, readings[kind], connector, checking=checking, deadline=context.deadline
+        )
         scan = scans.get(kind)
         read.append((reader, await (reader.read_changes(scan) if scan else reader.read())))
     account = await checking
     evidence = [await gather(context, reader, result, account, full=not extent.delta) for reader, result in read]
-    by_kind = {one.result.kind: one.result.reading for one in evidence}
-    return extent, [replace(one, dangling=await count_dangling(context, one, by_kind)) for one in evidence]
+    return extent, [await link(context, one, evidence) for one in evidence]
 
 
 async def _choose_extent(context: RunContext, checking: "asyncio.Task[Account]") -> tuple[Extent, dict[str, LastScan]]:
@@ -143,12 +144,12 @@ async def _choose_extent(context: RunContext, checking: "asyncio.Task[Account]")
 # ---- verify → plan → guard: plain functions of the evidence
 
 
-def _judge(context: RunContext, evidence: Evidence) -> KindResult:
+def _judge(context: RunContext, evidence: Evidence, other_tenant: Reason | None) -> KindResult:
     provider, comparison, settings = context.title, evidence.comparison, context.settings
     certificate = verify(evidence, settings.drift, accepted=context.accepted_fields, provider=provider)
     changes = plan(certificate, comparison.differences, evidence.missing, evidence.testimony, provider)
     hold, kind_plan = guard(
-        changes, comparison, certificate.kind, evidence.acceptance_key, settings.losses, apply=context.apply
+        changes, evidence, settings.losses, provider=provider, apply=context.apply, other_tenant=other_tenant
     )
     structlog.get_logger().info(
         "kind_certified",
@@ -194,7 +195,8 @@ def _new(context: RunContext) -> Reason:
 
 
 async def _apply(context: RunContext, kinds: list[KindResult]) -> None:
-    readings = [one.evidence.result.reading for one in kinds]
+    # Rows of a kind whose creation is held wait with its plan.
+    readings = [one.evidence.result.reading for one in kinds if Hold.CREATES not in one.hold]
     unproven = [one.plan.kind for one in kinds if one.changes.unconfirmed]
     applied = await context.store.plans.apply(context.run, readings, _new(context), unproven)
     structlog.get_logger().info("applied", changes=applied)

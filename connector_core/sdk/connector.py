@@ -30,10 +30,17 @@ Params = Mapping[str, str | Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The provider's account. ``id`` changes when the account or the owner of the token does."""
+    """The account at the provider that the credentials lead to."""
 
-    id: str
     name: str
+    """Shown to operators."""
+    tenant: str | None
+    """The permanent name of the company at the provider; None where the provider does not tell it.
+
+    It is the same for all tokens of the company. Rows of another tenant are never mixed with the stored ones.
+    """
+    owner: str = ""
+    """The owner of the token: another one may see other rows, so losses are held when it changes."""
 
 
 class Api(Protocol):
@@ -108,6 +115,8 @@ class Declaration:
     """The method that reads the same rows, most recently changed first."""
     derived: bool = False
     """True if the entities are derived from the rows of another listing, so that none can be requested by its id."""
+    lists_inactive: bool = False
+    """True if the provider keeps listing rows that are no longer active, so that few ever vanish."""
 
 
 class Connector(ABC, Generic[C, Opt]):
@@ -172,6 +181,7 @@ def discovers(
     permission: str = "",
     provides: Iterable[str] = (),
     derived: bool = False,
+    lists_inactive: bool = False,
 ) -> Callable[[F], F]:
     """Mark the method that reads a kind: an async generator of ``Page[kind]``.
 
@@ -184,6 +194,8 @@ def discovers(
         provides: Fields of the entity that a token with all permissions fills. A missing one is reported.
         derived: True if ``Page.derive`` makes the pages. No entity can be requested by its id then, so one is removed
             when two complete scans lack it.
+        lists_inactive: True if the provider keeps listing those who have left. More than a few rows that vanish are
+            then held: the token may have lost the right to see them.
     """
     fields = tuple(provides)
     if unknown := [name for name in fields if name not in kind.model_fields]:
@@ -193,7 +205,15 @@ def discovers(
         if not inspect.isasyncgenfunction(method):
             raise TypeError(f"@discovers({kind.__name__}): {method.__name__} is not an async generator")
         method.__discovers__ = Declaration(  # type: ignore[attr-defined]
-            kind, frozenset(products), resource, description, permission, fields, method.__name__, derived=derived
+            kind,
+            frozenset(products),
+            resource,
+            description,
+            permission,
+            fields,
+            method.__name__,
+            derived=derived,
+            lists_inactive=lists_inactive,
         )
         return method
 

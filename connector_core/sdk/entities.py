@@ -79,6 +79,8 @@ class Entity(BaseModel):
     """The name that operators type: ``employees``."""
     links: ClassVar[Mapping[str, str]] = {}
     """The fields with ids of other entities, and the kind of these."""
+    identity: ClassVar[tuple[str, ...]] = ()
+    """Fields of which one at least stays the same for as long as the id means the same thing, such as a name."""
     _names: ClassVar[frozenset[str]]
 
     source_id: SourceId
@@ -138,6 +140,7 @@ class Employee(Entity):
         "department_source_ids": "Department",
         "primary_department_source_id": "Department",
     }
+    identity = ("email", "display_name")
 
     display_name: str | None = None
     """With the preferred name, if there is one."""
@@ -170,6 +173,7 @@ class Department(Entity):
 
     plural = "departments"
     links = {"parent_source_id": "Department"}
+    identity = ("name",)
 
     name: Annotated[str, Field(min_length=1)]
     kind: DepartmentKind = DepartmentKind.DEPARTMENT

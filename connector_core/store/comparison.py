@@ -7,7 +7,18 @@ from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 
 from connector_core.store.rows import Reading, StoredKind
-from connector_core.store.sqlite import IDS, IN_THIS_ORDER, Cursor, Table, filled, reads, timestamp
+from connector_core.store.sqlite import (
+    IDS,
+    IN_THIS_ORDER,
+    Cursor,
+    Table,
+    filled,
+    holds,
+    reads,
+    timestamp,
+    value_of,
+    values_of,
+)
 
 NEW_ROWS = (
     "latest l WHERE l.reading = ? AND l.digest IS NOT NULL AND NOT EXISTS (SELECT 1 FROM entities e "
@@ -43,7 +54,7 @@ class Missing:
     source_id: str
     other_kind: bool
     missed_before: bool
-    """An earlier complete scan, read with the same acceptance key, lacked it too."""
+    """An earlier complete scan, long enough ago and read with the same acceptance key, lacked it too."""
     active: bool
     base_digest: bytes
 
@@ -109,14 +120,17 @@ class Comparisons(Table):
         )
 
     @reads
-    def missing(self, cursor: Cursor, reading: Reading, acceptance_key: str) -> tuple[Missing, ...]:
-        """Return the stored rows that a reading lacks, by id."""
+    def missing(
+        self, cursor: Cursor, reading: Reading, acceptance_key: str, missed_by: datetime
+    ) -> tuple[Missing, ...]:
+        """Return the stored rows that a reading lacks, by id. Scans that ended after ``missed_by`` are no witness."""
         rows = cursor.execute(
-            "SELECT e.source_id, l.source_id IS NOT NULL, EXISTS (SELECT 1 FROM certificates t "
-            "WHERE t.run_id = e.missed_run AND t.kind = e.kind AND t.acceptance_key = ?), e.active, e.digest "
+            "SELECT e.source_id, l.source_id IS NOT NULL, EXISTS (SELECT 1 FROM certificates t JOIN runs r "
+            "ON r.id = t.run_id WHERE t.run_id = e.missed_run AND t.kind = e.kind AND t.acceptance_key = ? "
+            "AND r.finished_at <= ?), e.active, e.digest "
             "FROM entities e LEFT JOIN latest l ON l.reading = ? AND l.source_id = e.source_id "
             "WHERE e.integration = ? AND e.kind = ? AND l.digest IS NULL ORDER BY e.source_id",
-            (acceptance_key, reading.id, reading.of.integration, reading.of.kind),
+            (acceptance_key, timestamp(missed_by), reading.id, reading.of.integration, reading.of.kind),
         )
         return tuple([Missing(one, bool(read), bool(missed), bool(on), base) for one, read, missed, on, base in rows])
 
@@ -143,6 +157,58 @@ class Comparisons(Table):
             )
         total, *counts = rows.fetchone()
         return {name: count / total for name, count in zip(fields, counts, strict=True)} if total else {}
+
+    @reads
+    def some_read(self, cursor: Cursor, reading: Reading, number: int) -> tuple[str, ...]:
+        """Return ids of a few rows of the kind that were read, spread evenly by id."""
+        read = "FROM latest WHERE reading = ? AND digest IS NOT NULL"
+        (rows,) = cursor.execute(f"SELECT count(*) {read}", (reading.id,)).fetchone()
+        found = []
+        for offset in sorted({rows * part // number for part in range(number)}) if rows else ():
+            (source_id,) = cursor.execute(
+                f"SELECT source_id {read} ORDER BY source_id LIMIT 1 OFFSET ?",
+                (reading.id, offset),
+            ).fetchone()
+            found.append(source_id)
+        return tuple(found)
+
+    @reads
+    def named_by_stored(
+        self, cursor: Cursor, of: StoredKind, reading: Reading | None, field: str, source_ids: Collection[str]
+    ) -> frozenset[str]:
+        """Return which of these ids the stored rows of a kind name in a field that this run leaves as it is.
+
+        ``reading`` is that of the kind; without one, all of its rows stay as they are. A row that it lacks names
+        nothing; neither does one whose field came.
+        """
+        stays = (
+            "1" if reading is None else f"l.digest IS NOT NULL AND r.body IS NOT NULL AND NOT {holds('r.body', field)}"
+        )
+        rows = cursor.execute(
+            f"SELECT DISTINCT v.value FROM entities e JOIN bodies b ON b.n = e.n "  # noqa: S608 - names of fields
+            "LEFT JOIN latest l ON l.reading = ? AND l.source_id = e.source_id LEFT JOIN bodies r ON r.n = l.n, "
+            f"{values_of('b.body', field)} v WHERE e.integration = ? AND e.kind = ? AND {stays} "
+            f"AND v.value IN (SELECT j.value FROM {IDS} j)",
+            (reading.id if reading else None, of.integration, of.kind, json.dumps(sorted(source_ids))),
+        )
+        return frozenset([value for (value,) in rows])
+
+    @reads
+    def count_alike(self, cursor: Cursor, reading: Reading, fields: Sequence[str]) -> int:
+        """Count the rows that were read and have a stored row's id, and one of these fields in common with it.
+
+        A row that came without any of the fields contradicts nothing, and counts.
+        """
+        same = " OR ".join(f"{value_of('r.body', one)} = {value_of('b.body', one)}" for one in fields)
+        unread = " AND ".join(f"{value_of('r.body', one)} IS NULL" for one in fields)
+        (alike,) = cursor.execute(
+            "SELECT count(*) FROM latest l JOIN entities e ON e.integration = ? AND e.kind = ? "  # noqa: S608 - fields
+            "AND e.source_id = l.source_id JOIN bodies b ON b.n = e.n JOIN bodies r ON r.n = l.n "
+            "WHERE l.reading = ? AND l.digest IS NOT NULL "
+            f"AND (r.body IS NULL OR l.digest = e.digest OR {same or '1'} OR ({unread or '1'}))",
+            (reading.of.integration, reading.of.kind, reading.id),
+        ).fetchone()
+        return int(alike)
 
     @reads
     def count_unknown(

@@ -14,7 +14,8 @@ from connector_core.store.sqlite import Cursor, Table, now, reads, timestamp, wr
 from connector_core.store.staging import close_readings
 
 _SELECT = (
-    "SELECT name, connector, fields, secrets, account_id, account_name, created_at, credentials_at FROM integrations"
+    "SELECT name, connector, fields, secrets, account_name, tenant, token_owner, created_at, credentials_at "
+    "FROM integrations"
 )
 
 
@@ -68,17 +69,18 @@ class Integrations(Table):
             end_held(cursor, name, State.REPLACED, "integration = ?", name)
             close_readings(cursor, name)
         cursor.execute(
-            "INSERT INTO integrations (name, connector, fields, secrets, account_id, account_name, created_at, "
-            "credentials_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
-            "fields = excluded.fields, secrets = excluded.secrets, account_id = excluded.account_id, "
-            "account_name = excluded.account_name, credentials_at = excluded.credentials_at",
+            "INSERT INTO integrations (name, connector, fields, secrets, account_name, tenant, token_owner, "
+            "created_at, credentials_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
+            "fields = excluded.fields, secrets = excluded.secrets, account_name = excluded.account_name, "
+            "tenant = excluded.tenant, token_owner = excluded.token_owner, credentials_at = excluded.credentials_at",
             (
                 name,
                 connector,
                 fields,
                 sealed,
-                account.id,
                 account.name,
+                account.tenant,
+                account.owner,
                 moment,
                 timestamp(since) if since else moment,
             ),
@@ -130,13 +132,13 @@ class Integrations(Table):
 
 
 def _integration(row: tuple[Any, ...]) -> Integration:
-    name, connector, fields, sealed, account_id, account_name, created_at, credentials_at = row
+    name, connector, fields, sealed, account_name, tenant, owner, created_at, credentials_at = row
     return Integration(
         name=name,
         connector=connector,
         fields=json.loads(fields),
         sealed=sealed,
-        account=Account(account_id, account_name),
+        account=Account(account_name, tenant, owner),
         created_at=datetime.fromisoformat(created_at),
         credentials_at=datetime.fromisoformat(credentials_at),
     )

@@ -3,12 +3,12 @@
 import json
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
+from enum import Flag, auto
 
 import msgspec
 
 from connector_core.outcomes import Certificate, Change, Operation, Run, State
-from connector_core.reasons import Reason, decode_hook
+from connector_core.reasons import Code, Reason, decode_hook
 from connector_core.store.application import (
     Applied,
     add_creates,
@@ -26,12 +26,17 @@ _PAGE = 1000
 _reason = msgspec.json.Decoder(Reason, dec_hook=decode_hook).decode
 
 
-class Hold(Enum):
-    """Which changes of a plan wait for an operator."""
+class Hold(Flag):
+    """The changes of a plan that wait for an operator."""
 
-    NOTHING = "nothing"
-    LOSSES = "losses"
-    EVERYTHING = "everything"
+    NOTHING = 0
+    CREATES = auto()
+    UPDATES = auto()
+    LOSSES = auto()
+    """Removals, and rows turned inactive."""
+    VANISHED = auto()
+    """Removals of rows that the listing lacks."""
+    EVERYTHING = CREATES | UPDATES | LOSSES
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,9 @@ class Update:
     """Of the row as it was read; empty where a part of it was not believed, so that it is compared again."""
     base_digest: bytes
 
+    def held(self, hold: Hold) -> bool:
+        return Hold.UPDATES in hold or (Hold.LOSSES in hold and self.loss is not Loss.NONE)
+
 
 @dataclass(frozen=True, slots=True)
 class Removal:
@@ -57,6 +65,14 @@ class Removal:
     reason: Reason
     loss: Loss
     base_digest: bytes
+
+    @property
+    def vanished(self) -> bool:
+        """True if the listing lacks the row; False if it was read, and is of another kind now."""
+        return self.reason.code is not Code.OTHER_KIND
+
+    def held(self, hold: Hold) -> bool:
+        return Hold.LOSSES in hold or (Hold.VANISHED in hold and self.vanished)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +112,7 @@ class Plans(Table):
                 older = "integration = ? AND kind = ? AND run_id <> ?"
                 end_held(cursor, run.integration, State.REPLACED, older, run.integration, plan.certificate.kind, run.id)
             _insert_changes(cursor, run, plan)
-            if plan.hold is Hold.EVERYTHING:
+            if Hold.CREATES in plan.hold:
                 add_creates(cursor, plan.reading, State.HELD, plan.new)
         rows = cursor.execute(
             "SELECT c.source_id, b.body FROM changes c JOIN entities e ON e.integration = c.integration "
@@ -217,15 +233,14 @@ def _insert_changes(cursor: Cursor, run: Run, plan: GuardedPlan) -> None:
     )
     key = (run.id, run.integration, plan.certificate.kind)
 
-    def state(loss: Loss) -> State:
-        held = plan.hold is Hold.EVERYTHING or (plan.hold is Hold.LOSSES and loss is not Loss.NONE)
-        return State.HELD if held else State.PLANNED
+    def state(one: Update | Removal) -> State:
+        return State.HELD if one.held(plan.hold) else State.PLANNED
 
     cursor.executemany(
         sql,
         [
             (
-                *(*key, one.source_id, Operation.UPDATE, state(one.loss), one.loss, json.dumps(one.fields)),
+                *(*key, one.source_id, Operation.UPDATE, state(one), one.loss, json.dumps(one.fields)),
                 *(reason_text(one.reason), one.body, one.active, one.digest, one.base_digest),
             )
             for one in plan.updates
@@ -235,7 +250,7 @@ def _insert_changes(cursor: Cursor, run: Run, plan: GuardedPlan) -> None:
         sql,
         [
             (
-                *(*key, one.source_id, Operation.REMOVE, state(one.loss), one.loss, "[]"),
+                *(*key, one.source_id, Operation.REMOVE, state(one), one.loss, "[]"),
                 *(reason_text(one.reason), None, None, None, one.base_digest),
             )
             for one in plan.removals

@@ -88,9 +88,13 @@ class Runs(Table):
                 run.id,
             ),
         )
+        # The first of the scans in a row that lacked it counts: the next one may come minutes later.
         cursor.executemany(
-            "UPDATE entities SET missed_run = ? WHERE integration = ? AND kind = ? AND source_id = ?",
-            [(run.id, run.integration, kind, one) for kind, ids in missed.items() for one in ids],
+            "UPDATE entities SET missed_run = ? WHERE integration = ? AND kind = ? AND source_id = ? "
+            "AND NOT EXISTS (SELECT 1 FROM certificates o JOIN certificates t ON t.run_id = ? AND t.kind = o.kind "
+            "WHERE o.run_id = entities.missed_run AND o.kind = entities.kind "
+            "AND o.acceptance_key = t.acceptance_key)",
+            [(run.id, run.integration, kind, one, run.id) for kind, ids in missed.items() for one in ids],
         )
         for kind, scan in scans.items():
             record(cursor, StoredKind(run.integration, kind), scan)

@@ -14,8 +14,9 @@ CREATE TABLE integrations (
     connector TEXT NOT NULL,
     fields TEXT NOT NULL,
     secrets {bytes} NOT NULL,
-    account_id TEXT NOT NULL,
     account_name TEXT NOT NULL,
+    tenant TEXT,
+    token_owner TEXT NOT NULL,
     created_at TEXT NOT NULL,
     credentials_at TEXT NOT NULL
 );

@@ -46,6 +46,21 @@ def filled(field: str) -> str:
     return f"coalesce(json_extract(b.body, '$.{field}'), '') NOT IN ('', '[]', 0)"
 
 
+def holds(body: str, field: str) -> str:
+    """Return an expression over a column of bodies: whether the field of that name came, even as null."""
+    return f"json_type({body}, '$.{field}') IS NOT NULL"
+
+
+def value_of(body: str, field: str) -> str:
+    """Return an expression over a column of bodies: the value of the field of that name."""
+    return f"json_extract({body}, '$.{field}')"
+
+
+def values_of(body: str, field: str) -> str:
+    """Return a table with the column ``value``: the single value, or each of the several, of that field."""
+    return f"json_each({body}, '$.{field}')"
+
+
 IDS = "json_each(?)"
 """A table with the column ``value``, from a parameter that is a JSON list."""
 IN_THIS_ORDER = "CROSS JOIN"

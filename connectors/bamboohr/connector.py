@@ -54,6 +54,10 @@ class BambooHR(Connector[BambooHRCredentials]):
             "Copy it now: BambooHR shows it only once. It has the permissions of its user.",
         ),
         simulator="connectors.bamboohr.simulator",
+        exemptions={
+            "declaration.witness": "BambooHR has no request for a single department. The list that lacks one is no "
+            "witness of its own completeness, so a department is removed when a later scan lacks it, too."
+        },
     )
 
     async def check(self) -> Account:
@@ -67,7 +71,7 @@ class BambooHR(Connector[BambooHRCredentials]):
                 hint="Check the company: it is the first part of the address of your BambooHR.",
                 field="company",
             ) from None
-        return Account(id=f"{company}/{owner.id}", name=f"{company}.bamboohr.com")
+        return Account(name=f"{company}.bamboohr.com", tenant=company.lower(), owner=str(owner.id))
 
     @discovers(
         Employee,
@@ -80,6 +84,7 @@ class BambooHR(Connector[BambooHRCredentials]):
             *("worker_type", "start_date", "end_date", "manager_source_id", "department_source_ids"),
             *("location_name", "updated_at"),
         ),
+        lists_inactive=True,
     )
     async def employees(self) -> AsyncIterator[Page[Employee]]:
         pages = self.api.pages(
@@ -109,13 +114,10 @@ class BambooHR(Connector[BambooHRCredentials]):
         description="The organisational structure, to tell where in the organisation which software is used.",
         permission=_VISIBLE + "the Department field",
         provides=("name", "active"),
+        lists_inactive=True,
     )
     async def departments(self) -> AsyncIterator[Page[Department]]:
         yield Page.single(await self._options()).map(to_department)
-
-    @witnesses(Department)
-    async def has_option(self, source_id: str) -> bool:
-        return any(one.id == source_id for one in await self._options())
 
     async def _options(self) -> tuple[Option, ...]:
         lists = await self.api.get("/meta/lists", list[MetaList])

@@ -20,7 +20,6 @@ from connector_core.testing import (
     json_answer,
 )
 
-PREFIX = "/api/gateway.php/acme/v1"
 JSON = (("Content-Type", "application/json"),)
 HTML = ("Content-Type", "text/html; charset=UTF-8")
 CONTRACT = {True: "Contractor", False: "Full-Time"}
@@ -37,6 +36,8 @@ class Behaviour(Switches):
     """Value of a field that the API key may not see. The answer's list of fields omits it either way."""
     hidden: str = ""
     """A field that the API key may not see, such as jobTitle."""
+    department_list: Literal["all", "short", "current"] = "all"
+    """Departments listed: all; `short` omits the first, which people are in; `current` omits archived ones."""
     history: Literal["all", "recent"] = "all"
     """Employees in /employees/changed; `recent` omits those who have not changed since 2011."""
     latency: Annotated[int, Field(ge=0)] = 0
@@ -57,22 +58,26 @@ class BambooHRSimulator(StaffSimulator):
         self._erased: list[int] = []
 
     def ids(self, kind: type[Entity]) -> set[str]:
-        return (
-            {str(one.number) for one in self.people} if kind is Employee else {str(one) for one in self._option_ids()}
-        )
+        if kind is Employee:
+            return {str(one.number) for one in self.people}
+        return {str(one["id"]) for one in self._options()}
 
     def erase(self, index: int) -> None:
         self._erased.append(self.people[index].number)
         super().erase(index)
 
     def path_of(self, request: web.Request) -> str:
-        return request.path.removeprefix(PREFIX)
+        return request.path.removeprefix(self._prefix)
+
+    @property
+    def _prefix(self) -> str:
+        return f"/api/gateway.php/{self.credentials['company']}/v1"
 
     def answer(self, request: web.Request) -> Answer:
         key = b64encode(f"{self.credentials['api_key']}:x".encode()).decode()
         if request.headers.get("Authorization") != f"Basic {key}":
             return _error(401, "API key not provided or invalid")
-        if not request.path.startswith(PREFIX):
+        if not request.path.startswith(self._prefix):
             return _error(404, "Company not found")
         path = self.path_of(request)
         if path == "/reports/custom" and request.method == "POST":
@@ -89,9 +94,6 @@ class BambooHRSimulator(StaffSimulator):
         return _error(404, "Employee not found, Employee not found")
 
     # ---- shapes of the answers
-
-    def _option_ids(self) -> list[int]:
-        return [*self._departments.values(), 99]
 
     def _id(self, number: int) -> int | str:
         return str(number) if self.behaviour.numbers == "strings" else number
@@ -142,15 +144,19 @@ class BambooHRSimulator(StaffSimulator):
         rows += [(str(number), "Deleted", "2026-01-05T09:00:00+00:00") for number in self._erased]
         return {one: {"id": one, "action": action, "lastChanged": at} for one, action, at in rows} or []
 
-    def _lists(self) -> list[dict[str, Any]]:
+    def _options(self) -> list[dict[str, Any]]:
         options = [
             {"id": self._id(number), "archived": "no", "name": name} for name, number in self._departments.items()
         ]
-        options.append({"id": self._id(99), "archived": "yes", "name": "Skunk Works"})
+        if self.behaviour.department_list != "current":
+            options.append({"id": self._id(99), "archived": "yes", "name": "Skunk Works"})
+        return options[1:] if self.behaviour.department_list == "short" else options
+
+    def _lists(self) -> list[dict[str, Any]]:
         shape = {"manageable": "yes", "multiple": "no"}
         return [
             {"fieldId": 18, "alias": "location", "name": "Location", "options": [], **shape},
-            {"fieldId": 4, "alias": "department", "name": "Department", "options": options, **shape},
+            {"fieldId": 4, "alias": "department", "name": "Department", "options": self._options(), **shape},
         ]
 
 

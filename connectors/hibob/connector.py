@@ -24,7 +24,6 @@ from connector_core import (
     RejectedCredentialsError,
     Streamed,
     discovers,
-    witnesses,
 )
 from connectors.hibob.credentials import HiBobCredentials
 from connectors.hibob.mapping import names_of, to_department, to_employee, units_in
@@ -59,18 +58,20 @@ class HiBob(Connector[HiBobCredentials]):
         simulator="connectors.hibob.simulator",
         exemptions={
             "declaration.witness": "HiBob answers the same for an employee whom the service user may not see and for "
-            "one who does not exist, so no response about one employee proves that they are gone."
+            "one who does not exist, so no response about one employee proves that they are gone; and it has no "
+            "request for a single department."
         },
     )
 
     async def check(self) -> Account:
-        """Read a list that every company has. No endpoint names the account, so the service user stands for it."""
+        """Read a list that every company has. No endpoint names the company: only the service user is known."""
         try:
             await self._departments()
         except ForbiddenError:
             rejected = self.manifest.rejected
             raise RejectedCredentialsError(rejected.message, hint=rejected.hint, field="token") from None
-        return Account(id=self.credentials.service_user_id, name=f"HiBob, as {self.credentials.service_user_id}")
+        user = self.credentials.service_user_id
+        return Account(name=f"HiBob, as {user}", tenant=None, owner=user)
 
     @discovers(
         Employee,
@@ -82,6 +83,7 @@ class HiBob(Connector[HiBobCredentials]):
             *("display_name", "first_name", "last_name", "email", "employee_number", "job_title", "status"),
             *("start_date", "end_date", "manager_source_id", "department_source_ids", "location_name"),
         ),
+        lists_inactive=True,
     )
     async def employees(self) -> AsyncIterator[Page[Employee]]:
         people = self._search(People, FIELDS)
@@ -101,13 +103,10 @@ class HiBob(Connector[HiBobCredentials]):
         description="The organisational structure, to tell where in the organisation which software is used.",
         permission=_GRANT + "Work",
         provides=("name", "active"),
+        lists_inactive=True,
     )
     async def departments(self) -> AsyncIterator[Page[Department]]:
         yield Page.single(await self._departments()).map(to_department)
-
-    @witnesses(Department)
-    async def has_item(self, source_id: str) -> bool:
-        return any(one.id == source_id for one in await self._departments())
 
     def _search(self, listing: type[Listing[Any]], fields: Iterable[str]) -> AsyncIterator[Page[Any]]:
         # Former employees too. There are no pages: all people come in one response.

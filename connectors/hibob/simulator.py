@@ -38,6 +38,8 @@ class Behaviour(Switches):
     """Ids of list items: numbers as strings, or the items' own texts."""
     list_key: Literal["both", "items", "values"] = "both"
     """Key under which a named list has its items."""
+    department_list: Literal["all", "short", "current"] = "all"
+    """Departments listed: all; `short` omits the first, which people are in; `current` omits archived ones."""
     hidden: str = ""
     """A field that the service user may not see, such as work.title."""
     leavers: Literal["yes", "no"] = "yes"
@@ -64,7 +66,9 @@ class HiBobSimulator(StaffSimulator):
         self._lists = {name: name if behaviour.list_ids == "texts" else str(2670 + n) for n, name in enumerate(names)}
 
     def ids(self, kind: type[Entity]) -> set[str]:
-        return {_id(one.number) for one in self._visible()} if kind is Employee else {*self._lists.values(), "2600"}
+        if kind is Employee:
+            return {_id(one.number) for one in self._visible()}
+        return {one["id"] for item in self._items() for one in (item, *item["children"])}
 
     def path_of(self, request: web.Request) -> str:
         return request.path.removeprefix(PREFIX)
@@ -144,10 +148,16 @@ class HiBobSimulator(StaffSimulator):
     def _texts(self, one: Person) -> dict[str, str]:
         return {"work.title": one.title, "work.department": one.department}
 
-    def _list(self) -> dict[str, Any]:
+    def _items(self) -> list[dict[str, Any]]:
         departments = [_item(one, name) for name, one in self._lists.items()]
+        if self.behaviour.department_list == "current":
+            return departments
         group = {**_item("2600", "Group"), "archived": True, "children": departments[-1:]}
         items = [*departments[:-1], group]
+        return items[1:] if self.behaviour.department_list == "short" else items
+
+    def _list(self) -> dict[str, Any]:
+        items = self._items()
         keys = ("items", "values") if self.behaviour.list_key == "both" else (self.behaviour.list_key,)
         return {"name": "department", **dict.fromkeys(keys, items)}
 

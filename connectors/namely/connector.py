@@ -92,7 +92,8 @@ class Namely(Connector[NamelyCredentials, NamelyOptions]):
             # Only its name is missing then.
             self.log.warning("company_unnamed", error=company.code)
         name = company.name if isinstance(company, CompanyInfo) else None
-        return Account(id=f"{self.credentials.domain}/{me.rows[0].id}", name=name or self.credentials.domain)
+        domain = self.credentials.domain
+        return Account(name=name or domain, tenant=domain, owner=me.rows[0].id)
 
     def _explain(self, problem: BaseException, company: CompanyInfo | BaseException) -> BaseException:
         not_the_api = (ProtocolError, NotFoundError)
@@ -124,6 +125,7 @@ class Namely(Connector[NamelyCredentials, NamelyOptions]):
             *("worker_type", "start_date", "end_date", "manager_source_id", "department_source_ids"),
             *("location_name", "country_code"),
         ),
+        lists_inactive=True,
     )
     async def employees(self) -> AsyncIterator[Page[Employee]]:
         # By a date that never changes: an employee who is hired during the scan is appended at its end.

@@ -63,7 +63,7 @@ class Personio(Connector[PersonioCredentials]):
     async def check(self) -> Account:
         """Fetch a token: Personio has no other way to prove credentials, and does not tell whose they are."""
         await self.api.sign_in()
-        return Account(id=self.credentials.client_id, name=self.credentials.client_id)
+        return Account(name=self.credentials.client_id, tenant=None, owner=self.credentials.client_id)
 
     @discovers(
         Employee,
@@ -75,6 +75,7 @@ class Personio(Connector[PersonioCredentials]):
             *("display_name", "first_name", "last_name", "email", "job_title", "status", "worker_type"),
             *("start_date", "end_date", "manager_source_id", "department_source_ids", "location_name", "updated_at"),
         ),
+        lists_inactive=True,
     )
     async def employees(self) -> AsyncIterator[Page[Employee]]:
         params = {"attributes[]": Attributes.keys()}

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from builders import compared, lost, turned
+from builders import compared, declaration, evidence, lost, read_result, turned
 from connector_core.discovery.changes import KindChanges
 from connector_core.discovery.drift import emptied_fields
-from connector_core.discovery.guards import LossCount, guard, hold_reason
+from connector_core.discovery.guards import LossCount, guard, loss_reason
 from connector_core.reasons import Code, Reason
 from connector_core.settings import LossSettings
 from connector_core.store.comparison import Loss, LostBefore
-from connector_core.store.plans import Hold
+from connector_core.store.plans import Hold, Removal
 
 SETTINGS = LossSettings()
 NONE = LossCount(frozenset(), frozenset(), 0)
@@ -28,7 +28,7 @@ def count(planned: int, recent: int, size: int) -> LossCount:
 
 
 def held(everyone: LossCount, active: LossCount = NONE, *, changed: bool = False, **settings: Any) -> Reason | None:
-    return hold_reason(everyone, active, acceptance_changed=changed, settings=LossSettings(**settings))
+    return loss_reason(everyone, active, acceptance_changed=changed, settings=LossSettings(**settings))
 
 
 @pytest.mark.parametrize(
@@ -86,9 +86,10 @@ def test_the_thresholds_are_settings() -> None:
 def guarded(changes: KindChanges, *, key: str = "key", settings: LossSettings = SETTINGS, **comparison: Any) -> Any:
     values = {"stored": 10, **comparison}
     stored = compared(0, values.pop("stored"), **values)
-    hold, plan = guard(changes, stored, "Employee", key, settings, apply=True)
+    found = replace(evidence(comparison=stored), acceptance_key=key)
+    hold, plan = guard(changes, found, settings, provider="Example HR", apply=True)
     assert (hold is Hold.LOSSES) is bool(plan.held_because)
-    return plan.held_because and plan.held_because.code
+    return plan.held_because[0].code if plan.held_because else None
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,8 @@ def guarded(changes: KindChanges, *, key: str = "key", settings: LossSettings = 
 )
 def test_a_plan_is_held_whole_in_its_losses_or_not_at_all(lost_ids: str, hold: Hold, held: int, *, apply: bool) -> None:
     changes = replace(lost(*lost_ids), updates=turned("x", loss=Loss.NONE).updates, unconfirmed=("u",))
-    decided, plan = guard(changes, compared(9, 10, creates=4), "Employee", "key", SETTINGS, apply=apply)
+    found = evidence(comparison=compared(9, 10, creates=4))
+    decided, plan = guard(changes, found, SETTINGS, provider="Example HR", apply=apply)
     assert (decided, plan.held) == (hold, held)
     assert (plan.creates, plan.updates, plan.removes, plan.unconfirmed) == (4, 1, len(lost_ids), 1)
 
@@ -150,6 +152,83 @@ def test_a_loss_needs_an_accepted_reading_with_the_same_key(
     accepted: str | None, stored: int, code: Code | None
 ) -> None:
     assert guarded(lost("a"), stored=stored, accepted_key=accepted) is code
+
+
+# ---- rows that vanish
+
+
+def vanished(
+    *ids: str, size: int = 1000, named: str = "", lists_inactive: bool = True, **more: Any
+) -> tuple[Hold, list[Reason]]:
+    result = replace(read_result(), declaration=replace(declaration(), lists_inactive=lists_inactive))
+    found = evidence(result, compared(0, size, **more), named=frozenset(named))
+    hold, plan = guard(lost(*ids), found, SETTINGS, provider="Example HR", apply=True)
+    assert plan.held == (len(ids) if hold else 0)
+    return hold, list(plan.held_because)
+
+
+def too_many(rows: int, size: int) -> Reason:
+    return Reason(Code.TOO_MANY_VANISHED, rows=rows, size=size, days=7, provider="Example HR")
+
+
+@pytest.mark.parametrize(
+    ("ids", "size", "held"),
+    [
+        # Three of many …
+        ("ab", 1000, False),
+        ("abc", 1000, True),
+        # … or one percent of few.
+        ("a", 101, False),
+        ("a", 100, True),
+        ("ab", 201, False),
+        ("ab", 200, True),
+    ],
+)
+def test_few_rows_vanish_where_those_that_have_left_stay_listed(ids: str, size: int, *, held: bool) -> None:
+    expected = (Hold.VANISHED, [too_many(len(ids), size)]) if held else (Hold.NOTHING, [])
+    assert vanished(*ids, size=size) == expected
+    assert vanished(*ids, size=size, lists_inactive=False) == (Hold.NOTHING, [])
+
+
+def test_rows_that_vanish_one_by_one_add_up() -> None:
+    assert vanished("a", size=998, lost_before=TWO_REMOVED) == (Hold.VANISHED, [too_many(3, 1000)])
+    # Those who have left and stay listed have not vanished.
+    assert vanished("a", size=998, lost_before=TWO_LEFT) == (Hold.NOTHING, [])
+
+
+def test_a_row_that_others_still_name_is_never_removed_unseen() -> None:
+    for lists_inactive in (True, False):
+        hold, reasons = vanished("a", named="a", lists_inactive=lists_inactive)
+        assert (hold, reasons) == (Hold.VANISHED, [Reason(Code.STILL_NAMED, rows=1, example="a")])
+
+
+def test_a_row_that_is_of_another_kind_now_has_not_vanished() -> None:
+    removal = Removal("a", Reason(Code.OTHER_KIND), Loss.ACTIVE, b"")
+    result = replace(read_result(), declaration=replace(declaration(), lists_inactive=True))
+    found = evidence(result, compared(0, 10), named=frozenset("a"))
+    hold, plan = guard(KindChanges(removals=(removal,)), found, SETTINGS, provider="Example HR", apply=True)
+    assert (hold, plan.held) == (Hold.NOTHING, 0)
+
+
+def test_while_vanished_rows_are_held_other_losses_are_applied() -> None:
+    removals = (*lost("a", "b", "c").removals, Removal("d", Reason(Code.OTHER_KIND), Loss.ACTIVE, b""))
+    changes = KindChanges(turned("e").updates, removals)
+    result = replace(read_result(), declaration=replace(declaration(), lists_inactive=True))
+    hold, plan = guard(changes, evidence(result, compared(0, 100)), SETTINGS, provider="Example HR", apply=True)
+    assert [one.source_id for one in changes.removals if one.held(hold)] == ["a", "b", "c"]
+    assert not any(one.held(hold) for one in changes.updates)
+    assert plan.held == 3
+
+
+# ---- another company
+
+
+def test_creates_and_updates_are_held_too_where_another_company_was_read() -> None:
+    because = Reason(Code.OTHER_TENANT, tenant="globex", stored="acme")
+    found = evidence(comparison=compared(9, 10, creates=4))
+    changes = turned("x", loss=Loss.NONE)
+    hold, plan = guard(changes, found, SETTINGS, provider="Example HR", apply=True, other_tenant=because)
+    assert (hold, plan.held, plan.held_because) == (Hold.EVERYTHING, 4 + 1, (because,))
 
 
 # ---- fields that emptied

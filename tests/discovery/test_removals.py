@@ -1,5 +1,6 @@
 """Removals end to end: each has a second witness and a reason."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,15 +9,15 @@ from connector_core import Code, Reason, StoreError, Verdict
 from connector_core.outcomes import Operation
 from connector_core.testing import Faults
 from misbehaving import Hiding, Mute
-from world import Start
+from world import UNGUARDED, Start
 
 pytestmark = pytest.mark.jumping
 
-NO_RETRY: dict[str, Any] = {"simulator": Mute, "http": {"tries": 1}}
+NO_RETRY: dict[str, Any] = {"simulator": Mute, "http": {"tries": 1}, "losses": UNGUARDED}
 
 
 async def test_every_change_is_planned_with_its_reason_and_the_fields_that_changed(namely: Start) -> None:
-    place = await namely(scanned=True)
+    place = await namely(scanned=True, losses=UNGUARDED)
     mover, leaver, erased = place.tenant.people[-1], place.tenant.people[-2], place.tenant.people[-3]
     assert leaver.status == mover.status == "active"
     place.tenant.move(mover, next(one for one in place.tenant.departments() if one.id not in mover.groups))
@@ -61,6 +62,21 @@ async def test_without_a_witness_a_removal_waits_for_a_second_complete_scan(name
     assert gone.id in await place.people()
     report = await place.run()
     assert [one.reason for one in (await place.changes(report)).values()] == [Reason(Code.ABSENT_TWICE)]
+    assert gone.id not in await place.people()
+
+
+async def test_a_second_scan_proves_something_only_some_time_after_the_first(namely: Start) -> None:
+    place = await namely(scanned=True, **{**NO_RETRY, "losses": UNGUARDED.model_copy(update={"second_scan_after": 12})})
+    gone = place.tenant.people[-1]
+    place.tenant.delete(gone)
+    for _ in range(3):
+        report = await place.run()
+        assert (report["Employee"].plan.removes, report["Employee"].plan.unconfirmed) == (0, 1)
+    # The scans in between do not make it wait for longer: the first of them counts.
+    (first,) = place.query("SELECT DISTINCT missed_run FROM entities WHERE missed_run IS NOT NULL")[0]
+    long_ago = (datetime.now(UTC) - timedelta(hours=12)).isoformat(timespec="milliseconds")
+    place.execute(f"UPDATE runs SET finished_at = '{long_ago}' WHERE id = '{first}'")
+    await place.run()
     assert gone.id not in await place.people()
 
 

@@ -104,7 +104,7 @@ async def test_a_checkpoint_whose_rows_are_gone_is_not_resumed(namely: Start, de
 
 async def test_staged_rows_that_no_longer_fit_the_model_are_read_again(namely: Start) -> None:
     place = await interrupted(namely, 120, "500@4x9:/profiles")
-    place._execute('UPDATE bodies SET body = \'{"of": "another version"}\'')
+    place.execute('UPDATE bodies SET body = \'{"of": "another version"}\'')
     people = (await place.run("employees"))["Employee"].certificate
     assert people.began is Began.STARTED_OVER_CHANGED
     assert people.complete

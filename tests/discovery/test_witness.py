@@ -1,49 +1,86 @@
 """The second witness: the provider's answers about rows that a scan lacked."""
 
 import asyncio
-from types import SimpleNamespace
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
-from builders import GONE, PRESENT, SILENT, declaration
+from builders import GONE, PRESENT, SILENT
 from connector_core import Call, UnavailableError
-from connector_core.discovery.evidence import WITNESS_AT_ONCE, ask
+from connector_core.discovery.witness import AT_ONCE, LIMIT, ask
 
 pytestmark = pytest.mark.jumping
 
+CONTROLS = ("read", "read, too")
 
-def connector(answer: Any) -> Any:
-    return SimpleNamespace(exists=answer, manifest=SimpleNamespace(name="example"))
+
+def knowing(*known: str) -> Callable[[str], Awaitable[bool]]:
+    async def exists(source_id: str) -> bool:
+        return source_id in {*CONTROLS, *known}
+
+    return exists
+
+
+async def said(exists: Any, *source_ids: str, **more: Any) -> Any:
+    values: dict[str, Any] = {"controls": CONTROLS, "deadline": 1e6, **more}
+    return await ask(exists, source_ids, **values)
 
 
 async def test_an_error_counts_as_no_answer() -> None:
     async def exists(source_id: str) -> bool:
         if source_id == "error":
             raise UnavailableError("Example HR answered 503", call=Call("GET", "/people"))
-        if source_id == "bug":
-            raise KeyError("canary-person")
-        return source_id == "present"
+        return source_id != "gone"
 
-    said = await ask(connector(exists), declaration(witness="exists"), ["present", "gone", "error", "bug"])
-    assert said == {"present": PRESENT, "gone": GONE, "error": SILENT, "bug": SILENT}
+    found = await said(exists, "present", "gone", "error")
+    assert found == {"present": PRESENT, "gone": GONE, "error": SILENT}
 
 
-async def test_a_kind_without_a_witness_is_not_asked_about() -> None:
-    assert await ask(connector(None), declaration(), ["a"]) == {}
+async def test_a_witness_that_does_not_know_a_row_just_read_is_not_believed() -> None:
+    assert await said(knowing("present"), "present", "gone") == {"present": PRESENT, "gone": GONE}
+    assert await said(knowing("present"), "present", "gone", controls=("read", "unknown to it")) == {}
+    # Nor is one that cannot be put to the test.
+    assert await said(knowing("present"), "present", "gone", controls=()) == {}
 
 
 async def test_only_a_few_requests_run_at_once() -> None:
     now = most = 0
 
-    async def exists(_: str) -> bool:
+    async def exists(source_id: str) -> bool:
         nonlocal now, most
         now += 1
         most = max(most, now)
         await asyncio.sleep(1)
         now -= 1
-        return False
+        return source_id in CONTROLS
 
-    said = await ask(connector(exists), declaration(witness="exists"), [f"p{one}" for one in range(20)])
-    assert set(said.values()) == {GONE}
-    assert most == WITNESS_AT_ONCE
+    found = await said(exists, *(f"p{one}" for one in range(20)))
+    assert set(found.values()) == {GONE}
+    assert most == AT_ONCE
+
+
+async def test_a_run_asks_for_a_limited_number_of_rows() -> None:
+    assert len(await said(knowing(), *(f"p{one}" for one in range(LIMIT + 100)))) == LIMIT
+
+
+async def test_asking_stops_when_the_answers_are_enough() -> None:
+    told: list[int] = []
+    found = await said(
+        knowing(), *(f"p{one}" for one in range(100)), enough=lambda so_far: len(so_far) >= 6, tell=told.append
+    )
+    assert len(found) == 8
+    assert told == [4, 8]
+
+
+async def test_asking_ends_at_the_deadline_and_what_was_answered_counts() -> None:
+    async def exists(source_id: str) -> bool:
+        await asyncio.sleep(10 if source_id in CONTROLS else 20)
+        return source_id in CONTROLS
+
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    found = await said(exists, *(f"p{one}" for one in range(100)), deadline=began + 55)
+    assert loop.time() - began == pytest.approx(55, abs=0.1)
+    assert set(found.values()) == {GONE}
+    assert len(found) == 2 * AT_ONCE

@@ -9,7 +9,7 @@ import pytest
 from connector_core import Code, Employee, Reason, RejectedCredentialsError, Status, Verdict
 from connectors.hibob.mapping import names_of, to_department, to_employee, units_in
 from connectors.hibob.wire import Item, Person
-from world import StartProvider
+from world import AT_ONCE, UNGUARDED, StartProvider
 
 pytestmark = pytest.mark.jumping
 
@@ -124,7 +124,7 @@ async def test_a_search_without_a_person_of_the_other_search_is_incomplete(provi
 
 
 async def test_people_who_get_out_of_sight_stay_and_are_held_when_they_are_many(provider: StartProvider) -> None:
-    hibob = await provider("hibob", 100)
+    hibob = await provider("hibob", 100, losses=AT_ONCE)
     await hibob.connect()
     await hibob.run()
     hibob.simulator.behaviour = hibob.simulator.behaviour.model_copy(update={"leavers": "no"})
@@ -147,7 +147,7 @@ async def test_a_wrong_token_is_told_as_such_whatever_the_status(provider: Start
 
 
 async def test_who_vanishes_is_removed_by_a_second_scan_only(provider: StartProvider) -> None:
-    hibob = await provider("hibob")
+    hibob = await provider("hibob", losses=UNGUARDED)
     await hibob.connect()
     await hibob.run()
     hibob.simulator.erase(20)

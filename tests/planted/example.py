@@ -77,7 +77,7 @@ class Example(Connector[ExampleCredentials]):
 
     async def check(self) -> Account:
         owner = await self.api.get("/me", Owner)
-        return Account(id=owner.id, name=owner.company)
+        return Account(name=owner.company, tenant=owner.company, owner=owner.id)
 
     @discovers(
         Employee,
@@ -86,6 +86,7 @@ class Example(Connector[ExampleCredentials]):
         description="All people.",
         permission="Settings > API: allow people",
         provides=("display_name", "email", "job_title", "status", "manager_source_id"),
+        lists_inactive=True,
     )
     async def employees(self) -> AsyncIterator[Page[Employee]]:
         async for page in self.api.pages("/people", People, paging=PageNumber(size=25)):

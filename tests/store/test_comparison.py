@@ -49,7 +49,7 @@ async def test_activity_is_a_column_and_not_a_matter_of_spelling(steps: RunSteps
     assert not [one for one in await steps.bodies() if '"status":"active"' in one]
     _, reading = await steps.read(person("c", status=ACTIVE))
     assert (await steps.store.comparisons.compare(reading, 7)).active == 1
-    missing = await steps.store.comparisons.missing(reading, "key")
+    missing = await steps.store.comparisons.missing(reading, "key", datetime.now(UTC))
     assert {one.source_id: one.active for one in missing} == {"a": True, "b": False}
 
 
@@ -75,13 +75,13 @@ async def test_missing_rows_tell_if_they_were_read_as_another_kind_or_missed_bef
     await steps.plan(run, reading)
     await steps.finish(run, {"Employee": ("b",)})
     _, reading = await steps.read(person("a"), skipped=("c",))
-    same = {one.source_id: one for one in await steps.store.comparisons.missing(reading, "key")}
+    same = {one.source_id: one for one in await steps.store.comparisons.missing(reading, "key", datetime.now(UTC))}
     assert {key: (one.other_kind, one.missed_before) for key, one in same.items()} == {
         "b": (False, True),
         "c": (True, False),
     }
     # A scan that was read with another token is no first witness.
-    other = await steps.store.comparisons.missing(reading, "another key")
+    other = await steps.store.comparisons.missing(reading, "another key", datetime.now(UTC))
     assert not any(one.missed_before for one in other)
 
 
@@ -93,7 +93,11 @@ async def test_a_row_that_is_read_or_known_to_exist_is_not_missed_any_more(steps
     await steps.store.entities.note_present(PEOPLE, ["b"])
     _, reading = await steps.read(person("a"))
     _, reading = await steps.read(person("x"))
-    missed = [one.source_id for one in await steps.store.comparisons.missing(reading, "key") if one.missed_before]
+    missed = [
+        one.source_id
+        for one in await steps.store.comparisons.missing(reading, "key", datetime.now(UTC))
+        if one.missed_before
+    ]
     assert missed == ["c"]
 
 

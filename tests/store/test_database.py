@@ -18,7 +18,7 @@ from connector_core import Account, StoreError, UnknownIntegrationError
 from connector_core.store import Store
 from connector_core.store.sqlite import Cursor, Database
 
-ACCOUNT = Account("1", "One")
+ACCOUNT = Account("One", "1")
 
 
 @pytest.fixture

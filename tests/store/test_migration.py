@@ -25,7 +25,7 @@ async def path(tmp_path: Path) -> Path:
     """A store of today's version with one integration in it."""
     place = tmp_path / "people.sqlite"
     async with aclosing(Store(place)) as store:
-        await store.integrations.save("acme", "namely", {}, b"sealed", Account("1", "One"))
+        await store.integrations.save("acme", "namely", {}, b"sealed", Account("One", "1"))
     return place
 
 
@@ -87,7 +87,7 @@ async def test_a_copy_that_was_kept_before_is_not_replaced(path: Path) -> None:
     with pytest.raises(StoreError):
         await migrate(path, CUT_OFF)
     async with aclosing(Store(path)) as store:
-        await store.integrations.save("beta", "namely", {}, b"", Account("2", "Two"))
+        await store.integrations.save("beta", "namely", {}, b"", Account("Two", "2"))
     await migrate(path)
     assert asked(copy_of(path), "SELECT name FROM integrations") == [("acme",)]
 

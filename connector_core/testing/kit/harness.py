@@ -19,13 +19,15 @@ from connector_core.outcomes import Certificate, KindPlan, Progress, Report
 from connector_core.plugins import registry_of
 from connector_core.sdk.connector import AnyConnector
 from connector_core.sdk.entities import Entity
-from connector_core.settings import HostSettings, HttpSettings, Settings
+from connector_core.settings import HostSettings, HttpSettings, LossSettings, Settings
 from connector_core.testing.kit.monitor import Monitor, monitored, monitoring
 from connector_core.testing.server import Request, Served, Simulator, SimulatorOptions, environment, load, serve
 from connector_core.vault import KEY_VARIABLE
 
 NAME = "kit"
 """Name of the integration that is run."""
+_UNGUARDED = LossSettings(second_scan_after=0, vanished_rows=1_000_000, vanished_share=1)
+"""The kit looks for what a connector makes of a provider, so a second scan comes at once and few losses are held."""
 PEOPLE = 70
 """Enough for a few pages of fifty."""
 
@@ -110,10 +112,18 @@ class Harness:
             shutil.rmtree(path.parent)
 
     @asynccontextmanager
-    async def host(self, store: Path, monitor: Monitor, http: HttpSettings | None = None) -> AsyncIterator[Host]:
+    async def host(
+        self,
+        store: Path,
+        monitor: Monitor,
+        http: HttpSettings | None = None,
+        losses: LossSettings | None = None,
+    ) -> AsyncIterator[Host]:
         """Open a host whose connector is monitored."""
         settings = Settings(
-            host=HostSettings(store=store, resolve=self.served.resolve, http=http or HttpSettings()),
+            host=HostSettings(
+                store=store, resolve=self.served.resolve, http=http or HttpSettings(), losses=losses or _UNGUARDED
+            ),
         )
         monitor.port = self.served.port
         with monitoring(monitor):
