@@ -80,6 +80,21 @@ class Denying(Hiding):
         return super().answer(request)
 
 
+class Busy(NamelySimulator):
+    """Throttles the fifth question about one person, and those after it, once each."""
+
+    def __init__(self, directory: Any, behaviour: Any) -> None:
+        super().__init__(directory, behaviour)
+        self.asked: list[str] = []
+
+    def answer(self, request: web.Request) -> Answer:
+        if is_about_one(request):
+            self.asked.append(request.path)
+            if len(self.asked) > 4 and self.asked.count(request.path) == 1:
+                return Answer(429, b"{}", (*JSON, ("Retry-After", "1")))
+        return super().answer(request)
+
+
 class Forgetful(Hiding):
     """Leaves a person out of the listing, and answers no question about them."""
 

@@ -20,7 +20,7 @@ from rich.text import Text
 from connector_core.cli.flags import Flags
 from connector_core.cli.output import costs, error_console
 from connector_core.discovery import ProgressCallback
-from connector_core.outcomes import Progress
+from connector_core.outcomes import Progress, Step
 
 
 class _Rate(ProgressColumn):
@@ -54,6 +54,8 @@ def progress(flags: Flags, *, several: bool) -> Iterator[ProgressCallback]:
 
         def show(now: Progress) -> None:
             name = f"{now.integration}: {now.kind}" if several else now.kind
+            if now.step is Step.ASKING:
+                name += ", asking for missing rows"
             if name not in tasks:
                 tasks[name] = bars.add_task(name, total=now.announced)
                 if now.forecast.requests and now.announced:

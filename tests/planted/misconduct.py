@@ -4,6 +4,7 @@ import asyncio
 import tempfile
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -103,6 +104,15 @@ class Blocks(Example):
             while time.thread_time() < until:
                 pass
             yield page.map(to_employee)
+
+
+class IgnoresCancellation(Example):
+    """Goes on with its check when it is cancelled."""
+
+    async def check(self) -> Account:
+        while True:
+            with suppress(asyncio.CancelledError):
+                return await super().check()
 
 
 class WritesAFile(Example):

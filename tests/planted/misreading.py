@@ -27,6 +27,7 @@ DECLARATION: dict[str, Any] = {
     "resource": EXAMPLE.resource,
     "description": EXAMPLE.description,
     "permission": EXAMPLE.permission,
+    "lists_inactive": True,
 }
 declared = discovers(Employee, **DECLARATION, provides=EXAMPLE.provides)
 
@@ -143,6 +144,38 @@ class DeniesEveryRow(Example):
     @witnesses(Employee)
     async def has_person(self, source_id: str) -> bool:  # noqa: ARG002 - that is its mistake
         return False
+
+
+class AsksTheListingAgain(Example):
+    """Has a witness that looks for the row in the listing which lacked it."""
+
+    @witnesses(Employee)
+    async def has_person(self, source_id: str) -> bool:
+        return any([source_id in page.ids async for page in self.api.pages(PATH, People, paging=PAGING)])
+
+
+class HidesThatLeaversStay(Example):
+    """Does not declare that the provider keeps listing those who have left."""
+
+    @discovers(Employee, **{**DECLARATION, "lists_inactive": False}, provides=EXAMPLE.provides)
+    async def employees(self) -> AsyncIterator[Page[Employee]]:
+        async for page in self.api.pages(PATH, People, paging=PAGING):
+            yield page.map(to_employee)
+
+
+class MakesEverybodyAlike(Example):
+    """Uses places in the listing as ids, and names nobody, so that no two companies differ."""
+
+    @declared
+    async def employees(self) -> AsyncIterator[Page[Employee]]:
+        number = 0
+        async for page in self.api.pages(PATH, People, paging=PAGING):
+            rows = []
+            for person in page.rows:
+                number += 1
+                changed = {"source_id": str(number), "display_name": "Somebody", "email": None}
+                rows.append(to_employee(person).model_copy(update=changed))
+            yield replace(page, rows=tuple(rows), ids=tuple(row.source_id for row in rows))  # type: ignore[arg-type, misc]
 
 
 class NumbersItsRows(Example):

@@ -19,7 +19,7 @@ from connector_core.outcomes import Certificate, KindPlan, Progress, Report
 from connector_core.plugins import registry_of
 from connector_core.sdk.connector import AnyConnector
 from connector_core.sdk.entities import Entity
-from connector_core.settings import HostSettings, HttpSettings, LossSettings, Settings
+from connector_core.settings import HostSettings, LossSettings, Settings
 from connector_core.testing.kit.monitor import Monitor, monitored, monitoring
 from connector_core.testing.server import Request, Served, Simulator, SimulatorOptions, environment, load, serve
 from connector_core.vault import KEY_VARIABLE
@@ -30,6 +30,7 @@ _UNGUARDED = LossSettings(second_scan_after=0, vanished_rows=1_000_000, vanished
 """The kit looks for what a connector makes of a provider, so a second scan comes at once and few losses are held."""
 PEOPLE = 70
 """Enough for a few pages of fifty."""
+SEED = 7
 
 Stored = dict[str, dict[str, Entity]]
 """Stored entities by kind and id."""
@@ -84,9 +85,9 @@ class Harness:
     def simulator(self) -> Simulator:
         return self.served.simulator
 
-    def reset(self, people: int = PEOPLE) -> Simulator:
-        """Serve a new organisation, which is the same every time."""
-        self.served.simulator = simulator_of(self.connector, people)
+    def reset(self, people: int = PEOPLE, *, seed: int = SEED) -> Simulator:
+        """Serve a new organisation, which is the same every time; with another ``seed``, another one."""
+        self.served.simulator = simulator_of(self.connector, people, seed)
         return self.simulator
 
     def expected_ids(self) -> dict[str, set[str]]:
@@ -116,15 +117,11 @@ class Harness:
         self,
         store: Path,
         monitor: Monitor,
-        http: HttpSettings | None = None,
-        losses: LossSettings | None = None,
+        **settings_of_host: Any,
     ) -> AsyncIterator[Host]:
-        """Open a host whose connector is monitored."""
-        settings = Settings(
-            host=HostSettings(
-                store=store, resolve=self.served.resolve, http=http or HttpSettings(), losses=losses or _UNGUARDED
-            ),
-        )
+        """Open a host whose connector is monitored, with other values of ``[host]`` where they are given."""
+        values = {"losses": _UNGUARDED, **settings_of_host}
+        settings = Settings(host=HostSettings(store=store, resolve=self.served.resolve, **values))
         monitor.port = self.served.port
         with monitoring(monitor):
             async with Host(settings, registry=registry_of(monitored(self.connector, monitor))) as host:
@@ -142,29 +139,31 @@ class Harness:
         store: Path,
         script: str = "",
         *,
-        http: HttpSettings | None = None,
         keep_rows: bool = False,
+        asks_witnesses: bool = False,
         read_stored: bool = True,
         on_start: Callable[["asyncio.Task[Any]"], None] | None = None,
         progress: Callable[[Progress], None] = lambda _: None,
+        **settings_of_host: Any,
     ) -> RunResult:
         """Run the integration once, monitored.
 
         Args:
             store: A connected store.
             script: Faults that the run meets.
-            http: Settings of the client, if not the defaults.
             keep_rows: Keep the text of all rows that the connector receives.
+            asks_witnesses: Ask each witness for a row that was read, and for one that does not exist.
             read_stored: Read the stored entities afterwards.
             on_start: Called with the task of the run, so that it can be cancelled later.
             progress: Called as by ``Host.run``.
+            settings_of_host: Values of ``[host]``, if not the defaults.
         """
-        monitor = Monitor(self.connector, keep_rows=keep_rows)
+        monitor = Monitor(self.connector, keep_rows=keep_rows, asks_witnesses=asks_witnesses)
         earlier, loop = len(self.simulator.requests), asyncio.get_running_loop()
         self.simulator.script(script)
         report: Report | None = None
         failure: ConnectorCoreError | None = None
-        async with self.host(store, monitor, http) as host:
+        async with self.host(store, monitor, **settings_of_host) as host:
             started_at = loop.time()
             task = asyncio.ensure_future(host.run(NAME, progress=progress))
             if on_start:
@@ -190,7 +189,7 @@ class Harness:
         }
 
 
-def simulator_of(connector: type[AnyConnector], people: int) -> Simulator:
+def simulator_of(connector: type[AnyConnector], people: int, seed: int = SEED) -> Simulator:
     """Return a new simulator of the connector's provider. Raises PluginContractError if the manifest names none."""
     module = connector.manifest.simulator
     if module is None:
@@ -198,7 +197,7 @@ def simulator_of(connector: type[AnyConnector], people: int) -> Simulator:
             f"The connector {connector.manifest.name} names no simulator, so nothing can be proven.",
             hint="Write one on connector_core.testing.Simulator, and name its module in the manifest.",
         )
-    return load(module, SimulatorOptions(people=people, seed=7))
+    return load(module, SimulatorOptions(people=people, seed=seed))
 
 
 @contextmanager

@@ -5,6 +5,8 @@ from connector_core.testing.kit.findings import Findings
 from connector_core.testing.kit.harness import Harness, RunResult
 
 SCRIPTS = ("", "500@4", "502@3x99", "throttle@4x2", "reset@5")
+TIME_LIMIT = 20
+"""Seconds for the check, and for the run: fewer than the client waits for a response."""
 
 
 async def examine(harness: Harness, findings: Findings) -> None:
@@ -19,6 +21,19 @@ async def examine(harness: Harness, findings: Findings) -> None:
             _check_page_size(result, findings)
             findings.measures["longest step"] = f"{result.monitor.longest_step * 1000:.1f} ms"
     await _check_retry_after(harness, findings)
+    await _check_deadlines(harness, findings)
+
+
+async def _check_deadlines(harness: Harness, findings: Findings) -> None:
+    """Let every request stall: first those of the check, then those behind it."""
+    undisturbed = len((await harness.run(await harness.connected_store())).requests)
+    for first in {1, max(2, undisturbed // 2)}:
+        harness.reset()
+        result = await harness.run(
+            await harness.connected_store(), f"stall@{first}x9999", check_timeout=TIME_LIMIT, run_timeout=TIME_LIMIT
+        )
+        if result.seconds > TIME_LIMIT + 1:
+            findings.fail("manners.deadline", f"a run with {TIME_LIMIT} s to go ends after {result.seconds:.0f} s")
 
 
 def _check_request_count(result: RunResult, findings: Findings) -> None:

@@ -5,6 +5,7 @@ import io
 import logging
 import sys
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import aclosing, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field, replace
@@ -16,7 +17,7 @@ import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 from connector_core.errors import ConnectorCoreError, DiscoveryError, NotFoundError
-from connector_core.sdk.connector import AnyConnector, Api, Context, Params
+from connector_core.sdk.connector import AnyConnector, Api, Context, Declaration, Params
 from connector_core.sdk.page import Page, T
 from connector_core.sdk.paging import Paging, Streamed
 from connector_core.sdk.wire import Listing, R
@@ -58,6 +59,8 @@ class Monitor:
     """Broken rules, and how each was broken."""
     log_events: list[EventDict] = field(default_factory=list)
     printed: io.StringIO = field(default_factory=io.StringIO)
+    asks_witnesses: bool = False
+    """At the end of each reading, ask its witness for a row that was read, and for one that does not exist."""
     longest_step: float = 0.0
     """Seconds of CPU time of the longest step from receiving a page to yielding it."""
     received_at: float = 0.0
@@ -128,8 +131,11 @@ class _MonitoredApi:
         self.method = ""
         """Name of the connector's method that reads at present."""
         self._failed: set[tuple[str, str]] = set()
+        self.paths: defaultdict[str, set[str]] = defaultdict(set)
+        """Paths of the listings and single answers that each method has requested."""
 
     def _check_repeat(self, path: str) -> None:
+        self.paths[self.method].add(path)
         if (self.method, path) in self._failed and self.method:
             self._monitor.violations.add(("manners.waits", f"it requests {path} again after a failure"))
 
@@ -203,26 +209,52 @@ def monitored(connector: type[AnyConnector], monitor: Monitor) -> type[AnyConnec
 
     members: dict[str, Any] = {"__init__": __init__, "__module__": connector.__module__}
     for one in connector.declarations.values():
-        members[one.method] = _monitored_reading(getattr(connector, one.method), one.kind.__name__, monitor)
+        members[one.method] = _monitored_reading(getattr(connector, one.method), one, monitor)
     subclass: type[AnyConnector] = type(connector.__name__, (connector,), members)
     # In the author's order, which the subclass would lose.
     subclass.declarations = connector.declarations
     return subclass
 
 
-def _monitored_reading(method: Callable[[Any], Any], kind: str, monitor: Monitor) -> Callable[[Any], Any]:
+def _monitored_reading(
+    method: Callable[[Any], Any], declaration: Declaration, monitor: Monitor
+) -> Callable[[Any], Any]:
+    kind = declaration.kind.__name__
+
     @wraps(method)
     async def read(self: Any) -> AsyncIterator[Page[Any]]:
         self.api.method = method.__name__
+        first = ""
         async with aclosing(method(self)) as pages:
             async for page in pages:
+                first = first or next((row.source_id for row in page.rows), "")
                 if monitor.received_at:
                     monitor.longest_step = max(monitor.longest_step, time.thread_time() - monitor.received_at)
                 if page.derived_from is not None:
                     monitor.derived.add(kind)
                 yield page
+        if monitor.asks_witnesses and declaration.witness and first:
+            await _ask_witness(self, declaration, first, monitor)
 
     return read
+
+
+NOBODY = "98765432101234567"
+"""An id that no simulator has."""
+
+
+async def _ask_witness(connector: Any, declaration: Declaration, known: str, monitor: Monitor) -> None:
+    """Ask for a row that was just read and for one that does not exist, and note the wrong answers."""
+    kind, name = declaration.kind.__name__, declaration.witness or ""
+    api, ask = connector.api, getattr(connector, name)
+    reading, api.method = api.method, name
+    for source_id, expected in ((known, True), (NOBODY, False)):
+        if await ask(source_id) is not expected:
+            row = "a row that was just read" if expected else "an id that does not exist"
+            problem = f"{name}() {'denies' if expected else 'confirms'} {row} of {kind}"
+            monitor.violations.add(("reading.witness", problem))
+    for path in api.paths[name] & api.paths[reading]:
+        monitor.violations.add(("reading.witness", f"{name}() requests {path}, from which {kind} is read"))
 
 
 class _AuditHook:

@@ -7,9 +7,9 @@ from connector_core.errors import ConnectorCoreError, RejectedCredentialsError
 from connector_core.messages import message
 from connector_core.reasons import Code
 from connector_core.sdk.connector import AnyConnector
-from connector_core.sdk.entities import Entity
+from connector_core.sdk.entities import Entity, Status
 from connector_core.testing.kit.findings import Findings
-from connector_core.testing.kit.harness import NAME, Harness, RunResult
+from connector_core.testing.kit.harness import NAME, SEED, Harness, RunResult
 from connector_core.testing.kit.monitor import Monitor
 
 
@@ -24,7 +24,9 @@ async def examine(harness: Harness, findings: Findings) -> None:
     _check_texts(first, findings)
     _check_fill(harness.connector, first, findings)
     await _check_refusals(harness, findings)
+    await _check_witnesses(harness, store, findings)
     await _check_changes(harness, store, findings)
+    await _check_tenant(harness, findings)
 
 
 async def _check_changes(harness: Harness, store: Path, findings: Findings) -> None:
@@ -34,9 +36,38 @@ async def _check_changes(harness: Harness, store: Path, findings: Findings) -> N
         findings.fail("reading.follows", f"nothing was updated after these changes: {events}")
     # A row without a witness is removed by the second scan that lacks it.
     followed = await harness.run(store)
+    _check_leavers(harness.connector, followed, findings)
     new = await harness.run(await harness.connected_store())
     for difference in differences(followed, new):
         findings.fail("reading.follows", difference)
+
+
+async def _check_witnesses(harness: Harness, store: Path, findings: Findings) -> None:
+    result = await harness.run(store, asks_witnesses=True)
+    for rule, problem in result.monitor.violations:
+        if rule == "reading.witness":
+            findings.fail(rule, problem)
+
+
+async def _check_tenant(harness: Harness, findings: Findings) -> None:
+    """Let the same credentials lead to another company's people."""
+    harness.reset()
+    store = await harness.connected_store()
+    before = await harness.run(store)
+    harness.reset(seed=SEED + 1)
+    for difference in differences(await harness.run(store), before):
+        findings.fail("reading.tenant", difference)
+
+
+def _check_leavers(connector: type[AnyConnector], result: RunResult, findings: Findings) -> None:
+    for kind, entities in result.stored.items():
+        inactive = [one for one in entities.values() if _is_inactive(one)]
+        if inactive and not connector.declarations[kind].lists_inactive:
+            findings.fail("reading.leavers", f"inactive {kind} entities are listed, but lists_inactive is not declared")
+
+
+def _is_inactive(entity: Entity) -> bool:
+    return getattr(entity, "status", None) == Status.INACTIVE or getattr(entity, "active", None) is False
 
 
 def _check_complete(harness: Harness, result: RunResult, findings: Findings) -> None:

@@ -89,6 +89,24 @@ RULES = _rules(
         "Lets time pass: some entity must be updated, and two runs later the store equals a new one in every field.",
     ),
     (
+        "reading.witness",
+        Tier.SILVER,
+        "A witness knows a row that was just read, denies one that does not exist, and asks otherwise than by a list.",
+        "Asks each witness for both, and compares the paths that it requests with those of the reading.",
+    ),
+    (
+        "reading.leavers",
+        Tier.SILVER,
+        "A kind whose inactive rows stay listed says so, so that rows which vanish are held.",
+        "Lets time pass. If a stored entity is inactive then, the kind must declare lists_inactive.",
+    ),
+    (
+        "reading.tenant",
+        Tier.SILVER,
+        "Another company behind the same credentials changes nothing that is stored.",
+        "Serves other people at the same address, and compares the store before and after a run.",
+    ),
+    (
         "reading.links",
         Tier.SILVER,
         "Every link leads to a stored entity, or is reported as dangling.",
@@ -207,6 +225,12 @@ RULES = _rules(
         Tier.GOLD,
         "The provider's quota is respected.",
         "By the jumping clock, no window may exceed a declared limit, and every Retry-After is waited out.",
+    ),
+    (
+        "manners.deadline",
+        Tier.GOLD,
+        "The check and the run end when their time is over.",
+        "Lets every request stall, at first or later. The run must end within a second of its limit.",
     ),
     (
         "manners.page_size",
