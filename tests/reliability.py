@@ -12,6 +12,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from attacks import collect, rows
 from cryptography.fernet import Fernet
 
 from connector_core import Certificate, Employee, RejectedCredentialsError
@@ -22,6 +23,7 @@ from connector_core.settings import HostSettings, HttpSettings, Settings
 from connector_core.testing import clock, environment, serve
 from connector_core.testing.listing_faults import LISTING_FAULTS
 from connector_core.testing.network_faults import NETWORK_FAULTS, THROTTLES
+from connector_core.testing.readme import table
 from connector_core.vault import KEY_VARIABLE
 from connectors.namely.simulator import Behaviour, NamelySimulator, Tenant
 from kills import Kills, kill_at_random, silence
@@ -138,7 +140,7 @@ def _emptied(before: Employee, after: Employee) -> int:
     )
 
 
-def _document(outcomes: list[Outcome], kills: Kills, rounds: int) -> str:
+def _document(outcomes: list[Outcome], attacks: list[tuple[str, str, str, str]], kills: Kills, rounds: int) -> str:
     lines = [
         "# Reliability",
         "",
@@ -156,6 +158,12 @@ def _document(outcomes: list[Outcome], kills: Kills, rounds: int) -> str:
         *(f"| {one.fault} | {one.times} | {one.result} | {one.fired} |" for one in outcomes),
         "",
         "`swap` is the case in which the counters agree: one person is deleted, one appended, a third moves up unread.",
+        "",
+        "## Attacks",
+        "",
+        "Each is a test: what is tried, the store that it starts from, what must hold, and whether it does.",
+        "",
+        table(("attack", "store", "promise", "outcome"), attacks),
         "",
         "## kill -9",
         "",
@@ -190,8 +198,10 @@ def main() -> int:
                 outcomes.append(clock.run(try_fault(prepared, fault, lasting=lasting, folder=folder)))
                 one = outcomes[-1]
                 sys.stderr.write(f"{one.harm or ' '} {one.fault} {one.times}: {one.result} ({one.fired})\n")
-    DOCUMENT.write_text(_document(outcomes, kills, options.rounds), encoding="utf-8")
+    tried = collect()
+    DOCUMENT.write_text(_document(outcomes, rows(tried), kills, options.rounds), encoding="utf-8")
     harm = kills.harm + sum(one.harm for one in outcomes) + sum(one.fired == 0 for one in outcomes)
+    harm += sum(one.outcome != "holds" for one in tried)
     sys.stderr.write(f"{kills}\nharm: {harm}\n")
     return min(harm, 1)
 

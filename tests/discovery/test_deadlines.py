@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from attacks import EMPTY, FULL
 
 from connector_core import UnavailableError
 from connector_core.host import Host
@@ -24,6 +25,9 @@ def asked(place: Place, since: int) -> int:
     return len([one for one in paths if one.startswith("/profiles/") and one != "/profiles/me"])
 
 
+@pytest.mark.attack(
+    "A provider never ends its answer while an integration is connected", "The check ends in time", EMPTY
+)
 @pytest.mark.parametrize("fault", ["drip", "stall"])
 async def test_connecting_to_a_provider_that_never_ends_an_answer_ends(namely: Start, fault: str) -> None:
     place = await namely(http={"page_timeout": 3600.0})
@@ -59,6 +63,7 @@ async def test_the_check_of_a_run_ends_and_the_run_with_it(namely: Start) -> Non
             await host.run("acme")
 
 
+@pytest.mark.attack("The provider throttles questions about missing rows", "The others wait for the next run", FULL)
 async def test_after_a_throttle_the_other_missing_rows_wait_for_the_next_run(namely: Start) -> None:
     place = await namely(120, scanned=True, simulator=Busy, losses=ALL)
     for _ in range(40):
@@ -71,6 +76,11 @@ async def test_after_a_throttle_the_other_missing_rows_wait_for_the_next_run(nam
     assert plan.unconfirmed >= 36
 
 
+@pytest.mark.attack(
+    "A provider answers slowly about a hundred missing rows",
+    "The run ends in time, and removes only what was confirmed",
+    FULL,
+)
 async def test_questions_about_missing_rows_end_with_the_runs_time(namely: Start) -> None:
     place = await namely(120, scanned=True, losses=ALL)
     place.simulator.latency = 2.0

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from attacks import FULL
 
 from connector_core import Code, Reason, StoreError, Verdict
 from connector_core.outcomes import Operation
@@ -65,6 +66,9 @@ async def test_without_a_witness_a_removal_waits_for_a_second_complete_scan(name
     assert gone.id not in await place.people()
 
 
+@pytest.mark.attack(
+    "Two scans within minutes lack a person who cannot be asked for", "The second proves nothing for hours", FULL
+)
 async def test_a_second_scan_proves_something_only_some_time_after_the_first(namely: Start) -> None:
     place = await namely(scanned=True, **{**NO_RETRY, "losses": UNGUARDED.model_copy(update={"second_scan_after": 12})})
     gone = place.tenant.people[-1]

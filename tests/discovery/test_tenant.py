@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from attacks import FULL
 
 from builders import compared, evidence
 from connector_core import Account, Code, Employee, OtherTenantError, Reason, Verdict
@@ -79,6 +80,9 @@ async def everything(place: Provider) -> Any:
     return await place.people(), await place.departments()
 
 
+@pytest.mark.attack(
+    "Another company answers to the same credentials, with the same ids", "Nothing is created, changed or removed", FULL
+)
 @pytest.mark.parametrize("name", ["namely", "bamboohr", "hibob", "personio"])
 async def test_another_company_behind_the_same_credentials_changes_nothing(provider: StartProvider, name: str) -> None:
     place = await provider(name)
@@ -114,6 +118,11 @@ async def at(place: Provider, company: str) -> AsyncIterator[Provider]:
         yield Provider(place.name, place.served, host)
 
 
+@pytest.mark.attack(
+    "A name is connected with another company's credentials",
+    "Refused; on purpose, the first run holds everything",
+    FULL,
+)
 @pytest.mark.parametrize("name", ["namely", "bamboohr"])
 async def test_another_companys_credentials_are_refused_for_a_name_that_is_taken(
     provider: StartProvider, name: str

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from attacks import FULL
 
 from connector_core import Code, Department, Employee, Verdict
 from misbehaving import Denying, Hiding
@@ -11,6 +12,9 @@ from world import AT_ONCE, UNGUARDED, Start, StartProvider
 pytestmark = pytest.mark.jumping
 
 
+@pytest.mark.attack(
+    "A token loses the right to some people: not listed, not counted, 404 by id", "Nobody is removed unseen", FULL
+)
 async def test_people_whom_a_token_may_no_longer_see_are_not_removed(namely: Start) -> None:
     place = await namely(scanned=True)
     place.simulator.behaviour = place.simulator.behaviour.model_copy(update={"hidden_rows": "yes"})
@@ -25,6 +29,7 @@ async def test_people_whom_a_token_may_no_longer_see_are_not_removed(namely: Sta
         assert len(await place.people()) == 60
 
 
+@pytest.mark.attack("Three of 400 people vanish, at each provider", "Their removal is held", FULL)
 @pytest.mark.parametrize("name", ["namely", "bamboohr", "hibob", "personio"])
 async def test_three_people_who_vanish_are_held_whoever_the_provider_is(provider: StartProvider, name: str) -> None:
     place = await provider(name, 400, losses=AT_ONCE)
@@ -43,6 +48,9 @@ async def test_three_people_who_vanish_are_held_whoever_the_provider_is(provider
     assert (await place.people()).keys() == place.simulator.ids(Employee)
 
 
+@pytest.mark.attack(
+    "A row moves out of the listing, and the witness answers 404 to everybody", "Nobody is removed", FULL
+)
 async def test_a_witness_that_denies_everybody_is_not_believed(namely: Start) -> None:
     place = await namely(scanned=True, simulator=Denying, losses=UNGUARDED)
     hidden = place.tenant.people[-1]
@@ -54,6 +62,7 @@ async def test_a_witness_that_denies_everybody_is_not_believed(namely: Start) ->
     assert hidden.id in await place.people()
 
 
+@pytest.mark.attack("A manager vanishes whom others still name", "The removal is held", FULL)
 async def test_a_manager_whom_others_still_name_is_not_removed_unseen(namely: Start) -> None:
     place = await namely(400, scanned=True, simulator=Hiding, losses=UNGUARDED)
     people = await place.people()
@@ -69,6 +78,9 @@ async def test_a_manager_whom_others_still_name_is_not_removed_unseen(namely: St
         assert (hidden in await place.people()) is bool(code)
 
 
+@pytest.mark.attack(
+    "A list of departments comes short, in every scan", "No department is removed unseen, and nobody loses theirs", FULL
+)
 @pytest.mark.parametrize("name", ["bamboohr", "hibob"])
 async def test_a_list_that_comes_short_removes_no_department_that_people_still_name(
     provider: StartProvider, name: str

@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 import pytest
 
 from connector_core.testing import Faults
+from connectors.namely.simulator import Behaviour, Tenant
 from world import Place, Start
 
 pytestmark = pytest.mark.jumping
@@ -55,6 +56,12 @@ async def live(place: Place) -> None:
     await place.run()
     await place.connect_with_new_token()
     await place.run()
+    # Another company behind the same credentials.
+    other = Tenant(len(tenant.people), 8, Behaviour())
+    other.token = tenant.token
+    place.simulator.directory = other
+    await place.run()
+    place.simulator.directory = tenant
     await place.people()
     await host.count_entities("acme")
     await host.history("acme")
