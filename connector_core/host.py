@@ -16,13 +16,13 @@ from pydantic import SecretStr
 
 from connector_core.connections import Connections
 from connector_core.contract import declared, options_of
-from connector_core.discovery import ProgressCallback, RunContext, check, discover
-from connector_core.errors import ConnectorCoreError, ForbiddenError, OtherTenantError, SettingsError
+from connector_core.discovery import ProgressCallback, RunContext, check, discover, refuse_other_tenant
+from connector_core.errors import ConnectorCoreError, ForbiddenError, SettingsError
 from connector_core.http import HttpApi
 from connector_core.logs import hiding
 from connector_core.outcomes import Change, CheckReport, Operation, Report, Run, State
 from connector_core.plugins import Registry, load
-from connector_core.sdk.connector import Account, AnyConnector, Api
+from connector_core.sdk.connector import AnyConnector, Api
 from connector_core.sdk.credentials import Credentials
 from connector_core.sdk.entities import Entity, Product
 from connector_core.settings import Settings
@@ -104,7 +104,7 @@ class Host:
                 hint=report.probes[0].remedy,
             )
         if existing and not change_tenant:
-            _refuse_other_tenant(existing, report.account)
+            refuse_other_tenant(report.account, existing.account, name)
         sealed = self._vault.seal(credentials.secrets())
         # The same credentials given again are not new: their age goes on, and so does what they vouch for.
         since = existing.credentials_at if existing and self._same(existing, credentials, report) else None
@@ -306,12 +306,3 @@ class Host:
         """Within this context logs name the integration, and hide its secrets."""
         with hiding(credentials.secrets().values()), structlog.contextvars.bound_contextvars(integration=name):
             yield
-
-
-def _refuse_other_tenant(existing: Integration, account: Account) -> None:
-    before = existing.account
-    if account.tenant and before.tenant and account.tenant != before.tenant:
-        raise OtherTenantError(
-            f"These credentials are those of {account.tenant}; {existing.name} holds the people of {before.tenant}.",
-            hint="Use another name. If the company itself has moved, connect with --change-tenant.",
-        )

@@ -113,9 +113,9 @@ HELD: Mapping[Code, Message] = {
         "{lost} of {size} active rows would be lost within {days:day}, more than {share:.0%}", _REVIEW
     ),
     Code.TOO_MANY_VANISHED: Message(
-        "{rows} of {size} rows have vanished within {days:day}, though {provider} keeps listing those who have left: "
+        "{rows} of {size:row} have vanished within {days:day}, though {provider} keeps listing those who have left: "
         "the token may have lost the right to see them",
-        "Look some of them up in {provider}, and apply the plan only if they were deleted there. The limits are "
+        "Look some of them up at the provider, and apply the plan only if they were deleted there. The limits are "
         "[host.losses] vanished_rows and vanished_share in plugins.toml.",
     ),
     Code.STILL_NAMED: Message(
@@ -182,9 +182,7 @@ def message(reason: Reason) -> str:
 def action(reason: Reason) -> str:
     """Return what to do about a reason; empty where there is nothing to do."""
     remedy = reason.parameters.get("remedy")
-    return (
-        remedy if isinstance(remedy, str) and remedy else _format(MESSAGES[reason.code].action, (), reason.parameters)
-    )
+    return remedy if isinstance(remedy, str) and remedy else MESSAGES[reason.code].action
 
 
 def began(certificate: Certificate) -> str:

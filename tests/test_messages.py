@@ -46,9 +46,13 @@ GIVEN: dict[Code, dict[str, Any]] = {
     Code.NOT_FOUND: {"provider": "Namely"},
     Code.OTHER_KIND: {"provider": "Namely", "kind": "department"},
     Code.ABSENT_TWICE: {},
+    Code.OTHER_TENANT: {"tenant": "globex", "stored": "acme"},
+    Code.UNRECOGNISED: {"recognised": 3, "rows": 1200},
     Code.ACCEPTANCE_CHANGED: {},
     Code.TOO_MANY_LOST: {"lost": 1200, "size": 3000, "days": 7, "share": 0.2},
     Code.TOO_MANY_ACTIVE_LOST: {"lost": 4, "size": 9, "days": 1, "share": 0.2},
+    Code.TOO_MANY_VANISHED: {"rows": 4, "size": 368, "days": 7, "provider": "Namely"},
+    Code.STILL_NAMED: {"rows": 1, "example": "p7"},
 }
 """The parameters that discovery/ passes with each code."""
 SAID = {

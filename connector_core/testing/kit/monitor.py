@@ -22,6 +22,7 @@ from connector_core.sdk.page import Page, T
 from connector_core.sdk.paging import Paging, Streamed
 from connector_core.sdk.wire import Listing, R
 from connector_core.testing.clock import JumpingLoop
+from connector_core.testing.kit.witnesses import wrong_answers
 
 MAX_PAGES = 2_000
 """More pages than any listing of the kit has: a connector that reads on does not notice that a page repeats."""
@@ -234,27 +235,9 @@ def _monitored_reading(
                     monitor.derived.add(kind)
                 yield page
         if monitor.asks_witnesses and declaration.witness and first:
-            await _ask_witness(self, declaration, first, monitor)
+            monitor.violations |= await wrong_answers(self, declaration, first, self.api.paths)
 
     return read
-
-
-NOBODY = "98765432101234567"
-"""An id that no simulator has."""
-
-
-async def _ask_witness(connector: Any, declaration: Declaration, known: str, monitor: Monitor) -> None:
-    """Ask for a row that was just read and for one that does not exist, and note the wrong answers."""
-    kind, name = declaration.kind.__name__, declaration.witness or ""
-    api, ask = connector.api, getattr(connector, name)
-    reading, api.method = api.method, name
-    for source_id, expected in ((known, True), (NOBODY, False)):
-        if await ask(source_id) is not expected:
-            row = "a row that was just read" if expected else "an id that does not exist"
-            problem = f"{name}() {'denies' if expected else 'confirms'} {row} of {kind}"
-            monitor.violations.add(("reading.witness", problem))
-    for path in api.paths[name] & api.paths[reading]:
-        monitor.violations.add(("reading.witness", f"{name}() requests {path}, from which {kind} is read"))
 
 
 class _AuditHook:
