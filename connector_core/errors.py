@@ -24,7 +24,7 @@
     │       └── MalformedError         not JSON, or JSON of another shape            (retryable)
     ├── DiscoveryError                 the connector's fault                                    exit 4
     └── StoreError                     the store                                                exit 4
-        └── BusyError                  another process writes to this integration               exit 1
+        └── BusyError                  another process uses the integration or the store        exit 1
 
 No message holds a secret, a query, a body or a person.
 """

@@ -276,8 +276,8 @@ class Host:
     async def entities(self, name: str, kind: type[E]) -> AsyncIterator[E]:
         """Yield every stored entity of this kind, by id."""
         await self.store.integrations.get(name)
-        async for body in self.store.entities.bodies(StoredKind(name, kind.__name__)):
-            yield kind.model_validate_json(body)
+        async for entity in self.store.entities.decoded(StoredKind(name, kind.__name__), kind.model_validate_json):
+            yield entity
 
     async def count_entities(self, name: str) -> dict[str, int]:
         """Return the number of stored entities by kind."""

@@ -91,7 +91,7 @@ class RunSteps:
         return run
 
     async def bodies(self, of: StoredKind = PEOPLE) -> list[str]:
-        return [one async for one in self.store.entities.bodies(of)]
+        return [one async for one in self.store.entities.decoded(of, str)]
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
         with closing(sqlite3.connect(self.path)) as connection, connection:

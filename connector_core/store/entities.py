@@ -1,9 +1,12 @@
 """The stored entities."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import TypeVar
 
 from connector_core.store.rows import StoredKind
 from connector_core.store.sqlite import Cursor, Table, reads, writes
+
+T = TypeVar("T")
 
 _PAGE = 1000
 
@@ -27,21 +30,24 @@ class Entities(Table):
             ).fetchall()
         )
 
-    async def bodies(self, of: StoredKind) -> AsyncIterator[str]:
-        """Yield the JSON body of every entity, by id. Read in pages, so that memory stays flat."""
+    async def decoded(self, of: StoredKind, decode: Callable[[str], T]) -> AsyncIterator[T]:
+        """Yield every entity, by id, as ``decode`` makes it from its JSON. Read in pages, so that memory stays flat."""
         after = ""
-        while found := await self._bodies_after(of, after):
+        while found := await self._decoded_after(of, after, decode):
             after = found[-1][0]
-            for _, body in found:
-                yield body
+            for _, entity in found:
+                yield entity
 
     @reads
-    def _bodies_after(self, cursor: Cursor, of: StoredKind, after: str) -> list[tuple[str, str]]:
-        return cursor.execute(
+    def _decoded_after(
+        self, cursor: Cursor, of: StoredKind, after: str, decode: Callable[[str], T]
+    ) -> list[tuple[str, T]]:
+        rows = cursor.execute(
             "SELECT e.source_id, b.body FROM entities e JOIN bodies b ON b.n = e.n "
             "WHERE e.integration = ? AND e.kind = ? AND e.source_id > ? ORDER BY e.source_id LIMIT ?",
             (of.integration, of.kind, after, _PAGE),
-        ).fetchall()
+        )
+        return [(source_id, decode(body)) for source_id, body in rows]
 
     @writes
     def note_present(self, cursor: Cursor, of: StoredKind, source_ids: Sequence[str]) -> None:

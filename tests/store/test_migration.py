@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from processes import killed_at_every_instant
 
 from connector_core import Account, StoreError
 from connector_core.store import Store
@@ -22,11 +23,14 @@ CUT_OFF = "ALTER TABLE integrations ADD COLUMN note TEXT; INSERT INTO nothing VA
 
 @pytest.fixture
 async def path(tmp_path: Path) -> Path:
-    """A store of today's version with one integration in it."""
-    place = tmp_path / "people.sqlite"
-    async with aclosing(Store(place)) as store:
+    return await connected(tmp_path / "people.sqlite")
+
+
+async def connected(path: Path) -> Path:
+    """Make a store of today's version with one integration in it."""
+    async with aclosing(Store(path)) as store:
         await store.integrations.save("acme", "namely", {}, b"sealed", Account("One", "1"))
-    return place
+    return path
 
 
 def newer(path: Path, migration: str = MIGRATION) -> Database:
@@ -83,22 +87,34 @@ async def test_an_interrupted_migration_leaves_the_previous_version(path: Path) 
     assert asked(path, "SELECT name, note FROM integrations") == [("acme", None)]
 
 
-async def test_a_copy_that_was_kept_before_is_not_replaced(path: Path) -> None:
+async def test_a_copy_of_an_interrupted_migration_is_replaced_by_a_current_one(path: Path) -> None:
     with pytest.raises(StoreError):
         await migrate(path, CUT_OFF)
     async with aclosing(Store(path)) as store:
         await store.integrations.save("beta", "namely", {}, b"", Account("Two", "2"))
     await migrate(path)
-    assert asked(copy_of(path), "SELECT name FROM integrations") == [("acme",)]
+    assert asked(copy_of(path), "SELECT name FROM integrations") == [("acme",), ("beta",)]
 
 
-async def test_a_leftover_draft_is_never_taken_for_the_copy(path: Path) -> None:
-    draft = path.with_name(f"{copy_of(path).name}.abc.draft")
-    draft.write_bytes(b"half of a database")
-    await migrate(path)
-    assert asked(copy_of(path), "SELECT name FROM integrations") == [("acme",)]
-    assert draft.read_bytes() == b"half of a database"
-    assert len(list(path.parent.glob("*.draft"))) == 1
+async def test_a_migration_that_is_killed_at_any_instant_leaves_a_whole_copy_or_none(path: Path) -> None:
+    imports = (
+        "import asyncio; from pathlib import Path; from connector_core.store.sqlite import Database\n"
+        f"database = Database(Path({str(path)!r}), version={NEXT}, migrations={{{VERSION}: {MIGRATION!r}}})"
+    )
+    before, left = path.read_bytes(), set()
+    for _ in killed_at_every_instant(imports, "asyncio.run(database.read(lambda cursor: None))"):
+        left |= {file.name.removeprefix(path.name) for file in path.parent.glob("*.v*")}
+        if copy_of(path).exists():
+            assert asked(copy_of(path), "SELECT name FROM integrations") == [("acme",)]
+        # The next start ends what was begun, and nothing half done is left.
+        await migrate(path)
+        assert asked(path, "SELECT name, note FROM integrations") == [("acme", None)]
+        assert asked(copy_of(path), "SELECT name FROM integrations") == [("acme",)]
+        assert {file.name for file in path.parent.iterdir()} == {path.name, copy_of(path).name}
+        copy_of(path).unlink()
+        path.write_bytes(before)
+    # Kills fell before, into and behind the copying.
+    assert left == {f".v{VERSION}", f".v{VERSION}.draft"}
 
 
 async def test_concurrent_migrations_run_once(path: Path) -> None:
@@ -124,9 +140,19 @@ async def test_an_older_program_refuses_the_migrated_store(path: Path) -> None:
             await store.integrations.all()
 
 
-async def test_copies_and_drafts_go_with_a_removed_integration(path: Path) -> None:
+async def test_copies_and_drafts_go_with_a_removed_integration_and_no_other_file_does(tmp_path: Path) -> None:
+    # A name that would be a pattern, and files that look like ours.
+    path = await connected(tmp_path / "people[1].sqlite")
     await migrate(path)
-    copy_of(path).with_name(f"{copy_of(path).name}.abc.draft").write_bytes(b"sealed")
+    copy_of(path).with_name(f"{copy_of(path).name}.draft").write_bytes(b"sealed")
+    others = [
+        tmp_path / f"{path.name}.v{VERSION}-backup",
+        tmp_path / f"{path.name}.v{VERSION}.copy",
+        tmp_path / f"{path.name}.v2024-prod.lock",
+        tmp_path / "people1.sqlite.v1",
+    ]
+    for other in others:
+        other.write_bytes(b"an operator's")
     async with aclosing(newer(path)) as database:
         await Integrations(database).remove("acme")
-    assert [file.name for file in path.parent.iterdir()] == [path.name]
+    assert sorted(tmp_path.iterdir()) == sorted([path, *others])

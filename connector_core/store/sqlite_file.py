@@ -1,0 +1,204 @@
+"""The file of an SQLite database: ours, private, of the current version, and still the one that was opened."""
+
+import os
+import sqlite3
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+
+from connector_core.errors import StoreError
+from connector_core.store import schema
+
+_TYPES = {"identity": "INTEGER PRIMARY KEY AUTOINCREMENT", "clustered": "WITHOUT ROWID", "bytes": "BLOB"}
+_PRAGMAS = (
+    "secure_delete = ON",
+    "synchronous = FULL",
+    "foreign_keys = ON",
+    "temp_store = MEMORY",
+)
+_LOG = "-wal"
+_SIDE_FILES = (_LOG, "-shm", "-journal")
+"""The suffixes of the files that SQLite keeps beside a database: rows are in them, too."""
+
+
+class DatabaseFile:
+    """One file. ``path`` is absolute, without symbolic links: SQLite and the locks know a file by its name."""
+
+    def __init__(self, path: Path, version: int, migrations: Mapping[int, str]) -> None:
+        self.path = _resolved(path)
+        self._version = version
+        self._migrations = migrations
+        self._opened: Mapping[Path, tuple[int, int] | None] = {}
+
+    def open(self) -> sqlite3.Connection:
+        """Create the file or bring it up to date, and open it. A file that is not ours is left as it was."""
+        with suppress(FileExistsError):
+            # Made here, not by SQLite, so that only its owner may read it. One that exists is not opened: to close it
+            # again would free the locks of other connections of this process.
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        self._refuse_files_of_others()
+        self._make_private()
+        # Without a time limit: to wait for other processes here would block the store's thread.
+        connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=0)
+        try:
+            self._prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def check(self) -> None:
+        """Raise StoreError if the file was deleted or replaced since it was opened: what is written to it is lost."""
+        for file, identity in self._opened.items():
+            if _identity(file) != identity:
+                raise StoreError(
+                    f"{file} was deleted or replaced while it was in use.",
+                    hint="What was written since is lost. Restore the store from a copy, and run again.",
+                )
+
+    def remove_copies(self) -> None:
+        """Remove the copies that migrations kept."""
+        for version in range(1, self._version):
+            for copy in (self._copy(version), self._draft(version)):
+                copy.unlink(missing_ok=True)
+
+    # ---- before it is opened
+
+    def _refuse_files_of_others(self) -> None:
+        found = self.path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise StoreError(f"The store {self.path} is not a file.")
+        if found.st_nlink > 1:
+            raise StoreError(
+                f"The store {self.path} has a second name, as a hard link, by which another process may open it.",
+                hint="Remove one of the names; a copy is no link.",
+            )
+        if found.st_size == 0:
+            return
+        # As it is in the file itself: without a lock, a log or a recovery. Nothing is changed by that.
+        with closing(sqlite3.connect(f"{self.path.as_uri()}?immutable=1", uri=True)) as header:
+            (application,) = header.execute("PRAGMA application_id").fetchone()
+        if application != schema.APPLICATION_ID:
+            raise self._foreign()
+
+    def _foreign(self) -> StoreError:
+        return StoreError(f"{self.path} is the database of another program.", hint="Name another file for the store.")
+
+    def _make_private(self) -> None:
+        """Let only the owner read it, even if others were allowed to; SQLite makes its files with the same mode."""
+        for file in (self.path, *[self._beside(suffix) for suffix in _SIDE_FILES]):
+            with suppress(FileNotFoundError):
+                if file.stat().st_mode & 0o077:
+                    file.chmod(0o600)
+
+    # ---- bringing it up to date
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        for pragma in _PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}").close()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version > self._version:
+            raise StoreError(
+                f"{self.path} was written by a newer version of this program (store version {version}).",
+                hint="Use that version, or another store.",
+            )
+        if version < self._version:
+            self._migrate(connection)
+        # Only now, so that the file itself, and not its log, says from the beginning whose it is.
+        connection.execute("PRAGMA journal_mode = WAL").close()
+        connection.execute("SELECT count(*) FROM sqlite_schema").close()
+        self._opened = {file: _identity(file) for file in (self.path, self._beside(_LOG))}
+
+    def _migrate(self, connection: sqlite3.Connection) -> None:
+        with transaction(connection) as cursor:
+            # Read inside the transaction: another process may have been faster.
+            (version,) = cursor.execute("PRAGMA user_version").fetchone()
+            (application,) = cursor.execute("PRAGMA application_id").fetchone()
+            (tables,) = cursor.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            if application != schema.APPLICATION_ID and (application or version or tables):
+                raise self._foreign()
+            if 0 < version < self._version:
+                self._keep_copy(version)
+            steps = [self._migrations[step] for step in range(version, self._version)] if version else [schema.TABLES]
+            for statement in _statements("\n".join(steps).format_map(_TYPES)):
+                cursor.execute(statement)
+            cursor.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+            cursor.execute(f"PRAGMA user_version = {self._version}")
+
+    def _keep_copy(self, version: int) -> None:
+        """Keep the store as it was before a migration, beside it. A copy that was cut off never has its name."""
+        draft = self._draft(version)
+        draft.unlink(missing_ok=True)
+        handle = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            # By a connection of its own: the other one holds the lock of the migration.
+            with closing(sqlite3.connect(self.path)) as source, closing(sqlite3.connect(draft)) as target:
+                source.backup(target)
+            os.fsync(handle)
+            draft.replace(self._copy(version))
+        finally:
+            os.close(handle)
+            draft.unlink(missing_ok=True)
+        _sync_folder(draft.parent)
+
+    # ---- names
+
+    def _beside(self, suffix: str) -> Path:
+        return self.path.with_name(self.path.name + suffix)
+
+    def _copy(self, version: int) -> Path:
+        return self._beside(f".v{version}")
+
+    def _draft(self, version: int) -> Path:
+        return self._beside(f".v{version}.draft")
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Cursor]:
+    """One transaction: all of it or nothing."""
+    with closing(connection.cursor()) as cursor:
+        cursor.execute("BEGIN IMMEDIATE")
+        try:
+            yield cursor
+            cursor.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                cursor.execute("ROLLBACK")
+            raise
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return Path(os.path.realpath(path))
+    except ValueError:
+        raise StoreError(f"The store {str(path)!r} is not a valid path.") from None
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    """Return the file that a name stands for; None where there is none."""
+    try:
+        found = file.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Split a script: a trigger holds semicolons of its own."""
+    statement = ""
+    for part in script.split(";"):
+        statement += f"{part};"
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+def _sync_folder(folder: Path) -> None:
+    """Write a rename to the disk, where the system can."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,298 @@
+"""The file of the store: ours, private, still there, and no reason for raw errors when it is damaged."""
+
+import os
+import sqlite3
+import stat
+from collections.abc import AsyncIterator
+from contextlib import aclosing, closing
+from pathlib import Path
+
+import pytest
+from processes import elsewhere
+
+from connector_core import Account, Employee, StoreError
+from connector_core.outcomes import Progress
+from connector_core.store import Store
+from world import Start
+
+ACCOUNT = Account("One", "1")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "people.sqlite"
+
+
+@pytest.fixture
+async def store(path: Path) -> AsyncIterator[Store]:
+    async with aclosing(Store(path)) as opened:
+        yield opened
+
+
+def changed_by_hand(path: Path, script: str) -> bytes:
+    """Run a script against the file, as another program would; return what is in it then."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(script)
+    return path.read_bytes()
+
+
+# ---- the file
+
+
+async def connect(path: Path) -> None:
+    """Make a store with one integration."""
+    async with aclosing(Store(path)) as store:
+        await store.integrations.save("acme", "namely", {}, b"sealed", ACCOUNT)
+
+
+def modes(path: Path) -> dict[str, int]:
+    """Return the modes of a store's file and of those that SQLite keeps beside it, by suffix."""
+    return {one.name.removeprefix(path.name): stat.S_IMODE(one.stat().st_mode) for one in path.parent.glob("*.sqlite*")}
+
+
+async def test_only_its_owner_may_read_it(path: Path, store: Store) -> None:
+    await store.integrations.save("acme", "namely", {}, b"", ACCOUNT)
+    assert modes(path) == {"": 0o600, "-wal": 0o600, "-shm": 0o600}
+
+
+@pytest.mark.parametrize("exists", ["empty", "as a store", "with a log"])
+async def test_a_file_that_others_could_read_is_made_private(path: Path, store: Store, exists: str) -> None:
+    if exists == "empty":
+        path.touch()
+    else:
+        await connect(path)
+    if exists == "with a log":
+        # A process that was killed left it.
+        write = f"import os, sqlite3; c = sqlite3.connect({str(path)!r}); c.execute('DELETE FROM integrations'); "
+        elsewhere(f"{write} c.commit(); os._exit(0)")
+    for file in path.parent.iterdir():
+        file.chmod(0o666)
+    await store.integrations.save("beta", "namely", {}, b"", ACCOUNT)
+    assert modes(path) == {"": 0o600, "-wal": 0o600, "-shm": 0o600}
+
+
+async def test_nothing_is_opened_before_the_first_call(path: Path) -> None:
+    async with aclosing(Store(path)):
+        assert not path.exists()
+    assert not path.exists()
+
+
+# ---- files that are not ours
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "PRAGMA application_id = 1234;",
+        "CREATE TABLE bookmarks (url TEXT); INSERT INTO bookmarks VALUES ('https://example.com');",
+        "PRAGMA user_version = 1;",
+        # A number that would be a newer version of our own.
+        "CREATE TABLE bookmarks (url TEXT); PRAGMA user_version = 75;",
+        "CREATE TABLE integrations (name TEXT);",
+        # One that has no tables yet, and one that has none any more.
+        "PRAGMA journal_mode = WAL;",
+        "CREATE TABLE bookmarks (url TEXT); DROP TABLE bookmarks;",
+    ],
+)
+async def test_the_database_of_another_program_is_refused_and_left_as_it_was(
+    path: Path, store: Store, script: str
+) -> None:
+    before = changed_by_hand(path, script)
+    path.chmod(0o644)
+    for _ in range(2):
+        with pytest.raises(StoreError, match="is the database of another program"):
+            await store.integrations.all()
+    assert path.read_bytes() == before
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert [file.name for file in path.parent.glob("people*")] == ["people.sqlite"]
+
+
+async def test_a_log_of_another_program_is_neither_recovered_nor_removed(path: Path, store: Store) -> None:
+    script = (
+        f"import os, sqlite3; c = sqlite3.connect({str(path)!r}); c.execute('PRAGMA journal_mode = WAL'); "
+        "c.execute('CREATE TABLE bookmarks (url TEXT)'); c.commit(); os._exit(0)"
+    )
+    elsewhere(script)
+    before = {file.name: file.read_bytes() for file in path.parent.iterdir()}
+    assert "people.sqlite-wal" in before
+    with pytest.raises(StoreError, match="is the database of another program"):
+        await store.integrations.all()
+    assert {file.name: file.read_bytes() for file in path.parent.iterdir()} == before
+
+
+def test_a_program_that_makes_its_tables_meanwhile_gets_none_of_ours(path: Path) -> None:
+    elsewhere(f"""
+import asyncio, sqlite3, sys
+from pathlib import Path
+from connector_core import StoreError
+from connector_core.store import Store
+others = []
+def at_event(event, arguments):
+    if event == "sqlite3.connect" and not others:
+        others.append("under way")
+        others.append(sqlite3.connect({str(path)!r}, isolation_level=None))
+        others[1].execute("CREATE TABLE bookmarks (url TEXT)")
+sys.addaudithook(at_event)
+try:
+    asyncio.run(Store(Path({str(path)!r})).integrations.all())
+except StoreError as error:
+    assert "is the database of another program" in str(error)
+else:
+    sys.exit("it was taken for ours")
+""")
+    with closing(sqlite3.connect(path)) as other:
+        assert other.execute("SELECT name FROM sqlite_schema").fetchall() == [("bookmarks",)]
+
+
+async def test_a_file_with_two_names_is_refused(path: Path, store: Store) -> None:
+    await connect(path)
+    path.with_name("other.sqlite").hardlink_to(path)
+    with pytest.raises(StoreError, match="has a second name, as a hard link"):
+        await store.integrations.all()
+
+
+async def test_a_store_behind_a_symbolic_link_is_made_where_the_link_points(path: Path) -> None:
+    link = path.with_name("link.sqlite")
+    link.symlink_to(path)
+    await connect(link)
+    assert [file.name for file in sorted(path.parent.iterdir())] == ["link.sqlite", "people.sqlite"]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+async def test_a_store_of_a_newer_version_is_refused_and_left_as_it_was(path: Path, store: Store) -> None:
+    async with aclosing(Store(path)) as older:
+        await older.integrations.all()
+    before = changed_by_hand(path, "PRAGMA user_version = 99;")
+    with pytest.raises(StoreError, match="written by a newer version"):
+        await store.integrations.all()
+    assert path.read_bytes() == before
+
+
+async def test_a_file_that_is_not_a_database_is_named(path: Path, store: Store) -> None:
+    path.write_bytes(b"not a database, " * 100)
+    with pytest.raises(StoreError, match=r"people\.sqlite: file is not a database") as caught:
+        await store.integrations.all()
+    assert "restore it" in caught.value.hint
+
+
+async def test_a_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    async with aclosing(Store(tmp_path / "nowhere" / "people.sqlite")) as store:
+        with pytest.raises(StoreError, match="cannot be opened: No such file or directory"):
+            await store.integrations.all()
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "path"])
+async def test_what_is_no_file_is_named(tmp_path: Path, kind: str) -> None:
+    place = tmp_path / ("people\0.sqlite" if kind == "path" else "people.sqlite")
+    if kind == "folder":
+        place.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(place)
+    with pytest.raises(StoreError, match=r"is not a (file|valid path)"):
+        async with aclosing(Store(place)) as store:
+            await store.integrations.all()
+
+
+# ---- files that go, or are damaged
+
+
+@pytest.mark.parametrize("gone", ["all of it", "its log", "its name"])
+async def test_a_store_that_is_deleted_while_it_is_open_is_an_error(path: Path, store: Store, gone: str) -> None:
+    await store.integrations.save("acme", "namely", {}, b"", ACCOUNT)
+    if gone == "its name":
+        await connect(path.with_name("new.sqlite"))
+        path.with_name("new.sqlite").replace(path)
+    else:
+        for suffix in ["-wal"] if gone == "its log" else ["", "-wal", "-shm"]:
+            path.with_name(path.name + suffix).unlink()
+    for _ in range(2):
+        with pytest.raises(StoreError, match="was deleted or replaced while it was in use"):
+            await store.integrations.save("beta", "namely", {}, b"", ACCOUNT)
+    with pytest.raises(StoreError, match="was deleted or replaced while it was in use"):
+        await store.integrations.all()
+
+
+@pytest.mark.jumping
+async def test_a_run_whose_store_is_deleted_is_not_complete(namely: Start) -> None:
+    place = await namely(scanned=True)
+
+    def delete(_: Progress) -> None:
+        place.settings.host.store.unlink(missing_ok=True)
+
+    with pytest.raises(StoreError, match="was deleted or replaced"):
+        await place.run(progress=delete)
+
+
+async def test_one_store_that_is_closed_leaves_the_other_one_of_the_process_its_locks(path: Path) -> None:
+    async with aclosing(Store(path)) as first:
+        await first.integrations.save("acme", "namely", {}, b"", ACCOUNT)
+        async with aclosing(Store(path)) as second:
+            await second.integrations.all()
+        # Another process that is the last to close a store removes its log.
+        script = (
+            f"import sqlite3; c = sqlite3.connect({str(path)!r}); c.execute('SELECT * FROM runs').fetchall(); c.close()"
+        )
+        elsewhere(script)
+        await first.integrations.save("beta", "namely", {}, b"", ACCOUNT)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE integrations SET account_name = CAST(x'63616e617279ff' AS TEXT)",
+        "UPDATE integrations SET fields = '{\"canary'",
+        "UPDATE integrations SET created_at = 'canary'",
+        "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = CAST(x'4352454154452063616e617279ff' AS TEXT)",
+    ],
+)
+async def test_a_damaged_value_is_an_error_of_the_store_that_does_not_quote_it(
+    path: Path, store: Store, damage: str
+) -> None:
+    await connect(path)
+    changed_by_hand(path, damage)
+    with pytest.raises(StoreError, match="is damaged: it holds a value that cannot be read") as caught:
+        await store.integrations.all()
+    assert "canary" not in str(caught.value)
+    assert "from a copy" in caught.value.hint
+
+
+@pytest.mark.jumping
+async def test_a_damaged_row_is_an_error_of_the_store(namely: Start) -> None:
+    place = await namely(scanned=True)
+    changed_by_hand(place.settings.host.store, "UPDATE bodies SET body = 'canary'")
+    with pytest.raises(StoreError, match="is damaged") as caught:
+        _ = [one async for one in place.host.entities("acme", Employee)]
+    assert "canary" not in str(caught.value)
+
+
+async def test_a_name_that_is_not_unicode_is_no_damage(store: Store) -> None:
+    with pytest.raises(StoreError, match="not valid Unicode"):
+        await store.integrations.find("\udcff")
+
+
+async def test_rows_are_never_in_temporary_files(path: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    await connect(path)
+    script = f"""
+import asyncio
+from pathlib import Path
+from connector_core.store.sqlite import Database
+def work(cursor):
+    cursor.execute("CREATE TABLE large (n INTEGER PRIMARY KEY, body TEXT UNIQUE)")
+    numbers = "WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 5000)"
+    # A sort, a statement that may have to be undone, and a table of its own: each would be a file.
+    cursor.execute(f"{{numbers}} INSERT INTO large SELECT n, hex(randomblob(100)) FROM c ORDER BY random()")
+    cursor.execute("UPDATE OR ABORT large SET body = body || n")
+    cursor.execute("SELECT count(*) FROM (SELECT DISTINCT substr(body, 2) FROM large ORDER BY body)").fetchall()
+    cursor.execute("DELETE FROM large")
+async def main():
+    database = Database(Path({str(path)!r}))
+    await database.write(work)
+    await database.aclose()
+asyncio.run(main())
+"""
+    made = folder.stat().st_mtime_ns
+    elsewhere(script, SQLITE_TMPDIR=str(folder))
+    # A file that was made and removed would show in the folder's time.
+    assert folder.stat().st_mtime_ns == made
