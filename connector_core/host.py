@@ -108,7 +108,7 @@ class Host:
         sealed = self._vault.seal(credentials.secrets())
         # The same credentials given again are not new: their age goes on, and so does what they vouch for.
         since = existing.credentials_at if existing and self._same(existing, credentials, report) else None
-        with self.store.lock(name):
+        async with self.store.locks.hold(name):
             await self.store.integrations.save(
                 name, connector, credentials.public(), sealed, report.account, since=since
             )
@@ -140,9 +140,11 @@ class Host:
     async def remove(self, name: str) -> None:
         """Remove an integration, its secrets, its data and its history."""
         await self.store.integrations.get(name)
-        with self.store.lock(name):
-            await self.store.integrations.remove(name)
-        self.store.forget_lock(name)
+        try:
+            async with self.store.locks.hold(name):
+                await self.store.integrations.remove(name)
+        finally:
+            await self.store.locks.forget(name)
 
     async def rotate_secrets(self, *, forget: bool = False) -> int:
         """Seal every integration's secrets with a new key; return how many integrations.
@@ -152,9 +154,9 @@ class Host:
         with self._vault.rotation(forget=forget) as renew:
             return await self.store.integrations.reseal(renew)
 
-    def is_running(self, name: str) -> bool:
+    async def is_running(self, name: str) -> bool:
         """Return True if a run of the integration, or another change to it, is under way."""
-        return self.store.is_locked(name)
+        return await self.store.locks.is_held(name)
 
     # ---- runs and plans
 
@@ -182,7 +184,7 @@ class Host:
         """
         await self.store.integrations.get(name)
         # Locked before anything is read, so that the credentials are not replaced in between.
-        with self.store.lock(name):
+        async with self.store.locks.hold(name):
             integration, connector, credentials = await self._restore(name)
             accepted = frozenset(accept)
             known = {field for one in connector.declarations.values() for field in one.kind.model_fields}
@@ -257,13 +259,13 @@ class Host:
     async def apply(self, name: str, run_id: str | None = None) -> Applied:
         """Apply the held plan, against the store as it is now; with ``run_id``, only if it is that run's."""
         await self.store.integrations.get(name)
-        with self.store.lock(name):
+        async with self.store.locks.hold(name):
             return await self.store.plans.apply_held(name, await self.held_plan(name, run_id))
 
     async def discard(self, name: str, run_id: str | None = None) -> int:
         """Drop the held plan; return how many changes it had. With ``run_id``, only if it is that run's."""
         await self.store.integrations.get(name)
-        with self.store.lock(name):
+        async with self.store.locks.hold(name):
             return await self.store.plans.discard(name, await self.held_plan(name, run_id))
 
     async def history(self, name: str, limit: int = 20) -> list[RunSummary]:

@@ -81,7 +81,8 @@ def kill_at_random(rounds: int, folder: Path, *, people: int = PEOPLE, seed: int
             for _ in range(rounds):
                 store = folder / "killed.sqlite"
                 for old in folder.glob("killed.sqlite*"):
-                    old.unlink()
+                    if old.is_file():
+                        old.unlink()
                 shutil.copy(before, store)
                 _run_in_child(_settings(store, served), kill_after=_instant(rnd, duration))
                 kills.phases[_phase(store)] += 1

@@ -54,7 +54,7 @@ async def _row(host: Host, one: RunSummary) -> tuple[str | tuple[str, ...], ...]
         one.run.id[:8],
         (f"{one.run.started_at:%Y-%m-%d %H:%M:%S} UTC", ago(one.run.started_at)),
         one.run.product or "all",
-        one.describe(running=host.is_running(one.run.integration)),
+        one.describe(running=await host.is_running(one.run.integration)),
         tuple(line for certificate in one.certificates for line in _lines(certificate)),
         tuple(f"{counted(number, NOUNS[operation])} {state}" for (operation, state), number in changes.items()),
     )

@@ -140,7 +140,7 @@ async def _integration(host: Host, one: Integration) -> dict[str, Any]:
         "account": one.account.name,
         "connected_at": one.created_at,
         "last_run": last.run.started_at if last else None,
-        "verdict": last.describe(running=host.is_running(one.name)) if last else None,
+        "verdict": last.describe(running=await host.is_running(one.name)) if last else None,
         "stored": await _stored(host, one.name),
         "token_age_days": age,
         "token": f"{counted(age, 'day')} old{left}",

@@ -1,17 +1,13 @@
 """The store: integrations, staged rows, stored entities, plans and history, in SQLite."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from connector_core.errors import BusyError, StoreError
 from connector_core.store.application import Applied
 from connector_core.store.comparison import Comparisons
 from connector_core.store.entities import Entities
 from connector_core.store.integrations import Integration, Integrations
 from connector_core.store.last_scans import LastScan, LastScans
+from connector_core.store.locks import Locks
 from connector_core.store.plans import Held, Plans
 from connector_core.store.rows import Reading, StoredKind
 from connector_core.store.runs import Runs, RunSummary
@@ -25,8 +21,8 @@ class Store:
     """One database. Every call is one trip to the store's own thread; nothing is opened before the first."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
         self._database = Database(path)
+        self.locks = Locks(self._database.path)
         self.integrations = Integrations(self._database)
         self.runs = Runs(self._database)
         self.staging = Staging(self._database)
@@ -34,38 +30,6 @@ class Store:
         self.entities = Entities(self._database)
         self.plans = Plans(self._database)
         self.last_scans = LastScans(self._database)
-
-    @contextmanager
-    def lock(self, integration: str) -> Iterator[None]:
-        """Within this context this process alone writes to an integration. The lock of a process that died is free."""
-        lock = FileLock(self._lock_file(integration), timeout=0, mode=0o600, thread_local=False)
-        try:
-            lock.acquire()
-        except Timeout:
-            raise BusyError(
-                f"{integration} is being run or changed by another process.", hint="Wait until it has ended."
-            ) from None
-        except OSError as error:
-            raise StoreError(f"The store {self._path} cannot be locked: {error.strerror}.") from None
-        try:
-            yield
-        finally:
-            lock.release()
-
-    def is_locked(self, integration: str) -> bool:
-        """Return True if a run, or another writer, is under way."""
-        try:
-            with self.lock(integration):
-                return False
-        except BusyError:
-            return True
-
-    def forget_lock(self, integration: str) -> None:
-        """Remove the lock's file of an integration that was removed."""
-        self._lock_file(integration).unlink(missing_ok=True)
-
-    def _lock_file(self, integration: str) -> Path:
-        return self._path.with_name(f"{self._path.name}.{integration}.lock")
 
     async def aclose(self) -> None:
         await self._database.aclose()

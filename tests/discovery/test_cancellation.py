@@ -21,10 +21,10 @@ async def test_the_lock_is_kept_until_a_cancelled_run_has_noted_its_end(namely: 
         for _ in range(5):
             running.cancel()
             await asyncio.sleep(0.05)
-            assert place.host.is_running("acme")
+            assert await place.host.is_running("acme")
     finally:
         free.set()
     with pytest.raises(asyncio.CancelledError):
         await running
-    assert not place.host.is_running("acme")
+    assert not await place.host.is_running("acme")
     assert (await place.host.history("acme"))[0].error == "interrupted"

@@ -1,0 +1,73 @@
+"""The locks of a store's integrations: one process at a time writes to an integration."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from filelock import FileLock
+
+from connector_core.errors import BusyError, StoreError
+from connector_core.locks import locked, try_lock
+
+_PATIENCE = 5.0
+"""Seconds to wait for the gate, which is held for an instant."""
+
+
+class Locks:
+    """Lock files, in a folder of their own beside the store: the name of an integration is no part of another's."""
+
+    def __init__(self, store: Path) -> None:
+        self._store = store
+        self._folder = store.with_name(f"{store.name}.locks")
+
+    @asynccontextmanager
+    async def hold(self, integration: str) -> AsyncIterator[None]:
+        """Within this context this caller alone writes to an integration. BusyError if another one does."""
+        async with self._gate():
+            lock = self._try(integration)
+        if lock is None:
+            raise BusyError(
+                f"{integration} is being run or changed by another process.", hint="Wait until it has ended."
+            )
+        try:
+            yield
+        finally:
+            lock.release()
+
+    async def is_held(self, integration: str) -> bool:
+        """Return True if a run, or another writer, is under way."""
+        if not self._file(integration).exists():
+            return False
+        async with self._gate():
+            lock = self._try(integration)
+            if lock:
+                lock.release()
+        return lock is None
+
+    async def forget(self, integration: str) -> None:
+        """Remove the file of an integration that was removed, unless it is in use again."""
+        async with self._gate():
+            if lock := self._try(integration):
+                self._file(integration).unlink(missing_ok=True)
+                lock.release()
+
+    @asynccontextmanager
+    async def _gate(self) -> AsyncIterator[None]:
+        """Within this context no other caller tries a lock.
+
+        To look at a lock is to take it for an instant: without the gate, a run that starts then would find it taken.
+        """
+        try:
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            async with locked(self._folder / ".gate", patience=_PATIENCE):
+                yield
+        except TimeoutError:
+            raise BusyError(f"The locks in {self._folder} are in use.", hint="Try again.") from None
+        except OSError as error:
+            raise StoreError(f"The store {self._store} cannot be locked: {error.strerror}.") from None
+
+    def _try(self, integration: str) -> FileLock | None:
+        return try_lock(self._file(integration))
+
+    def _file(self, integration: str) -> Path:
+        return self._folder / f"{integration}.lock"
