@@ -91,9 +91,7 @@ class Host:
             raise SettingsError(
                 f"{name!r} is not a valid integration name.", hint="Use a-z, 0-9, - and _, such as acme."
             )
-        existing = await self.store.integrations.find(name)
-        if existing and existing.connector != connector:
-            raise SettingsError(f"The integration {name} exists already, for {existing.connector}.")
+        await self.store.integrations.find_for(name, connector)
         credentials = wanted.credentials_type.parse(fields)
         with self._speaking(name, credentials):
             report = await self._check(wanted, credentials)
@@ -103,12 +101,14 @@ class Host:
                 call=None,  # There was a request for each kind.
                 hint=report.probes[0].remedy,
             )
-        if existing and not change_tenant:
-            refuse_other_tenant(report.account, existing.account, name)
-        sealed = self._vault.seal(credentials.secrets())
-        # The same credentials given again are not new: their age goes on, and so does what they vouch for.
-        since = existing.credentials_at if existing and self._same(existing, credentials, report) else None
-        async with self.store.locks.hold(name):
+        async with self.store.locks.hold(name), self._vault.sealing() as seal:
+            # Found again: it may have been changed while the check was made.
+            existing = await self.store.integrations.find_for(name, connector)
+            if existing and not change_tenant:
+                refuse_other_tenant(report.account, existing.account, name)
+            # The same credentials given again are not new: their age goes on, and so does what they vouch for.
+            since = existing.credentials_at if existing and self._same(existing, credentials, report) else None
+            sealed = seal(credentials.secrets())
             await self.store.integrations.save(
                 name, connector, credentials.public(), sealed, report.account, since=since
             )
@@ -151,7 +151,7 @@ class Host:
 
         With ``forget`` the old keys are dropped: only where no other store of this user is sealed with them.
         """
-        with self._vault.rotation(forget=forget) as renew:
+        async with self._vault.rotation(forget=forget) as renew:
             return await self.store.integrations.reseal(renew)
 
     async def is_running(self, name: str) -> bool:
@@ -294,10 +294,9 @@ class Host:
     # ---- inside
 
     async def _restore(self, name: str) -> tuple[Integration, type[AnyConnector], Credentials]:
-        integration = await self.store.integrations.get(name)
+        integration, secrets = await self.store.integrations.unsealed(name, self._vault.open)
         connector = self.registry.connector(integration.connector)
-        fields: dict[str, str | SecretStr] = {**integration.fields, **self._vault.open(integration.sealed)}
-        return integration, connector, connector.credentials_type.parse(fields)
+        return integration, connector, connector.credentials_type.parse({**integration.fields, **secrets})
 
     def _client(self, connector: type[AnyConnector], credentials: Credentials) -> aclosing[HttpApi]:
         """Return a client for one run or check, open within its context."""

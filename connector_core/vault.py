@@ -3,18 +3,20 @@
 import json
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from filelock import FileLock
 from platformdirs import user_config_path
 from pydantic import SecretStr
 
-from connector_core.errors import SettingsError
+from connector_core.errors import BusyError, SettingsError
+from connector_core.files import locked, replace
 
 KEY_VARIABLE = "DISCOVER_SECRET_KEY"
+_PATIENCE = 60.0
+"""Seconds to wait while another process seals secrets: it may itself be waiting for a busy store."""
 
 
 def default_key_file() -> Path:
@@ -32,15 +34,27 @@ class Vault:
     def __init__(self, key: SecretStr | None = None, *, key_file: Path | None = None) -> None:
         given = os.environ.get(KEY_VARIABLE)
         self._key = key or (SecretStr(given) if given else None)
-        self._file = key_file or default_key_file()
+        self._file = Path(os.path.realpath(key_file or default_key_file()))
+        self._draft = self._file.with_name(f".{self._file.name}.draft")
 
-    def seal(self, secrets: Mapping[str, SecretStr]) -> bytes:
-        plain = {name: secret.get_secret_value() for name, secret in secrets.items()}
-        return self._fernet(make=True).encrypt(json.dumps(plain).encode())
+    @asynccontextmanager
+    async def sealing(self) -> AsyncIterator[Callable[[Mapping[str, SecretStr]], bytes]]:
+        """Within this context the key stays. Yields the function that seals secrets.
+
+        The caller saves them within the context: a rotation renews the seals that it finds, and may forget the key of
+        one that is saved later.
+        """
+        if self._is_fixed():
+            yield self._seal
+            return
+        async with self._locked():
+            if not self._exists():
+                self._write(Fernet.generate_key())
+            yield self._seal
 
     def open(self, sealed: bytes) -> dict[str, SecretStr]:
         try:
-            plain = json.loads(self._fernet(make=False).decrypt(sealed))
+            plain = json.loads(self._fernet().decrypt(sealed))
         except InvalidToken:
             raise SettingsError(
                 "The stored secrets were sealed with another key.",
@@ -48,8 +62,8 @@ class Vault:
             ) from None
         return {name: SecretStr(value) for name, value in plain.items()}
 
-    @contextmanager
-    def rotation(self, *, forget: bool = False) -> Iterator[Callable[[bytes], bytes]]:
+    @asynccontextmanager
+    async def rotation(self, *, forget: bool = False) -> AsyncIterator[Callable[[bytes], bytes]]:
         """Within this context there is a new key. Yields the function that turns an old seal into a new one.
 
         The caller saves all new seals as one. The new key is written first, and the old ones are kept, since other
@@ -57,7 +71,7 @@ class Vault:
         opened after an interruption at any moment.
         """
         if self._key:
-            if len(self._keys(make=False)) < 2:
+            if len(self._keys()) < 2:
                 raise SettingsError(
                     f"The key comes from {KEY_VARIABLE}, so it cannot be replaced here.",
                     hint="Put a new key before the old one, with a comma between; rotate; then remove the old one.",
@@ -65,20 +79,24 @@ class Vault:
             yield self._renew
             return
         # Two concurrent rotations would each drop the other's new key.
-        with FileLock(self._file.with_name(f".{self._file.name}.lock"), mode=0o600, timeout=10):
-            new, old = Fernet.generate_key(), self._keys(make=True)
+        async with self._locked():
+            new, old = Fernet.generate_key(), self._keys() if self._exists() else []
             self._write(b"\n".join([new, *old]))
             yield self._renew
             if forget:
                 self._write(new)
 
+    def _seal(self, secrets: Mapping[str, SecretStr]) -> bytes:
+        plain = {name: secret.get_secret_value() for name, secret in secrets.items()}
+        return self._fernet().encrypt(json.dumps(plain).encode())
+
     def _renew(self, sealed: bytes) -> bytes:
         self.open(sealed)
-        return self._fernet(make=False).rotate(sealed)
+        return self._fernet().rotate(sealed)
 
-    def _fernet(self, *, make: bool) -> MultiFernet:
+    def _fernet(self) -> MultiFernet:
         try:
-            return MultiFernet([Fernet(key) for key in self._keys(make=make)])
+            return MultiFernet([Fernet(key) for key in self._keys()])
         except ValueError:
             where = KEY_VARIABLE if self._key else str(self._file)
             raise SettingsError(
@@ -86,11 +104,36 @@ class Vault:
                 hint="It is 32 bytes in URL-safe base64, as `openssl rand -base64 32 | tr +/ -_` prints.",
             ) from None
 
-    def _keys(self, *, make: bool) -> list[bytes]:
-        text = self._key.get_secret_value().encode(errors="replace") if self._key else self._read(make=make)
+    def _keys(self) -> list[bytes]:
+        text = self._key.get_secret_value().encode(errors="replace") if self._key else self._read()
         return text.replace(b",", b" ").split()
 
-    def _read(self, *, make: bool) -> bytes:
+    # ---- the file
+
+    def _is_fixed(self) -> bool:
+        """Return True if no rotation can replace the key: it was given, or its folder cannot be written."""
+        return bool(self._key) or (self._exists() and not os.access(self._file.parent, os.W_OK))
+
+    def _exists(self) -> bool:
+        return os.access(self._file, os.F_OK)
+
+    @asynccontextmanager
+    async def _locked(self) -> AsyncIterator[None]:
+        """Within this context no other caller writes the file, or seals with what is in it."""
+        async with AsyncExitStack() as stack:
+            try:
+                self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                lock = locked(self._file.with_name(f".{self._file.name}.lock"), patience=_PATIENCE)
+                await stack.enter_async_context(lock)
+                # A process that was killed left it, with keys in it.
+                self._draft.unlink(missing_ok=True)
+            except TimeoutError:
+                raise BusyError(f"The key {self._file} is in use by another process.", hint="Try again.") from None
+            except OSError as error:
+                raise SettingsError(f"The key {self._file} cannot be written: {error.strerror}.") from None
+            yield
+
+    def _read(self) -> bytes:
         try:
             mode = stat.S_IMODE(self._file.stat().st_mode)
             if os.name == "posix" and mode & 0o077:
@@ -100,8 +143,6 @@ class Vault:
                 )
             return self._file.read_bytes().strip()
         except FileNotFoundError:
-            if make:
-                return self._make()
             raise SettingsError(
                 f"The key {self._file} is missing, so the stored secrets cannot be opened.",
                 hint=f"Restore it, give it in {KEY_VARIABLE}, or connect again.",
@@ -109,34 +150,14 @@ class Vault:
         except OSError as error:
             raise SettingsError(f"The key {self._file} cannot be read: {error.strerror}.") from None
 
-    def _make(self) -> bytes:
-        key = Fernet.generate_key()
-        try:
-            self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            draft = self._draft(key)
-            try:
-                # link, not rename: two processes that create a key at the same time must end up with the same one.
-                os.link(draft, self._file)
-            except FileExistsError:
-                return self._file.read_bytes().strip()
-            finally:
-                draft.unlink()
-        except OSError as error:
-            raise SettingsError(f"The key {self._file} cannot be created: {error.strerror}.") from None
-        return key
-
     def _write(self, keys: bytes) -> None:
+        """Replace the keys, all of them or none."""
         try:
-            self._draft(keys).replace(self._file)
+            handle = os.open(self._draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "wb") as file:
+                file.write(keys)
+                file.flush()
+                os.fsync(file.fileno())
+            replace(self._file, self._draft)
         except OSError as error:
             raise SettingsError(f"The key {self._file} cannot be written: {error.strerror}.") from None
-
-    def _draft(self, keys: bytes) -> Path:
-        draft = self._file.with_name(f".{self._file.name}.{os.getpid()}")
-        draft.unlink(missing_ok=True)
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(keys)
-            file.flush()
-            os.fsync(file.fileno())
-        return draft

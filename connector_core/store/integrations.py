@@ -4,14 +4,16 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from connector_core.errors import UnknownIntegrationError
+from connector_core.errors import SettingsError, UnknownIntegrationError
 from connector_core.outcomes import State
 from connector_core.sdk.connector import Account
 from connector_core.store.application import end_held
 from connector_core.store.sqlite import Cursor, Table, now, reads, timestamp, writes
 from connector_core.store.staging import close_readings
+
+T = TypeVar("T")
 
 _SELECT = (
     "SELECT name, connector, fields, secrets, account_name, tenant, token_owner, created_at, credentials_at "
@@ -95,6 +97,25 @@ class Integrations(Table):
             f"There is no integration named {name}; known: {known}.",
             hint=f"Add one: discover connect CONNECTOR --name {name}",
         )
+
+    async def find_for(self, name: str, connector: str) -> Integration | None:
+        """Return an integration, or None. SettingsError if it is another connector's."""
+        found = await self.find(name)
+        if found and found.connector != connector:
+            raise SettingsError(f"The integration {name} exists already, for {found.connector}.")
+        return found
+
+    async def unsealed(self, name: str, unseal: Callable[[bytes], T]) -> tuple[Integration, T]:
+        """Return an integration and its secrets, as ``unseal`` opens them."""
+        found = await self.get(name)
+        try:
+            return found, unseal(found.sealed)
+        except SettingsError:
+            latest = await self.get(name)
+            if latest.sealed == found.sealed:
+                raise
+        # A rotation has renewed the seal since it was read.
+        return await self.unsealed(name, unseal)
 
     @reads
     def find(self, cursor: Cursor, name: str) -> Integration | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from connector_core.errors import BusyError, StoreError
-from connector_core.locks import locked, try_lock
+from connector_core.files import locked, try_lock
 
 _PATIENCE = 5.0
 """Seconds to wait for the gate, which is held for an instant."""

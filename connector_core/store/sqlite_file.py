@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from connector_core.errors import StoreError
+from connector_core.files import replace
 from connector_core.store import schema
 
 _TYPES = {"identity": "INTEGER PRIMARY KEY AUTOINCREMENT", "clustered": "WITHOUT ROWID", "bytes": "BLOB"}
@@ -136,11 +137,10 @@ class DatabaseFile:
             with closing(sqlite3.connect(self.path)) as source, closing(sqlite3.connect(draft)) as target:
                 source.backup(target)
             os.fsync(handle)
-            draft.replace(self._copy(version))
+            replace(self._copy(version), draft)
         finally:
             os.close(handle)
             draft.unlink(missing_ok=True)
-        _sync_folder(draft.parent)
 
     # ---- names
 
@@ -192,13 +192,3 @@ def _statements(script: str) -> Iterator[str]:
         if sqlite3.complete_statement(statement):
             yield statement
             statement = ""
-
-
-def _sync_folder(folder: Path) -> None:
-    """Write a rename to the disk, where the system can."""
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

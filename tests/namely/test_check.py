@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from aiohttp import web
 
-from connector_core import ForbiddenError, RejectedCredentialsError, UnavailableError
+from connector_core import Account, ForbiddenError, RejectedCredentialsError, SettingsError, UnavailableError
 from connector_core.host import Host
 from connector_core.testing import Faults
 from connectors.namely.simulator import NamelySimulator
@@ -113,6 +113,18 @@ async def test_new_credentials_replace_the_old_ones_once_checked_and_keep_the_da
     assert after.credentials_at > before.credentials_at
     assert after.created_at == before.created_at
     assert len(await place.people()) == 60
+
+
+async def test_a_name_that_another_connector_took_while_the_check_was_made_is_refused(namely: Start) -> None:
+    place = await namely()
+    integrations = place.host.store.integrations
+    connecting = asyncio.create_task(place.connect())
+    while not place.simulator.requests:  # noqa: ASYNC110 - the server tells nothing
+        await asyncio.sleep(0)
+    await integrations.save("acme", "hibob", {}, b"", Account("One", "1"))
+    with pytest.raises(SettingsError, match="exists already, for hibob"):
+        await connecting
+    assert (await integrations.get("acme")).sealed == b""
 
 
 async def test_the_requests_of_a_check_run_at_once(namely: Start) -> None:

@@ -7,12 +7,12 @@ from contextlib import aclosing, closing, contextmanager
 from pathlib import Path
 
 import pytest
-from processes import beside
 
 from connector_core import Account, BusyError
 from connector_core.store import Store
 from connector_core.store.integrations import Integrations
 from connector_core.store.sqlite import Database
+from processes import beside
 
 ACCOUNT = Account("One", "1")
 

@@ -8,11 +8,11 @@ from contextlib import aclosing, closing
 from pathlib import Path
 
 import pytest
-from processes import elsewhere
 
 from connector_core import Account, Employee, StoreError
 from connector_core.outcomes import Progress
 from connector_core.store import Store
+from processes import elsewhere
 from world import Start
 
 ACCOUNT = Account("One", "1")

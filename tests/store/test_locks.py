@@ -4,10 +4,10 @@ import stat
 from pathlib import Path
 
 import pytest
-from processes import beside
 
 from connector_core import BusyError, StoreError
 from connector_core.store import Store
+from processes import beside
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ async def test_asking_about_a_lock_keeps_no_run_from_starting(path: Path) -> Non
     async with locks.hold("acme"):
         pass
     with beside(asking(path, "acme")):
-        for _ in range(200):
+        for _ in range(100):
             async with locks.hold("acme"):
                 assert await locks.is_held("acme")
             assert not await locks.is_held("acme")

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from processes import killed_at_every_instant
 
 from connector_core import Account, StoreError
 from connector_core.store import Store
 from connector_core.store.integrations import Integrations
 from connector_core.store.schema import APPLICATION_ID, VERSION
 from connector_core.store.sqlite import Database
+from processes import killed_at_every_instant
 
 NEXT = VERSION + 1
 MIGRATION = "ALTER TABLE integrations ADD COLUMN note TEXT; CREATE TABLE notes (id {identity}, data {bytes});"

@@ -1,8 +1,9 @@
-"""File locks: waited for without blocking the event loop, and freed by the system when their process dies."""
+"""Files that several processes use: locked without blocking the event loop, and replaced as a whole."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -11,7 +12,7 @@ _POLL = 0.001
 
 
 def try_lock(file: Path) -> FileLock | None:
-    """Lock a file, or return None if it is locked. The lock of a thread may be released by another one."""
+    """Lock a file, or return None if it is locked. The system frees the lock of a process that dies."""
     lock = FileLock(file, timeout=0, mode=0o600, thread_local=False)
     try:
         lock.acquire()
@@ -30,3 +31,14 @@ async def locked(file: Path, *, patience: float) -> AsyncIterator[None]:
         yield
     finally:
         lock.release()
+
+
+def replace(file: Path, draft: Path) -> None:
+    """Put a draft in a file's place. What is done after that finds it there even if the power fails."""
+    draft.replace(file)
+    with suppress(OSError):  # Some systems cannot.
+        folder = os.open(file.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
