@@ -55,9 +55,9 @@ class Vault:
     def open(self, sealed: bytes) -> dict[str, SecretStr]:
         try:
             plain = json.loads(self._fernet().decrypt(sealed))
-        except InvalidToken:
+        except (InvalidToken, ValueError, TypeError):
             raise SettingsError(
-                "The stored secrets were sealed with another key.",
+                "The stored secrets were sealed with another key, or are damaged.",
                 hint=f"Give the key they were sealed with in {KEY_VARIABLE} or {self._file}, or connect again.",
             ) from None
         return {name: SecretStr(value) for name, value in plain.items()}

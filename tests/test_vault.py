@@ -6,6 +6,7 @@ import stat
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
@@ -67,6 +68,13 @@ async def test_another_key_opens_nothing(file: Path) -> None:
     seal = await sealed(Vault(key_file=file))
     with pytest.raises(SettingsError, match="sealed with another key"):
         Vault(SecretStr(Fernet.generate_key().decode())).open(seal)
+
+
+@pytest.mark.parametrize("damage", [b"canary", "gAAAA\xe9", b"", 5])
+def test_a_damaged_seal_is_not_opened(file: Path, damage: Any) -> None:
+    asyncio.run(sealed(Vault(key_file=file)))
+    with pytest.raises(SettingsError, match="or are damaged"):
+        Vault(key_file=file).open(damage)
 
 
 async def test_the_key_can_come_from_the_environment(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,6 +152,7 @@ def test_a_rotation_that_is_killed_at_any_instant_loses_no_secret_and_leaves_no_
     imports = f"""
 import asyncio
 from pathlib import Path
+from typing import Any
 from connector_core.vault import Vault
 async def rotate():
     saved = Path({str(saved)!r})

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -18,7 +19,7 @@ from connector_core.discovery.guards import guard
 from connector_core.discovery.read import KindReader
 from connector_core.discovery.results import Evidence
 from connector_core.discovery.tenant import judge_tenant
-from connector_core.errors import ConnectorCoreError
+from connector_core.errors import ConnectorCoreError, StoreError
 from connector_core.outcomes import (
     Certificate,
     Extent,
@@ -32,6 +33,9 @@ from connector_core.reasons import Code, Reason
 from connector_core.sdk.connector import Account, AnyConnector
 from connector_core.store import LastScan, Reading, StoredKind
 from connector_core.store.plans import GuardedPlan, Hold
+
+_TO_NOTE_A_FAILURE = 5.0
+"""Seconds to wait for a busy store at the end of a run that failed or was cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +61,18 @@ async def discover(context: RunContext) -> Report:
     try:
         report = await _steps(context, readings)
     except BaseException as error:
-        await context.store.runs.fail(context.run, _code(error))
+        await _note_failure(context, error)
         raise
     log.info("run_finished", verdict=report.verdict, requests=report.traffic.requests)
     await context.registry.run_finished(report)
     return report
+
+
+async def _note_failure(context: RunContext, error: BaseException) -> None:
+    """Note the end of a run that failed. Where the store cannot, the next run does: this one was interrupted."""
+    with suppress(StoreError, TimeoutError):
+        async with asyncio.timeout(_TO_NOTE_A_FAILURE):
+            await context.store.runs.fail(context.run, _code(error))
 
 
 async def _steps(context: RunContext, readings: Mapping[str, Reading]) -> Report:

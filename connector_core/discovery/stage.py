@@ -10,6 +10,8 @@ from connector_core.store.staging import Checkpoint, StagedRow, Staging
 
 _WAITING = 1_000
 """Rows that may wait to be written before the reading waits for them."""
+_TO_END = 5.0
+"""Seconds to wait at the end for the write under way."""
 
 
 def staged_rows(entities: Iterable[Entity], skipped: Iterable[str]) -> list[StagedRow]:
@@ -53,6 +55,9 @@ class StageWriter:
     async def aclose(self) -> None:
         """Wait for the write under way, even after a cancellation: the next run resumes there."""
         if self._writing:
+            await asyncio.wait([self._writing], timeout=_TO_END)
+            # Not for a store that stays busy. A transaction that has begun is waited for even so.
+            self._writing.cancel()
             await asyncio.gather(self._writing, return_exceptions=True)
 
     async def _write(self) -> None:

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from connector_core import Account, BusyError
+from connector_core.outcomes import Progress
 from connector_core.store import Store
 from connector_core.store.integrations import Integrations
 from connector_core.store.sqlite import Database
 from processes import beside
+from world import Start
 
 ACCOUNT = Account("One", "1")
 
@@ -88,6 +90,26 @@ async def test_waiting_ends_at_once_when_it_is_cancelled(path: Path, store: Stor
             with pytest.raises(asyncio.CancelledError):
                 await writing
     assert await names(store) == ["acme"]
+
+
+@pytest.mark.jumping
+async def test_a_run_that_is_cancelled_does_not_wait_for_a_busy_store(namely: Start) -> None:
+    place = await namely(connected=True)
+    loop = asyncio.get_running_loop()
+    with closing(sqlite3.connect(place.settings.host.store, isolation_level=None)) as other:
+
+        def cancel(_: Progress) -> None:
+            if not other.in_transaction:
+                other.execute("BEGIN IMMEDIATE")
+                run.cancel()
+
+        run = asyncio.create_task(place.run(progress=cancel))
+        with pytest.raises(asyncio.CancelledError):
+            await run
+        assert loop.time() < 15
+    # It had no time to note its end: the next one does.
+    await place.run()
+    assert [one.error for one in await place.host.history("acme")] == [None, "interrupted"]
 
 
 async def test_a_new_store_is_opened_by_several_at_once(path: Path) -> None:

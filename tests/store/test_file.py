@@ -257,12 +257,17 @@ async def test_a_damaged_value_is_an_error_of_the_store_that_does_not_quote_it(
 
 
 @pytest.mark.jumping
-async def test_a_damaged_row_is_an_error_of_the_store(namely: Start) -> None:
+@pytest.mark.parametrize("damage", ["'canary'", "CAST(x'63616e617279ff' AS TEXT)"])
+async def test_a_damaged_row_is_an_error_of_the_store(namely: Start, damage: str) -> None:
     place = await namely(scanned=True)
-    changed_by_hand(place.settings.host.store, "UPDATE bodies SET body = 'canary'")
-    with pytest.raises(StoreError, match="is damaged") as caught:
+    changed_by_hand(place.settings.host.store, f"UPDATE bodies SET body = {damage}")
+    for one in place.tenant.people:
+        one.title = "Another one"
+    with pytest.raises(StoreError) as listed:
         _ = [one async for one in place.host.entities("acme", Employee)]
-    assert "canary" not in str(caught.value)
+    with pytest.raises(StoreError) as run:
+        await place.run()
+    assert "canary" not in f"{listed.value} {run.value}"
 
 
 async def test_a_name_that_is_not_unicode_is_no_damage(store: Store) -> None:
