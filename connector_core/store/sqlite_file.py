@@ -79,6 +79,8 @@ class DatabaseFile:
             return
         # As it is in the file itself: without a lock, a log or a recovery. Nothing is changed by that.
         with closing(sqlite3.connect(f"{self.path.as_uri()}?immutable=1", uri=True)) as header:
+            # Another process may be writing: the file is shorter than it says then, which would be an error otherwise.
+            header.execute("PRAGMA writable_schema = ON").close()
             (application,) = header.execute("PRAGMA application_id").fetchone()
         if application != schema.APPLICATION_ID:
             raise self._foreign()
