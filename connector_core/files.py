@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-_POLL = 0.001
+_FIRST_WAIT, _LONGEST_WAIT = 0.001, 0.02
 
 
 def try_lock(file: Path) -> FileLock | None:
@@ -24,9 +24,11 @@ def try_lock(file: Path) -> FileLock | None:
 @asynccontextmanager
 async def locked(file: Path, *, patience: float) -> AsyncIterator[None]:
     """Hold the lock of a file within this context. TimeoutError if it does not get free within so many seconds."""
+    wait = _FIRST_WAIT
     async with asyncio.timeout(patience):
-        while (lock := try_lock(file)) is None:  # noqa: ASYNC110 - another process tells nothing
-            await asyncio.sleep(_POLL)
+        while (lock := try_lock(file)) is None:
+            await asyncio.sleep(wait)
+            wait = min(2 * wait, _LONGEST_WAIT)
     try:
         yield
     finally:

@@ -1,6 +1,6 @@
 """SQLite: one connection on a thread of its own, whole transactions, and its errors as ours.
 
-Everything that only SQLite understands is in this module.
+Everything that only SQLite understands is in this module and in ``sqlite_file``.
 """
 
 import asyncio

@@ -40,6 +40,7 @@ class DatabaseFile:
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         self._refuse_files_of_others()
         self._make_private()
+        found = _identity(self.path)
         # Without a time limit: to wait for other processes here would block the store's thread.
         connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=0)
         try:
@@ -47,6 +48,7 @@ class DatabaseFile:
         except BaseException:
             connection.close()
             raise
+        self._opened = {self.path: found, self._beside(_LOG): _identity(self._beside(_LOG))}
         return connection
 
     def check(self) -> None:
@@ -101,17 +103,19 @@ class DatabaseFile:
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}").close()
         (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version > self._version:
-            raise StoreError(
-                f"{self.path} was written by a newer version of this program (store version {version}).",
-                hint="Use that version, or another store.",
-            )
+        self._refuse_newer(version)
         if version < self._version:
             self._migrate(connection)
         # Only now, so that the file itself, and not its log, says from the beginning whose it is.
         connection.execute("PRAGMA journal_mode = WAL").close()
         connection.execute("SELECT count(*) FROM sqlite_schema").close()
-        self._opened = {file: _identity(file) for file in (self.path, self._beside(_LOG))}
+
+    def _refuse_newer(self, version: int) -> None:
+        if version > self._version:
+            raise StoreError(
+                f"{self.path} was written by a newer version of this program (store version {version}).",
+                hint="Use that version, or another store.",
+            )
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
         with transaction(connection) as cursor:
@@ -121,6 +125,7 @@ class DatabaseFile:
             (tables,) = cursor.execute("SELECT count(*) FROM sqlite_schema").fetchone()
             if application != schema.APPLICATION_ID and (application or version or tables):
                 raise self._foreign()
+            self._refuse_newer(version)
             if 0 < version < self._version:
                 self._keep_copy(version)
             steps = [self._migrations[step] for step in range(version, self._version)] if version else [schema.TABLES]
