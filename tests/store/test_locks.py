@@ -64,7 +64,7 @@ async def test_asking_about_a_lock_keeps_no_run_from_starting(path: Path) -> Non
     async with locks.hold("acme"):
         pass
     with beside(asking(path, "acme")):
-        for _ in range(100):
+        for _ in range(50):
             async with locks.hold("acme"):
                 assert await locks.is_held("acme")
             assert not await locks.is_held("acme")
