@@ -12,7 +12,7 @@ from connector_core.outcomes import Progress
 from connector_core.store import Store
 from world import Start
 
-ACCOUNT = Account("1", "One")
+ACCOUNT = Account("One", "1")
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ async def test_deleted_rows_are_overwritten_and_writes_reach_the_disk(store: Sto
 
 async def test_a_transaction_is_whole_or_not_at_all(store: Store) -> None:
     def interrupted(cursor: Cursor) -> None:
-        cursor.execute("INSERT INTO integrations VALUES ('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h')")
+        cursor.execute("INSERT INTO integrations VALUES ('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i')")
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

@@ -198,7 +198,7 @@ async def test_a_store_whose_log_was_half_written_back_is_opened(path: Path) -> 
 
     def grow(cursor: Cursor) -> None:
         rows = [(f"n{number}", b"x" * 1000) for number in range(100)]
-        columns = "?, 'namely', '{}', ?, '1', 'One', '2026-01-01', '2026-01-01'"
+        columns = "?, 'namely', '{}', ?, 'One', '1', '', '2026-01-01', '2026-01-01'"
         cursor.executemany(f"INSERT INTO integrations VALUES ({columns})", rows)
 
     async with aclosing(Database(path)) as database:
