@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attacks import FULL
 from cryptography.fernet import Fernet
 from pydantic import SecretStr
 
@@ -145,6 +146,9 @@ def test_concurrent_rotations_lose_no_secret(file: Path) -> None:
     assert [Vault(key_file=file).open(one) for one in seals] == [SECRETS] * 4
 
 
+@pytest.mark.attack(
+    "kill -9 at every step of a rotation of keys", "No secret is lost, and no old key is left in a file", FULL
+)
 def test_a_rotation_that_is_killed_at_any_instant_loses_no_secret_and_leaves_no_key_behind(file: Path) -> None:
     saved = file.with_name("saved")
     file.parent.mkdir(mode=0o700)
@@ -203,6 +207,9 @@ async def test_a_key_in_a_folder_that_cannot_be_written_seals_without_a_lock(fil
 # ---- beside other work
 
 
+@pytest.mark.attack(
+    "Keys are rotated, and old ones forgotten, while an integration is connected", "No secret is lost", FULL
+)
 async def test_a_rotation_forgets_no_key_of_secrets_that_are_being_saved(
     namely: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ from contextlib import aclosing, closing, contextmanager
 from pathlib import Path
 
 import pytest
+from attacks import EMPTY
 
 from connector_core import Account, BusyError
 from connector_core.outcomes import Progress
@@ -53,6 +54,9 @@ async def names(store: Store) -> list[str]:
     return [one.name for one in await store.integrations.all()]
 
 
+@pytest.mark.attack(
+    "Another process writes to the store for long", "The write waits; the loop and other integrations do not"
+)
 async def test_a_write_waits_for_another_process_and_delays_nothing_else(path: Path, store: Store) -> None:
     with written_by_another_process(path):
         writing = asyncio.create_task(add(store, "beta"))
@@ -68,6 +72,9 @@ async def test_a_write_waits_for_another_process_and_delays_nothing_else(path: P
     assert await names(store) == ["acme", "beta"]
 
 
+@pytest.mark.attack(
+    "Another process writes to the store for more than a minute", "Busy, exit code 1; nothing is changed"
+)
 @pytest.mark.jumping
 async def test_it_waits_for_a_minute_and_is_busy_then(path: Path, store: Store) -> None:
     loop = asyncio.get_running_loop()
@@ -92,6 +99,9 @@ async def test_waiting_ends_at_once_when_it_is_cancelled(path: Path, store: Stor
     assert await names(store) == ["acme"]
 
 
+@pytest.mark.attack(
+    "A run is cancelled while another process writes to the store", "It ends in seconds, as interrupted", EMPTY
+)
 @pytest.mark.jumping
 async def test_a_run_that_is_cancelled_does_not_wait_for_a_busy_store(namely: Start) -> None:
     place = await namely(connected=True)

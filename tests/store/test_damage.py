@@ -6,6 +6,7 @@ from contextlib import aclosing, closing
 from pathlib import Path
 
 import pytest
+from attacks import FULL
 
 from connector_core import Account, Employee, StoreError
 from connector_core.outcomes import Progress
@@ -37,6 +38,9 @@ def damage_by_hand(path: Path, script: str) -> None:
         connection.executescript(script)
 
 
+@pytest.mark.attack(
+    "The store, or its log, is deleted or replaced while it is open", "An error for every call that follows", FULL
+)
 @pytest.mark.parametrize("gone", ["all of it", "its log", "its name"])
 async def test_a_store_that_is_deleted_while_it_is_open_is_an_error(path: Path, store: Store, gone: str) -> None:
     await store.integrations.save("acme", "namely", {}, b"", ACCOUNT)
@@ -53,6 +57,7 @@ async def test_a_store_that_is_deleted_while_it_is_open_is_an_error(path: Path, 
         await store.integrations.all()
 
 
+@pytest.mark.attack("The store is deleted while a run is reading", "An error, never complete", FULL)
 @pytest.mark.jumping
 async def test_a_run_whose_store_is_deleted_is_not_complete(namely: Start) -> None:
     place = await namely(scanned=True)
@@ -64,6 +69,7 @@ async def test_a_run_whose_store_is_deleted_is_not_complete(namely: Start) -> No
         await place.run(progress=delete)
 
 
+@pytest.mark.attack("A value in the store is damaged", "An error of the store that does not quote it", FULL)
 @pytest.mark.parametrize(
     "damage",
     [

@@ -8,6 +8,7 @@ from contextlib import aclosing, closing
 from pathlib import Path
 
 import pytest
+from attacks import EMPTY, FULL
 
 from connector_core import Account, StoreError
 from connector_core.store import Store
@@ -54,6 +55,12 @@ async def test_only_its_owner_may_read_it(path: Path, store: Store) -> None:
     assert modes(path) == {"": 0o600, "-wal": 0o600, "-shm": 0o600}
 
 
+@pytest.mark.attack(
+    "The file of the store is there before, readable for all users",
+    "It is private, and so are the files beside it",
+    EMPTY,
+    FULL,
+)
 @pytest.mark.parametrize("exists", ["empty", "as a store", "with a log"])
 async def test_a_file_that_others_could_read_is_made_private(path: Path, store: Store, exists: str) -> None:
     if exists == "empty":
@@ -106,6 +113,7 @@ async def test_the_database_of_another_program_is_refused_and_left_as_it_was(
     assert [file.name for file in path.parent.glob("people*")] == ["people.sqlite"]
 
 
+@pytest.mark.attack("The store is the file of another program", "It is refused and left as it was, its log too")
 async def test_a_log_of_another_program_is_neither_recovered_nor_removed(path: Path, store: Store) -> None:
     script = (
         f"import os, sqlite3; c = sqlite3.connect({str(path)!r}); c.execute('PRAGMA journal_mode = WAL'); "
@@ -143,6 +151,7 @@ else:
         assert other.execute("SELECT name FROM sqlite_schema").fetchall() == [("bookmarks",)]
 
 
+@pytest.mark.attack("The store has a hard link", "It is refused", FULL)
 async def test_a_file_with_two_names_is_refused(path: Path, store: Store) -> None:
     await connect(path)
     path.with_name("other.sqlite").hardlink_to(path)
@@ -192,6 +201,7 @@ async def test_what_is_no_file_is_named(tmp_path: Path, kind: str) -> None:
             await store.integrations.all()
 
 
+@pytest.mark.attack("kill -9 while the log is written back", "The store is opened, with all rows", FULL)
 async def test_a_store_whose_log_was_half_written_back_is_opened(path: Path) -> None:
     """Also seen while another process is writing: the file says that it is longer than it is."""
     log = path.with_name("people.sqlite-wal")
@@ -214,6 +224,9 @@ async def test_a_store_whose_log_was_half_written_back_is_opened(path: Path) -> 
 # ---- files beside it
 
 
+@pytest.mark.attack(
+    "Two hosts of one process use a store, and another process closes it last", "No log in use is removed", FULL
+)
 async def test_one_store_that_is_closed_leaves_the_other_one_of_the_process_its_locks(path: Path) -> None:
     async with aclosing(Store(path)) as first:
         await first.integrations.save("acme", "namely", {}, b"", ACCOUNT)
@@ -227,6 +240,7 @@ async def test_one_store_that_is_closed_leaves_the_other_one_of_the_process_its_
         await first.integrations.save("beta", "namely", {}, b"", ACCOUNT)
 
 
+@pytest.mark.attack("Large changes and sorts", "No row in a temporary file", FULL)
 async def test_rows_are_never_in_temporary_files(path: Path, tmp_path: Path) -> None:
     folder = tmp_path / "temporary"
     folder.mkdir()

@@ -59,6 +59,7 @@ async def test_the_lock_of_a_process_that_died_is_free(path: Path) -> None:
             pass
 
 
+@pytest.mark.attack("Another process asks without a pause if an integration is running", "No run is kept from starting")
 async def test_asking_about_a_lock_keeps_no_run_from_starting(path: Path) -> None:
     locks = Store(path).locks
     async with locks.hold("acme"):
@@ -75,6 +76,7 @@ async def test_asking_creates_nothing(path: Path) -> None:
     assert list(path.parent.iterdir()) == []
 
 
+@pytest.mark.attack("One store is used by its path and by a symbolic link at once", "One run at a time")
 @pytest.mark.parametrize("link", ["file", "folder", "relative"])
 async def test_a_store_has_one_lock_by_whatever_name_it_is_called(
     path: Path, link: str, monkeypatch: pytest.MonkeyPatch
@@ -95,6 +97,9 @@ async def test_a_store_has_one_lock_by_whatever_name_it_is_called(
                 pass
 
 
+@pytest.mark.attack(
+    "An integration is removed while one that is named like a copy is running", "The lock of the other stays"
+)
 async def test_a_lock_is_forgotten_with_its_integration_and_with_no_other(path: Path) -> None:
     locks = Store(path).locks
     async with locks.hold("v2-prod"), locks.hold("acme"):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attacks import FULL
 
 from connector_core import Account, StoreError
 from connector_core.store import Store
@@ -96,6 +97,9 @@ async def test_a_copy_of_an_interrupted_migration_is_replaced_by_a_current_one(p
     assert asked(copy_of(path), "SELECT name FROM integrations") == [("acme",), ("beta",)]
 
 
+@pytest.mark.attack(
+    "kill -9 at every step of a migration", "The copy is whole or not there; the next start ends the migration", FULL
+)
 async def test_a_migration_that_is_killed_at_any_instant_leaves_a_whole_copy_or_none(path: Path) -> None:
     imports = (
         "import asyncio; from pathlib import Path; from connector_core.store.sqlite import Database\n"
@@ -140,6 +144,9 @@ async def test_an_older_program_refuses_the_migrated_store(path: Path) -> None:
             await store.integrations.all()
 
 
+@pytest.mark.attack(
+    "An integration is removed beside files that are named like copies of the store", "Only our copies go", FULL
+)
 async def test_copies_and_drafts_go_with_a_removed_integration_and_no_other_file_does(tmp_path: Path) -> None:
     # A name that would be a pattern, and files that look like ours.
     path = await connected(tmp_path / "people[1].sqlite")
