@@ -8,6 +8,7 @@ import aiohttp
 import structlog
 
 from connector_core.contract import options_of
+from connector_core.errors import SettingsError
 from connector_core.http import HttpApi, open_session, tls_context
 from connector_core.http.quotas import Quotas
 from connector_core.plugins import Registry
@@ -18,7 +19,7 @@ from connector_core.settings import HostSettings, limits_of
 
 
 class Connections:
-    """Gives connectors what they need for one run or check. A session that is passed in serves all, and stays open."""
+    """Gives connectors what they need for one run or check. The connector of a session that is passed in serves all."""
 
     def __init__(self, settings: HostSettings, session: aiohttp.ClientSession | None) -> None:
         self._settings = settings
@@ -31,14 +32,25 @@ class Connections:
         if account not in self._quotas:
             self._quotas[account] = Quotas(limits_of(manifest, registry.settings(manifest.name)))
         return HttpApi(
-            # Its own ends with it: idle connections to a thousand providers would add up.
-            self._given or open_session(self._settings.endpoints()),
+            self._session(),
             self._tls,
             manifest,
             credentials,
             settings=self._settings.http,
             quotas=self._quotas[account],
-            closes_session=self._given is None,
+        )
+
+    def _session(self) -> aiohttp.ClientSession:
+        """Open a session for one run: what one tenant's responses set, such as a cookie, is never sent for another.
+
+        Its connections end with it, unless a given connector opens them: idle ones would add up.
+        """
+        if self._given is not None and self._given.closed:
+            raise SettingsError("The session that was passed to the host is closed.", hint="Close the host first.")
+        return open_session(
+            self._settings.endpoints(),
+            timeout=self._settings.http.connect_timeout,
+            connector=self._given.connector if self._given is not None else None,
         )
 
     @staticmethod

@@ -37,7 +37,7 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
 
 
 class Host:
-    """``async with Host(settings) as host``. A session that is passed in stays the caller's to close.
+    """``async with Host(settings) as host``. Of a session that is passed in, only the connector is used.
 
     A program that brings its connectors itself passes a ``registry``; without one, plugins are found and loaded.
     """

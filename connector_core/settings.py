@@ -49,7 +49,7 @@ class HttpSettings(_Settings):
     """Time-outs, retries and limits of the HTTP client."""
 
     connect_timeout: Seconds = 10
-    """Seconds to open a connection, TLS included."""
+    """Seconds to resolve the host name, and again to open a connection, TLS included."""
     page_timeout: Seconds = 90
     """Seconds to receive a whole response. Seven are normal for a page at Namely."""
     at_once: Annotated[int, Field(ge=1, le=256)] = 16

@@ -174,7 +174,7 @@ async def reached(
         with environment({"SSL_CERT_FILE": str(served.ca_file)}):
             tls = tls_context()
         quotas = Quotas(manifest.limits)
-        api = HttpApi(session, tls, manifest, credentials, settings=settings.http, quotas=quotas, closes_session=True)
+        api = HttpApi(session, tls, manifest, credentials, settings=settings.http, quotas=quotas)
         try:
             yield api
         finally:

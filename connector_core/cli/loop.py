@@ -3,7 +3,6 @@
 import asyncio
 import signal
 from collections.abc import Coroutine
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -17,9 +16,6 @@ def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
 
 async def _until_signalled(coroutine: Coroutine[Any, Any, T]) -> T:
     task = asyncio.ensure_future(coroutine)
-    loop = asyncio.get_running_loop()
-    # Used to resolve host names only: every further thread would keep memory of its own.
-    loop.set_default_executor(ThreadPoolExecutor(2))
     with suppress(NotImplementedError):  # Windows has no such handlers.
-        loop.add_signal_handler(signal.SIGTERM, task.cancel)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     return await task

@@ -45,9 +45,7 @@ class HttpApi:
         *,
         settings: HttpSettings,
         quotas: Quotas,
-        closes_session: bool = False,
     ) -> None:
-        self._closes_session = closes_session
         self._session = session
         self._settings = settings
         self._quotas = quotas
@@ -133,18 +131,17 @@ class HttpApi:
         return Forecast(requests, max(least, requests * self._pace.latency / self._settings.at_once))
 
     async def aclose(self) -> None:
-        """Cancel the requests under way, and close the session if it is this client's own."""
+        """Cancel the requests under way, and close the session."""
         tasks = [task for _, listed in self._listings for task in listed.tasks]
         for _, listed in self._listings:
             listed.cancel()
         try:
             await asyncio.gather(*tasks, return_exceptions=True)
         finally:
-            if self._closes_session:
-                await self._close_session()
+            await self._close_session()
 
     async def _close_session(self) -> None:
-        if self._session.connector:
+        if self._session.connector and self._session.connector_owner:
             # Every response has come or is given up, so there is no need to wait for the other side's goodbye.
             await self._session.connector.close(abort_ssl=True)
         await self._session.close()

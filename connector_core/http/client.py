@@ -224,7 +224,7 @@ class Client:
     def _timeout(self, request: Request) -> aiohttp.ClientTimeout:
         connect, page = self._settings.connect_timeout, self._settings.page_timeout
         if request.streamed:
-            return aiohttp.ClientTimeout(total=None, sock_connect=connect, sock_read=page)
+            return aiohttp.ClientTimeout(total=None, connect=page, sock_connect=connect, sock_read=page)
         return aiohttp.ClientTimeout(total=page, sock_connect=connect)
 
     @contextmanager

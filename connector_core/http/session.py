@@ -1,13 +1,26 @@
-"""The aiohttp session: verified TLS, no cookies, and host names resolved as the operator's settings say."""
+"""The aiohttp session of one run: verified TLS, no cookies, and look-ups of host names that delay no other run."""
 
+import asyncio
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future
+from functools import partial
+from threading import Thread
+from types import MappingProxyType
+from typing import ParamSpec, TypeVar
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from connector_core.settings import Endpoint
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+LOOK_UP_TIMEOUT = 10.0
+"""Seconds for a look-up, where no setting says otherwise."""
+NO_ENDPOINTS: Mapping[str, Endpoint] = MappingProxyType({})
 
 
 def tls_context() -> ssl.SSLContext:
@@ -15,38 +28,88 @@ def tls_context() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-class _EndpointResolver(AbstractResolver):
-    """Resolves some host names to a given address and port. TLS still verifies the host name."""
+class _ThreadPerCall(Executor):
+    """Runs each call in a daemon thread of its own: one that hangs delays no other, nor the end of the process."""
 
-    def __init__(self, endpoints: Mapping[str, Endpoint]) -> None:
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        future: Future[T] = Future()
+        future.set_running_or_notify_cancel()
+        Thread(target=_complete, args=(future, partial(fn, *args, **kwargs)), name="look-up", daemon=True).start()
+        return future
+
+
+def _complete(future: Future[T], call: Callable[[], T]) -> None:
+    try:
+        result = call()
+    except BaseException as error:  # noqa: BLE001 - it is raised where the result is awaited
+        future.set_exception(error)
+    else:
+        future.set_result(result)
+
+
+class Resolver(AbstractResolver):
+    """Resolves host names as the system does, and some to a given address and port. TLS still verifies the host name.
+
+    A program that brings a connector of its own may give it this resolver. That of aiohttp shares the few threads of
+    the event loop's default executor, where look-ups that hang delay all others.
+    """
+
+    def __init__(self, endpoints: Mapping[str, Endpoint] = NO_ENDPOINTS, *, timeout: float = LOOK_UP_TIMEOUT) -> None:
         self._endpoints = endpoints
-        self._default = aiohttp.DefaultResolver()
+        self._timeout = timeout
+        self._threads = _ThreadPerCall()
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         endpoint = self._endpoints.get(host)
         if endpoint is None:
-            return await self._default.resolve(host, port, family)
+            return await self._look_up(host, port, family)
         ipv6 = ":" in endpoint.address
-        return [
-            ResolveResult(
-                hostname=host,
-                host=endpoint.address,
-                port=endpoint.port,
-                family=socket.AF_INET6 if ipv6 else socket.AF_INET,
-                proto=socket.IPPROTO_TCP,
-                flags=socket.AI_NUMERICHOST,
-            )
-        ]
+        return [_result(host, socket.AF_INET6 if ipv6 else socket.AF_INET, (endpoint.address, endpoint.port))]
 
-    async def close(self) -> None:
-        await self._default.close()
+    async def _look_up(self, host: str, port: int, family: socket.AddressFamily) -> list[ResolveResult]:
+        look_up = partial(
+            socket.getaddrinfo, host, port, family, socket.SOCK_STREAM, socket.IPPROTO_TCP, socket.AI_ADDRCONFIG
+        )
+        try:
+            async with asyncio.timeout(self._timeout):
+                found = await asyncio.get_running_loop().run_in_executor(self._threads, look_up)
+        except TimeoutError:
+            raise socket.gaierror(socket.EAI_AGAIN, "The look-up took too long") from None
+        except UnicodeError:
+            raise socket.gaierror(socket.EAI_NONAME, "It is not a valid host name") from None
+        return [_result(host, version, address) for version, _, _, _, address in found]
+
+    async def close(self) -> None: ...
 
 
-def open_session(endpoints: Mapping[str, Endpoint]) -> aiohttp.ClientSession:
-    """Open a session of the host's own. An embedding program may pass its own instead."""
+def _result(host: str, family: socket.AddressFamily, address: tuple[str | int | bytes, ...]) -> ResolveResult:
+    return ResolveResult(
+        hostname=host,
+        host=str(address[0]),
+        port=int(address[1]),
+        family=family,
+        proto=socket.IPPROTO_TCP,
+        flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+    )
+
+
+def open_session(
+    endpoints: Mapping[str, Endpoint],
+    *,
+    timeout: float = LOOK_UP_TIMEOUT,
+    connector: aiohttp.BaseConnector | None = None,
+) -> aiohttp.ClientSession:
+    """Open a session that keeps no cookie, and adds neither a header nor a hook to a request.
+
+    Args:
+        endpoints: Host names that are not looked up.
+        timeout: Seconds for a look-up.
+        connector: Opens the connections in place of one of the session's own. It stays open, and it resolves the names.
+    """
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(resolver=_EndpointResolver(endpoints)),
+        connector=connector or aiohttp.TCPConnector(resolver=Resolver(endpoints, timeout=timeout)),
+        connector_owner=connector is None,
         cookie_jar=aiohttp.DummyCookieJar(),
     )

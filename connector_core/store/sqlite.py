@@ -68,9 +68,9 @@ IN_THIS_ORDER = "CROSS JOIN"
 class Database:
     """One SQLite file. Each call runs on the thread that owns the connection, one at a time.
 
-    The thread is the store's own: the event loop's default executor also resolves host names, and look-ups that hang
-    would stall it. Neither waits while another process keeps the store busy: the call is made again, until
-    ``patience`` seconds are over.
+    The thread is the store's own: the event loop's default executor belongs to the whole program, which may block it.
+    Neither waits while another process keeps the store busy: the call is made again, until ``patience`` seconds are
+    over.
     """
 
     def __init__(

@@ -50,8 +50,6 @@ class JumpingLoop(asyncio.SelectorEventLoop):
         super().__init__(self._clock)
         self.on_sleep: Callable[[Any], None] = lambda _: None
         """Called with the frame of each ``asyncio.sleep``."""
-        self.on_resolve: Callable[[str], None] = lambda _: None
-        """Called with each host name that is looked up."""
 
     def time(self) -> float:
         return self._clock.now
@@ -80,10 +78,6 @@ class JumpingLoop(asyncio.SelectorEventLoop):
         if caller.f_code is asyncio.sleep.__code__:
             self.on_sleep(caller.f_back)
         return super().call_later(delay, callback, *args, context=context)
-
-    async def getaddrinfo(self, host: Any, port: Any, **options: Any) -> Any:
-        self.on_resolve(str(host))
-        return await super().getaddrinfo(host, port, **options)
 
     def run_in_executor(self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
         self._clock.busy_threads += 1

@@ -91,15 +91,14 @@ class Monitor:
         if frame is not None and self.is_connector_code(frame) and not _is_host_code(frame):
             self.violations.add(("manners.waits", f"it sleeps in {frame.f_code.co_name}()"))
 
-    def on_resolve(self, host: str) -> None:
-        self.violations.add(("manners.client", f"it resolves the host name {host}"))
-
     def on_audit_event(self, event: str, arguments: tuple[Any, ...]) -> None:
         frame = sys._getframe(2)  # noqa: SLF001 - only the stack shows which code caused the event
         if event == "socket.connect":
             address = arguments[1]
             if not (isinstance(address, tuple) and address[1] == self.port):
                 self.violations.add(("manners.client", f"it connects to {address}"))
+        elif event == "socket.getaddrinfo":
+            self.violations.add(("manners.client", f"it resolves the host name {arguments[0]}"))
         elif event == "open" and self.is_connector_code(frame):
             self.violations.add(("manners.files", f"it opens {arguments[0]}"))
         elif event == "time.sleep" and self.is_connector_code(frame):
@@ -249,7 +248,8 @@ class _AuditHook:
 
     def _on_event(self, event: str, arguments: tuple[Any, ...]) -> None:
         if self.monitor is not None and event in {
-            "socket.connect", "open", "time.sleep", "subprocess.Popen", "os.system", "os.posix_spawn", "os.exec",
+            "socket.connect", "socket.getaddrinfo", "open", "time.sleep",
+            "subprocess.Popen", "os.system", "os.posix_spawn", "os.exec",
         }:  # fmt: skip
             self.monitor.on_audit_event(event, arguments)
 
@@ -280,7 +280,7 @@ def monitoring(monitor: Monitor) -> Iterator[None]:
     )
     logging.getLogger().addHandler(handler)
     if isinstance(loop, JumpingLoop):
-        loop.on_sleep, loop.on_resolve = monitor.on_sleep, monitor.on_resolve
+        loop.on_sleep = monitor.on_sleep
     hook.monitor = monitor
     try:
         with redirect_stdout(monitor.printed), redirect_stderr(monitor.printed):
@@ -288,6 +288,6 @@ def monitoring(monitor: Monitor) -> Iterator[None]:
     finally:
         hook.monitor = None
         if isinstance(loop, JumpingLoop):
-            loop.on_sleep = loop.on_resolve = lambda _: None
+            loop.on_sleep = lambda _: None
         logging.getLogger().removeHandler(handler)
         structlog.configure(**before)
