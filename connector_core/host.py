@@ -19,12 +19,12 @@ from connector_core.contract import declared, options_of
 from connector_core.discovery import ProgressCallback, RunContext, check, discover, refuse_other_tenant
 from connector_core.errors import ConnectorCoreError, ForbiddenError, SettingsError
 from connector_core.http import HttpApi
-from connector_core.logs import hiding
 from connector_core.outcomes import Change, CheckReport, Operation, Report, Run, State
 from connector_core.plugins import Registry, load
 from connector_core.sdk.connector import AnyConnector, Api
 from connector_core.sdk.credentials import Credentials
 from connector_core.sdk.entities import Entity, Product
+from connector_core.secrecy import hiding
 from connector_core.settings import Settings
 from connector_core.store import Applied, Held, Integration, RunSummary, Store, StoredKind
 from connector_core.vault import Vault
@@ -93,6 +93,7 @@ class Host:
             )
         await self.store.integrations.find_for(name, connector)
         credentials = wanted.credentials_type.parse(fields)
+        del fields  # Its secrets may be plain texts, and a log may show the locals of a frame.
         with self._speaking(name, credentials):
             report = await self._check(wanted, credentials)
         if not any(probe.ok for probe in report.probes):

@@ -1,53 +1,56 @@
-"""Logs by structlog, and the processor that drops secrets by value.
+"""Logs by structlog, and the processor that hides secrets.
 
 A program that embeds the host puts ``hide_secrets`` into its own structlog chain, before the renderer.
 """
 
 import logging
 import sys
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from contextvars import ContextVar
+from collections.abc import Mapping
+from contextlib import suppress
 from io import TextIOBase
 from typing import Any, TextIO
 
 import structlog
-from pydantic import SecretStr
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-HIDDEN = "[secret]"
+from connector_core.secrecy import SecretsInUse, secrets_in_use
 
-_SECRETS: ContextVar[tuple[SecretStr, ...]] = ContextVar("connector_core_secrets", default=())
-
-
-@contextmanager
-def hiding(secrets: Iterable[SecretStr]) -> Iterator[None]:
-    """Within this context, and the tasks and threads it starts, these values are replaced in every log line."""
-    token = _SECRETS.set((*_SECRETS.get(), *secrets))
-    try:
-        yield
-    finally:
-        _SECRETS.reset(token)
+_KEPT = frozenset({"_record", "_from_structlog"})
+"""Keys that structlog removes before an event is rendered. Other processors need their values as they are."""
 
 
-def hide_secrets(logger: WrappedLogger, name: str, event: EventDict) -> EventDict:  # noqa: ARG001
-    """Replace the secrets in use wherever they are in the event: a structlog processor."""
-    values = [secret.get_secret_value() for secret in _SECRETS.get()]
-    return {key: _hide(value, values) for key, value in event.items()} if values else event
+def hide_secrets(logger: WrappedLogger, name: str, event: EventDict) -> EventDict:
+    """Replace the secrets in use wherever they are in the event: a structlog processor.
+
+    An exception that no processor before it has rendered is rendered here, as text: a later one would quote the secrets
+    that its message or, where frames are shown with their locals, its traceback holds.
+    """
+    secrets = secrets_in_use()
+    if not secrets:
+        return event
+    event = structlog.processors.format_exc_info(logger, name, event)
+    return {key: value if key in _KEPT else _hide(value, secrets) for key, value in event.items()}
 
 
-def _hide(value: Any, secrets: list[str]) -> Any:
+def _hide(value: Any, secrets: SecretsInUse) -> Any:
     if isinstance(value, str):
-        for secret in secrets:
-            value = value.replace(secret, HIDDEN)
+        return secrets.hidden_in(value)
+    if isinstance(value, (int, float)) or value is None:
         return value
     if isinstance(value, Mapping):
         return {_hide(key, secrets): _hide(item, secrets) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, list):
         return [_hide(item, secrets) for item in value]
-    if isinstance(value, (int, float, bool)) or value is None:
-        return value
-    return _hide(str(value), secrets)
+    if isinstance(value, tuple):
+        return tuple([_hide(item, secrets) for item in value])
+    return secrets.hidden_in(_text(value))
+
+
+def _text(value: object) -> str:
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001 - any object may be logged, and no log line may end a run
+        return f"<{type(value).__name__}>"
 
 
 class Forgiving(TextIOBase):
@@ -81,7 +84,9 @@ def configure(*, verbose: bool, stream: TextIO | None = None) -> None:
         hide_secrets,
     ]
     renderer: Processor = (
-        structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer(default=str)
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        if terminal
+        else structlog.processors.JSONRenderer(default=str)
     )
     level = logging.DEBUG if verbose else logging.ERROR if terminal else logging.INFO
     structlog.configure(

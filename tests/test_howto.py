@@ -14,8 +14,8 @@ from pydantic import SecretStr
 
 from connector_core import hookspecs
 from connector_core.host import Host
-from connector_core.logs import hiding
 from connector_core.plugins import Registry, load
+from connector_core.secrecy import hiding
 from connector_core.settings import PluginSettings, Settings
 from world import DISCOVER, Discover, Running, Start
 

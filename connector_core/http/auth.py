@@ -3,6 +3,7 @@
 import asyncio
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
@@ -14,6 +15,7 @@ from connector_core.http.parsing import parse
 from connector_core.http.request import Request
 from connector_core.sdk.credentials import Credentials
 from connector_core.sdk.manifest import Basic, ClientCredentials, Header, Manifest
+from connector_core.secrecy import hide
 
 _LONGEST_LIFETIME = 1e9
 """Seconds. No token lives that long: a longer lifetime counts as none."""
@@ -24,12 +26,16 @@ Send = Callable[[Request, Callable[[bytes], Any]], Awaitable[Any]]
 """Sends a request, and returns what is made of the body of its response."""
 
 
+Signed = Mapping[str, SecretStr]
+"""The headers that sign a request. No local variable ever holds them as text: logs may show the locals of a frame."""
+
+
 class Signature(Protocol):
     """The headers that sign a request."""
 
-    async def headers(self) -> Mapping[str, str]: ...
+    async def headers(self) -> Signed: ...
 
-    async def discard(self, rejected: Mapping[str, str]) -> bool:
+    async def discard(self, rejected: Signed) -> bool:
         """Forget these headers, which were rejected. Return True if there may be others."""
         ...
 
@@ -38,14 +44,21 @@ class Fixed:
     """The same secret for every request."""
 
     def __init__(self, name: str, value: SecretStr) -> None:
-        self._name = name
-        self._value = value
+        self._headers: Signed = {name: value}
 
-    async def headers(self) -> Mapping[str, str]:
-        return {self._name: self._value.get_secret_value()}
+    async def headers(self) -> Signed:
+        return self._headers
 
-    async def discard(self, rejected: Mapping[str, str]) -> bool:  # noqa: ARG002 - the protocol has it
+    async def discard(self, rejected: Signed) -> bool:  # noqa: ARG002 - the protocol has it
         return False
+
+
+@dataclass(frozen=True, slots=True)
+class _Issued:
+    """A token, and the seconds for which it may be used."""
+
+    token: SecretStr
+    usable: float
 
 
 class Renewable:
@@ -56,12 +69,12 @@ class Renewable:
         self._fields = fields
         self._send = send
         self._fetching = asyncio.Lock()
-        self._headers: Mapping[str, str] = {}
+        self._headers: Signed = {}
         """Empty while there is no token."""
         self._valid_until = 0.0
         self._failure: ConnectorCoreError | None = None
 
-    async def headers(self) -> Mapping[str, str]:
+    async def headers(self) -> Signed:
         failure_before = self._failure
         async with self._fetching:
             if self._failure is not None and self._failure is not failure_before:
@@ -75,7 +88,7 @@ class Renewable:
                     raise
             return self._headers
 
-    async def discard(self, rejected: Mapping[str, str]) -> bool:
+    async def discard(self, rejected: Signed) -> bool:
         async with self._fetching:
             # Another request may have been rejected, and have fetched another token, meanwhile.
             if self._headers is rejected:
@@ -83,6 +96,15 @@ class Renewable:
         return True
 
     async def _fetch(self) -> None:
+        request = self._request()
+        issued = await self._send(request, lambda body: _issued(self._auth, parse(request.call, dict[str, Any], body)))
+        if issued is None:
+            raise ProtocolError("the response holds no token", call=request.call)
+        hide(issued.token)
+        self._headers = {"Authorization": SecretStr(f"Bearer {issued.token.get_secret_value()}")}
+        self._valid_until = asyncio.get_running_loop().time() + issued.usable
+
+    def _request(self) -> Request:
         auth = self._auth
         secrets = {
             "client_id": self._fields[auth.client_id].get_secret_value(),
@@ -94,16 +116,17 @@ class Renewable:
             form = {"grant_type": "client_credentials", **secrets}
             body, content_type = urlencode(form).encode(), "application/x-www-form-urlencoded"
         call = Call("POST", auth.path)
-        request = Request(call, body=body, content_type=content_type, authenticated=False, signs_in=True)
-        response = await self._send(request, lambda text: parse(call, dict[str, Any], text))
-        token, lifetime = _at(response, auth.token), _at(response, auth.lifetime)
-        if not (isinstance(token, str) and token.isascii() and token.isprintable() and token):
-            raise ProtocolError("the response holds no token", call=call)
-        self._headers = {"Authorization": f"Bearer {token}"}
-        # Without a lifetime, a token is used until it is rejected.
-        known = isinstance(lifetime, int | float) and 0 < lifetime < _LONGEST_LIFETIME
-        usable = max(float(lifetime) - _MARGIN, float(lifetime) / 2) if known else float("inf")
-        self._valid_until = asyncio.get_running_loop().time() + usable
+        return Request(call, body=body, content_type=content_type, authenticated=False, signs_in=True)
+
+
+def _issued(auth: ClientCredentials, response: Any) -> _Issued | None:
+    """Return the token in the response, or None if there is none."""
+    token, lifetime = _at(response, auth.token), _at(response, auth.lifetime)
+    if not (isinstance(token, str) and token.isascii() and token.isprintable() and token):
+        return None
+    # Without a lifetime, a token is used until it is rejected.
+    known = isinstance(lifetime, int | float) and 0 < lifetime < _LONGEST_LIFETIME
+    return _Issued(SecretStr(token), max(float(lifetime) - _MARGIN, float(lifetime) / 2) if known else float("inf"))
 
 
 def _at(response: Any, dotted: str) -> Any:
@@ -121,8 +144,9 @@ def signature(manifest: Manifest, credentials: Credentials, send: Send) -> Signa
     if isinstance(auth, Basic):
         # If the user is an API key, the password may be anything.
         password = fields[auth.password].get_secret_value() if auth.password else "x"
-        pair = f"{fields[auth.user].get_secret_value()}:{password}"
-        return Fixed("Authorization", SecretStr(f"Basic {b64encode(pair.encode()).decode()}"))
+        pair = SecretStr(b64encode(f"{fields[auth.user].get_secret_value()}:{password}".encode()).decode())
+        hide(pair)
+        return Fixed("Authorization", SecretStr(f"Basic {pair.get_secret_value()}"))
     secret = fields[auth.field]
     if isinstance(auth, Header):
         return Fixed(auth.name, secret)

@@ -9,7 +9,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Protocol
@@ -19,6 +19,7 @@ import structlog
 from yarl import URL
 
 from connector_core.errors import (
+    ConnectorCoreError,
     InsecureError,
     ProtocolError,
     ProviderError,
@@ -27,7 +28,7 @@ from connector_core.errors import (
     ThrottledError,
     UnavailableError,
 )
-from connector_core.http.auth import signature
+from connector_core.http.auth import Signed, signature
 from connector_core.http.inflate import inflate
 from connector_core.http.quotas import Quotas
 from connector_core.http.request import Request
@@ -140,16 +141,18 @@ class Client:
         while True:
             try:
                 return await attempt()
-            except ProviderError as error:
+            except ConnectorCoreError as error:
+                # Without the frames in which it arose: the body is among their locals, which logs may show.
+                error.__context__, error.__traceback__ = None, None
                 # Fetching a token is a request of its own, with retries of its own.
-                if error.call != request.call:
-                    raise
+                if not isinstance(error, ProviderError) or error.call != request.call:
+                    raise error from None
                 failures = failures.plus(error)
                 if isinstance(error, ThrottledError):
                     self._note_throttle(request, error)
                 wait = policy.wait(error, failures)
                 if wait is None:
-                    raise
+                    raise error from None
             await asyncio.sleep(wait)
             if failures.attempts:
                 self.retries += 1
@@ -168,38 +171,36 @@ class Client:
         """Sign the request. If the provider rejects the signature, send it once more with another one."""
         renewed = False
         while True:
-            headers = await self._signature.headers() if request.authenticated else {}
+            signed = await self._signature.headers() if request.authenticated else {}
             try:
-                return await self._request_once(request, headers, read, listener)
+                return await self._request_once(request, signed, read, listener)
             except RejectedCredentialsError:
                 # Discarded after the second rejection, too: the next request fetches another token.
-                discarded = bool(headers) and await self._signature.discard(headers)
+                discarded = bool(signed) and await self._signature.discard(signed)
                 if renewed or not discarded:
                     raise
                 renewed = True
 
-    async def _request_once(
-        self, request: Request, headers: Mapping[str, str], read: Read[T], listener: RequestListener
-    ) -> T:
+    async def _request_once(self, request: Request, signed: Signed, read: Read[T], listener: RequestListener) -> T:
         """Wait for the listener and for the quota, send the request, and tell the listener how it went."""
         await listener.before_sending()
         await self._quotas.wait(request.call.path)
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
-            result = await self._send(request, headers, read)
+            result = await self._send(request, signed, read)
         except (ThrottledError, UnavailableError):
             listener.failed(began, loop.time())
             raise
         listener.answered(loop.time() - began)
         return result
 
-    async def _send(self, request: Request, signed: Mapping[str, str], read: Read[T]) -> T:
+    async def _send(self, request: Request, signed: Signed, read: Read[T]) -> T:
         """Send the request over verified TLS, to a host of the manifest only."""
         url = URL(self._base + request.call.path, encoded=True).with_query(request.params)
         if url.scheme != "https" or not self._manifest.allows(url.host or ""):
             raise ProtocolError(f"{url.host} is not a host of this connector", call=request.call)
-        headers = {"Accept": "application/json", "Accept-Encoding": "gzip", **signed}
+        headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
         if request.body is not None:
             headers["Content-Type"] = request.content_type
         self.requests += 1
@@ -213,6 +214,7 @@ class Client:
                 allow_redirects=False,
                 auto_decompress=False,
                 raise_for_status=False,
+                middlewares=(_signing(signed),),
                 # Ours, whatever the session's own connector says: TLS is always verified.
                 ssl=self._tls,
             ) as response:
@@ -272,3 +274,13 @@ class Client:
         if inflated is None:
             raise ProtocolError(f"{title} sent more than {largest} bytes in one response", call=request.call)
         return inflated
+
+
+def _signing(signed: Signed) -> aiohttp.ClientMiddlewareType:
+    """Return a middleware that signs a request at the last moment: aiohttp's frames have its headers as locals."""
+
+    async def sign(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        request.headers.update({name: value.get_secret_value() for name, value in signed.items()})
+        return await send(request)
+
+    return sign

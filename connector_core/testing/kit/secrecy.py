@@ -44,7 +44,7 @@ async def _signed(harness: Harness) -> str:
         return ""
     credentials = harness.connector.credentials_type.parse(harness.simulator.credentials)
     (value,) = (await signature(manifest, credentials, _never_called).headers()).values()
-    return value.rpartition(" ")[2]
+    return value.get_secret_value().rpartition(" ")[2]
 
 
 async def _never_called(*_: object) -> None:
