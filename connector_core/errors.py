@@ -26,10 +26,11 @@
     └── StoreError                     the store                                                exit 4
         └── BusyError                  another process uses the integration or the store        exit 1
 
-No message holds a secret, a query, a body or a person.
+No message holds a secret, a query, a body, a person, or the provider's own words.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 
@@ -44,6 +45,11 @@ class ConnectorCoreError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    def edit(self, edited: Callable[[str], str]) -> None:
+        """Replace each of its texts."""
+        self.message, self.hint = edited(self.message), edited(self.hint)
+        self.args = (self.message,)
 
 
 class SettingsError(ConnectorCoreError):
@@ -118,14 +124,23 @@ class ProviderError(ConnectorCoreError):
         message: What is wrong, without the request.
         call: The request that failed, or None if it is not about a single one.
         hint: What to do.
+        said: The provider's own words. They are shown to people, by ``connect`` and ``check``, and never stored or
+            logged: they may quote anybody.
     """
 
     code = "provider"
     exit_code = 3
 
-    def __init__(self, message: str, *, call: Call | None, hint: str = "") -> None:
+    def __init__(self, message: str, *, call: Call | None, hint: str = "", said: str = "") -> None:
         super().__init__(f"{call}: {message}" if call else message, hint=hint)
         self.call = call
+        self.said = said
+
+    def edit(self, edited: Callable[[str], str]) -> None:
+        super().edit(edited)
+        self.said = edited(self.said)
+        if self.call:
+            self.call = replace(self.call, path=edited(self.call.path))
 
     @property
     def method(self) -> str:
@@ -142,8 +157,10 @@ class UnavailableError(ProviderError):
     code = "provider_unavailable"
     retryable = True
 
-    def __init__(self, message: str, *, call: Call | None, hint: str = "", gateway: bool = False) -> None:
-        super().__init__(message, call=call, hint=hint)
+    def __init__(
+        self, message: str, *, call: Call | None, hint: str = "", said: str = "", gateway: bool = False
+    ) -> None:
+        super().__init__(message, call=call, hint=hint, said=said)
         self.gateway = gateway
 
 
@@ -153,8 +170,10 @@ class ThrottledError(ProviderError):
     code = "provider_throttled"
     retryable = True
 
-    def __init__(self, message: str, *, call: Call | None, hint: str = "", retry_after: float | None = None) -> None:
-        super().__init__(message, call=call, hint=hint)
+    def __init__(
+        self, message: str, *, call: Call | None, hint: str = "", said: str = "", retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, call=call, hint=hint, said=said)
         self.retry_after = retry_after
 
 

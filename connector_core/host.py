@@ -101,6 +101,7 @@ class Host:
                 f"The connection works, but nothing may be read: {report.probes[0].problem}",
                 call=None,  # There was a request for each kind.
                 hint=report.probes[0].remedy,
+                said=report.probes[0].said,
             )
         async with self.store.locks.hold(name), self._vault.sealing() as seal:
             # Found again: it may have been changed while the check was made.

@@ -254,6 +254,8 @@ class Probe:
     unread: tuple[str, ...] = ()
     announced: int | None = None
     """The number of rows, as the provider says."""
+    said: str = ""
+    """The provider's own words about the problem: to be shown, not to be kept."""
 
     @property
     def ok(self) -> bool:

@@ -66,6 +66,13 @@ def hide(secret: SecretStr) -> None:
         scope.secrets = SecretsInUse([*scope.secrets.values, secret])
 
 
+def presentable(text: str, longest: int) -> str:
+    """Return a text that is not ours as it may be shown: on one line, without secrets, and cut."""
+    # Cut last: a part of a secret would not be found.
+    shown = secrets_in_use().hidden_in("".join([one for one in text if one.isprintable()]))
+    return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
+
+
 def _forms(secret: str) -> Iterator[str]:
     """Yield a secret, and what becomes of it in JSON, in Python's repr, in URLs, in HTML and in Base64."""
     if not secret:

@@ -125,7 +125,8 @@ class LogsTheIssuedToken(Personio):
     async def check(self) -> Account:
         account = await super().check()
         client: Any = self.api
-        self.log.info("checked", signed=await client._api._client._signature.headers())
+        (signed,) = (await client._api._client._signature.headers()).values()
+        self.log.info("checked", signed=signed.get_secret_value())
         return account
 
 

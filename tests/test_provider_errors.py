@@ -4,6 +4,8 @@ import asyncio
 import gzip
 import ssl
 import time
+import traceback
+from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -35,10 +37,12 @@ from connector_core import (
     UnavailableError,
     Wire,
 )
+from connector_core.discovery.connector_errors import connector_errors
 from connector_core.http import HttpApi, open_session, tls_context
 from connector_core.http.quotas import Quotas
 from connector_core.http.request import Request
 from connector_core.http.responses import raise_for_status, retry_after
+from connector_core.secrecy import hiding
 from connector_core.settings import HostSettings, HttpSettings
 from connector_core.testing import serve
 from planted import unchecked
@@ -103,24 +107,49 @@ async def test_a_status_becomes_the_error_of_whose_fault_it_is(
 
 
 @pytest.mark.parametrize(
-    ("status", "headers", "error", "message"),
+    ("status", "headers", "error", "message", "said"),
     [
-        (404, {"X-Why": "No employee of that number"}, NotFoundError, "404 (No employee of that number), not found"),
-        (404, {}, ProtocolError, "404"),
-        (400, {"X-Why": "bad\nfield\x1b[31m"}, ProtocolError, "400 (badfield[31m)"),
-        (503, {"Retry-After": "3"}, ThrottledError, "too many requests"),
-        (503, {}, UnavailableError, "503"),
-        (429, {}, ThrottledError, "too many requests"),
+        (404, {"X-Why": "No employee of that number"}, NotFoundError, "404, not found", "No employee of that number"),
+        (404, {}, ProtocolError, "404", ""),
+        (403, {"X-Why": "No"}, ForbiddenError, "403, forbidden", "No"),
+        (400, {"X-Why": "bad\nfield\x1b[31m"}, ProtocolError, "400", "badfield[31m"),
+        (302, {"X-Why": "Moved"}, ProtocolError, "so it is not the API", "Moved"),
+        (503, {"Retry-After": "3", "X-Why": "Wait"}, ThrottledError, "too many requests", "Wait"),
+        (503, {"X-Why": "Down"}, UnavailableError, "503", "Down"),
+        (429, {}, ThrottledError, "too many requests", ""),
     ],
 )
-def test_a_reason_in_a_header_is_told_and_a_server_that_is_down_does_not_throttle(
-    status: int, headers: dict[str, str], error: type[ProviderError], message: str
+def test_a_reason_in_a_header_is_kept_apart_and_a_server_that_is_down_does_not_throttle(
+    status: int, headers: dict[str, str], error: type[ProviderError], message: str, said: str
 ) -> None:
     manifest = MANIFEST.model_copy(update={"reason_header": "X-Why", "throttled_by": frozenset({429, 503})})
     with pytest.raises(error) as caught:
         raise_for_status(manifest, Request(Call("GET", "/people/7")), status, headers)
     assert caught.value.message.endswith(message)
+    assert caught.value.said == said
     assert caught.value.path == "/people/7"
+
+
+def test_the_providers_words_come_without_secrets_and_cut() -> None:
+    manifest = MANIFEST.model_copy(update={"reason_header": "X-Why"})
+    pair = b64encode(b"canary-key:x").decode()
+    headers = {"X-Why": f"The key canary-key (canary\x00-key, {pair}) {'is wrong ' * 100}"}
+    with hiding([SecretStr("canary-key"), SecretStr(pair)]), pytest.raises(ProtocolError) as caught:
+        raise_for_status(manifest, Request(Call("GET", "/people")), 400, headers)
+    assert caught.value.said.startswith("The key [secret] ([secret], [secret]) is wrong")
+    assert len(caught.value.said) == 200
+    assert "wrong" not in "".join(traceback.format_exception(caught.value)) + repr(caught.value) + caught.value.hint
+
+
+def test_what_a_connector_says_in_an_error_is_edited_where_the_host_takes_over() -> None:
+    connector: Any = SimpleNamespace(manifest=MANIFEST)
+    call = Call("GET", "/canary-key/people")
+    with hiding([SecretStr("canary-key")]), pytest.raises(ProtocolError) as caught, connector_errors(connector):
+        raise ProtocolError("canary-key\nis " + "odd" * 1000, call=call, hint="Not canary-key", said="No canary-key!")
+    error = caught.value
+    assert error.message.startswith("GET /[secret]/people: [secret]is odd")
+    assert len(error.message) == len(str(error)) == 1000
+    assert (error.hint, error.said, error.path) == ("Not [secret]", "No [secret]!", "/[secret]/people")
 
 
 def test_a_good_status_that_the_manifest_calls_a_throttle_is_one() -> None:

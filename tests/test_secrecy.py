@@ -5,13 +5,16 @@ import os
 import re
 import subprocess
 import traceback
+from base64 import b64encode
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from connector_core import ConnectorCoreError
 from connector_core.testing import Faults
-from world import DISCOVER, Discover, Running, Start, Threaded
+from connectors.bamboohr.simulator import BambooHRSimulator, Behaviour
+from world import DISCOVER, Discover, Running, Start, Threaded, serve_in_thread
 
 # How every private value of a simulated profile looks; the simulator's own test holds it to that.
 PRIVATE = re.compile(
@@ -107,6 +110,51 @@ async def test_no_exception_holds_a_canary(namely: Start, fault: str) -> None:
     except ConnectorCoreError as error:
         said = "".join(traceback.format_exception(error)) + repr(error) + error.hint
     assert leaks(said.encode(), place.tenant.token) == []
+
+
+@pytest.fixture(scope="module")
+def quoting() -> Iterator[Threaded]:
+    """A simulated BambooHR, whose error messages are in a header."""
+    simulator = BambooHRSimulator(60, 1, Behaviour())
+    with serve_in_thread(simulator) as served:
+        key = simulator.credentials["api_key"]
+        yield Threaded(simulator.host, served.port, str(served.ca_file), key, simulator)
+
+
+def test_what_a_provider_says_is_shown_without_secrets_and_never_kept(
+    quoting: Threaded, discover: Discover, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    http = "[host.http]\nfirst_wait = 0.01"
+    text = f'{http}\n[host.resolve]\n"{quoting.host}" = "127.0.0.1:{quoting.port}"\n[plugins.bamboohr]\n'
+    (tmp_path / "plugins.toml").write_text(text)
+    monkeypatch.setenv("SSL_CERT_FILE", quoting.ca_file)
+    monkeypatch.setenv("DISCOVER_API_KEY", quoting.token)
+    company = quoting.simulator.credentials["company"]
+    assert discover("connect", "bamboohr", "--name", "acme", "--company", company).code == 0
+    quoting.simulator.script("quote:/reports/custom")
+    kept_or_for_programs, shown = b"", b""
+    for arguments in (
+        ("run", "acme", "--verbose"),
+        ("run", "acme", "--json"),
+        ("history", "acme"),
+        ("history", "acme", "--json"),
+        ("check", "acme", "--json"),
+    ):
+        done = discover(*arguments)
+        kept_or_for_programs += done.out.encode() + done.err.encode()
+    shown = discover("check", "acme").out.encode()
+    quoting.simulator.script("quote:/employees/0")
+    refused = discover("check", "acme")
+    kept_or_for_programs += discover("check", "acme", "--json").err.encode()
+    shown += refused.err.encode()
+    kept_or_for_programs += kept(tmp_path)
+    assert shown.count(b"The provider says: Basic [secret]") == 2
+    pair = b64encode(f"{quoting.token}:x".encode())
+    for secret in (quoting.token.encode(), pair):
+        assert secret not in kept_or_for_programs + shown
+    assert b"[secret]" not in kept_or_for_programs
+    assert quoting.simulator.private.findall(kept_or_for_programs) == []
+    assert b"onlyCurrent" not in kept_or_for_programs
 
 
 async def test_nothing_that_is_held_in_memory_shows_the_token(namely: Start) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cyclopts import CycloptsError, UnusedCliTokensError
 
-from connector_core.errors import ConnectorCoreError
+from connector_core.errors import ConnectorCoreError, ProviderError
 
 INTERRUPTED = 130
 
@@ -29,6 +29,8 @@ class Ending:
     message: str
     hint: str = ""
     exit_code: int = 4
+    said: str = ""
+    """The provider's own words. Not in JSON, which programs keep."""
 
     def as_json(self) -> dict[str, dict[str, str]]:
         """Return the error as programs read it, wherever it is printed."""
@@ -47,6 +49,8 @@ class Ending:
         out = error_console()
         heading = "" if self.exit_code == INTERRUPTED else "Error: "
         out.print(plain(f"{heading}{with_stop(self.message)}"), style="bold red")
+        if self.said:
+            out.print(plain(f"The provider says: {self.said}"))
         if self.hint:
             out.print(plain(self.hint))
 
@@ -59,7 +63,8 @@ def with_stop(sentence: str) -> str:
 def ending_of(error: BaseException) -> Ending:
     """Return the ending that an exception stands for."""
     if isinstance(error, ConnectorCoreError):
-        return Ending(error.code, error.message, error.hint, error.exit_code)
+        said = error.said if isinstance(error, ProviderError) else ""
+        return Ending(error.code, error.message, error.hint, error.exit_code, said)
     if isinstance(error, UnusedCliTokensError):
         # The arguments are not quoted: one may be a secret.
         return Ending("usage", "There are more arguments than the command takes.", "See its --help.", 2)

@@ -176,7 +176,8 @@ def _print_check(report: CheckReport) -> None:
     for probe in report.probes:
         state = Text("may be read", style="green") if probe.ok else Text("may not be read", style="red")
         hidden = f"not visible: {', '.join(probe.unread)}" if probe.unread else ""
-        rows.append((probe.declaration.kind.plural, state, probe.problem or hidden, probe.remedy))
+        problem = (probe.problem, f"The provider says: {probe.said}") if probe.said else probe.problem
+        rows.append((probe.declaration.kind.plural, state, problem or hidden, probe.remedy))
     out.print(f"Account: {plain(report.account.name)}")
     if report.forecast.requests:
         out.print(f"A full scan takes {costs(report.forecast)}.")

@@ -5,7 +5,13 @@ from collections.abc import Callable, Iterable
 from contextlib import aclosing
 
 from connector_core.discovery.connector_errors import connector_errors
-from connector_core.errors import ConnectorCoreError, ForbiddenError, RejectedCredentialsError, UnavailableError
+from connector_core.errors import (
+    ConnectorCoreError,
+    ForbiddenError,
+    ProviderError,
+    RejectedCredentialsError,
+    UnavailableError,
+)
 from connector_core.messages import RUN_AGAIN, message
 from connector_core.outcomes import CheckReport, Forecast, Probe
 from connector_core.reasons import Code, Reason
@@ -58,13 +64,14 @@ async def _probe(connector: AnyConnector, declaration: Declaration, deadline: fl
     except TimeoutError:
         return Probe(declaration, f"{connector.manifest.title} did not answer in time", RUN_AGAIN)
     except ForbiddenError as error:
-        return Probe(declaration, error.message, declaration.permission)
+        return Probe(declaration, error.message, declaration.permission, said=error.said)
     except RejectedCredentialsError:
         # connector.check() judges the token; where that passes, the provider forbids one resource like that.
         refused = Reason(Code.RESOURCE_REFUSED, provider=connector.manifest.title)
         return Probe(declaration, message(refused), declaration.permission)
     except ConnectorCoreError as error:
-        return Probe(declaration, error.message, error.hint)
+        said = error.said if isinstance(error, ProviderError) else ""
+        return Probe(declaration, error.message, error.hint, said=said)
     rows = page.rows if page else ()
     came = {name for entity in rows for name in entity.model_fields_set}
     unread = tuple(name for name in declaration.provides if rows and name not in came)

@@ -14,9 +14,10 @@ from connector_core.errors import (
 )
 from connector_core.http.request import Request
 from connector_core.sdk.manifest import Manifest
+from connector_core.secrecy import presentable
 
-_REASON = 200
-"""Characters of a provider's reason that are shown."""
+_SAID = 200
+"""Characters of a provider's own words that are shown."""
 _DIGITS = 11
 _LONGEST = 365 * 86_400
 """Seconds: a longer wait is cut to a year."""
@@ -29,33 +30,25 @@ def raise_for_status(manifest: Manifest, request: Request, status: int, headers:
     if 200 <= status < 300 and status not in manifest.throttled_by and _is_json(headers):
         return
     call = request.call
-    reason = _reason(manifest, headers)
-    answered = f"{manifest.title} answered {status}{reason}"
+    said = presentable(headers.get(manifest.reason_header, ""), _SAID) if manifest.reason_header else ""
+    answered = f"{manifest.title} answered {status}"
     wait = retry_after(headers)
     # A server that is down may answer 5xx as well, but does not say when to come back.
     if status in manifest.throttled_by and (status < 500 or wait is not None):
-        raise ThrottledError(f"{answered}, too many requests", call=call, retry_after=wait)
+        raise ThrottledError(f"{answered}, too many requests", call=call, said=said, retry_after=wait)
     if status == 401 or (request.signs_in and status in {400, 403}):
         raise RejectedCredentialsError(manifest.rejected.message, hint=manifest.rejected.hint)
     if status == 403:
-        raise ForbiddenError(f"{answered}, forbidden", call=call)
-    if status in {404, 410} and (reason or _is_json(headers)):
-        raise NotFoundError(f"{answered}, not found", call=call)
+        raise ForbiddenError(f"{answered}, forbidden", call=call, said=said)
+    if status in {404, 410} and (said or _is_json(headers)):
+        raise NotFoundError(f"{answered}, not found", call=call, said=said)
     if status >= 500 or status == 408:
-        raise UnavailableError(answered, call=call, gateway=status in {502, 504})
+        raise UnavailableError(answered, call=call, said=said, gateway=status in {502, 504})
     if 300 <= status < 400:
-        raise ProtocolError(f"{answered}, a redirect, so it is not the API", call=call)
+        raise ProtocolError(f"{answered}, a redirect, so it is not the API", call=call, said=said)
     if status >= 400:
-        raise ProtocolError(answered, call=call)
-    if not _is_json(headers):
-        raise ProtocolError(f"{answered} with a body that is not JSON, so it is not the API", call=call)
-
-
-def _reason(manifest: Manifest, headers: Mapping[str, str]) -> str:
-    """Return the provider's own reason, in brackets, if it sends one in a header."""
-    reason = headers.get(manifest.reason_header, "") if manifest.reason_header else ""
-    printable = "".join(one for one in reason if one.isprintable())[:_REASON]
-    return f" ({printable})" if printable else ""
+        raise ProtocolError(answered, call=call, said=said)
+    raise ProtocolError(f"{answered} with a body that is not JSON, so it is not the API", call=call, said=said)
 
 
 def _is_json(headers: Mapping[str, str]) -> bool:

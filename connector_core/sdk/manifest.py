@@ -163,7 +163,7 @@ class Manifest(BaseModel):
     throttled_by: frozenset[int] = frozenset({429})
     """The statuses for too many requests. A 5xx counts only with a Retry-After or the like."""
     reason_header: str = ""
-    """The header with the provider's error message, if its bodies have none."""
+    """The header with the provider's error message, if its bodies have none. Shown by a check, and never stored."""
     rejected: Advice = Advice("The provider rejected the credentials.", (), "Check them and connect again.")
     """The message when the provider answers 401."""
     provider_setup: tuple[str, ...] = ()

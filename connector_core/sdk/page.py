@@ -10,12 +10,16 @@ from pydantic import ValidationError
 from connector_core.sdk.entities import Entity
 from connector_core.sdk.expected_ids import ExpectedIds
 from connector_core.sdk.wire import Identified
+from connector_core.secrecy import presentable
 
 T = TypeVar("T")
 U = TypeVar("U")
 E = TypeVar("E", bound=Entity)
 One = TypeVar("One", bound=Entity | Identified)
 Data = TypeVarTuple("Data")
+
+_LONGEST_PROBLEM = 200
+"""Characters of what a mapping says of a row."""
 
 
 class TotalSource(StrEnum):
@@ -164,7 +168,7 @@ def _mapped(source_id: str, row: T, function: Callable[[T], U]) -> U | Rejection
     except ValidationError as error:
         return rejection(source_id, error)
     except RowRejectedError as error:
-        return Rejection(source_id, error.field, error.problem)
+        return Rejection(source_id, error.field, presentable(error.problem, _LONGEST_PROBLEM))
     except Exception as error:  # noqa: BLE001 - each row becomes a value or a counted rejection
         return Rejection(source_id, "", f"mapping raised {type(error).__name__}")
 

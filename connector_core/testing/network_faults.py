@@ -10,6 +10,10 @@ from aiohttp import web
 
 JSON = {"Content-Type": "application/json; charset=utf-8"}
 GIBIBYTE = 1 << 30
+REASON_HEADERS = ("X-Reason", "X-BambooHR-Error-Message")
+"""Headers in which providers say what is wrong."""
+_QUOTED = 2000
+"""Characters that the fault ``quote`` quotes."""
 
 NetworkFault = Callable[[web.Request, web.Response], Awaitable[web.StreamResponse]]
 """Called with the request and the answer that it would have received."""
@@ -90,9 +94,18 @@ async def empty(_: web.Request, __: web.Response) -> web.StreamResponse:
     return web.Response(body=b"{}", headers=JSON)
 
 
+async def quote(request: web.Request, answer: web.Response) -> web.StreamResponse:
+    """Answer 400, quoting the request, its signature included, and the start of the answer: in headers and the body."""
+    compressed = answer.headers.get("Content-Encoding") == "gzip"
+    body = gzip.decompress(_body(answer)) if compressed else _body(answer)
+    parts = (request.headers.get("Authorization", ""), await request.text(), body.decode(errors="replace"))
+    said = "".join(one for one in " ".join(parts) if one.isascii() and one.isprintable())[:_QUOTED]
+    return web.Response(status=400, text=said, headers={**JSON, **dict.fromkeys(REASON_HEADERS, said)})
+
+
 NETWORK_FAULTS: dict[str, NetworkFault] = {
     fault.__name__: fault
-    for fault in (reset, stall, truncate, cutzip, drip, headers, flood, bomb, html, garbage, empty)
+    for fault in (reset, stall, truncate, cutzip, drip, headers, flood, bomb, html, garbage, empty, quote)
 }
 
 THROTTLES: dict[str, tuple[str, Callable[[], str]]] = {

@@ -191,13 +191,15 @@ class Namely(Connector[NamelyCredentials, NamelyOptions]):
             raise ProtocolError(
                 f"there is no type of group named {missing}",
                 call=_GROUP_TYPES,
-                hint=f"Fix department_group_types in plugins.toml. {_titles(types)}",
+                hint="Fix department_group_types in plugins.toml. A check lists all types.",
+                said=_titles(types),
             ) from None
         if not departments:
             raise ProtocolError(
                 "no type of group is the department type",
                 call=_GROUP_TYPES,
-                hint=f"Name it in plugins.toml: [plugins.namely.options] department_group_types. {_titles(types)}",
+                hint="Name it in plugins.toml: [plugins.namely.options] department_group_types. A check lists all.",
+                said=_titles(types),
             )
         return departments
 
@@ -213,4 +215,4 @@ async def _all_types(listing: AsyncIterator[Page[GroupType]]) -> tuple[GroupType
 
 
 def _titles(types: tuple[GroupType, ...]) -> str:
-    return f"The types are {', '.join(one.title or one.id for one in types)}."
+    return f"The types are {', '.join(one.title or one.id for one in types)}"

@@ -55,10 +55,12 @@ async def test_an_unknown_department_type_is_an_error_whichever_kinds_are_run(na
     place = await namely(options={"department_group_types": ["Nope"]})
     report = await place.host.connect("namely", "acme", place.simulator.credentials)
     assert "no type of group named 'Nope'" in report.probes[1].problem
+    assert report.probes[1].said.startswith("The types are Departments, Divisions")
     for kinds in ((), ("departments",)):
         departments = (await place.run(*kinds))["Department"].certificate
         assert [(one.code, one["error"]) for one in departments.reasons] == [(Code.READ_FAILED, "provider_protocol")]
-        assert "The types are Departments, Divisions" in departments.remedy
+        assert departments.remedy.endswith("A check lists all types.")
+        assert "Divisions" not in repr(departments)
 
 
 async def test_a_bug_in_a_connector_is_named_by_its_place_and_not_by_its_data(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from connector_core import (
     Listing,
     Page,
     PageNumber,
+    ProtocolError,
     ProviderError,
     TenantDomain,
     field,
@@ -62,6 +63,20 @@ class LogsTheToken(Example):
     async def check(self) -> Account:
         self.log.info("checking", key=self.credentials.api_key.get_secret_value())
         return await super().check()
+
+
+class KeepsTheProvidersWords(Example):
+    """Puts what the provider says, which may quote anybody, into messages that are stored."""
+
+    manifest = Example.manifest.model_copy(update={"reason_header": "X-Reason"})
+
+    @declared
+    async def employees(self) -> AsyncIterator[Page[Employee]]:
+        try:
+            async for page in self.api.pages(PATH, People, paging=PAGING):
+                yield page.map(to_employee)
+        except ProtocolError as error:
+            raise ProtocolError(f"the provider says: {error.said}", call=error.call) from None
 
 
 class OpensItsOwnSession(Example):

@@ -9,7 +9,17 @@ from connector_core.testing.kit.findings import Findings
 from connector_core.testing.kit.harness import Harness, RunResult
 from connector_core.testing.kit.monitor import package_of
 
-SCRIPTS = ("", "bad_row@1x99", "null@1x99", "cutzip@3x99", "401@3x99", "500@4x99", "html@2x99", "reset@2x99")
+SCRIPTS = (
+    "",
+    "bad_row@1x99",
+    "null@1x99",
+    "cutzip@3x99",
+    "401@3x99",
+    "500@4x99",
+    "html@2x99",
+    "reset@2x99",
+    "quote@2x99",
+)
 
 
 async def examine(harness: Harness, findings: Findings) -> None:
