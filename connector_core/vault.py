@@ -87,8 +87,10 @@ class Vault:
                 self._write(new)
 
     def _seal(self, secrets: Mapping[str, SecretStr]) -> bytes:
+        # Before any secret is plain: an error of the key has this frame, and a log may show its locals.
+        fernet = self._fernet()
         plain = {name: secret.get_secret_value() for name, secret in secrets.items()}
-        return self._fernet().encrypt(json.dumps(plain).encode())
+        return fernet.encrypt(json.dumps(plain).encode())
 
     def _renew(self, sealed: bytes) -> bytes:
         self.open(sealed)

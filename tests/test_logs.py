@@ -7,6 +7,7 @@ import logging
 import re
 from base64 import b64encode
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -19,13 +20,14 @@ from structlog.processors import ExceptionRenderer, JSONRenderer, dict_traceback
 from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import Processor
 
-from connector_core import ConnectorCoreError, MalformedError, logs
+from connector_core import ConnectorCoreError, MalformedError, SettingsError, logs
 from connector_core.host import Host
 from connector_core.logs import hide_secrets
 from connector_core.plugins import registry_of
 from connector_core.sdk.connector import AnyConnector
 from connector_core.secrecy import HIDDEN, hide, hiding, secrets_in_use
 from connector_core.testing import Answer, Simulator, json_answer
+from connector_core.vault import Vault
 from planted.example import Example, ExampleCredentials, Owner
 from planted.simulator import JSON, ExampleSimulator
 from world import OURS, Start, StartProvider, reached
@@ -235,3 +237,14 @@ async def test_no_frame_of_an_error_holds_the_body_of_a_response() -> None:
     shown = json.dumps(ALL_LOCALS(None, "", {"exc_info": caught.value}))
     assert "_request_with_retries" in shown
     assert "private-1" not in shown
+
+
+def test_no_frame_of_an_error_of_the_key_holds_a_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.delenv("DISCOVER_SECRET_KEY")
+    vault = Vault(key_file=tmp_path / "file" / "secret.key")
+    with pytest.raises(SettingsError, match="cannot be") as caught:
+        vault.seal({"token": SecretStr(TOKEN)})
+    shown = json.dumps(ALL_LOCALS(None, "", {"exc_info": caught.value}))
+    assert "seal" in shown
+    assert TOKEN not in shown

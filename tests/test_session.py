@@ -13,6 +13,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.test_utils import TestServer
 from multidict import CIMultiDict
 
 from connector_core import Paging, SettingsError, SinglePage, Streamed, UnavailableError, Verdict
@@ -102,20 +103,41 @@ async def test_a_session_that_is_closed_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def hung(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Let look-ups of names that begin with ``hung`` wait until the test has ended; return the names looked up."""
-    ended, asked, look_up = threading.Event(), list[str](), socket.getaddrinfo
+def release() -> Iterator[threading.Event]:
+    """Ends look-ups that hang; set at the end of the test."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+@pytest.fixture
+def hung(monkeypatch: pytest.MonkeyPatch, release: threading.Event) -> list[str]:
+    """Let look-ups of names that begin with ``hung`` wait for ``release``; return the names looked up."""
+    asked, look_up = list[str](), socket.getaddrinfo
 
     def wait_or_look_up(host: str, *arguments: Any, **named: Any) -> Any:
         asked.append(host)
         if host.startswith("hung"):
-            ended.wait()
+            release.wait()
             raise socket.gaierror(socket.EAI_AGAIN, "at last")
         return look_up(host, *arguments, **named)
 
     monkeypatch.setattr(socket, "getaddrinfo", wait_or_look_up)
-    yield asked
-    ended.set()
+    return asked
+
+
+async def test_a_name_without_an_endpoint_is_resolved_as_the_system_does() -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(text="here")
+
+    app = web.Application()
+    app.router.add_get("/", answer)
+    async with (
+        TestServer(app) as server,
+        open_session({}) as session,
+        session.get(f"http://localhost:{server.port}/") as response,
+    ):
+        assert await response.text() == "here"
 
 
 @pytest.mark.usefixtures("hung")
@@ -131,6 +153,20 @@ async def test_look_ups_that_hang_delay_no_other_and_no_work_of_the_program() ->
     for one in waiting:
         one.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def test_a_look_up_that_took_too_long_is_not_begun_again(hung: list[str], release: threading.Event) -> None:
+    resolver = Resolver(timeout=0.05)
+    for _ in range(2):
+        with pytest.raises(socket.gaierror, match="took too long"):
+            await resolver.resolve("hung.hr.example", 443)
+    release.set()
+    with pytest.raises(socket.gaierror, match="at last"):
+        await resolver.resolve("hung.hr.example", 443)
+    assert hung == ["hung.hr.example"]
+    with pytest.raises(socket.gaierror, match="at last"):
+        await resolver.resolve("hung.hr.example", 443)
+    assert len(hung) == 2
 
 
 async def test_a_name_that_no_host_can_have_is_not_resolved() -> None:

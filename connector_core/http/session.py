@@ -58,37 +58,49 @@ class Resolver(AbstractResolver):
         self._endpoints = endpoints
         self._timeout = timeout
         self._threads = _ThreadPerCall()
+        self._under_way: dict[tuple[str, int, int], asyncio.Future[list[ResolveResult]]] = {}
+        """A look-up that took too long is not begun again: the next request for it waits for its end."""
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        endpoint = self._endpoints.get(host)
-        if endpoint is None:
-            return await self._look_up(host, port, family)
-        ipv6 = ":" in endpoint.address
-        return [_result(host, socket.AF_INET6 if ipv6 else socket.AF_INET, (endpoint.address, endpoint.port))]
+        if endpoint := self._endpoints.get(host):
+            ipv6 = ":" in endpoint.address
+            return [_result(host, endpoint.address, endpoint.port, socket.AF_INET6 if ipv6 else socket.AF_INET)]
+        look_up = self._under_way.get((host, port, family)) or self._begin(host, port, family)
+        ended, _ = await asyncio.wait([look_up], timeout=self._timeout)
+        if not ended:
+            raise socket.gaierror(socket.EAI_AGAIN, "The look-up took too long")
+        return look_up.result()
 
-    async def _look_up(self, host: str, port: int, family: socket.AddressFamily) -> list[ResolveResult]:
-        look_up = partial(
-            socket.getaddrinfo, host, port, family, socket.SOCK_STREAM, socket.IPPROTO_TCP, socket.AI_ADDRCONFIG
-        )
-        try:
-            async with asyncio.timeout(self._timeout):
-                found = await asyncio.get_running_loop().run_in_executor(self._threads, look_up)
-        except TimeoutError:
-            raise socket.gaierror(socket.EAI_AGAIN, "The look-up took too long") from None
-        except UnicodeError:
-            raise socket.gaierror(socket.EAI_NONAME, "It is not a valid host name") from None
-        return [_result(host, version, address) for version, _, _, _, address in found]
+    def _begin(self, host: str, port: int, family: socket.AddressFamily) -> "asyncio.Future[list[ResolveResult]]":
+        look_up = asyncio.get_running_loop().run_in_executor(self._threads, _look_up, host, port, family)
+        self._under_way[host, port, family] = look_up
+
+        def end(_: object) -> None:
+            del self._under_way[host, port, family]
+            # Looked at, so that asyncio does not report it where no request waits any more.
+            look_up.exception()
+
+        look_up.add_done_callback(end)
+        return look_up
 
     async def close(self) -> None: ...
 
 
-def _result(host: str, family: socket.AddressFamily, address: tuple[str | int | bytes, ...]) -> ResolveResult:
+def _look_up(host: str, port: int, family: socket.AddressFamily) -> list[ResolveResult]:
+    try:
+        found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+    except UnicodeError:
+        raise socket.gaierror(socket.EAI_NONAME, "It is not a valid host name") from None
+    return [_result(host, str(address[0]), int(address[1]), version) for version, _, _, _, address in found]
+
+
+def _result(host: str, address: str, port: int, family: socket.AddressFamily) -> ResolveResult:
     return ResolveResult(
         hostname=host,
-        host=str(address[0]),
-        port=int(address[1]),
+        host=address,
+        port=port,
         family=family,
         proto=socket.IPPROTO_TCP,
         flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
@@ -109,7 +121,8 @@ def open_session(
         connector: Opens the connections in place of one of the session's own. It stays open, and it resolves the names.
     """
     return aiohttp.ClientSession(
-        connector=connector or aiohttp.TCPConnector(resolver=Resolver(endpoints, timeout=timeout)),
+        # The pace and the quotas of a run decide how many requests there are at once.
+        connector=connector or aiohttp.TCPConnector(limit=0, resolver=Resolver(endpoints, timeout=timeout)),
         connector_owner=connector is None,
         cookie_jar=aiohttp.DummyCookieJar(),
     )
