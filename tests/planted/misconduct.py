@@ -65,6 +65,17 @@ class LogsTheToken(Example):
         return await super().check()
 
 
+class LogsATraceback(Example):
+    """Logs an exception whose message quotes the token."""
+
+    async def check(self) -> Account:
+        try:
+            int(self.credentials.api_key.get_secret_value())
+        except ValueError:
+            self.log.debug("not a number", exc_info=True)
+        return await super().check()
+
+
 class KeepsTheProvidersWords(Example):
     """Puts what the provider says, which may quote anybody, into messages that are stored."""
 

@@ -106,9 +106,9 @@ class Monitor:
         elif event in {"subprocess.Popen", "os.system", "os.posix_spawn", "os.exec"} and self.is_connector_code(frame):
             self.violations.add(("manners.client", "it starts a process"))
 
-    def on_log_event(self, _logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
+    def on_log_event(self, logger: WrappedLogger, name: str, event: EventDict) -> EventDict:
         """Record and drop an event. As the only structlog processor, it sees events before anything is redacted."""
-        self.log_events.append(dict(event))
+        self.log_events.append(dict(structlog.processors.format_exc_info(logger, name, event)))
         raise structlog.DropEvent
 
 
@@ -265,7 +265,7 @@ class _LogHandler(logging.Handler):
         self._monitor = monitor
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._monitor.log_events.append({"event": record.getMessage()})
+        self._monitor.log_events.append({"event": self.format(record)})
 
 
 @contextmanager
