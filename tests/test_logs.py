@@ -195,15 +195,15 @@ async def test_no_traceback_shows_a_secret(provider: StartProvider, name: str, c
     place = await provider(name)
     connector = logging_check(place.host.registry.connector(name))
     async with Host(place.host.settings, registry=registry_of(connector)) as host:
-        for script in ("garbage", "500", "401"):
+        for script in ("garbage", "500"):
             place.simulator.script(script)
             try:
                 await host.connect(name, "acme", place.simulator.credentials)
             except ConnectorCoreError:
                 structlog.get_logger().exception("outside")
     shown = out.getvalue()
-    assert shown.count("inside") >= 3
-    assert shown.count("outside") >= 3
+    assert shown.count("inside") >= 2
+    assert shown.count("outside") >= 2
     assert [secret for secret in secrets_of(place.simulator) if secret in shown] == []
 
 
