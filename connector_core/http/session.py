@@ -3,48 +3,29 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable, Mapping
-from concurrent.futures import Executor, Future
-from functools import partial
+from collections.abc import Mapping
+from contextlib import suppress
 from threading import Thread
 from types import MappingProxyType
-from typing import ParamSpec, TypeVar
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from connector_core.settings import Endpoint
 
-P = ParamSpec("P")
-T = TypeVar("T")
+_Name = tuple[str, int, socket.AddressFamily]
+_Found = list[ResolveResult] | OSError
 
 LOOK_UP_TIMEOUT = 10.0
 """Seconds for a look-up, where no setting says otherwise."""
+_CONNECTIONS = 256
+"""Connections of one run at most: as many as ``at_once`` may be."""
 NO_ENDPOINTS: Mapping[str, Endpoint] = MappingProxyType({})
 
 
 def tls_context() -> ssl.SSLContext:
     """Return a context that always verifies, by the system's trust store or the file named in ``SSL_CERT_FILE``."""
     return ssl.create_default_context()
-
-
-class _ThreadPerCall(Executor):
-    """Runs each call in a daemon thread of its own: one that hangs delays no other, nor the end of the process."""
-
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        future: Future[T] = Future()
-        future.set_running_or_notify_cancel()
-        Thread(target=_complete, args=(future, partial(fn, *args, **kwargs)), name="look-up", daemon=True).start()
-        return future
-
-
-def _complete(future: Future[T], call: Callable[[], T]) -> None:
-    try:
-        result = call()
-    except BaseException as error:  # noqa: BLE001 - it is raised where the result is awaited
-        future.set_exception(error)
-    else:
-        future.set_result(result)
 
 
 class Resolver(AbstractResolver):
@@ -57,8 +38,7 @@ class Resolver(AbstractResolver):
     def __init__(self, endpoints: Mapping[str, Endpoint] = NO_ENDPOINTS, *, timeout: float = LOOK_UP_TIMEOUT) -> None:
         self._endpoints = endpoints
         self._timeout = timeout
-        self._threads = _ThreadPerCall()
-        self._under_way: dict[tuple[str, int, int], asyncio.Future[list[ResolveResult]]] = {}
+        self._under_way: dict[_Name, asyncio.Future[_Found]] = {}
         """A look-up that took too long is not begun again: the next request for it waits for its end."""
 
     async def resolve(
@@ -67,32 +47,44 @@ class Resolver(AbstractResolver):
         if endpoint := self._endpoints.get(host):
             ipv6 = ":" in endpoint.address
             return [_result(host, endpoint.address, endpoint.port, socket.AF_INET6 if ipv6 else socket.AF_INET)]
-        look_up = self._under_way.get((host, port, family)) or self._begin(host, port, family)
+        name = (host, port, family)
+        look_up = self._under_way.get(name) or self._begin(name)
         ended, _ = await asyncio.wait([look_up], timeout=self._timeout)
         if not ended:
             raise socket.gaierror(socket.EAI_AGAIN, "The look-up took too long")
-        return look_up.result()
+        found = look_up.result()
+        if isinstance(found, OSError):
+            raise found
+        return found
 
-    def _begin(self, host: str, port: int, family: socket.AddressFamily) -> "asyncio.Future[list[ResolveResult]]":
-        look_up = asyncio.get_running_loop().run_in_executor(self._threads, _look_up, host, port, family)
-        self._under_way[host, port, family] = look_up
+    def _begin(self, name: _Name) -> "asyncio.Future[_Found]":
+        """Look a name up in a daemon thread: one that hangs delays no other, nor the end of the process."""
+        loop = asyncio.get_running_loop()
+        look_up: asyncio.Future[_Found] = loop.create_future()
 
-        def end(_: object) -> None:
-            del self._under_way[host, port, family]
-            # Looked at, so that asyncio does not report it where no request waits any more.
-            look_up.exception()
+        def end(found: _Found) -> None:
+            del self._under_way[name]
+            look_up.set_result(found)
 
-        look_up.add_done_callback(end)
+        def run() -> None:
+            found = _look_up(*name)
+            with suppress(RuntimeError):  # The loop has been closed meanwhile.
+                loop.call_soon_threadsafe(end, found)
+
+        Thread(target=run, name="look-up", daemon=True).start()
+        self._under_way[name] = look_up
         return look_up
 
     async def close(self) -> None: ...
 
 
-def _look_up(host: str, port: int, family: socket.AddressFamily) -> list[ResolveResult]:
+def _look_up(host: str, port: int, family: socket.AddressFamily) -> _Found:
     try:
         found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
-    except UnicodeError:
-        raise socket.gaierror(socket.EAI_NONAME, "It is not a valid host name") from None
+    except OSError as error:
+        return error
+    except ValueError:
+        return socket.gaierror(socket.EAI_NONAME, "It is not a valid host name")
     return [_result(host, str(address[0]), int(address[1]), version) for version, _, _, _, address in found]
 
 
@@ -121,8 +113,7 @@ def open_session(
         connector: Opens the connections in place of one of the session's own. It stays open, and it resolves the names.
     """
     return aiohttp.ClientSession(
-        # The pace and the quotas of a run decide how many requests there are at once.
-        connector=connector or aiohttp.TCPConnector(limit=0, resolver=Resolver(endpoints, timeout=timeout)),
+        connector=connector or aiohttp.TCPConnector(limit=_CONNECTIONS, resolver=Resolver(endpoints, timeout=timeout)),
         connector_owner=connector is None,
         cookie_jar=aiohttp.DummyCookieJar(),
     )
