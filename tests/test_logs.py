@@ -239,12 +239,14 @@ async def test_no_frame_of_an_error_holds_the_body_of_a_response() -> None:
     assert "private-1" not in shown
 
 
-def test_no_frame_of_an_error_of_the_key_holds_a_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "file").write_text("")
+async def test_no_frame_of_an_error_of_the_key_holds_a_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key_file = tmp_path / "secret.key"
+    key_file.write_text("not a key")
+    key_file.chmod(0o600)
     monkeypatch.delenv("DISCOVER_SECRET_KEY")
-    vault = Vault(key_file=tmp_path / "file" / "secret.key")
-    with pytest.raises(SettingsError, match="cannot be") as caught:
-        vault.seal({"token": SecretStr(TOKEN)})
+    async with Vault(key_file=key_file).sealing() as seal:
+        with pytest.raises(SettingsError, match="key") as caught:
+            seal({"token": SecretStr(TOKEN)})
     shown = json.dumps(ALL_LOCALS(None, "", {"exc_info": caught.value}))
     assert "seal" in shown
     assert TOKEN not in shown
