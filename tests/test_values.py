@@ -140,10 +140,30 @@ def test_an_entity_takes_the_fields_of_the_same_name_and_those_that_are_given() 
 
 
 @pytest.mark.parametrize("blank", ["", " ", "\u00a0", None])
-def test_a_blank_text_is_null_and_a_blank_link_leads_nowhere(blank: str | None) -> None:
-    found = Employee.of(Person(id="p1", email=blank), manager_source_id=blank)
-    assert (found.email, found.manager_source_id) == (None, None)
-    assert found.body() == b'{"source_id":"p1","email":null,"manager_source_id":null}'
+def test_a_blank_text_is_null(blank: str | None) -> None:
+    found = Employee.of(Person(id="p1", email=blank), manager_source_id=blank or None)
+    assert found.email is None
+    assert found.body().startswith(b'{"source_id":"p1","email":null,')
+
+
+@pytest.mark.parametrize("written", ["p1", "p1 ", " p1", " ", "\u00a0p1"])
+def test_ids_and_links_stay_as_the_provider_writes_them(written: str) -> None:
+    row = Person(id=written)
+    assert Page.single([row]).map(Employee.of).ids == (written,) == (Employee.of(row).source_id,)
+    department = Department.of(row, source_id=written, name=" Sales ", parent_source_id=written)
+    assert (department.source_id, department.name, department.parent_source_id) == (written, "Sales", written)
+    person = Employee.of(
+        row,
+        manager_source_id=link(written),
+        department_source_ids=(written,),
+        primary_department_source_id=written,
+    )
+    links = (person.manager_source_id, *person.department_source_ids, person.primary_department_source_id)
+    assert links == (written,) * 3
+
+
+def test_an_empty_link_leads_nowhere() -> None:
+    assert Employee.of(Person(id="p1"), manager_source_id="").manager_source_id is None
 
 
 def test_a_list_of_texts_has_no_blank_ones() -> None:

@@ -95,8 +95,9 @@ class Entity(BaseModel):
     def of(cls, row: msgspec.Struct, **fields: Any) -> Self:
         """Return the entity that a row describes: the row's fields of the same names, and these.
 
-        A text is stripped, and a blank one is null. What is ``UNSET`` is left out. ``source_id`` is the row's ``id``
-        unless it is given.
+        A text is stripped, and a blank one is null. Ids are not: ``"a7 "`` may be another row's than ``"a7"``, so
+        ``source_id`` and links stay as they are given. What is ``UNSET`` is left out. ``source_id`` is the row's
+        ``id`` unless it is given.
         """
         for name in _same_names(type(row), cls):
             if name not in fields:
@@ -106,7 +107,7 @@ class Entity(BaseModel):
             if type(value) is str:
                 stripped = value.strip()
                 if stripped is not value or not value:
-                    fields[name] = stripped or None
+                    fields[name] = (value if name == "source_id" or name in cls.links else stripped) or None
             elif value is UNSET:
                 absent.append(name)
         for name in absent:

@@ -43,7 +43,10 @@ def as_tuple(item: Maybe[T]) -> tuple[T, ...] | UnsetType:
 
 
 def link(value: Maybe[str | float], placeholder: str = "") -> Maybe[str]:
-    """Return the id of another entity as text, or None for the provider's placeholder for no entity."""
+    """Return the id of another entity as text, or None for the provider's placeholder for no entity.
+
+    An id is not stripped, here or elsewhere. Where a provider pads its ids, the mapping strips them in rows and links.
+    """
     found = value if isinstance(value, str) else text(value)
     return None if found == placeholder else found
 
@@ -97,8 +100,8 @@ def lookup(table: Mapping[str, T], word: Maybe[str], otherwise: T) -> T | UnsetT
 def department_fields(name: Maybe[str], ids: Mapping[str, str] | None) -> dict[str, Any]:
     """Return the fields of an Employee for the only department, which is given by its name.
 
-    ``ids`` has the id of each name; it is None if it could not be read. Without an id the fields are left out, so that
-    the stored values stay.
+    ``ids`` has the id of each name, as ``ids_by_name`` writes it; it is None if it could not be read. Without an id
+    the fields are left out, so that the stored values stay.
     """
     if name is UNSET or ids is None:
         return {}

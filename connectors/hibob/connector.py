@@ -26,7 +26,7 @@ from connector_core import (
     discovers,
 )
 from connectors.hibob.credentials import HiBobCredentials
-from connectors.hibob.mapping import names_of, to_department, to_employee, units_in
+from connectors.hibob.mapping import departments_of, to_department, to_employee, units_in
 from connectors.hibob.wire import FIELDS, Named, NamedList, People, Unit
 
 _GRANT = "HiBob > System Settings > Permission groups, the service user's group > People's data: view "
@@ -88,13 +88,13 @@ class HiBob(Connector[HiBobCredentials]):
     async def employees(self) -> AsyncIterator[Page[Employee]]:
         people = self._search(People, FIELDS)
         # The search announces no total, so every employee whom a second search finds must be in it.
-        expected, departments = await asyncio.gather(
+        expected, units = await asyncio.gather(
             self.optional(self._expected_ids(), "expected_ids_unavailable"),
             self.optional(self._departments(), "departments_unresolved"),
         )
-        names = None if departments is None else names_of(departments)
+        departments = None if units is None else departments_of(units)
         async for page in people:
-            yield page.map(to_employee, names).with_expected_ids(expected)
+            yield page.map(to_employee, departments).with_expected_ids(expected)
 
     @discovers(
         Department,

@@ -1,11 +1,34 @@
 """Map HiBob's rows to entities. No request is made here."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
-from connector_core import UNSET, Department, Employee, Status, day, department_fields, ids_by_name, link, lookup, text
+from connector_core import (
+    UNSET,
+    Department,
+    Employee,
+    Maybe,
+    Status,
+    day,
+    department_fields,
+    ids_by_name,
+    link,
+    lookup,
+    text,
+)
 from connectors.hibob.wire import Internal, Item, Person, ReadableWork, Unit, Work
 
 _STATUSES = {"active": Status.ACTIVE, "inactive": Status.INACTIVE}
+
+
+@dataclass(frozen=True, slots=True)
+class Departments:
+    """The departments by what a row may hold: an id or a name."""
+
+    ids: frozenset[str]
+    names: Mapping[str, str]
+    """The id of each name."""
 
 
 def units_in(items: Iterable[Item], parent: str | None = None) -> Iterator[Unit]:
@@ -16,17 +39,17 @@ def units_in(items: Iterable[Item], parent: str | None = None) -> Iterator[Unit]
         yield from units_in(item.children or (), unit)
 
 
-def names_of(units: Iterable[Unit]) -> dict[str, str]:
-    """Return the id of each department by its name and by its id: rows hold either."""
+def departments_of(units: Iterable[Unit]) -> Departments:
     found = tuple(units)
-    return ids_by_name((one.name or "", one.id, one.active) for one in found) | {one.id: one.id for one in found}
+    names = ids_by_name((one.name or "", one.id, one.active) for one in found)
+    return Departments(frozenset(one.id for one in found), names)
 
 
 def to_department(unit: Unit) -> Department:
     return Department.of(unit)
 
 
-def to_employee(person: Person, departments: Mapping[str, str] | None) -> Employee:
+def to_employee(person: Person, departments: Departments | None) -> Employee:
     work, internal = person.work or Work(), person.internal or Internal()
     readable = (person.human_readable and person.human_readable.work) or ReadableWork()
     return Employee.of(
@@ -39,5 +62,12 @@ def to_employee(person: Person, departments: Mapping[str, str] | None) -> Employ
         start_date=day(work.start_date),
         end_date=day(internal.termination_date),
         manager_source_id=link(work.manager if work.reports_to is UNSET else work.reports_to and work.reports_to.id),
-        **department_fields(text(work.department), departments),
+        **_department(text(work.department), departments),
     )
+
+
+def _department(value: Maybe[str], departments: Departments | None) -> dict[str, Any]:
+    if departments and value in departments.ids:
+        return {"department_source_ids": (value,), "primary_department_source_id": value}
+    # A name may be padded, an id may not: "267 " is not the department 267.
+    return department_fields(value, departments and departments.names)

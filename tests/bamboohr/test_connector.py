@@ -43,6 +43,7 @@ UNKNOWN = Reason(Code.EXPECTED_IDS_MISSING)
         ({"employment_history_status": "Contractor"}, {"worker_type": WorkerType.CONTRACTOR}),
         ({"employment_history_status": "Terminated"}, {"worker_type": WorkerType.UNKNOWN}),
         ({"supervisor_e_id": 12}, {"manager_source_id": "12"}),
+        ({"supervisor_e_id": "12 "}, {"manager_source_id": "12 "}),
         ({"supervisor_e_id": None}, {"manager_source_id": None}),
         ({"supervisor_e_id": 0}, {"manager_source_id": None}),
         ({"display_name": "Ada King", "preferred_name": "Addie"}, {"display_name": "Ada King"}),

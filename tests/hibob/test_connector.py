@@ -7,13 +7,14 @@ import msgspec
 import pytest
 
 from connector_core import Code, Employee, Reason, RejectedCredentialsError, Status, Verdict
-from connectors.hibob.mapping import names_of, to_department, to_employee, units_in
+from connectors.hibob.mapping import Departments, departments_of, to_department, to_employee, units_in
 from connectors.hibob.wire import Item, Person
 from world import AT_ONCE, UNGUARDED, StartProvider
 
 pytestmark = pytest.mark.jumping
 
-NAMES = {"267": "267", "Sales": "267"}
+DEPARTMENTS = Departments(frozenset({"267"}), {"Sales": "267"})
+SALES = {"department_source_ids": ("267",), "primary_department_source_id": "267"}
 
 
 @pytest.mark.parametrize(
@@ -31,9 +32,13 @@ NAMES = {"267": "267", "Sales": "267"}
         ({"work": {"reportsTo": {"id": "12"}}}, {"manager_source_id": "12"}),
         ({"work": {"reportsTo": None, "manager": "13"}}, {"manager_source_id": None}),
         ({"work": {"manager": "13"}}, {"manager_source_id": "13"}),
-        ({"work": {"department": "267"}}, {"department_source_ids": ("267",), "primary_department_source_id": "267"}),
-        ({"work": {"department": 267}}, {"department_source_ids": ("267",), "primary_department_source_id": "267"}),
-        ({"work": {"department": "Sales"}}, {"department_source_ids": ("267",), "primary_department_source_id": "267"}),
+        ({"work": {"department": "267"}}, SALES),
+        ({"work": {"department": 267}}, SALES),
+        ({"work": {"department": "Sales"}}, SALES),
+        ({"work": {"department": " Sales"}}, SALES),
+        # Another id, and not the name of any.
+        ({"work": {"department": "267 "}}, {}),
+        ({"work": {"reportsTo": {"id": "12 "}}}, {"manager_source_id": "12 "}),
         ({"work": {"department": None}}, {"department_source_ids": (), "primary_department_source_id": None}),
         ({"work": {"department": "Unheard of"}}, {}),
         ({"surname": "King", "/root/surname": {"value": "King"}}, {"last_name": "King"}),
@@ -43,7 +48,7 @@ NAMES = {"267": "267", "Sales": "267"}
 )
 def test_a_row_becomes_what_it_says_and_nothing_else(row: dict[str, Any], wanted: dict[str, Any]) -> None:
     person = msgspec.convert({"id": "3100000000000000001", **row}, Person, strict=False)
-    found = to_employee(person, NAMES)
+    found = to_employee(person, DEPARTMENTS)
     assert {name: getattr(found, name) for name in found.model_fields_set} == {"source_id": person.id, **wanted}
 
 
@@ -55,12 +60,12 @@ def test_a_list_is_a_tree_whose_branches_are_departments_too() -> None:
         ("1", "Product", None, True),
         ("2", "Design", "1", False),
     ]
-    assert names_of(units) == {"1": "1", "2": "2", "Product": "1", "Design": "2"}
+    assert departments_of(units) == Departments(frozenset({"1", "2"}), {"Product": "1", "Design": "2"})
 
 
 def test_a_name_that_two_departments_have_tells_neither() -> None:
     items = (Item(number=1, name="EMEA", children=(Item(number=2, name="Sales"),)), Item(number=3, name="Sales"))
-    assert names_of(units_in(items)) == {"1": "1", "2": "2", "3": "3", "EMEA": "1"}
+    assert departments_of(units_in(items)) == Departments(frozenset({"1", "2", "3"}), {"EMEA": "1"})
 
 
 async def test_an_item_without_a_name_is_rejected_alone(provider: StartProvider) -> None:

@@ -45,6 +45,7 @@ def test_a_key_that_is_absent_is_left_unset_and_one_that_is_null_is_a_fact() -> 
         ([{"id": "no_guid", "first_name": "Nobody", "email": "None"}], None),
         ([{"id": "boss", "email": "b@x"}], "boss"),
         ([{"id": "boss"}, {"id": "second"}], "boss"),
+        ([{"id": "boss "}], "boss "),
         ([], None),
         (None, None),
     ],
