@@ -284,6 +284,7 @@ FAILURES: dict[str, tuple[Script, type[ProviderError]]] = {
     "inflates to too much": (body(gzip.compress(HUGE), "gzip"), ProtocolError),
     "not gzip": (body(b"{}", "gzip"), UnavailableError),
     "gzip broken off": (body(gzip.compress(b'{"people": []}')[:-4], "gzip"), UnavailableError),
+    "gzip of too many members": (body(gzip.compress(b"") * 10_001, "gzip"), UnavailableError),
     "another encoding": (body(b"{}", "br"), UnavailableError),
     "broken off": (broken_off, UnavailableError),
     "reset": (reset, UnavailableError),

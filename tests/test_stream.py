@@ -4,10 +4,11 @@ import asyncio
 import gc
 import gzip
 import json
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from aiohttp import web
@@ -23,6 +24,7 @@ from connector_core import (
     Page,
     ProtocolError,
     Row,
+    SinglePage,
     Streamed,
     TotalSource,
     UnavailableError,
@@ -118,6 +120,23 @@ def test_a_body_in_pieces_inflates_to_what_the_whole_does(data: bytes, size: int
     assert max(map(len, found)) <= piece
 
 
+@pytest.mark.parametrize("encoding", ["gzip", "x-gzip", "GZIP", "", "identity"])
+def test_a_body_of_any_accepted_encoding_is_inflated_up_to_the_limit(encoding: str) -> None:
+    data = bytes(range(256)) * 10_000
+    packed = gzip.compress(data) if "gzip" in encoding.lower() else data
+    assert inflate(packed, encoding, len(data)) == data == inflate(bytearray(packed), encoding, len(data) + 1)
+    assert inflate(packed, encoding, len(data) - 1) is None
+
+
+@pytest.mark.parametrize("member", [b"", b"x"])
+def test_inflating_many_small_members_takes_linear_time_and_has_an_end(member: bytes) -> None:
+    began = time.process_time()
+    assert inflate(gzip.compress(member) * 10_000, "gzip", 100_000) == member * 10_000
+    with pytest.raises(ValueError, match="it has more than 10000 members"):
+        inflate(gzip.compress(member) * 200_000, "gzip", 1_000_000)
+    assert time.process_time() - began < 2
+
+
 @given(st.lists(st.text(min_size=1)), st.lists(st.lists(st.text(min_size=1), unique=True), max_size=4))
 def test_expected_ids_count_each_id_once(told: list[str], pages: list[list[str]]) -> None:
     expected, listed, total = ExpectedIds(told), set[str](), len(set(told)) or None
@@ -148,6 +167,17 @@ class People(Listing[Person]):
     @property
     def received(self) -> frozenset[str]:
         return frozenset(one.id for one in self.fields)
+
+
+class Observed(Listing[Person]):
+    """Notes the thread that parses it."""
+
+    threads: ClassVar[set[str]] = set()
+
+    @property
+    def announced(self) -> int:
+        self.threads.add(threading.current_thread().name)
+        return len(self.rows)
 
 
 Script = Callable[[web.Request, int], Awaitable[web.StreamResponse]]
@@ -223,6 +253,22 @@ async def test_a_listing_that_ends_with_a_full_page_or_without_one_ends(count: i
     assert [page.place.last for page in pages] == [False] * (len(pages) - 1) + [True]
     assert sum(len(page.rows) for page in pages) == count
     assert pages[-1].announced == count
+
+
+@pytest.mark.parametrize(("people", "elsewhere"), [(10, False), (60_000, True)])
+async def test_a_large_body_is_inflated_and_parsed_by_a_thread(people: int, elsewhere: bool) -> None:
+    packed = gzip.compress(body(rows(0, people)), compresslevel=1)
+    # It is small as it comes.
+    assert len(packed) < 1024 * 1024
+
+    async def script(_: web.Request, __: int) -> web.StreamResponse:
+        return web.Response(body=packed, headers={"Content-Type": "application/json", "Content-Encoding": "gzip"})
+
+    Observed.threads.clear()
+    async with provider(script) as api:
+        pages = [page async for page in api.pages("/people", Observed, paging=SinglePage())]
+    assert sum(len(page.rows) for page in pages) == people
+    assert Observed.threads.isdisjoint({threading.current_thread().name}) is elsewhere
 
 
 async def test_a_response_that_breaks_off_is_requested_again_and_no_row_comes_twice() -> None:

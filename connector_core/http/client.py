@@ -9,7 +9,8 @@
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from typing import Protocol
@@ -41,6 +42,8 @@ from connector_core.settings import HttpSettings
 
 _SHORT_PAUSE = 1.0
 """Seconds for which a path is held back after a throttle that does not say for how long."""
+_SMALL = 1024 * 1024
+"""Bytes of a body that is inflated and parsed at once: a larger one would hold up all other runs."""
 
 Read = Callable[[aiohttp.ClientResponse], Awaitable[T]]
 """Reads a good response while its connection is open. Called again if the request is sent again."""
@@ -99,6 +102,8 @@ class Client:
         self._base = manifest.base_url.format_map(credentials.public())
         self._signature = signature(manifest, credentials, self.request)
         self._log = structlog.get_logger()
+        # Its own: the loop's threads also resolve host names, which may take long.
+        self._large_bodies = ThreadPoolExecutor(1, "large-bodies")
 
     async def sign_in(self) -> None:
         """Fetch a token if one is needed. Raises RejectedCredentialsError if the provider gives none."""
@@ -125,7 +130,11 @@ class Client:
             body, encoding = await self._request_signed(request, self._read, listener)
             # Other responses are taken in, and the next requests go out, before this one is parsed.
             await asyncio.sleep(0)
-            return parse(self._inflated(request, body, encoding))
+            small = self._inflated(request, body, encoding, min(_SMALL, self._settings.largest_answer))
+            if small is not None:
+                return parse(small)
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._large_bodies, self._parse_large, request, body, encoding, parse)
 
         return await self._request_with_retries(request, attempt, divisible=divisible)
 
@@ -265,15 +274,21 @@ class Client:
                 break
         return body, response.headers.get("Content-Encoding", "")
 
-    def _inflated(self, request: Request, body: bytearray, encoding: str) -> bytes:
-        title, largest = self._manifest.title, self._settings.largest_answer
-        try:
-            inflated = inflate(body, encoding, largest)
-        except ValueError as error:
-            raise UnavailableError(f"{title} sent a body that cannot be inflated: {error}", call=request.call) from None
+    def _parse_large(self, request: Request, body: bytearray, encoding: str, parse: Callable[[bytes], T]) -> T:
+        largest = self._settings.largest_answer
+        inflated = self._inflated(request, body, encoding, largest)
         if inflated is None:
-            raise ProtocolError(f"{title} sent more than {largest} bytes in one response", call=request.call)
-        return inflated
+            message = f"{self._manifest.title} sent more than {largest} bytes in one response"
+            raise ProtocolError(message, call=request.call)
+        return parse(inflated)
+
+    def _inflated(self, request: Request, body: bytearray, encoding: str, largest: int) -> bytes | None:
+        """Return the body as it was before compression, or None if that is longer than ``largest``."""
+        try:
+            return inflate(body, encoding, largest)
+        except ValueError as error:
+            message = f"{self._manifest.title} sent a body that cannot be inflated: {error}"
+            raise UnavailableError(message, call=request.call) from None
 
 
 def _signing(signed: Signed) -> aiohttp.ClientMiddlewareType:

@@ -1,4 +1,4 @@
-"""Inflates gzip bodies: in one go, or piece by piece."""
+"""Inflates gzip bodies: whole, or piece by piece. Time is linear in what comes and what it inflates to."""
 
 from collections.abc import Iterator
 
@@ -6,6 +6,14 @@ from isal import isal_zlib
 
 _GZIP = 16 + 15
 """The window bits that stand for gzip."""
+_PIECE = 1024 * 1024
+"""Bytes of a whole body that are inflated at once."""
+_INPUT = 256 * 1024
+"""Bytes that are handed to a member at once: it copies what it does not use …"""
+_INPUT_OF_LATER = 1024
+"""… and a later member is handed few at first, since a body may be made of very many small ones."""
+_MOST_MEMBERS = 10_000
+"""A body has one member, or one for each block where it was compressed in parallel."""
 
 
 def inflate(body: bytes | bytearray, encoding: str, largest: int) -> bytes | None:
@@ -13,13 +21,14 @@ def inflate(body: bytes | bytearray, encoding: str, largest: int) -> bytes | Non
 
     Raises ValueError with the reason if the body cannot be inflated.
     """
-    inflater, inflated = Inflater(encoding, largest + 1), b""
+    inflater, pieces, size = Inflater(encoding, min(_PIECE, largest + 1)), list[bytes](), 0
     for piece in inflater.feed(body):
-        inflated += piece
-        if len(inflated) > largest:
+        pieces.append(piece)
+        size += len(piece)
+        if size > largest:
             return None
     inflater.end()
-    return inflated
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 class Inflater:
@@ -32,32 +41,47 @@ class Inflater:
         self._compressed = _is_gzip(encoding)
         self._piece = piece
         self._member = isal_zlib.decompressobj(wbits=_GZIP)
-        self._begun = False
+        self._members = 0
+        """Members that have begun."""
+        self._input = _INPUT
 
     def feed(self, data: bytes | bytearray) -> Iterator[bytes]:
-        """Return the pieces that these bytes complete."""
+        """Yield the pieces that these bytes complete."""
         if not self._compressed:
             yield bytes(data)
             return
-        full = False
-        while data or full:
-            if self._member.eof:
-                self._member = isal_zlib.decompressobj(wbits=_GZIP)
-            self._begun = True
-            try:
-                out = self._member.decompress(data, self._piece)
-            except isal_zlib.error:  # type: ignore[misc]  # Its stubs say that it is an instance.
-                raise ValueError("it is not gzip") from None
-            data = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
-            # All the input may be consumed while some of the output is still to come.
-            full = len(out) == self._piece and not self._member.eof
-            if out:
-                yield out
+        with memoryview(data) as view:
+            at, full = 0, False
+            while at < len(view) or full:
+                self._begin_member()
+                given = view[at : at + self._input]
+                try:
+                    out = self._member.decompress(given, self._piece)
+                except isal_zlib.error:  # type: ignore[misc]  # Its stubs say that it is an instance.
+                    raise ValueError("it is not gzip") from None
+                unused = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
+                at += len(given) - len(unused)
+                self._input = min(2 * self._input, _INPUT)
+                # All the input may be consumed while some of the output is still to come.
+                full = len(out) == self._piece and not self._member.eof
+                if out:
+                    yield out
 
     def end(self) -> None:
         """Check that the body is complete."""
-        if self._begun and not self._member.eof:
+        if self._members and not self._member.eof:
             raise ValueError("it ends too early")
+
+    def _begin_member(self) -> None:
+        """Go on with the member that has begun, or begin the next one."""
+        if self._members and not self._member.eof:
+            return
+        if self._members:
+            self._member = isal_zlib.decompressobj(wbits=_GZIP)
+            self._input = _INPUT_OF_LATER
+        self._members += 1
+        if self._members > _MOST_MEMBERS:
+            raise ValueError(f"it has more than {_MOST_MEMBERS} members")
 
 
 def _is_gzip(encoding: str) -> bool:

@@ -67,7 +67,9 @@ def to_employee(person: Person, departments: Departments | None) -> Employee:
 
 
 def _department(value: Maybe[str], departments: Departments | None) -> dict[str, Any]:
-    if departments and value in departments.ids:
+    if departments is None:
+        return {}
+    if value in departments.ids:
         return {"department_source_ids": (value,), "primary_department_source_id": value}
     # A name may be padded, an id may not: "267 " is not the department 267.
-    return department_fields(value, departments and departments.names)
+    return department_fields(value, departments.names)
