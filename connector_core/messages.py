@@ -67,6 +67,11 @@ INCOMPLETE: Mapping[Code, Message] = {
     Code.EXPECTED_IDS_DIFFER: Message("Read {read:row}; another response of {provider} lists {expected}", RUN_AGAIN),
     Code.ROWS_NOT_LISTED: Message("The listing lacks {rows:row} that {provider} still has", RUN_AGAIN),
 }
+NOTES: Mapping[Code, Message] = {
+    Code.TEXTS_INVALID: Message(
+        "{provider} sent text that is not valid JSON or Unicode in {places:place}, but in no field that is read"
+    ),
+}
 DELTA_BEHIND: Mapping[Code, Message] = {
     Code.CHANGES_ENDED_EARLY: Message(
         "The connector stopped before the last known change", "Report this to the connector's author."
@@ -127,6 +132,7 @@ HELD: Mapping[Code, Message] = {
 GROUPS: Mapping[str, Mapping[Code, Message]] = MappingProxyType(
     {
         "A read is incomplete": INCOMPLETE,
+        "A read is noted for something odd": NOTES,
         "A delta has not caught up": DELTA_BEHIND,
         "A run reads everything, or only what has changed": EXTENT,
         "A row is created, updated or removed": CHANGE,

@@ -115,6 +115,8 @@ class Certificate:
     pages: int
     reasons: tuple[Reason, ...] = ()
     """Reasons why it is not complete."""
+    notes: tuple[Reason, ...] = ()
+    """Oddities of the responses that cost no row and no field, and do not make it incomplete."""
     rejected: tuple[Rejection, ...] = ()
     began: Began = Began.FRESH
     first_page: int = 1

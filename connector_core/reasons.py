@@ -30,6 +30,8 @@ class Code(StrEnum):
     EXPECTED_IDS_MISSING = "expected_ids_missing"
     EXPECTED_IDS_DIFFER = "expected_ids_differ"
     ROWS_NOT_LISTED = "rows_not_listed"
+    # A note on a reading, complete or not.
+    TEXTS_INVALID = "texts_invalid"
     # A delta that has not caught up.
     CHANGES_ENDED_EARLY = "changes_ended_early"
     FIELDS_MISSING = "fields_missing"

@@ -29,6 +29,7 @@ GIVEN: dict[Code, dict[str, Any]] = {
     Code.EXPECTED_IDS_MISSING: {},
     Code.EXPECTED_IDS_DIFFER: {"read": 59, "expected": 60, "provider": "HiBob"},
     Code.ROWS_NOT_LISTED: {"rows": 1, "provider": "Namely"},
+    Code.TEXTS_INVALID: {"provider": "Namely", "places": 1},
     Code.FIELDS_MISSING: {"fields": ("email", "job_title")},
     Code.ORDER_BROKEN: {},
     Code.CHANGE_TIMES_MISSING: {},
@@ -60,6 +61,7 @@ SAID = {
     Code.ROWS_REPEATED: "1 row came twice, so others may have been missed",
     Code.LISTING_EMPTY: "The listing is empty, and the store has 1 row",
     Code.TOTAL_DIFFERS: "Read 59 rows; Namely announced 1,260",
+    Code.TEXTS_INVALID: "Namely sent text that is not valid JSON or Unicode in 1 place, but in no field that is read",
     Code.FIELDS_MISSING: "Some rows lack fields that are stored: email, job_title",
     Code.FULL_SCAN_OLD: "the last full scan is 8 days old",
     Code.STATUS_LOST: "turned inactive in Namely",
@@ -67,7 +69,7 @@ SAID = {
     Code.TOO_MANY_ACTIVE_LOST: "4 of 9 active rows would be lost within 1 day, more than 20%",
 }
 RIDDLES = re.compile(r"\b(somebody|nobody|anybody|everybody|whoever|mend|told|befell|came to)\b", re.IGNORECASE)
-SENTENCES = {code for heading in list(GROUPS)[:2] for code in GROUPS[heading]}
+SENTENCES = {code for heading in list(GROUPS)[:3] for code in GROUPS[heading]}
 """Reasons of certificates; all others are phrases that follow a colon."""
 
 

@@ -61,7 +61,7 @@ async def _row(host: Host, one: RunSummary) -> tuple[str | tuple[str, ...], ...]
 
 
 def _lines(certificate: Certificate) -> tuple[str, ...]:
-    reasons = [f"- {message(reason)}" for reason in certificate.reasons]
+    reasons = [f"- {message(reason)}" for reason in (*certificate.reasons, *certificate.notes)]
     return (f"{certificate.kind} {certificate.standing}, {rows_read(certificate)}", *reasons)
 
 

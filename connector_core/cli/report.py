@@ -109,6 +109,8 @@ def _of_certificate(certificate: Certificate) -> Iterator[tuple[str, str]]:
         yield f"{said}.", ""
     for reason in certificate.reasons:
         yield f"{message(reason)}.", "red"
+    for note in certificate.notes:
+        yield f"{message(note)}.", ""
 
 
 def _of_profile(profile: DataProfile) -> Iterator[tuple[str, str]]:

@@ -38,6 +38,7 @@ def verify(evidence: Evidence, drift: DriftSettings, *, accepted: frozenset[str]
         found=tally.entities,
         pages=tally.pages,
         reasons=tuple(reasons),
+        notes=_notes(tally, provider),
         rejected=tuple(tally.rejected),
         began=result.began,
         first_page=result.first_page,
@@ -83,6 +84,10 @@ def rejections(tally: Tally) -> list[Reason]:
     first = tally.rejected[0]
     example = f"{first.source_id or 'a row without an id'}: {f'{first.field} {first.problem}'.strip()}"
     return [Reason(Code.ROWS_REJECTED, rows=len(tally.rejected), example=example)]
+
+
+def _notes(tally: Tally, provider: str) -> tuple[Reason, ...]:
+    return (Reason(Code.TEXTS_INVALID, places=tally.repaired, provider=provider),) if tally.repaired else ()
 
 
 def _total(tally: Tally, provider: str) -> list[Reason]:

@@ -25,6 +25,8 @@ class Tally:
         self.repeated_page: int | None = None
         self.repeated_rows = 0
         self.rejected: list[Rejection] = []
+        self.repaired = 0
+        """Places with a text that is not valid, outside of what is declared."""
         self._seen = HashSet()
         self._barren = 0
 
@@ -70,6 +72,7 @@ class Tally:
         """Count a page; return False when it repeats earlier ones, so that reading on would never end."""
         self.note_listing(page)
         self.rejected += page.rejected
+        self.repaired += page.repaired
         listed = page.listed
         fresh = self._seen.add(listed)
         # A page of rejected rows has nothing fresh either, and may be followed by better ones: a few are tolerated.

@@ -11,7 +11,7 @@ import msgspec
 from pydantic import SecretStr
 
 from connector_core.errors import Call, ConnectorCoreError, ProtocolError
-from connector_core.http.parsing import parse
+from connector_core.http.parsing import parse_undeclared
 from connector_core.http.request import Request
 from connector_core.sdk.credentials import Credentials
 from connector_core.sdk.manifest import Basic, ClientCredentials, Header, Manifest
@@ -97,9 +97,12 @@ class Renewable:
 
     async def _fetch(self) -> None:
         request = self._request()
-        issued = await self._send(request, lambda body: _issued(self._auth, parse(request.call, dict[str, Any], body)))
+        call = request.call
+        issued = await self._send(
+            request, lambda body: _issued(self._auth, parse_undeclared(call, dict[str, Any], body))
+        )
         if issued is None:
-            raise ProtocolError("the response holds no token", call=request.call)
+            raise ProtocolError("the response holds no token", call=call)
         hide(issued.token)
         self._headers = {"Authorization": SecretStr(f"Bearer {issued.token.get_secret_value()}")}
         self._valid_until = asyncio.get_running_loop().time() + issued.usable

@@ -102,7 +102,7 @@ class Client:
         self._base = manifest.base_url.format_map(credentials.public())
         self._signature = signature(manifest, credentials, self.request)
         self._log = structlog.get_logger()
-        # Its own: the loop's threads also resolve host names, which may take long.
+        # Its own: look-ups of host names may hold up the loop's threads.
         self._large_bodies = ThreadPoolExecutor(1, "large-bodies")
 
     async def sign_in(self) -> None:

@@ -1,6 +1,11 @@
-"""Bodies parsed into wire models. A row that does not validate is rejected alone, not with its page."""
+"""Bodies parsed into wire models. A row that does not validate is rejected alone, not with its page.
 
-from collections.abc import Sequence
+A body is parsed strictly first. Where that fails, its rows are parsed one by one, and where one of them fails too, the
+strings in it that are not valid are replaced (``repair.py``): the row is used if none of them is in a declared field.
+"""
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic
 
@@ -8,11 +13,21 @@ import msgspec
 from msgspec import UNSET
 
 from connector_core.errors import Call, MalformedError
-from connector_core.sdk.page import Page, PlaceInListing, Rejection, T, TotalSource
+from connector_core.http.repair import TooManyError, parse_repaired
+from connector_core.http.splitter import Splitter
+from connector_core.sdk.invalid_text import INVALID_TEXT, PROBLEM, place_of_invalid_text
+from connector_core.sdk.page import Page, PlaceInListing, Rejection, T, TotalSource, rejection_of_text
 from connector_core.sdk.wire import Listing, R, Row
 
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
 """Exceptions of msgspec for input that it cannot parse."""
+_PIECE = 64 * 1024
+"""Bytes of a body that is parsed row by row, at once."""
+_ROWS = 100
+_MOST_BAD_ROWS = 10_000
+"""Bad rows in one response, which is not as the API promises if it has more."""
+_LARGEST_BAD_ROW = 1024 * 1024
+"""Bytes of a row that is repaired: it takes longer than parsing, and holds up all other runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +39,8 @@ class ParsedPage(Generic[R]):
     announced: int | None
     total_source: TotalSource
     rejected: tuple[Rejection, ...] = ()
+    repaired: int = 0
+    """Places with a text that is not valid, outside of what is declared."""
 
     @property
     def size(self) -> int:
@@ -38,6 +55,7 @@ class ParsedPage(Generic[R]):
             announced=self.announced,
             total_source=self.total_source,
             rejected=self.rejected,
+            repaired=self.repaired,
             place=place,
         )
 
@@ -52,28 +70,122 @@ class ParsedPage(Generic[R]):
             announced=parts[-1].announced,
             total_source=parts[-1].total_source,
             rejected=tuple(one for part in parts for one in part.rejected),
+            repaired=sum(part.repaired for part in parts),
         )
 
 
 def parse(call: Call, model: type[T], body: bytes) -> T:
+    """Return the body as a model. An item of a list in it may hold ``INVALID_TEXT``, if it has an id."""
+    found = parse_undeclared(call, model, body)
+    place = place_of_invalid_text(found, within_items=False)
+    if place is not None:
+        raise MalformedError(f"{place} is not as the API promises ({PROBLEM})", call=call)
+    return found
+
+
+def parse_undeclared(call: Call, model: type[T], body: bytes) -> T:
+    """Return the body as a model that declares more than is read, and may hold ``INVALID_TEXT`` anywhere."""
     try:
         return msgspec.json.decode(body, type=model, strict=False)
     except UNREADABLE as error:
+        with suppress(*UNREADABLE, ValueError):
+            value, bad = parse_repaired(body)
+            if bad:
+                return msgspec.convert(value, model, strict=False)
         raise malformed(call, error) from None
 
 
 def parse_page(call: Call, listing: type[Listing[R]], body: bytes) -> ParsedPage[R]:
-    rejected: tuple[Rejection, ...] = ()
     try:
         response = msgspec.json.decode(body, type=listing, strict=False)
-    except (msgspec.ValidationError, UnicodeDecodeError) as error:
-        response, rejected = _without_bad_rows(call, listing, body, error)
+    except UNREADABLE as error:
+        return _parse_row_by_row(call, listing, body, error)
+    return parsed(response, response.rows)
+
+
+def _parse_row_by_row(call: Call, listing: type[Listing[R]], body: bytes, error: Exception) -> ParsedPage[R]:
+    key, row_type = rows_of(listing)
+    splitter, rows = Splitter(key), RowParser(call, row_type)
+    try:
+        for at in range(0, len(body), _PIECE):
+            splitter.feed(body[at : at + _PIECE])
+            while values := splitter.take(_ROWS):
+                rows.parse(values)
+        rows.parse(splitter.rest())
+    except ValueError:
+        raise malformed(call, error) from None
+    response = msgspec.structs.replace(parse_head(call, listing, splitter), rows=rows.good)
+    return parsed(response, rows.good, rows.rejected, rows.repaired + splitter.repaired)
+
+
+def parse_head(call: Call, listing: type[Listing[R]], splitter: Splitter) -> Listing[R]:
+    """Return what a response says besides its rows."""
+    empty: dict[str, Any] = {rows_of(listing)[0]: []} if splitter.begun else {}
+    try:
+        head = msgspec.convert(splitter.head | empty, listing, strict=False)
     except UNREADABLE as error:
         raise malformed(call, error) from None
-    return parsed(response, response.rows, rejected)
+    place = place_of_invalid_text(head) if splitter.repaired else None
+    if place is not None:
+        raise MalformedError(f"{place} is not as the API promises ({PROBLEM})", call=call)
+    return head
 
 
-def parsed(response: Listing[R], rows: Sequence[R], rejected: Sequence[Rejection]) -> ParsedPage[R]:
+class RowParser(Generic[R]):
+    """Parses rows one by one, and rejects those that are not as the API promises."""
+
+    def __init__(self, call: Call, row_type: type[R]) -> None:
+        self.good: list[R] = []
+        self.rejected: list[Rejection] = []
+        self.repaired = 0
+        """Rows that were used, though a text in them that is not declared is not valid."""
+        self._call = call
+        self._row_type = row_type
+
+    def parse(self, values: Iterable[Any], known: frozenset[int] = frozenset()) -> None:
+        """Add rows of a ``Splitter``, without those whose hashed ids are known. Raises MalformedError for no JSON."""
+        for value in values:
+            try:
+                row = msgspec.convert(value, self._row_type, strict=False)
+            except UNREADABLE as error:
+                found = self._parse_text(bytes(value)) if isinstance(value, msgspec.Raw) else rejection_of(value, error)
+                if isinstance(found, Rejection):
+                    self.rejected.append(found)
+                    continue
+                row = found
+            if not known or hash(row.id) not in known:
+                self.good.append(row)
+        if len(self.rejected) + self.repaired > _MOST_BAD_ROWS:
+            raise MalformedError(f"more than {_MOST_BAD_ROWS} rows are not as the API promises", call=self._call)
+
+    def _parse_text(self, text: bytes) -> R | Rejection:
+        """Return a row that could not be parsed strictly."""
+        try:
+            # Its surrogates may be pairs.
+            return msgspec.json.decode(text, type=self._row_type, strict=False)
+        except UNREADABLE as error:
+            strict = error
+        if len(text) > _LARGEST_BAD_ROW:
+            return Rejection(None, "", f"{PROBLEM}, in a row of {len(text)} bytes")
+        try:
+            value, bad = parse_repaired(text)
+        except (TooManyError, RecursionError) as error:
+            return Rejection(None, *_described(error))
+        except ValueError:
+            raise malformed(self._call, strict) from None
+        try:
+            row = msgspec.convert(value, self._row_type, strict=False)
+        except UNREADABLE as error:
+            return rejection_of(value, error)
+        if rejection := rejection_of_text(row):
+            return rejection
+        self.repaired += bad
+        return row
+
+
+def parsed(
+    response: Listing[R], rows: Sequence[R], rejected: Sequence[Rejection] = (), repaired: int = 0
+) -> ParsedPage[R]:
     """Return these rows, with what the response says of the whole listing."""
     promises_total = type(response).announced is not Listing.announced
     rows = tuple(_without_absent_fields(response, rows))
@@ -83,6 +195,7 @@ def parsed(response: Listing[R], rows: Sequence[R], rejected: Sequence[Rejection
         announced=response.announced,
         total_source=TotalSource.LISTING if promises_total else TotalSource.NONE,
         rejected=tuple(rejected),
+        repaired=repaired,
     )
 
 
@@ -106,41 +219,14 @@ def rows_of(listing: type[Listing[R]]) -> tuple[str, type[R]]:
     return rows.encode_name, rows.type.__args__[0]
 
 
-def _without_bad_rows(
-    call: Call, listing: type[Listing[R]], body: bytes, error: Exception
-) -> tuple[Listing[R], tuple[Rejection, ...]]:
-    """Return the response without the rows that do not validate. Only here, rows are parsed one by one."""
-    key, row_type = rows_of(listing)
-    try:
-        envelope = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-        raws = msgspec.json.decode(envelope[key], type=list[msgspec.Raw])
-    except (*UNREADABLE, KeyError):
-        raise malformed(call, error) from None
-    good: list[msgspec.Raw] = []
-    rejected: list[Rejection] = []
-    for raw in raws:
-        try:
-            msgspec.json.decode(raw, type=row_type, strict=False)
-        except UNREADABLE as problem:
-            rejected.append(rejection_of(raw, problem))
-        else:
-            good.append(raw)
-    # The rows that do not fail are all parsed again: a row is either used or counted as rejected.
-    rest = msgspec.json.encode({**envelope, key: good})
-    try:
-        return msgspec.json.decode(rest, type=listing, strict=False), tuple(rejected)
-    except UNREADABLE as problem:
-        raise malformed(call, problem) from None
-
-
 def rejection_of(row: Any, error: Exception) -> Rejection:
-    """Return why a row, parsed or not, cannot be used; with its id, if that is fit to be shown."""
+    """Return why a row that was parsed cannot be used; with its id, if that is fit to be shown."""
     where, what = _described(error)
     try:
-        raw = msgspec.json.decode(row, type=Row) if isinstance(row, msgspec.Raw) else msgspec.convert(row, Row)
+        found = msgspec.convert(row, Row)
     except UNREADABLE:
         return Rejection(None, where, what)
-    return Rejection(raw.id, where, what)
+    return Rejection(None if INVALID_TEXT in found.id else found.id, where, what)
 
 
 def malformed(call: Call, error: Exception) -> MalformedError:
@@ -150,8 +236,10 @@ def malformed(call: Call, error: Exception) -> MalformedError:
 
 def _described(error: Exception) -> tuple[str, str]:
     """Return where the problem is, and what it is, without any of the content."""
-    if not isinstance(error, msgspec.DecodeError):
-        return "", "text that is not UTF-8" if isinstance(error, UnicodeDecodeError) else "nested too deeply"
+    if isinstance(error, RecursionError):
+        return "", "nested too deeply"
+    if isinstance(error, UnicodeError):
+        return "", PROBLEM
     message, _, where = str(error).partition(" - at `$")
     if message.startswith("Invalid"):
         # "Invalid enum value" and its like quote the value.

@@ -4,11 +4,24 @@ import json
 import re
 from codecs import getincrementaldecoder
 from collections.abc import Generator
+from contextlib import suppress
 from typing import Any
 
+import msgspec
+
+from connector_core.http.repair import parse_repaired
+
 _SPACE = re.compile(r"[ \t\n\r]*")
+_IN_STRING = re.compile(r'(?:[^"\\]++|\\.)*+', re.DOTALL)
+_FLAT = r'[^"\[\]{}]++|"(?:[^"\\]++|\\.)*+"'
+_IN_BRACKETS = re.compile(rf"(?:{_FLAT}|[\[{{](?:{_FLAT})*+[\]}}])*+", re.DOTALL)
+"""What needs no look at its brackets: strings, and brackets without others in them."""
+_IN_LITERAL = re.compile(r'[^ \t\n\r,:\[\]{}"]*+')
+_SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 _AFTER_VALUE = frozenset(" \t\n\r,:]}")
 """Characters that may follow a value."""
+_SHORT = 64 * 1024
+"""Characters of a value that may be parsed again when more of it has come."""
 _Steps = Generator[None, None, Any]
 """A parser that pauses while it needs more input."""
 
@@ -21,7 +34,10 @@ _DECODE = json.JSONDecoder(parse_constant=_refuse).raw_decode
 
 
 class Splitter:
-    """Parser of one JSON object whose rows are in an array under ``key``. Raises ValueError with what is wrong."""
+    """Parser of one JSON object whose rows are in an array under ``key``. Raises ValueError with what is wrong.
+
+    A value is parsed strictly. One that cannot be, as where a string in it is not valid, comes as ``msgspec.Raw``.
+    """
 
     def __init__(self, key: str) -> None:
         self.head: dict[str, Any] = {}
@@ -30,18 +46,29 @@ class Splitter:
         """True once the array of rows has begun."""
         self.pending = 0
         """Bytes that have come since the last complete value."""
+        self.repaired = 0
+        """Other keys whose values, or themselves, hold a text that is not valid."""
         self._key = key
         self._rows: list[Any] = []
         self._wanted = 0
         self._text, self._at = "", 0
         self._ended = self._complete = False
         self._decoder = getincrementaldecoder("utf-8")()
+        self._suspicious = False
+        """True if the text may hold lone surrogates, which the strict parser would let pass."""
         self._steps = self._object()
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes, *, final: bool = False) -> None:
         self.pending += len(data)
-        self._text = self._text[self._at :] + self._decoder.decode(data)
+        try:
+            text = self._decoder.decode(data, final)
+        except UnicodeDecodeError:
+            # From here on, a byte that is not UTF-8 becomes a surrogate.
+            self._decoder.errors = "surrogateescape"
+            text = self._decoder.decode(data, final)
+        self._text = self._text[self._at :] + text
         self._at = 0
+        self._suspicious = self._decoder.errors != "strict" or _has_surrogate_escape(self._text)
 
     def take(self, count: int) -> list[Any]:
         """Return this many rows, or none while fewer have come. What follows them is not parsed yet."""
@@ -54,8 +81,8 @@ class Splitter:
 
     def rest(self) -> list[Any]:
         """Return the last rows. There is no more to feed."""
+        self.feed(b"", final=True)
         self._ended = True
-        self._decoder.decode(b"", final=True)
         self._wanted = -1
         next(self._steps)
         if not self._complete:
@@ -84,7 +111,8 @@ class Splitter:
         key = yield from self._value()
         yield from self._one_of(":")
         if key != self._key or (yield from self._peek()) != "[":
-            self.head[key] = yield from self._value()
+            value = yield from self._value()
+            self._add_to_head(key, value)
             return
         self.begun = True
         self._at += 1
@@ -98,6 +126,15 @@ class Splitter:
             if len(self._rows) == self._wanted:
                 yield
             more = yield from self._one_of(",]")
+
+    def _add_to_head(self, key: Any, value: Any) -> None:
+        try:
+            (key, bad_key), (value, bad_value) = _repaired(key), _repaired(value)
+        except RecursionError:
+            raise ValueError("it is nested too deeply") from None
+        if not bad_key:
+            self.head[key] = value
+        self.repaired += bad_key or bad_value
 
     def _skip(self) -> None:
         space = _SPACE.match(self._text, self._at)
@@ -119,24 +156,87 @@ class Splitter:
         return found
 
     def _value(self) -> _Steps:
+        """Return the value that begins here, or its text as ``Raw`` if it cannot be parsed strictly."""
         yield from self._peek()
         while True:
             try:
                 value, end = _DECODE(self._text, self._at)
+            except json.JSONDecodeError as error:
+                if self._text.find('"', error.pos + 1) >= 0:
+                    break
             except (ValueError, RecursionError):
-                if self._ended:
-                    raise ValueError("it is not JSON") from None
-                yield from self._double()
-                continue
-            if self._text[end : end + 1] not in _AFTER_VALUE and not self._ended:
-                # A number may continue.
-                yield from self._double()
-                continue
-            self._at, self.pending = end, 0
-            return value
+                break
+            else:
+                if self._text[end : end + 1] in _AFTER_VALUE:
+                    if self._suspicious and _may_be_invalid(text := self._text[self._at : end]):
+                        value = _raw(text)
+                    self._at, self.pending = end, 0
+                    return value
+            # It is cut off, or a number that may continue: as much text again is waited for.
+            left = len(self._text) - self._at
+            if left > _SHORT or self._ended:
+                break
+            while len(self._text) - self._at < 2 * left and not self._ended:
+                yield
+        text = yield from self._skim()
+        self.pending = 0
+        return _strict_or_raw(text)
 
-    def _double(self) -> _Steps:
-        """Wait for as much input again: a long value in small pieces is not parsed anew with each piece."""
-        wanted = 2 * (len(self._text) - self._at)
-        while len(self._text) - self._at < wanted and not self._ended:
-            yield
+    def _skim(self) -> _Steps:
+        """Return the text of the value that begins here. However small its pieces, each is looked at once."""
+        parts, start, first = list[str](), self._at, self._text[self._at]
+        in_string, depth = first == '"', int(first in "[{")
+        self._at += in_string or depth
+        while in_string or depth or self._at == start:
+            pattern = _IN_STRING if in_string else _IN_BRACKETS if depth else _IN_LITERAL
+            found = pattern.match(self._text, self._at)
+            self._at = found.end() if found else self._at
+            follows = self._text[self._at : self._at + 1]
+            if not follows or follows == "\\":
+                if self._ended:
+                    raise ValueError("it ends too early")
+                parts.append(self._text[start : self._at])
+                yield
+                start = self._at
+                continue
+            if not (in_string or depth):
+                break
+            self._at += 1
+            if follows == '"':
+                in_string = not in_string
+            else:
+                depth += 1 if follows in "[{" else -1
+        return "".join([*parts, self._text[start : self._at]])
+
+
+def _strict_or_raw(text: str) -> Any:
+    if not _may_be_invalid(text):
+        with suppress(ValueError, RecursionError):
+            value, end = _DECODE(text)
+            if end == len(text):
+                return value
+    return _raw(text)
+
+
+def _repaired(value: Any) -> tuple[Any, bool]:
+    return parse_repaired(bytes(value)) if isinstance(value, msgspec.Raw) else (value, False)
+
+
+def _raw(text: str) -> msgspec.Raw:
+    return msgspec.Raw(text.encode(errors="surrogateescape"))
+
+
+def _may_be_invalid(text: str) -> bool:
+    """Return True if the text may hold a lone surrogate, from an escape or a byte that is not UTF-8."""
+    if _has_surrogate_escape(text):
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _has_surrogate_escape(text: str) -> bool:
+    # The first test costs next to nothing.
+    return "\\" in text and _SURROGATE_ESCAPE.search(text) is not None

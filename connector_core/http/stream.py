@@ -8,15 +8,14 @@ from dataclasses import replace
 from typing import Any, Generic
 
 import aiohttp
-import msgspec
 
 from connector_core.errors import MalformedError, ProtocolError, UnavailableError
 from connector_core.http.client import Client
 from connector_core.http.inflate import Inflater
-from connector_core.http.parsing import UNREADABLE, ParsedPage, malformed, parsed, rejection_of, rows_of
+from connector_core.http.parsing import ParsedPage, RowParser, parse_head, parsed, rows_of
 from connector_core.http.request import Request
 from connector_core.http.splitter import Splitter
-from connector_core.sdk.page import Page, PlaceInListing, Rejection
+from connector_core.sdk.page import Page, PlaceInListing
 from connector_core.sdk.wire import Listing, R
 
 _PIECE = 64 * 1024
@@ -105,12 +104,12 @@ class StreamedListing(Generic[R]):
                 if held:
                     await self._put(held)
                 held = page
-        rest = self._parsed(splitter, self._cut(splitter, None), before)
+        rest = self._parsed(splitter, self._cut(splitter, None), before, last=True)
         if held and rest.size:
             await self._put(held)
         elif held:
             # The end of the response may announce a total that was not known before.
-            rest = replace(held, announced=rest.announced)
+            rest = replace(held, announced=rest.announced, repaired=held.repaired + rest.repaired)
         await self._put(rest, last=True)
 
     async def _pieces(self, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
@@ -129,8 +128,7 @@ class StreamedListing(Generic[R]):
         try:
             yield
         except ValueError as error:
-            what = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else error
-            message = f"the response is not as the API promises ({what})"
+            message = f"the response is not as the API promises ({error})"
             raise MalformedError(message, call=self._request.call) from None
 
     def _cut(self, splitter: Splitter, rows: int | None) -> list[Any]:
@@ -141,27 +139,15 @@ class StreamedListing(Generic[R]):
             raise ProtocolError(f"one row has more than {self._largest_row} bytes", call=self._request.call)
         return found
 
-    def _parsed(self, splitter: Splitter, raws: list[Any], before: frozenset[int]) -> ParsedPage[R]:
+    def _parsed(
+        self, splitter: Splitter, values: list[Any], before: frozenset[int], *, last: bool = False
+    ) -> ParsedPage[R]:
         """Return these rows, without those that an earlier response has brought."""
-        rows: list[R] = []
-        rejected: list[Rejection] = []
-        for raw in raws:
-            try:
-                row = msgspec.convert(raw, self._row_type, strict=False)
-            except UNREADABLE as error:
-                rejected.append(rejection_of(raw, error))
-            else:
-                if hash(row.id) not in before:
-                    rows.append(row)
-        return parsed(self._head(splitter), rows, rejected)
-
-    def _head(self, splitter: Splitter) -> Listing[R]:
-        """Return what the response says besides its rows. What it must say, it must say before them."""
-        empty: dict[str, Any] = {self._key: []} if splitter.begun else {}
-        try:
-            return msgspec.convert(splitter.head | empty, self._listing, strict=False)
-        except UNREADABLE as error:
-            raise malformed(self._request.call, error) from None
+        rows = RowParser(self._request.call, self._row_type)
+        rows.parse(values, before)
+        # What it must say besides the rows, it must say before them.
+        head = parse_head(self._request.call, self._listing, splitter)
+        return parsed(head, rows.good, rows.rejected, rows.repaired + (splitter.repaired if last else 0))
 
     async def _put(self, page: ParsedPage[R], *, last: bool = False) -> None:
         """Make the page ready to be delivered. Waits while the one before it is not taken."""

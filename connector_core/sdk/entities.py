@@ -73,7 +73,9 @@ class Entity(BaseModel):
     A field that is set, even to None, is a fact. A field that is not set was not read, and its stored value stays.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    # A constraint on texts, if only this one, makes pydantic refuse lone surrogates, which can be neither encoded nor
+    # stored.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, str_min_length=0)
 
     plural: ClassVar[str]
     """The name that operators type: ``employees``."""

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from connector_core.sdk.entities import Entity
 from connector_core.sdk.expected_ids import ExpectedIds
+from connector_core.sdk.invalid_text import INVALID_TEXT, PROBLEM, place_of_invalid_text
 from connector_core.sdk.wire import Identified
 from connector_core.secrecy import presentable
 
@@ -39,6 +40,14 @@ class Rejection:
     source_id: str | None
     field: str
     problem: str
+
+
+def rejection_of_text(row: Identified) -> Rejection | None:
+    """Return why a row is rejected, if one of its texts is not valid JSON or Unicode."""
+    place = place_of_invalid_text(row)
+    if place is None:
+        return None
+    return Rejection(None if INVALID_TEXT in row.id else row.id, place, PROBLEM)
 
 
 class RowRejectedError(Exception):
@@ -74,6 +83,8 @@ class Page(Generic[T]):
     """The number of rows in the whole listing."""
     total_source: TotalSource = TotalSource.NONE
     rejected: tuple[Rejection, ...] = ()
+    repaired: int = 0
+    """Places with a text that is not valid JSON or Unicode, outside of what is declared: it was ignored."""
     skipped: tuple[str, ...] = ()
     """The ids of rows that are not of this kind."""
     derived_from: tuple[str, ...] | None = None
@@ -82,9 +93,20 @@ class Page(Generic[T]):
 
     @classmethod
     def single(cls, rows: Iterable[One]) -> "Page[One]":
-        """Return the only page of a listing, with all rows or entities of one response."""
-        found = tuple(rows)
-        return Page(found, tuple([row.source_id if isinstance(row, Entity) else row.id for row in found]))
+        """Return the only page of a listing, with all rows or entities of one response.
+
+        A row is rejected if a text in it is not valid JSON or Unicode.
+        """
+        found: list[One] = []
+        rejected: list[Rejection] = []
+        for row in rows:
+            rejection = None if isinstance(row, Entity) else rejection_of_text(row)
+            if rejection:
+                rejected.append(rejection)
+            else:
+                found.append(row)
+        ids = tuple([row.source_id if isinstance(row, Entity) else row.id for row in found])
+        return Page(tuple(found), ids, rejected=tuple(rejected))
 
     @property
     def listed(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from connector_core import Call, Employee, Page, PlaceInListing, ProtocolError, RowRejectedError, Status, WorkerType
 from connector_core.http.parsing import parse_page
+from connector_core.sdk.invalid_text import PROBLEM
 from connectors.namely.groups import Structure, structure_of, to_department, types_named, types_that_are
 from connectors.namely.mapping import to_employee
 from connectors.namely.wire import Group, GroupLinks, GroupType, Profiles
@@ -294,7 +295,7 @@ def test_text_that_is_not_utf8_rejects_its_row_and_no_other() -> None:
     body = b'{"profiles": [{"id": "p1", "email": "\xff\xfe"}, {"id": "p2"}], "meta": {"total_count": 2}}'
     found = parse_page(Call("GET", "/profiles"), Profiles, body)
     assert found.ids == ("p2",)
-    assert [(one.source_id, one.problem) for one in found.rejected] == [("p1", "text that is not UTF-8")]
+    assert [(one.source_id, one.problem) for one in found.rejected] == [("p1", PROBLEM)]
 
 
 @pytest.mark.parametrize("body", [b'{"profiles": ' + b"[" * 100_000, b'{"profiles": [{"id": NaN}]}', b"", b"null"])
