@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from zlib import crc32
 
@@ -14,6 +15,8 @@ BODY_FAULTS = {
     "wrong_total": "Announce seven rows too many.",
     "drop_row": "Omit the last row of the page.",
     "bad_row": "Give every value of the first row a wrong type.",
+    "bad_texts": "Spoil texts of the first rows: a lone surrogate, a byte not of UTF-8, a raw newline, a bad escape.",
+    "bad_extras": "Add a key with such a text to the first rows.",
     "half_keys": "Omit half of the keys from all rows, as for a token with few permissions.",
     "other_keys": "Omit the other half of the keys.",
 }
@@ -31,6 +34,8 @@ LISTING_FAULTS = {
     "repeat": "Send the first page again.",
     "clamp": "From now on, send at most seven rows a page.",
 }
+BAD_TEXTS = {"\ue000": rb"\ud83d", "\ue001": b"\xff", "\ue002": b"\n\t", "\ue003": rb"\x"}
+"""Text that is not valid, by the character that stands for it until the body is encoded."""
 NEED_TOTAL = frozenset({"no_total", "wrong_total"})
 
 
@@ -74,6 +79,10 @@ def apply_fault(kind: str, listed: Listed, body: Any) -> Any:
         rows.pop()
     elif kind == "bad_row" and rows:
         rows[0] = _change_values(listed, rows[0], _with_wrong_types)
+    elif kind in {"bad_texts", "bad_extras"}:
+        spoil = _with_bad_texts if kind == "bad_texts" else _with_bad_extra
+        for index, bad in enumerate(list(BAD_TEXTS)[: len(rows)]):
+            rows[index] = _change_values(listed, rows[index], partial(spoil, bad=bad))
     elif kind in {"half_keys", "other_keys"}:
         other = kind == "other_keys"
         holder[key] = [
@@ -89,7 +98,10 @@ def apply_fault(kind: str, listed: Listed, body: Any) -> Any:
 
 def faulty_body(kind: str, listed: Listed, body: bytes) -> bytes:
     """Return an encoded body with a fault of ``BODY_FAULTS`` in it."""
-    return json.dumps(apply_fault(kind, listed, json.loads(body))).encode()
+    faulty = json.dumps(apply_fault(kind, listed, json.loads(body))).encode()
+    for character, bad in BAD_TEXTS.items():
+        faulty = faulty.replace(json.dumps(character)[1:-1].encode(), bad)
+    return faulty
 
 
 def _change_values(listed: Listed, row: dict[str, Any], change: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
@@ -98,6 +110,22 @@ def _change_values(listed: Listed, row: dict[str, Any], change: Callable[[dict[s
 
 def _with_wrong_types(values: dict[str, Any]) -> dict[str, Any]:
     return {key: value if key == "id" else {"not": "as promised"} for key, value in values.items()}
+
+
+def _with_bad_texts(values: dict[str, Any], bad: str) -> dict[str, Any]:
+    return {key: value if key == "id" else _spoiled(value, bad) for key, value in values.items()}
+
+
+def _with_bad_extra(values: dict[str, Any], bad: str) -> dict[str, Any]:
+    return {**values, f"unheard of {bad}": [{"text": f"spoiled {bad}"}]}
+
+
+def _spoiled(value: Any, bad: str) -> Any:
+    if isinstance(value, dict):
+        return {key: _spoiled(one, bad) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_spoiled(one, bad) for one in value]
+    return value + bad if isinstance(value, str) else value
 
 
 def _change_total(kind: str, holder: dict[str, Any], key: str, *, top: Any) -> None:

@@ -27,6 +27,7 @@ from planted.misreading import (
     CachesRows,
     DeniesEveryRow,
     EmptiesAbsentFields,
+    GivesUpOnARejectedRow,
     HidesThatLeaversStay,
     IgnoresTheTotal,
     KeepsUntidyTexts,
@@ -40,6 +41,7 @@ from planted.misreading import (
 PLANTED: Mapping[type[AnyConnector], tuple[str, ...]] = {
     IgnoresTheTotal: ("faults.certificate",),
     AcceptsAMissingList: ("faults.shape",),
+    GivesUpOnARejectedRow: ("faults.bad_text",),
     SwallowsErrors: ("faults.reported",),
     StopsOnAShortPage: ("faults.clamped", "faults.lost", "interruption.resumed", "interruption.cancelled"),
     RequestsLargePages: ("manners.page_size",),

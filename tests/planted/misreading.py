@@ -6,11 +6,13 @@ from typing import Any, ClassVar
 
 from connector_core import (
     UNSET,
+    Call,
     Employee,
     Listing,
     Maybe,
     Page,
     PageNumber,
+    ProtocolError,
     ProviderError,
     Status,
     discovers,
@@ -60,6 +62,17 @@ class AcceptsAMissingList(Example):
     @declared
     async def employees(self) -> AsyncIterator[Page[Employee]]:
         async for page in self.api.pages(PATH, Lenient, paging=PAGING):
+            yield page.map(to_employee)
+
+
+class GivesUpOnARejectedRow(Example):
+    """Refuses a page of which one row was rejected."""
+
+    @declared
+    async def employees(self) -> AsyncIterator[Page[Employee]]:
+        async for page in self.api.pages(PATH, People, paging=PAGING):
+            if page.rejected:
+                raise ProtocolError("a row was rejected", call=Call("GET", PATH))
             yield page.map(to_employee)
 
 

@@ -100,6 +100,7 @@ async def examine(
             findings.counts["faults tried"] += 1
     if part == 0:
         await _check_small_pages(harness, findings)
+        await _check_bad_texts(harness, findings)
 
 
 async def _try(harness: Harness, baseline: Baseline, case: Case, findings: Findings) -> None:
@@ -181,3 +182,27 @@ async def _check_small_pages(harness: Harness, findings: Findings) -> None:
     if not result.complete or any(result.stored[kind].keys() != ids for kind, ids in harness.expected_ids().items()):
         problem = result.outcome.strip() or "some rows were not read"
         findings.fail("faults.clamped", f"with seven rows a page: {problem}")
+
+
+async def _check_bad_texts(harness: Harness, findings: Findings) -> None:
+    """Spoil texts of a few rows of each listing of people, in a first run."""
+    for path in {one.path for one in harness.simulator.listings if one.people}:
+        for kind in ("bad_texts", "bad_extras"):
+            harness.reset()
+            result = await harness.run(await harness.connected_store(), f"{kind}:{path}")
+            if kind == "bad_extras" and not result.complete:
+                findings.fail("faults.bad_text", f"in keys that are not read, at {path}: {result.outcome.strip()}")
+            for name in _lost_to_others(harness, result):
+                findings.fail("faults.bad_text", f"{kind} at {path}: {name} entities neither stored nor rejected by id")
+
+
+def _lost_to_others(harness: Harness, result: RunResult) -> Iterator[str]:
+    """Yield the kinds of which rows are missing that were not rejected by their ids."""
+    rejected = {
+        certificate.kind: {one.source_id for one in certificate.rejected} for certificate in result.certificates
+    }
+    for name, ids in harness.expected_ids().items():
+        # What only a rejected row would have mentioned cannot be known.
+        derived = harness.connector.declarations[name].derived
+        if not derived and ids - result.stored[name].keys() - rejected.get(name, set()):
+            yield name

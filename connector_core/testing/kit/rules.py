@@ -173,6 +173,12 @@ RULES = _rules(
         "Sends listings that are null or renamed, at every try; the client must raise a ProtocolError.",
     ),
     (
+        "faults.bad_text",
+        Tier.SILVER,
+        "A text that is not valid JSON or Unicode costs its own row at most, and none where its key is not read.",
+        "Spoils texts of the first rows of each page: all others must be stored, and those stored or rejected by id.",
+    ),
+    (
         "faults.bug",
         Tier.SILVER,
         "No answer makes the connector raise an exception of its own.",
