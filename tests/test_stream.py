@@ -290,6 +290,22 @@ async def test_a_large_body_is_inflated_and_parsed_by_a_thread(people: int, else
     assert Observed.threads.isdisjoint({threading.current_thread().name}) is elsewhere
 
 
+async def test_a_small_stream_that_inflates_to_much_does_not_hold_up_the_loop() -> None:
+    packed = gzip.compress(b'{"fields": [],' + b" " * 32_000_000 + b'"rows": []}', compresslevel=1)
+
+    async def script(_: web.Request, __: int) -> web.StreamResponse:
+        return web.Response(body=packed, headers={"Content-Type": "application/json", "Content-Encoding": "gzip"})
+
+    async with provider(script) as api:
+        reading = asyncio.ensure_future(read(api))
+        turns = 0
+        while not reading.done():
+            await asyncio.sleep(0)
+            turns += 1
+    assert [page.ids for page in reading.result()] == [()]
+    assert turns > 32_000_000 / 65_536
+
+
 async def test_a_response_that_breaks_off_is_requested_again_and_no_row_comes_twice() -> None:
     first, second = body(rows(0, 30)), body(rows(5, 40))
 

@@ -118,6 +118,8 @@ class StreamedListing(Generic[R]):
             async for chunk in response.content.iter_any():
                 for piece in inflater.feed(chunk):
                     yield piece
+                    # A chunk may inflate to very many pieces: other tasks get their turn.
+                    await asyncio.sleep(0)
             inflater.end()
         except ValueError as error:
             raise UnavailableError(f"the body cannot be inflated: {error}", call=self._request.call) from None

@@ -63,7 +63,11 @@ class Api(Protocol):
         ...
 
     async def get(self, path: str, model: type[T], *, params: Params | None = None, authenticated: bool = True) -> T:
-        """Return one response as a ``Wire``, or as a type made of them, such as ``list[Office]``."""
+        """Return one response as a ``Wire``, or as a type made of them, such as ``list[Office]``.
+
+        A text in an item of a list that is not valid JSON or Unicode is a lone surrogate: ``Page.single`` rejects the
+        item with its ``id``, and no entity accepts it. Elsewhere such a text makes the response malformed.
+        """
         ...
 
     async def sign_in(self) -> None:
