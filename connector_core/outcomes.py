@@ -92,8 +92,8 @@ class DataProfile:
     """The share of rows in which each field is filled."""
     unread: Mapping[str, int] = field(default_factory=dict)
     """Fields that did not come, and for how many rows; their stored values stay."""
-    emptied: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    """Fields that were filled for most rows and are now for almost none, with both shares: stored values stay."""
+    emptied: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """Fields that came empty too often to be believed: how many values were cleared, and of how many. They stay."""
     dangling: Mapping[str, int] = field(default_factory=dict)
     """Links whose target is not known, per field."""
     without_email: int = 0

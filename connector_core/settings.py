@@ -86,14 +86,16 @@ class LossSettings(_Settings):
 
 
 class DriftSettings(_Settings):
-    """When a field that has emptied is held."""
+    """When a field that came empty is not believed. A status never is."""
 
-    filled: Annotated[float, Field(ge=0, le=1)] = 0.5
-    """A field is held if it was filled in at least this share of the rows …"""
-    emptied: Annotated[float, Field(ge=0, le=1)] = 0.05
-    """… and is now in at most this share …"""
-    at_least: Annotated[int, Field(ge=1, le=1_000_000)] = 10
-    """… of at least this many rows."""
+    share: Annotated[float, Field(ge=0, le=1)] = 0.2
+    """A field's stored values are kept if more than this share of them would be cleared …"""
+    at_least: Annotated[int, Field(ge=1, le=1_000_000)] = 3
+    """… and at least this many …"""
+    days: Annotated[int, Field(ge=1, le=3650)] = 7
+    """… within this many days …"""
+    all_of: Annotated[int, Field(ge=1, le=1_000_000)] = 2
+    """… or all of those in the rows that were read, if there are at least this many."""
 
 
 class DeltaSettings(_Settings):

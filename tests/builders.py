@@ -8,6 +8,7 @@ from typing import Any
 from connector_core import Certificate, Department, Employee, Entity, Page, PlaceInListing, Standing, TotalSource
 from connector_core.discovery.changes import KindChanges, Testimony
 from connector_core.discovery.delta import ChangeCursor
+from connector_core.discovery.drift import DifferenceCounts
 from connector_core.discovery.profile import Profile
 from connector_core.discovery.results import DeltaStart, Evidence, ReadResult
 from connector_core.discovery.tally import Tally
@@ -16,7 +17,7 @@ from connector_core.reasons import Code, Reason
 from connector_core.sdk.connector import Declaration
 from connector_core.store import LastScan, Reading, StoredKind
 from connector_core.store.comparison import Comparison, Difference, Loss, Missing
-from connector_core.store.plans import Removal, Update
+from connector_core.store.plans import Removal
 
 TITLE = "Example HR"
 """The provider's."""
@@ -80,13 +81,22 @@ def read_result(counted: Tally | None = None, held: Profile | None = None, **mor
     )
 
 
-def compared(staged: int = 1, stored: int = 0, *differences: Difference, **more: Any) -> Comparison:
+def compared(staged: int = 1, stored: int = 0, **more: Any) -> Comparison:
     values = {"active": stored, "creates": 0, "accepted_key": "key", **more}
-    return Comparison(staged=staged, stored=stored, differences=differences, **values)
+    return Comparison(staged=staged, stored=stored, **values)
 
 
-def evidence(result: ReadResult | None = None, comparison: Comparison | None = None, **more: Any) -> Evidence:
-    return Evidence(result or read_result(), "key", comparison or compared(), **more)
+def differing(*differences: Difference, kind: type[Entity] = Employee) -> DifferenceCounts:
+    """Return the counts of these differences."""
+    counts = DifferenceCounts(kind)
+    counts.add(differences)
+    return counts
+
+
+def evidence(
+    result: ReadResult | None = None, comparison: Comparison | None = None, *differences: Difference, **more: Any
+) -> Evidence:
+    return Evidence(result or read_result(), "key", comparison or compared(), differing(*differences), **more)
 
 
 def difference(stored: dict[str, Any] | str, read: dict[str, Any] | str, source_id: str = "a") -> Difference:
@@ -107,9 +117,7 @@ def lost(*ids: str, loss: Loss = Loss.ACTIVE) -> KindChanges:
 
 def turned(*ids: str, loss: Loss = Loss.ACTIVE) -> KindChanges:
     """Return a plan that updates these rows."""
-    return KindChanges(
-        tuple(Update(one, Reason(Code.CHANGED), ("status",), loss, "{}", False, b"", b"") for one in ids)  # noqa: FBT003
-    )
+    return KindChanges(len(ids), frozenset(ids if loss else ()))
 
 
 def last_scan(**more: Any) -> LastScan:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from builders import PEOPLE, certificate, kind_plan
-from connector_core import Code, Employee, Entity, KindReport, Reason, Report, Run, Status, Verdict
+from connector_core import Code, Department, Employee, Entity, KindReport, Reason, Report, Run, Status, Verdict
 from connector_core.discovery.changes import plan_updates
 from connector_core.discovery.stage import staged_rows
 from connector_core.outcomes import Traffic
@@ -20,6 +20,7 @@ from connector_core.store.plans import GuardedPlan, Hold, Removal
 from connector_core.store.staging import Checkpoint
 
 NEW = Reason(Code.NEW, provider="Example HR")
+KINDS: dict[str, type[Entity]] = {"Employee": Employee, "Department": Department}
 GONE = Reason(Code.NOT_FOUND, provider="Example HR")
 
 
@@ -61,15 +62,16 @@ class RunSteps:
         **more: Any,
     ) -> None:
         """Plan the updates of a reading, and the removal of these rows."""
-        comparison = await self.store.comparisons.compare(reading, 7)
         base = {
             one.source_id: one.base_digest
             for one in await self.store.comparisons.missing(reading, "key", datetime.now(UTC))
         }
         removals = tuple(Removal(one, GONE, loss, base.get(one, b"")) for one in removed)
-        updates = plan_updates(comparison.differences, (), "Example HR")
+        async for batch in self.store.comparisons.differences(reading):
+            updates = plan_updates(batch, KINDS[reading.of.kind], (), "Example HR")
+            await self.store.plans.add_updates(run, reading.of, updates, hold)
         given = certificate(kind=reading.of.kind, **more)
-        await self.store.plans.save(run, [GuardedPlan(reading, given, "key", updates, removals, NEW, hold)])
+        await self.store.plans.save(run, [GuardedPlan(reading, given, "key", removals, NEW, hold)])
 
     async def apply(self, run: Run, reading: Reading) -> int:
         return await self.store.plans.apply(run, [reading], NEW, ())

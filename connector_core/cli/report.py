@@ -115,9 +115,9 @@ def _of_certificate(certificate: Certificate) -> Iterator[tuple[str, str]]:
 
 def _of_profile(profile: DataProfile) -> Iterator[tuple[str, str]]:
     if profile.emptied:
-        fields = ", ".join(f"{name} ({before:.0%} → {now:.0%})" for name, (before, now) in profile.emptied.items())
+        fields = ", ".join(f"{name} ({gone:,} of {size:,})" for name, (gone, size) in profile.emptied.items())
         intended = "If this is intended rather than a lost permission, rerun with --accept FIELD."
-        yield f"Almost no row has these fields any more: {fields}. Stored values are kept. {intended}", "yellow"
+        yield f"Fields came empty where values are stored: {fields}. The values are kept. {intended}", "yellow"
     unread: dict[int, list[str]] = {}
     for field, rows in profile.unread.items():
         if field not in profile.emptied:

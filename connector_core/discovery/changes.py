@@ -3,18 +3,17 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
 import msgspec
 
-from connector_core.discovery.drift import believed
+from connector_core.discovery.drift import STATUS, DifferenceCounts, RowDifference, by_field
 from connector_core.outcomes import Certificate
 from connector_core.reasons import Code, Reason
-from connector_core.sdk.entities import Status
+from connector_core.sdk.entities import Entity, Status
 from connector_core.store.comparison import Difference, Loss, Missing
 from connector_core.store.plans import Removal, Update
 
-_decode = msgspec.json.decode
+_encode = msgspec.json.Encoder().encode
 
 
 class Testimony(Enum):
@@ -27,9 +26,11 @@ class Testimony(Enum):
 
 @dataclass(frozen=True, slots=True)
 class KindChanges:
-    """The updates and removals of one kind. Creates are counted and made by the store."""
+    """The changes of one kind. Updates are counted, and made batch by batch; creates are made by the store."""
 
-    updates: tuple[Update, ...] = ()
+    updates: int = 0
+    leavers: frozenset[str] = frozenset()
+    """Rows that an update turns from active to something else."""
     removals: tuple[Removal, ...] = ()
     unconfirmed: tuple[str, ...] = ()
     """Rows missing from a complete scan that no second witness confirms to be gone: they stay."""
@@ -37,59 +38,62 @@ class KindChanges:
 
 def plan(
     certificate: Certificate,
-    differences: Iterable[Difference],
+    differences: DifferenceCounts,
     missing: Iterable[Missing],
     testimony: Mapping[str, Testimony],
     provider: str,
 ) -> KindChanges:
     """Plan the updates of rows that were read, and, only if everything was read, the removals of missing ones."""
-    updates = plan_updates(differences, certificate.profile.emptied, provider)
+    emptied = certificate.profile.emptied
+    updates, leavers = differences.updates(emptied), differences.leavers(emptied)
     if not certificate.complete:
-        return KindChanges(updates)
+        return KindChanges(updates, leavers)
     removals, unconfirmed = plan_removals(missing, testimony, certificate.kind, provider)
-    return KindChanges(updates, removals, unconfirmed)
+    return KindChanges(updates, leavers, removals, unconfirmed)
 
 
-def plan_updates(differences: Iterable[Difference], emptied: Collection[str], provider: str) -> tuple[Update, ...]:
+def plan_updates(
+    differences: Iterable[Difference],
+    kind: type[Entity],
+    emptied: Collection[str],
+    provider: str,
+    *,
+    accepted: Collection[str] = (),
+) -> list[Update]:
     """Plan the updates of rows that were read with other content.
 
     An absent field leaves the stored value as it was. A field that has ``emptied`` is believed where it holds a
-    value, and not where it is empty.
+    value, and not where it is empty; one whose emptying was ``accepted`` is believed.
     """
     updates = []
     for one in differences:
-        stored, came = _decode(one.stored), _decode(one.read)
-        read = believed(came, emptied)
-        merged: dict[str, Any] = {**stored, **read}
-        fields = tuple([name for name, value in merged.items() if value != stored.get(name)])
-        if fields:
-            # A row that was not believed whole has no digest, so that it is compared again next time.
-            digest = one.digest if len(read) == len(came) else b""
-            updates.append(_update(one, stored, merged, fields, digest, provider))
-    return tuple(updates)
+        row = by_field(one, kind)
+        kept = [name for name in row.cleared if name in emptied]
+        if len(row.changed) > len(kept):
+            updates.append(_update(one, row, kept, accepted, provider))
+    return updates
 
 
 def _update(
-    one: Difference,
-    stored: Mapping[str, Any],
-    merged: Mapping[str, Any],
-    fields: tuple[str, ...],
-    digest: bytes,
-    provider: str,
+    one: Difference, row: RowDifference, kept: Collection[str], accepted: Collection[str], provider: str
 ) -> Update:
-    status = merged.get("status")
-    lost = stored.get("status") == Status.ACTIVE and status != Status.ACTIVE
-    reason = (
-        Reason(Code.STATUS_LOST, provider=provider, status=status) if lost else Reason(Code.CHANGED, provider=provider)
-    )
+    merged = {**row.stored, **row.read}
+    for name in kept:
+        merged[name] = row.stored[name]
+    status = merged.get(STATUS)
+    lost = row.stored.get(STATUS) == Status.ACTIVE and status != Status.ACTIVE
     return Update(
         source_id=one.source_id,
-        reason=reason,
-        fields=fields,
+        reason=Reason(Code.STATUS_LOST, provider=provider, status=status)
+        if lost
+        else Reason(Code.CHANGED, provider=provider),
+        fields=tuple([name for name in row.changed if name not in kept]),
+        cleared=tuple([name for name in row.cleared if name not in kept and name not in accepted]),
         loss=Loss.ACTIVE if lost else Loss.NONE,
-        body=msgspec.json.encode(merged).decode(),
+        body=_encode(merged).decode(),
         active=None if status is None else status == Status.ACTIVE,
-        digest=digest,
+        # A row that was not believed whole has no digest, so that it is compared again next time.
+        digest=b"" if kept else one.digest,
         base_digest=one.base_digest,
     )
 

@@ -1,7 +1,7 @@
 """Completeness of a reading: its counters and evidence become coded reasons, and these a certificate."""
 
 from connector_core.discovery.delta import delta_problems
-from connector_core.discovery.drift import emptied_fields, kept_fields
+from connector_core.discovery.drift import emptied_fields
 from connector_core.discovery.results import Evidence, ReadResult
 from connector_core.discovery.tally import Tally
 from connector_core.outcomes import Certificate, DataProfile, Standing
@@ -23,9 +23,9 @@ def verify(evidence: Evidence, drift: DriftSettings, *, accepted: frozenset[str]
         provider: Its title.
     """
     result, tally, profile = evidence.result, evidence.result.tally, evidence.result.profile
-    emptied = emptied_fields(evidence.filled_before, profile.shares(), filled=drift.filled, emptied=drift.emptied)
-    emptied = {name: shares for name, shares in emptied.items() if name not in accepted}
-    kept = kept_fields(evidence.comparison.differences, emptied)
+    emptied = emptied_fields(evidence.cleared, drift)
+    emptied = {name: counts for name, counts in emptied.items() if name not in accepted}
+    kept = evidence.differences.kept(emptied)
     if result.delta:
         reasons = _delta_reasons(evidence, frozenset(kept), provider)
     else:

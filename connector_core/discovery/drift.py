@@ -2,40 +2,121 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
+from connector_core.sdk.entities import Entity, Status
+from connector_core.settings import DriftSettings
 from connector_core.store.comparison import Difference
 
-_decode = msgspec.json.decode
+STATUS = "status"
+_decode = msgspec.json.Decoder().decode
 
 
-def emptied_fields(
-    before: Mapping[str, float], now: Mapping[str, float], *, filled: float, emptied: float
-) -> dict[str, tuple[float, float]]:
-    """Return the fields that were filled for most rows and are now for almost none, with both shares.
+@dataclass(frozen=True, slots=True)
+class RowDifference:
+    """One difference, field by field."""
 
-    A lost permission looks like that: the provider answers 200, and the field is empty or absent.
+    stored: dict[str, Any]
+    read: dict[str, Any]
+    """The fields that came. A field that did not come leaves the stored value as it was."""
+    changed: list[str]
+    """The fields that came with another value."""
+    cleared: list[str]
+    """Those of them that held a value and came empty."""
+
+
+def by_field(one: Difference, kind: type[Entity]) -> RowDifference:
+    """Compare the two bodies of a difference."""
+    stored, read = _decode(one.stored), _decode(one.read)
+    before = stored.get
+    changed = [name for name, value in read.items() if value != before(name)]
+    cleared = [
+        name for name in changed if kind.is_empty(name, read[name]) and not kind.is_empty(name, stored.get(name))
+    ]
+    return RowDifference(stored, read, changed, cleared)
+
+
+class DifferenceCounts:
+    """Running totals of the differences between a reading and the store: all that a judgement needs of them."""
+
+    def __init__(self, kind: type[Entity]) -> None:
+        self._kind = kind
+        self.cleared: Counter[str] = Counter()
+        """Rows whose stored value would go, by field."""
+        self._absent: Counter[str] = Counter()
+        """Rows whose stored value stays because the field did not come, by field."""
+        self._changed = 0
+        """Rows in which another field changed than those that were cleared."""
+        self._only_cleared: Counter[frozenset[str]] = Counter()
+        """The other rows, by the fields that were cleared."""
+        self._turned: set[str] = set()
+        """Rows that were active, and have another status now."""
+        self._without_status: set[str] = set()
+        """Rows that were active, and whose status was cleared."""
+
+    def add(self, differences: Iterable[Difference]) -> None:
+        """Count some more of them."""
+        for one in differences:
+            row = by_field(one, self._kind)
+            self._absent.update([name for name in row.stored.keys() - row.read.keys() if row.stored[name] is not None])
+            self.cleared.update(row.cleared)
+            if len(row.changed) > len(row.cleared):
+                self._changed += 1
+            elif row.cleared:
+                self._only_cleared[frozenset(row.cleared)] += 1
+            if STATUS in row.changed and row.stored.get(STATUS) == Status.ACTIVE:
+                (self._without_status if STATUS in row.cleared else self._turned).add(one.source_id)
+
+    def updates(self, emptied: Collection[str]) -> int:
+        """Count the rows that change, where cleared values of the fields that have ``emptied`` stay."""
+        return self._changed + sum([rows for fields, rows in self._only_cleared.items() if fields - set(emptied)])
+
+    def leavers(self, emptied: Collection[str]) -> frozenset[str]:
+        """Return the ids of the rows that are active no longer."""
+        return frozenset(self._turned if STATUS in emptied else self._turned | self._without_status)
+
+    def kept(self, emptied: Collection[str]) -> Counter[str]:
+        """Count, by field, the rows whose stored value stays because the field did not come, or is not believed."""
+        return self._absent + Counter({name: self.cleared[name] for name in emptied})
+
+
+@dataclass(frozen=True, slots=True)
+class ClearedValues:
+    """The values of one field that were cleared, beside those that are stored."""
+
+    now: int
+    """Values that this reading would clear."""
+    read: int
+    """Values stored in the rows that were read again."""
+    recent: int = 0
+    """Values cleared within the window already, so that small steps do not add up unseen."""
+    stored: int = 0
+    """Values stored in all rows."""
+
+    def excess(self, settings: DriftSettings) -> tuple[int, int] | None:
+        """Return how many values were cleared, and of how many, if they are too many to be believed."""
+        # The rows of a delta changed, so a share of them says little: all of them do.
+        if self.now == self.read >= settings.all_of:
+            return self.now, self.read
+        cleared, size = self.now + self.recent, self.stored + self.recent
+        return (cleared, size) if cleared >= settings.at_least and cleared > settings.share * size else None
+
+
+def may_have_emptied(cleared: Mapping[str, int], before: Mapping[str, int], settings: DriftSettings) -> list[str]:
+    """Return the fields for which it must be known how many values are stored."""
+    least = min(settings.at_least, settings.all_of)
+    return [name for name, now in cleared.items() if name == STATUS or now + before.get(name, 0) >= least]
+
+
+def emptied_fields(cleared: Mapping[str, ClearedValues], settings: DriftSettings) -> dict[str, tuple[int, int]]:
+    """Return the fields that are not believed where they are empty: how many values were cleared, and of how many.
+
+    Nobody stops having a status, and without one a person is active no longer: a single one is enough.
     """
-    return {
-        name: (share, now.get(name, 0.0))
-        for name, share in before.items()
-        if share >= filled and now.get(name, 0.0) <= emptied
-    }
-
-
-def believed(read: dict[str, Any], emptied: Collection[str]) -> dict[str, Any]:
-    """Return the fields that were read, without those that have emptied and are empty in this row."""
-    if not emptied:
-        return read
-    return {name: value for name, value in read.items() if value or name not in emptied}
-
-
-def kept_fields(differences: Iterable[Difference], emptied: Collection[str]) -> Counter[str]:
-    """Count, by field, the rows whose stored value stays because the field did not come, or is not believed."""
-    kept: Counter[str] = Counter()
-    for one in differences:
-        stored, read = _decode(one.stored), believed(_decode(one.read), emptied)
-        kept.update([name for name, value in stored.items() if name not in read and value is not None])
-    return kept
+    found = {name: one.excess(settings) for name, one in cleared.items()}
+    if STATUS in cleared:
+        found[STATUS] = found[STATUS] or (cleared[STATUS].now, cleared[STATUS].read)
+    return {name: counts for name, counts in found.items() if counts}

@@ -8,6 +8,7 @@ from connector_core.discovery.changes import Testimony
 from connector_core.discovery.completeness import incompleteness
 from connector_core.discovery.connector_errors import connector_errors
 from connector_core.discovery.context import RunContext
+from connector_core.discovery.drift import ClearedValues, DifferenceCounts, may_have_emptied
 from connector_core.discovery.guards import too_many_vanished
 from connector_core.discovery.read import KindReader
 from connector_core.discovery.results import Evidence, ReadResult
@@ -34,7 +35,7 @@ async def gather(
         evidence = await _compare(context, reader, result, account, full=full)
     if evidence.present:
         await context.store.entities.note_present(result.reading.of, evidence.present)
-    return replace(evidence, filled_before=await _filled_before(context, evidence))
+    return await _count_differences(context, evidence) if evidence.comparison.differing else evidence
 
 
 async def _compare(
@@ -44,7 +45,7 @@ async def _compare(
     acceptance_key = context.acceptance_key(account, result.rule)
     await store.staging.index_latest_rows(result.reading)
     comparison = await store.comparisons.compare(result.reading, losses.days)
-    evidence = Evidence(result, acceptance_key, comparison)
+    evidence = Evidence(result, acceptance_key, comparison, DifferenceCounts(result.declaration.kind))
     if not full:
         return evidence
     evidence = replace(evidence, recognised=await _count_recognised(context, result, comparison))
@@ -62,7 +63,7 @@ async def _count_recognised(context: RunContext, result: ReadResult, comparison:
     """Count the rows that are those of a stored entity, by more than their id."""
     if not comparison.stored or not comparison.staged:
         return None
-    unchanged = comparison.staged - comparison.creates - len(comparison.differences)
+    unchanged = comparison.staged - comparison.creates - comparison.differing
     if 2 * unchanged >= min(comparison.stored, comparison.staged):
         return unchanged  # Enough, so that the bodies need not be compared.
     return await context.store.comparisons.count_alike(result.reading, result.declaration.kind.identity)
@@ -100,17 +101,21 @@ async def _ask(
     return await ask(exists, source_ids, controls=controls, deadline=context.deadline, enough=enough, tell=tell)
 
 
-async def _filled_before(context: RunContext, evidence: Evidence) -> dict[str, float]:
-    """Return the shares of stored rows that hold the fields which came for almost no row."""
-    result, settings = evidence.result, context.settings.drift
-    stored, entities = evidence.comparison.stored, result.tally.entities
-    # The few rows of a delta say nothing of all, so they are compared with themselves.
-    rows = min(stored, entities) if result.delta else stored
-    if not entities or rows < settings.at_least:
-        return {}
-    shares = result.profile.shares()
-    empty = [name for name in result.declaration.kind.model_fields if shares.get(name, 0.0) <= settings.emptied]
-    return await context.store.comparisons.filled_shares(result.reading, empty, read_only=result.delta is not None)
+async def _count_differences(context: RunContext, evidence: Evidence) -> Evidence:
+    """Count what differs from the stored rows, batch by batch, and the stored values that would be cleared."""
+    comparisons, settings, reading = context.store.comparisons, context.settings.drift, evidence.result.reading
+    kind = evidence.result.declaration.kind
+    counts = DifferenceCounts(kind)
+    async for batch in comparisons.differences(reading):
+        counts.add(batch)
+    before = await comparisons.cleared_before(reading.of, settings.days)
+    fields = may_have_emptied(counts.cleared, before, settings)
+    stored = await comparisons.count_values(reading, {name: kind.unknown.get(name, "") for name in fields})
+    cleared = {
+        name: ClearedValues(counts.cleared[name], read, before.get(name, 0), of_all)
+        for name, (read, of_all) in stored.items()
+    }
+    return replace(evidence, differences=counts, cleared=cleared)
 
 
 async def link(context: RunContext, evidence: Evidence, all_read: Sequence[Evidence]) -> Evidence:

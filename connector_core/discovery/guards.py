@@ -54,13 +54,23 @@ def guard(
     hold = Hold.NOTHING if apply else Hold.EVERYTHING
     for part, _ in found:
         hold |= part
-    creates, updates, removals = evidence.comparison.creates, changes.updates, changes.removals
-    held = sum([one.held(hold) for one in updates]) + sum([one.held(hold) for one in removals])
-    if Hold.CREATES in hold:
-        held += creates
-    because = tuple([reason for _, reason in found])
-    kind = evidence.result.kind
-    return hold, KindPlan(kind, creates, len(updates), len(removals), held, because, len(changes.unconfirmed))
+    return hold, KindPlan(
+        kind=evidence.result.kind,
+        creates=evidence.comparison.creates,
+        updates=changes.updates,
+        removes=len(changes.removals),
+        held=_held(changes, evidence.comparison.creates, hold),
+        held_because=tuple([reason for _, reason in found]),
+        unconfirmed=len(changes.unconfirmed),
+    )
+
+
+def _held(changes: KindChanges, creates: int, hold: Hold) -> int:
+    """Count the changes that wait."""
+    leavers = len(changes.leavers) if Hold.LOSSES in hold else 0
+    updates = changes.updates if Hold.UPDATES in hold else leavers
+    removals = sum([one.held(hold) for one in changes.removals])
+    return updates + removals + (creates if Hold.CREATES in hold else 0)
 
 
 def _losses(changes: KindChanges, evidence: Evidence, settings: LossSettings) -> Iterator[tuple[Hold, Reason]]:
@@ -86,7 +96,7 @@ def _count(changes: KindChanges, comparison: Comparison, least: Loss, now: int) 
 
 def _lost_ids(changes: KindChanges, least: Loss) -> frozenset[str]:
     losses: Iterable[tuple[str, Loss]] = [
-        *((one.source_id, one.loss) for one in changes.updates if one.loss),
+        *((source_id, Loss.ACTIVE) for source_id in changes.leavers),
         *((one.source_id, one.loss) for one in changes.removals),
     ]
     return frozenset([source_id for source_id, loss in losses if loss >= least])

@@ -24,9 +24,12 @@ class Profile:
         self._kind = kind
         self._provided = frozenset(declaration.provides)
         self._columns = {name: itemgetter(name) for name in kind.model_fields}
+        self._known = {name: word.__ne__ for name, word in kind.unknown.items()}
         # An unset field has its default: where that is not empty, it must not be counted as filled.
         self._defaulted = [
-            name for name, field in kind.model_fields.items() if field.default and not field.is_required()
+            name
+            for name, field in kind.model_fields.items()
+            if not field.is_required() and not kind.is_empty(name, field.default)
         ]
         self._has_email = "email" in kind.model_fields
         self._emails = HashSet()
@@ -53,7 +56,8 @@ class Profile:
         self.rows += len(entities)
         rows, came = list(map(_values, entities)), list(map(_fields_set, entities))
         for name, column in self._columns.items():
-            if count := len(list(filter(None, map(column, rows)))):
+            values = filter(None, map(column, rows))
+            if count := len(list(filter(known, values) if (known := self._known.get(name)) else values)):
                 self.filled[name] += count
         for name in self._defaulted:
             self.filled[name] -= sum([name not in fields for fields in came])
@@ -67,7 +71,7 @@ class Profile:
             self._add_moments([moment for moment in map(self._columns["updated_at"], rows) if moment])
 
     def shares(self) -> dict[str, float]:
-        """Return the share of rows in which each field is filled."""
+        """Return the share of rows in which each field is filled. UNKNOWN fills nothing."""
         return {name: count / self.rows for name, count in self.filled.items() if count}
 
     def _add_links(self, rows: Sequence[dict[str, Any]]) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from connector_core.discovery.changes import Testimony
 from connector_core.discovery.delta import ChangeCursor
+from connector_core.discovery.drift import ClearedValues, DifferenceCounts
 from connector_core.discovery.profile import Profile
 from connector_core.discovery.tally import Tally
 from connector_core.outcomes import Began
@@ -52,6 +53,7 @@ class Evidence:
     result: ReadResult
     acceptance_key: str
     comparison: Comparison
+    differences: DifferenceCounts
     missing: tuple[Missing, ...] = ()
     """Stored rows that a complete scan lacks; empty where nothing may be removed."""
     testimony: Mapping[str, Testimony] = field(default_factory=dict)
@@ -60,8 +62,8 @@ class Evidence:
     """Missing rows that other rows name, as their manager or department."""
     recognised: int | None = None
     """Rows that were read and have a stored row's id, and its name or e-mail; None where it was not counted."""
-    filled_before: Mapping[str, float] = field(default_factory=dict)
-    """For fields that came for almost no row: the share of stored rows that have them."""
+    cleared: Mapping[str, ClearedValues] = field(default_factory=dict)
+    """For fields that came empty where a value is stored, often enough to be a warning sign."""
     dangling: Mapping[str, int] = field(default_factory=dict)
     """Links whose target is neither stored nor read, per field."""
 

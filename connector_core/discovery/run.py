@@ -8,12 +8,11 @@ from datetime import UTC, datetime
 
 import structlog
 
-from connector_core.discovery.changes import KindChanges, plan
+from connector_core.discovery.changes import KindChanges, plan, plan_updates
 from connector_core.discovery.check import check_account
 from connector_core.discovery.completeness import verify
 from connector_core.discovery.context import RunContext
 from connector_core.discovery.delta import choose_extent, next_scan
-from connector_core.discovery.drift import kept_fields
 from connector_core.discovery.evidence import gather, link
 from connector_core.discovery.guards import guard
 from connector_core.discovery.read import KindReader
@@ -156,9 +155,9 @@ async def _choose_extent(context: RunContext, checking: "asyncio.Task[Account]")
 
 
 def _judge(context: RunContext, evidence: Evidence, other_tenant: Reason | None) -> KindResult:
-    provider, comparison, settings = context.title, evidence.comparison, context.settings
+    provider, settings = context.title, context.settings
     certificate = verify(evidence, settings.drift, accepted=context.accepted_fields, provider=provider)
-    changes = plan(certificate, comparison.differences, evidence.missing, evidence.testimony, provider)
+    changes = plan(certificate, evidence.differences, evidence.missing, evidence.testimony, provider)
     hold, kind_plan = guard(
         changes, evidence, settings.losses, provider=provider, apply=context.apply, other_tenant=other_tenant
     )
@@ -177,6 +176,8 @@ def _judge(context: RunContext, evidence: Evidence, other_tenant: Reason | None)
 
 async def _save(context: RunContext, kinds: list[KindResult]) -> dict[str, str]:
     """Save certificates and plans; return the names of the rows that are removed."""
+    for one in kinds:
+        await _save_updates(context, one)
     return await context.store.plans.save(
         context.run,
         [
@@ -184,7 +185,6 @@ async def _save(context: RunContext, kinds: list[KindResult]) -> dict[str, str]:
                 reading=one.evidence.result.reading,
                 certificate=one.certificate,
                 acceptance_key=one.evidence.acceptance_key,
-                updates=one.changes.updates,
                 removals=one.changes.removals,
                 new=_new(context),
                 hold=one.hold,
@@ -192,6 +192,16 @@ async def _save(context: RunContext, kinds: list[KindResult]) -> dict[str, str]:
             for one in kinds
         ],
     )
+
+
+async def _save_updates(context: RunContext, one: KindResult) -> None:
+    """Make the updates and save them, batch by batch, so that memory stays flat."""
+    if not one.changes.updates:
+        return
+    result, emptied, provider = one.evidence.result, one.certificate.profile.emptied, context.title
+    async for batch in context.store.comparisons.differences(result.reading):
+        updates = plan_updates(batch, result.declaration.kind, emptied, provider, accepted=context.accepted_fields)
+        await context.store.plans.add_updates(context.run, result.reading.of, updates, one.hold)
 
 
 async def _tell_observers(context: RunContext, kinds: list[KindResult]) -> None:
@@ -258,7 +268,7 @@ async def _next_scans(context: RunContext, account: Account, kinds: list[KindRes
             is_delta=result.delta is not None,
             started_at=context.run.started_at,
             resume_key=context.resume_key(account),
-            kept=kept_fields(one.evidence.comparison.differences, one.certificate.profile.emptied),
+            kept=one.evidence.differences.kept(one.certificate.profile.emptied),
         )
         if scan:
             scans[one.plan.kind] = scan

@@ -83,6 +83,8 @@ class Entity(BaseModel):
     """The fields with ids of other entities, and the kind of these."""
     identity: ClassVar[tuple[str, ...]] = ()
     """Fields of which one at least stays the same for as long as the id means the same thing, such as a name."""
+    unknown: ClassVar[Mapping[str, str]] = {}
+    """The fields whose default is ``UNKNOWN``, and that word: it is no value."""
     _names: ClassVar[frozenset[str]]
 
     source_id: SourceId
@@ -92,6 +94,8 @@ class Entity(BaseModel):
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
         cls._names = frozenset(cls.model_fields)
+        defaults = {name: field.default for name, field in cls.model_fields.items()}
+        cls.unknown = {name: one.value for name, one in defaults.items() if getattr(one, "name", "") == "UNKNOWN"}
 
     @classmethod
     def of(cls, row: msgspec.Struct, **fields: Any) -> Self:
@@ -120,6 +124,14 @@ class Entity(BaseModel):
         # What model_validate() calls; its overhead is half a microsecond a row.
         entity: Self = cls.__pydantic_validator__.validate_python(fields)
         return entity
+
+    @classmethod
+    def is_empty(cls, name: str, value: Any) -> bool:
+        """Return True if a value of the field of that name says nothing: null, an empty text or list, false, UNKNOWN.
+
+        The value may be one of an entity or of its JSON.
+        """
+        return not value or cls.unknown.get(name) == value
 
     def body(self) -> bytes:
         """Return the canonical JSON of the fields that were read."""

@@ -12,6 +12,8 @@ from connector_core.store.comparison import NEW_ROWS
 from connector_core.store.rows import Reading, drop_bodies
 from connector_core.store.sqlite import IDS, Cursor, now
 
+_STEP = 2000
+"""Changes applied by one statement."""
 _encode = msgspec.json.Encoder(enc_hook=encode_hook).encode
 
 
@@ -98,18 +100,8 @@ def _create(cursor: Cursor, run_id: str, state: State) -> None:
 def _apply_changes(cursor: Cursor, integration: str, run_id: str, state: State) -> int:
     """Apply updates and removals, and mark everything of that state as applied; return how many changes."""
     arguments = (run_id, state)
-    cursor.execute(
-        "UPDATE bodies SET body = c.body, active = c.active FROM changes c JOIN entities e "
-        "ON e.integration = c.integration AND e.kind = c.kind AND e.source_id = c.source_id "
-        "WHERE c.run_id = ? AND c.state = ? AND c.operation = 'update' AND bodies.n = e.n",
-        arguments,
-    )
-    cursor.execute(
-        "UPDATE entities SET digest = c.digest, active = c.active, run_id = c.run_id FROM changes c "
-        "WHERE c.run_id = ? AND c.state = ? AND c.operation = 'update' AND entities.integration = c.integration "
-        "AND entities.kind = c.kind AND entities.source_id = c.source_id",
-        arguments,
-    )
+    kinds = cursor.execute("SELECT DISTINCT kind FROM changes WHERE run_id = ?", (run_id,)).fetchall()
+    updated = sum([_update(cursor, run_id, state, kind) for (kind,) in kinds])
     gone = cursor.execute(
         "DELETE FROM entities WHERE (integration, kind, source_id) IN (SELECT integration, kind, source_id "
         "FROM changes WHERE run_id = ? AND state = ? AND operation = 'remove') RETURNING n",
@@ -118,10 +110,41 @@ def _apply_changes(cursor: Cursor, integration: str, run_id: str, state: State) 
     if gone:
         which = f"n IN (SELECT value FROM {IDS})"  # noqa: S608 - a constant
         drop_bodies(cursor, integration, which, json.dumps([n for (n,) in gone]))
-    return cursor.execute(
-        "UPDATE changes SET state = 'applied', body = NULL, decided_at = ? WHERE run_id = ? AND state = ?",
-        (now(), *arguments),
+    rest = cursor.execute(
+        "UPDATE changes SET state = 'applied', decided_at = ? WHERE run_id = ? AND state = ?", (now(), *arguments)
     ).rowcount
+    return updated + rest
+
+
+def _update(cursor: Cursor, run_id: str, state: State, kind: str) -> int:
+    """Update the stored rows of a kind; return how many. In steps: SQLite keeps what a statement changes in memory."""
+    rows = "c.run_id = ? AND c.kind = ? AND c.source_id > ? AND c.source_id <= ?"
+    step = f"{rows} AND c.state = ? AND c.operation = 'update'"
+    updated, after = 0, ""
+    while last := cursor.execute(
+        "SELECT max(source_id) FROM (SELECT source_id FROM changes WHERE run_id = ? AND kind = ? AND source_id > ? "
+        "ORDER BY source_id LIMIT ?)",
+        (run_id, kind, after, _STEP),
+    ).fetchone()[0]:
+        arguments = (run_id, kind, after, last, state)
+        cursor.execute(
+            "UPDATE bodies SET body = c.body, active = c.active FROM changes c JOIN entities e "  # noqa: S608 - ours
+            "ON e.integration = c.integration AND e.kind = c.kind AND e.source_id = c.source_id "
+            f"WHERE {step} AND bodies.n = e.n",
+            arguments,
+        )
+        cursor.execute(
+            "UPDATE entities SET digest = c.digest, active = c.active, run_id = c.run_id FROM changes c "  # noqa: S608
+            f"WHERE {step} AND entities.integration = c.integration AND entities.kind = c.kind "
+            "AND entities.source_id = c.source_id",
+            arguments,
+        )
+        updated += cursor.execute(
+            f"UPDATE changes AS c SET state = 'applied', body = NULL, decided_at = ? WHERE {step}",  # noqa: S608 - ours
+            (now(), *arguments),
+        ).rowcount
+        after = last
+    return updated
 
 
 def _accept(cursor: Cursor, run_id: str, state: State, unproven: Collection[str]) -> None:

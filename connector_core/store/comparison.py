@@ -1,7 +1,7 @@
 """The rows of a reading beside what is stored: everything that a plan is made from."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
@@ -9,9 +9,9 @@ from enum import IntEnum
 from connector_core.store.rows import Reading, StoredKind
 from connector_core.store.sqlite import (
     IDS,
-    IN_THIS_ORDER,
     Cursor,
     Table,
+    each,
     filled,
     holds,
     reads,
@@ -20,6 +20,7 @@ from connector_core.store.sqlite import (
     values_of,
 )
 
+_PAGE = 1000
 NEW_ROWS = (
     "latest l WHERE l.reading = ? AND l.digest IS NOT NULL AND NOT EXISTS (SELECT 1 FROM entities e "
     "WHERE e.integration = ? AND e.kind = ? AND e.source_id = l.source_id)"
@@ -79,7 +80,8 @@ class Comparison:
     """Those of them that are active."""
     creates: int
     """Entities read that are not stored."""
-    differences: tuple[Difference, ...] = ()
+    differing: int = 0
+    """Entities read with other content than is stored."""
     accepted_key: str | None = None
     """The token, account and rule of the last accepted reading."""
     lost_before: Mapping[str, LostBefore] = field(default_factory=dict)
@@ -103,18 +105,23 @@ class Comparisons(Table):
         accepted = cursor.execute(
             "SELECT acceptance_key FROM acceptances WHERE integration = ? AND kind = ?", (of.integration, of.kind)
         ).fetchone()
-        creates = staged
+        creates, differing = staged, 0
         if stored:
             (creates,) = cursor.execute(
                 f"SELECT count(*) FROM {NEW_ROWS}",  # noqa: S608 - a constant
                 (reading.id, of.integration, of.kind),
+            ).fetchone()
+            (differing,) = cursor.execute(
+                "SELECT count(*) FROM latest l JOIN entities e ON e.integration = ? AND e.kind = ? "
+                "AND e.source_id = l.source_id WHERE l.reading = ? AND l.digest <> e.digest",
+                (of.integration, of.kind, reading.id),
             ).fetchone()
         return Comparison(
             staged=staged,
             stored=stored,
             active=active,
             creates=creates,
-            differences=_differences(cursor, reading) if stored else (),
+            differing=differing,
             accepted_key=accepted[0] if accepted else None,
             lost_before=_lost_before(cursor, of, days),
         )
@@ -134,29 +141,54 @@ class Comparisons(Table):
         )
         return tuple([Missing(one, bool(read), bool(missed), bool(on), base) for one, read, missed, on, base in rows])
 
+    async def differences(self, reading: Reading) -> AsyncIterator[list[Difference]]:
+        """Yield the stored rows that were read with other content, by id. In batches, so that memory stays flat."""
+        after = ""
+        while found := await self._differences_after(reading, after):
+            after = found[-1].source_id
+            yield found
+
     @reads
-    def filled_shares(
-        self, cursor: Cursor, reading: Reading, fields: Sequence[str], *, read_only: bool
-    ) -> dict[str, float]:
-        """Return the share of stored entities in which each field is filled; of those that were read only."""
+    def _differences_after(self, cursor: Cursor, reading: Reading, after: str) -> list[Difference]:
+        rows = cursor.execute(
+            "SELECT l.source_id, o.body, b.body, l.digest, e.digest FROM latest l JOIN entities e "
+            "ON e.integration = ? AND e.kind = ? AND e.source_id = l.source_id JOIN bodies b ON b.n = l.n "
+            "JOIN bodies o ON o.n = e.n WHERE l.reading = ? AND l.digest <> e.digest AND l.source_id > ? "
+            "ORDER BY l.source_id LIMIT ?",
+            (reading.of.integration, reading.of.kind, reading.id, after, _PAGE),
+        )
+        return [Difference(*row) for row in rows]
+
+    @reads
+    def count_values(self, cursor: Cursor, reading: Reading, fields: Mapping[str, str]) -> dict[str, tuple[int, int]]:
+        """Count, by field, the stored rows that hold a value: those that were read again, and all.
+
+        ``fields`` has each field's word for what is not known, or an empty text.
+        """
         if not fields:
             return {}
-        sums = ", ".join(f"sum({filled(name)})" for name in fields)
-        arguments = (reading.of.integration, reading.of.kind)
-        if read_only:
-            rows = cursor.execute(
-                f"SELECT count(*), {sums} FROM latest l {IN_THIS_ORDER} entities e ON e.integration = ? "  # noqa: S608
-                "AND e.kind = ? AND e.source_id = l.source_id JOIN bodies b ON b.n = e.n WHERE l.reading = ?",
-                (*arguments, reading.id),
-            )
-        else:
-            rows = cursor.execute(
-                f"SELECT count(*), {sums} FROM entities e JOIN bodies b ON b.n = e.n "  # noqa: S608 - names of fields
-                "WHERE e.integration = ? AND e.kind = ?",
-                arguments,
-            )
-        total, *counts = rows.fetchone()
-        return {name: count / total for name, count in zip(fields, counts, strict=True)} if total else {}
+        values = [filled(name, unknown) for name, unknown in fields.items()]
+        read, all_rows = (
+            ", ".join([f"coalesce(sum({value}{condition}), 0)" for value in values])
+            for condition in (" AND l.digest IS NOT NULL", "")
+        )
+        counts = cursor.execute(
+            f"SELECT {read}, {all_rows} FROM entities e JOIN bodies b ON b.n = e.n LEFT JOIN latest l "  # noqa: S608
+            "ON l.reading = ? AND l.source_id = e.source_id WHERE e.integration = ? AND e.kind = ?",
+            (reading.id, reading.of.integration, reading.of.kind),
+        ).fetchone()
+        return dict(zip(fields, zip(counts[: len(fields)], counts[len(fields) :], strict=True), strict=True))
+
+    @reads
+    def cleared_before(self, cursor: Cursor, of: StoredKind, days: int) -> dict[str, int]:
+        """Count, by field, the values that were cleared within so many days."""
+        rows = cursor.execute(
+            f"SELECT j.value, count(*) FROM changes c, {each('c.cleared')} j "  # noqa: S608 - ours
+            "WHERE c.integration = ? AND c.kind = ? "
+            "AND c.cleared IS NOT NULL AND c.state = 'applied' AND c.decided_at >= ? GROUP BY j.value",
+            (of.integration, of.kind, timestamp(datetime.now(UTC) - timedelta(days=days))),
+        )
+        return dict(rows.fetchall())
 
     @reads
     def some_read(self, cursor: Cursor, reading: Reading, number: int) -> tuple[str, ...]:
@@ -231,16 +263,6 @@ class Comparisons(Table):
             (json.dumps(sorted(source_ids)), target.integration, target.kind, reading),
         ).fetchone()
         return int(unknown)
-
-
-def _differences(cursor: Cursor, reading: Reading) -> tuple[Difference, ...]:
-    rows = cursor.execute(
-        "SELECT l.source_id, o.body, b.body, l.digest, e.digest FROM latest l JOIN entities e "
-        "ON e.integration = ? AND e.kind = ? AND e.source_id = l.source_id JOIN bodies b ON b.n = l.n "
-        "JOIN bodies o ON o.n = e.n WHERE l.reading = ? AND l.digest <> e.digest ORDER BY l.source_id",
-        (reading.of.integration, reading.of.kind, reading.id),
-    )
-    return tuple([Difference(*row) for row in rows])
 
 
 def _lost_before(cursor: Cursor, of: StoredKind, days: int) -> dict[str, LostBefore]:

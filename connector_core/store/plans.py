@@ -46,6 +46,9 @@ class Update:
     source_id: str
     reason: Reason
     fields: tuple[str, ...]
+    """The fields that changed."""
+    cleared: tuple[str, ...]
+    """Those of them whose value is gone, unless the operator has accepted that."""
     loss: Loss
     body: str
     active: bool | None
@@ -82,7 +85,6 @@ class GuardedPlan:
     reading: Reading
     certificate: Certificate
     acceptance_key: str
-    updates: tuple[Update, ...]
     removals: tuple[Removal, ...]
     new: Reason
     """The reason of rows that are not stored yet."""
@@ -101,8 +103,24 @@ class Plans(Table):
     """Saves, applies, holds and lists planned changes."""
 
     @writes
+    def add_updates(self, cursor: Cursor, run: Run, of: StoredKind, updates: Sequence[Update], hold: Hold) -> None:
+        """Save updates, held or planned. They count once the plan is saved: an interrupted run's are dropped."""
+        key = (run.id, of.integration, of.kind)
+        cursor.executemany(
+            _INSERT,
+            [
+                (
+                    *(*key, one.source_id, Operation.UPDATE, _state(one, hold), one.loss, json.dumps(one.fields)),
+                    *(json.dumps(one.cleared) if one.cleared else None, reason_text(one.reason)),
+                    *(one.body, one.active, one.digest, one.base_digest),
+                )
+                for one in updates
+            ],
+        )
+
+    @writes
     def save(self, cursor: Cursor, run: Run, plans: Sequence[GuardedPlan]) -> dict[str, str]:
-        """Save certificates and plans; return the names of the rows that are removed, by id.
+        """Save certificates and plans whose updates were added; return the names of the rows that are removed, by id.
 
         A newer reading of a kind replaces the held changes of older ones.
         """
@@ -111,7 +129,7 @@ class Plans(Table):
             if plan.certificate.pages:
                 older = "integration = ? AND kind = ? AND run_id <> ?"
                 end_held(cursor, run.integration, State.REPLACED, older, run.integration, plan.certificate.kind, run.id)
-            _insert_changes(cursor, run, plan)
+            _insert_removals(cursor, run, plan)
             if Hold.CREATES in plan.hold:
                 add_creates(cursor, plan.reading, State.HELD, plan.new)
         rows = cursor.execute(
@@ -225,37 +243,28 @@ class Plans(Table):
         ]
 
 
-def _insert_changes(cursor: Cursor, run: Run, plan: GuardedPlan) -> None:
-    """Insert updates and removals, held or planned."""
-    sql = (
-        "INSERT INTO changes (run_id, integration, kind, source_id, operation, state, loss, fields, reason, body, "
-        "active, digest, base_digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-    )
+_INSERT = (
+    "INSERT INTO changes (run_id, integration, kind, source_id, operation, state, loss, fields, cleared, reason, body, "
+    "active, digest, base_digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+def _insert_removals(cursor: Cursor, run: Run, plan: GuardedPlan) -> None:
     key = (run.id, run.integration, plan.certificate.kind)
-
-    def state(one: Update | Removal) -> State:
-        return State.HELD if one.held(plan.hold) else State.PLANNED
-
     cursor.executemany(
-        sql,
+        _INSERT,
         [
             (
-                *(*key, one.source_id, Operation.UPDATE, state(one), one.loss, json.dumps(one.fields)),
-                *(reason_text(one.reason), one.body, one.active, one.digest, one.base_digest),
-            )
-            for one in plan.updates
-        ],
-    )
-    cursor.executemany(
-        sql,
-        [
-            (
-                *(*key, one.source_id, Operation.REMOVE, state(one), one.loss, "[]"),
+                *(*key, one.source_id, Operation.REMOVE, _state(one, plan.hold), one.loss, "[]", None),
                 *(reason_text(one.reason), None, None, None, one.base_digest),
             )
             for one in plan.removals
         ],
     )
+
+
+def _state(one: Update | Removal, hold: Hold) -> State:
+    return State.HELD if one.held(hold) else State.PLANNED
 
 
 class _Named(msgspec.Struct):

@@ -108,7 +108,8 @@ CREATE TABLE entities (
     PRIMARY KEY (integration, kind, source_id)
 ) {clustered};
 
--- Plans and history. Bodies only while a change waits: old values are never kept.
+-- Plans and history. Bodies only while a change waits: old values are never kept. ``cleared`` names the fields whose
+-- value is gone, unless the operator has accepted that.
 CREATE TABLE changes (
     run_id TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
     integration TEXT NOT NULL,
@@ -118,6 +119,7 @@ CREATE TABLE changes (
     state TEXT NOT NULL,
     loss INTEGER NOT NULL,
     fields TEXT NOT NULL,
+    cleared TEXT,
     reason TEXT NOT NULL,
     n INTEGER,
     body TEXT,
@@ -129,6 +131,7 @@ CREATE TABLE changes (
 ) {clustered};
 CREATE INDEX changes_held ON changes (integration, kind) WHERE state = 'held';
 CREATE INDEX changes_lost ON changes (integration, kind, decided_at) WHERE loss > 0;
+CREATE INDEX changes_cleared ON changes (integration, kind, decided_at) WHERE cleared IS NOT NULL;
 
 -- The token, account and rule of the last reading of a kind whose changes were all applied.
 CREATE TABLE acceptances (

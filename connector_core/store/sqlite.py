@@ -39,9 +39,14 @@ def timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
-def filled(field: str) -> str:
-    """Return an expression over ``b.body``: whether the field of that name holds a value."""
-    return f"coalesce(json_extract(b.body, '$.{field}'), '') NOT IN ('', '[]', 0)"
+def filled(field: str, unknown: str = "") -> str:
+    """Return an expression over ``b.body``: whether the field of that name holds a value other than ``unknown``."""
+    return f"coalesce(json_extract(b.body, '$.{field}'), '') NOT IN ('', '[]', 0, '{unknown}')"
+
+
+def each(column: str) -> str:
+    """Return a table with the column ``value``, from a column that holds a JSON list."""
+    return f"json_each({column})"
 
 
 def holds(body: str, field: str) -> str:
@@ -61,8 +66,6 @@ def values_of(body: str, field: str) -> str:
 
 IDS = "json_each(?)"
 """A table with the column ``value``, from a parameter that is a JSON list."""
-IN_THIS_ORDER = "CROSS JOIN"
-"""A join that starts with its left side, where the planner cannot know which side is small."""
 
 
 class Database:

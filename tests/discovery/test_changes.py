@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from builders import GONE, PRESENT, SILENT, TITLE, certificate, difference, missing
+from builders import GONE, PRESENT, SILENT, TITLE, certificate, difference, differing, missing
+from connector_core import Employee
 from connector_core.discovery.changes import plan, plan_removals, plan_updates
-from connector_core.discovery.drift import kept_fields
 from connector_core.outcomes import Standing
 from connector_core.reasons import Code, Reason
 from connector_core.store.comparison import Difference, Loss, Missing
@@ -19,7 +19,7 @@ NOTHING: frozenset[str] = frozenset()
 
 
 def updated(one: Difference, emptied: frozenset[str] = NOTHING) -> Update | None:
-    found = plan_updates([one], emptied, TITLE)
+    found = plan_updates([one], Employee, emptied, TITLE)
     assert len(found) <= 1
     return found[0] if found else None
 
@@ -112,13 +112,12 @@ def test_a_loss_does_not_depend_on_how_the_stored_row_is_spelled(spelled: str) -
     assert updated(difference(spelled, json.dumps(ACTIVE))) is None
 
 
-@pytest.mark.parametrize("empty", [None, "", [], 0])
-def test_a_field_that_emptied_keeps_its_stored_value(empty: object) -> None:
-    one = difference({"job_title": "Lead"}, {"job_title": empty})
+def test_a_field_that_emptied_keeps_its_stored_value() -> None:
+    one = difference({"job_title": "Lead"}, {"job_title": None})
     assert updated(one, frozenset({"job_title"})) is None
     found = updated(one)
     assert found
-    assert found.fields == ("job_title",)
+    assert (found.fields, found.cleared) == (("job_title",), ("job_title",))
 
 
 def test_a_field_that_emptied_is_believed_where_it_still_holds_a_value() -> None:
@@ -132,7 +131,7 @@ def test_a_row_with_a_field_that_emptied_is_compared_again_next_time() -> None:
     one = difference({"job_title": "Lead", "email": "a"}, {"job_title": None, "email": "b"})
     found = updated(one, frozenset({"job_title"}))
     assert found
-    assert found.fields == ("email",)
+    assert (found.fields, found.cleared) == (("email",), ())
     assert json.loads(found.body)["job_title"] == "Lead"
     assert found.digest == b""
     # Believed whole, it is stored under the digest of what was read.
@@ -141,33 +140,24 @@ def test_a_row_with_a_field_that_emptied_is_compared_again_next_time() -> None:
     assert plain.digest == b"read"
 
 
-def test_a_row_without_the_field_that_emptied_keeps_its_digest() -> None:
-    found = updated(difference({"job_title": "Lead", "email": "a"}, {"email": "b"}), frozenset({"job_title"}))
+@pytest.mark.parametrize("read", [{"email": "b"}, {"email": "b", "job_title": None}])
+def test_a_row_that_had_no_value_in_a_field_that_emptied_is_believed_whole(read: dict[str, Any]) -> None:
+    found = updated(difference({"job_title": None, "email": "a"}, read), frozenset({"job_title"}))
     assert found
     assert found.digest == b"read"
 
 
-def test_kept_fields_are_counted_where_a_value_is_stored_and_none_came() -> None:
-    found = kept_fields(
-        [
-            difference({"email": "a", "job_title": "Lead", "country_code": None}, {"email": "a"}),
-            difference({"email": "b", "job_title": "Lead"}, {"job_title": "Lead"}),
-            # Null is a fact, and so is an empty list that is stored.
-            difference({"email": "c"}, {"email": None}),
-            difference({"department_source_ids": []}, {}),
-        ],
-        NOTHING,
-    )
-    assert found == {"job_title": 1, "email": 1, "department_source_ids": 1}
+def test_a_status_that_is_not_believed_turns_nobody() -> None:
+    one = difference({"status": "active", "email": "a"}, {"status": "unknown", "email": "b"})
+    found = updated(one, frozenset({"status"}))
+    assert found
+    assert (found.loss, found.reason, found.active, found.fields) == (Loss.NONE, CHANGED, True, ("email",))
 
 
-def test_an_emptied_field_counts_as_kept_only_where_it_is_empty() -> None:
-    rows = [
-        difference({"job_title": "Lead"}, {"job_title": None}),
-        difference({"job_title": "Lead"}, {"job_title": "x"}),
-    ]
-    assert kept_fields(rows, frozenset({"job_title"})) == {"job_title": 1}
-    assert not kept_fields(rows, NOTHING)
+def test_values_whose_loss_was_accepted_do_not_count_as_cleared() -> None:
+    one = difference({"job_title": "Lead", "email": "a"}, {"job_title": None, "email": None})
+    (found,) = plan_updates([one], Employee, (), TITLE, accepted={"job_title"})
+    assert (found.fields, found.cleared) == (("job_title", "email"), ("email",))
 
 
 @pytest.mark.parametrize(
@@ -207,8 +197,8 @@ def test_a_row_of_another_kind_is_removed_with_the_name_of_the_kind_it_was() -> 
 
 @pytest.mark.parametrize("standing", Standing)
 def test_only_a_complete_reading_plans_removals(standing: Standing) -> None:
-    rows, differences = (missing("gone"), missing("asked")), (difference({"email": "a"}, {"email": "b"}),)
+    rows, differences = (missing("gone"), missing("asked")), differing(difference({"email": "a"}, {"email": "b"}))
     found = plan(certificate(standing), differences, rows, {"gone": GONE}, TITLE)
-    assert len(found.updates) == 1
+    assert found.updates == 1
     removed, waiting = [one.source_id for one in found.removals], found.unconfirmed
     assert (removed, waiting) == ((["gone"], ("asked",)) if standing is Standing.COMPLETE else ([], ()))

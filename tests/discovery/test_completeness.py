@@ -1,7 +1,5 @@
 """Completeness: counters and evidence become coded reasons, and these a certificate."""
 
-from typing import Any
-
 import pytest
 
 from builders import (
@@ -25,6 +23,7 @@ from builders import (
 from connector_core import Certificate, Rejection, Standing, TotalSource
 from connector_core.discovery.completeness import incompleteness, verify
 from connector_core.discovery.delta import ChangeCursor
+from connector_core.discovery.drift import ClearedValues
 from connector_core.discovery.results import Evidence, ReadResult
 from connector_core.discovery.tally import Tally
 from connector_core.outcomes import Began
@@ -180,43 +179,42 @@ def test_the_remedy_is_that_of_the_first_reason_which_has_one() -> None:
 # ---- the profile
 
 
-def drifted(shares: dict[str, float], *rows: str | None, **more: Any) -> Evidence:
-    """Return evidence of people with these job titles, where stored people had fields in these shares."""
-    people = [person(f"p{number}", job_title=title) for number, title in enumerate(rows)]
-    result = read_result(complete_tally(*(one.source_id for one in people)), profile(*people))
-    return evidence(result, compared(len(people), len(people), *more.pop("differences", ())), filled_before=shares)
+LOST = difference({"job_title": "Lead"}, {"job_title": None})
+EMPTIED = {"job_title": ClearedValues(9, read=9, recent=1, stored=9)}
 
 
-def test_a_field_that_emptied_is_reported_with_both_shares_and_asks_for_the_permission() -> None:
-    given = verified(drifted({"job_title": 0.9}, None, None))
-    assert given.profile.emptied == {"job_title": (0.9, 0.0)}
+def test_a_field_that_emptied_is_reported_with_its_counts_and_asks_for_the_permission() -> None:
+    given = verified(evidence(cleared=EMPTIED))
+    assert given.profile.emptied == {"job_title": (9, 9)}
     assert given.remedy == "Grant it"
     # It is complete all the same: every row was read.
     assert given.complete
 
 
 def test_a_field_whose_loss_was_accepted_has_not_emptied() -> None:
-    given = verified(drifted({"job_title": 0.9}, None, None), accepted=frozenset({"job_title"}))
-    assert given.profile.emptied == {}
+    given = verified(evidence(None, None, LOST, cleared=EMPTIED), accepted=frozenset({"job_title"}))
+    assert (given.profile.emptied, given.profile.unread) == ({}, {})
     assert given.remedy == ""
+
+
+def test_a_few_values_that_were_cleared_are_believed() -> None:
+    given = verified(evidence(None, None, LOST, cleared={"job_title": ClearedValues(2, read=9, stored=9)}))
+    assert (given.profile.emptied, given.profile.unread, given.remedy) == ({}, {}, "")
 
 
 def test_a_stored_value_that_is_kept_is_reported_as_unread() -> None:
     absent = difference({"email": "a@acme.example", "job_title": "Lead"}, {"email": "new@acme.example"})
-    given = verified(evidence(comparison=compared(1, 1, absent)))
-    assert given.profile.unread == {"job_title": 1}
+    assert verified(evidence(None, None, absent)).profile.unread == {"job_title": 1}
 
 
 def test_an_emptied_field_is_kept_where_it_is_empty_and_that_is_reported() -> None:
-    lost = difference({"job_title": "Lead"}, {"job_title": None})
-    given = verified(drifted({"job_title": 0.9}, None, None, differences=[lost]))
-    assert given.profile.unread == {"job_title": 1}
+    assert verified(evidence(None, None, LOST, cleared=EMPTIED)).profile.unread == {"job_title": 1}
 
 
 def test_unread_fields_are_counted_once_where_two_counts_overlap() -> None:
     held = profile(person("a"), person("b"), provides=("job_title",))
     kept = difference({"job_title": "Lead"}, {})
-    given = verified(evidence(read_result(held=held), compared(2, 2, kept)))
+    given = verified(evidence(read_result(held=held), compared(2, 2), kept))
     assert given.profile.unread == {"job_title": 2}
 
 

@@ -2,9 +2,10 @@
 
 import pytest
 
-from connector_core import Code, SettingsError, Verdict
+from connector_core import Code, SettingsError, Status, Verdict, WorkerType
+from connector_core.settings import DriftSettings
 from connector_core.testing import Faults
-from world import Start
+from world import Start, copied_settings
 
 pytestmark = pytest.mark.jumping
 
@@ -19,7 +20,7 @@ async def test_a_field_that_empties_keeps_its_values_until_the_loss_is_accepted(
         report = await place.run()
         assert report.verdict is Verdict.HELD
         certificate = report["Employee"].certificate
-        assert certificate.profile.emptied == {"job_title": (1.0, 0.0)}
+        assert certificate.profile.emptied == {"job_title": (60, 60)}
         assert "Access Roles" in certificate.remedy
     people = await place.people()
     assert all(one.job_title == before[key].job_title for key, one in people.items())
@@ -27,6 +28,94 @@ async def test_a_field_that_empties_keeps_its_values_until_the_loss_is_accepted(
     assert (await place.run(accept=["job_title"])).verdict is Verdict.COMPLETE
     assert all(one.job_title is None for one in (await place.people()).values())
     assert (await place.run()).verdict is Verdict.COMPLETE
+
+
+@pytest.mark.parametrize("people", [2, 5, 60])
+async def test_worker_types_that_become_unknown_are_kept_however_few_they_are(namely: Start, people: int) -> None:
+    place = await namely(people, connected=True)
+    for one in place.tenant.people:
+        one.employee_type = "Full Time"
+    await place.run()
+    for one in place.tenant.people:
+        one.employee_type = ""
+    report = await place.run()
+    assert report.verdict is Verdict.HELD
+    assert report["Employee"].certificate.profile.emptied == {"worker_type": (people, people)}
+    assert {one.worker_type for one in (await place.people()).values()} == {WorkerType.EMPLOYEE}
+
+
+async def test_a_field_that_few_people_have_is_kept_when_it_empties(namely: Start) -> None:
+    place = await namely(connected=True)
+    for number, one in enumerate(place.tenant.people):
+        one.departure = "2024-05-31" if number < 13 else ""
+    await place.run()
+    before = await place.people()
+    for one in place.tenant.people:
+        one.departure = ""
+    report = await place.run()
+    assert report["Employee"].certificate.profile.emptied == {"end_date": (13, 13)}
+    assert await place.people() == before
+    # One who is hired again has no last day any more: everyday, and a fact.
+    for number, one in enumerate(place.tenant.people):
+        one.departure = "2024-05-31" if 0 < number < 13 else ""
+    assert (await place.run()).verdict is Verdict.COMPLETE
+    assert [one.end_date for one in (await place.people()).values()].count(None) == 60 - 12
+
+
+@pytest.mark.parametrize("number", [1, 60])
+async def test_a_status_that_does_not_come_takes_nobody_out_of_the_active_set(namely: Start, number: int) -> None:
+    place = await namely(scanned=True)
+    before = await place.people()
+    assert {one.status for one in before.values()} == {Status.ACTIVE, Status.INACTIVE, Status.PENDING}
+    for one in place.tenant.people[-number:]:
+        one.status = ""
+    report = await place.run()
+    assert report.verdict is Verdict.HELD
+    assert report["Employee"].certificate.profile.emptied["status"] == (number, 60)
+    assert {key: one.status for key, one in (await place.people()).items()} == {
+        key: one.status for key, one in before.items()
+    }
+
+
+async def test_an_accepted_loss_of_statuses_is_a_loss_of_people(namely: Start) -> None:
+    place = await namely(scanned=True)
+    for one in place.tenant.people:
+        one.status = ""
+    report = await place.run(accept=["status", "source_status"])
+    plan = report["Employee"].plan
+    assert plan.held_because
+    active = [one for one in (await place.people()).values() if one.is_active()]
+    assert plan.held == len(active) > 40
+    await place.host.apply("acme")
+    assert {one.status for one in (await place.people()).values()} == {Status.UNKNOWN}
+    assert (await place.run()).verdict is Verdict.COMPLETE
+
+
+async def test_values_that_are_cleared_in_small_steps_add_up(namely: Start) -> None:
+    place = await namely(scanned=True)
+    place.host.settings = copied_settings(place.settings, drift=DriftSettings(share=0.1))
+    emptied = []
+    for number, one in enumerate(place.tenant.people[:8]):
+        one.title = ""
+        place.tenant._touch(one)
+        # A delta reads a few rows only, among which the share is another.
+        report = await place.run(delta=number % 2 > 0)
+        assert report.extent.delta is (number % 2 > 0)
+        emptied.append(report["Employee"].certificate.profile.emptied.get("job_title"))
+    # Six of sixty are a tenth; the seventh is one too many, and so is the next that is read with it.
+    assert emptied == [None] * 6 + [(7, 60), (8, 60)]
+    assert [one.job_title for one in (await place.people()).values()].count(None) == 6
+
+
+async def test_values_whose_loss_was_accepted_count_no_more(namely: Start) -> None:
+    place = await namely(scanned=True)
+    for one in place.tenant.people[:40]:
+        one.title = ""
+    assert (await place.run()).verdict is Verdict.HELD
+    assert (await place.run(accept=["job_title"])).verdict is Verdict.COMPLETE
+    place.tenant.people[40].title = ""
+    assert (await place.run()).verdict is Verdict.COMPLETE
+    assert [one.job_title for one in (await place.people()).values()].count(None) == 41
 
 
 async def test_a_field_that_the_connector_does_not_promise_is_watched_too(namely: Start) -> None:

@@ -1,4 +1,4 @@
-"""When losses are held, and when a field that emptied is not believed."""
+"""When losses are held."""
 
 from dataclasses import replace
 from typing import Any
@@ -7,7 +7,6 @@ import pytest
 
 from builders import compared, declaration, evidence, lost, read_result, turned
 from connector_core.discovery.changes import KindChanges
-from connector_core.discovery.drift import emptied_fields
 from connector_core.discovery.guards import LossCount, guard, loss_reason
 from connector_core.reasons import Code, Reason
 from connector_core.settings import LossSettings
@@ -212,11 +211,10 @@ def test_a_row_that_is_of_another_kind_now_has_not_vanished() -> None:
 
 def test_while_vanished_rows_are_held_other_losses_are_applied() -> None:
     removals = (*lost("a", "b", "c").removals, Removal("d", Reason(Code.OTHER_KIND), Loss.ACTIVE, b""))
-    changes = KindChanges(turned("e").updates, removals)
+    changes = replace(turned("e"), removals=removals)
     result = replace(read_result(), declaration=replace(declaration(), lists_inactive=True))
     hold, plan = guard(changes, evidence(result, compared(0, 100)), SETTINGS, provider="Example HR", apply=True)
     assert [one.source_id for one in changes.removals if one.held(hold)] == ["a", "b", "c"]
-    assert not any(one.held(hold) for one in changes.updates)
     assert plan.held == 3
 
 
@@ -229,24 +227,3 @@ def test_creates_and_updates_are_held_too_where_another_company_was_read() -> No
     changes = turned("x", loss=Loss.NONE)
     hold, plan = guard(changes, found, SETTINGS, provider="Example HR", apply=True, other_tenant=because)
     assert (hold, plan.held, plan.held_because) == (Hold.EVERYTHING, 4 + 1, (because,))
-
-
-# ---- fields that emptied
-
-
-@pytest.mark.parametrize(
-    ("before", "now", "emptied"),
-    [
-        ({"email": 1.0}, {}, True),
-        ({"email": 0.5}, {}, True),
-        ({"email": 0.49}, {}, False),
-        ({"email": 1.0}, {"email": 0.05}, True),
-        ({"email": 1.0}, {"email": 0.06}, False),
-        ({}, {}, False),
-    ],
-)
-def test_a_field_emptied_if_most_rows_had_it_and_almost_none_has_it_now(
-    before: dict[str, float], now: dict[str, float], *, emptied: bool
-) -> None:
-    found = emptied_fields(before, now, filled=0.5, emptied=0.05)
-    assert found == ({"email": (before["email"], now.get("email", 0.0))} if emptied else {})

@@ -23,10 +23,9 @@ def test_a_field_is_filled_where_it_holds_a_value(fields: dict[str, Any], share:
     assert profile(person("a", **fields)).shares().get("job_title") == share
 
 
-def test_an_unset_field_with_a_default_is_not_filled() -> None:
+def test_unknown_fills_nothing_and_neither_does_the_default_of_an_unset_field() -> None:
     held = profile(person("a"), person("b", status=Status.ACTIVE), person("c", status=Status.UNKNOWN))
-    # The third says that its status is unknown; the first says nothing.
-    assert held.shares()["status"] == pytest.approx(2 / 3)
+    assert held.shares()["status"] == pytest.approx(1 / 3)
     assert "worker_type" not in held.shares()
     assert "kind" not in profile(department("d")).shares()
 

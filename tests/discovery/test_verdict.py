@@ -12,7 +12,7 @@ CAUGHT_UP = KindReport(certificate(Standing.CAUGHT_UP), kind_plan())
 INCOMPLETE = KindReport(certificate(Standing.INCOMPLETE), kind_plan())
 DEFERRED = KindReport(certificate(Standing.DEFERRED), kind_plan())
 HELD = KindReport(certificate(), kind_plan(held=1))
-EMPTIED = KindReport(certificate(profile=DataProfile(emptied={"email": (1.0, 0.0)})), kind_plan())
+EMPTIED = KindReport(certificate(profile=DataProfile(emptied={"email": (9, 9)})), kind_plan())
 
 
 @pytest.mark.parametrize(

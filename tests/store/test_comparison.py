@@ -2,12 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from builders import PEOPLE, department, person
 from connector_core import Status
 from connector_core.store import StoredKind
 from connector_core.store.comparison import Loss, LostBefore
+from connector_core.store.plans import Hold
 from run_steps import RunSteps, turned
 
 DEPARTMENTS = StoredKind("acme", "Department")
@@ -36,10 +35,25 @@ async def test_a_reading_is_counted_beside_what_is_stored(steps: RunSteps) -> No
     )
     found = await steps.store.comparisons.compare(reading, 7)
     assert (found.staged, found.stored, found.active, found.creates) == (3, 4, 2, 1)
-    assert [one.source_id for one in found.differences] == ["b"]
-    assert found.differences[0].stored == stored[1].body().decode()
+    assert found.differing == 1
     assert found.accepted_key == "key"
     assert found.lost_before == {}
+
+
+async def test_differences_come_by_id_in_batches(steps: RunSteps) -> None:
+    stored = [person(f"p{number:04}", job_title="Engineer") for number in range(2_500)]
+    await steps.applied(*stored)
+    read = [one.model_copy(update={"job_title": "Lead"}) if place % 2 else one for place, one in enumerate(stored)]
+    _, reading = await steps.read(*read, person("new"))
+    batches = [batch async for batch in steps.store.comparisons.differences(reading)]
+    assert len(batches) > 1
+    found = [(one.source_id, one.stored, one.read) for batch in batches for one in batch]
+    assert found == [
+        (old.source_id, old.body().decode(), new.body().decode())
+        for old, new in zip(stored, read, strict=True)
+        if old != new
+    ]
+    assert (await steps.store.comparisons.compare(reading, 7)).differing == len(found) == 1_250
 
 
 async def test_activity_is_a_column_and_not_a_matter_of_spelling(steps: RunSteps) -> None:
@@ -101,36 +115,49 @@ async def test_a_row_that_is_read_or_known_to_exist_is_not_missed_any_more(steps
     assert missed == ["c"]
 
 
-@pytest.mark.parametrize(
-    ("values", "share"),
-    [
-        (["Lead", "Lead"], 1.0),
-        (["Lead", None], 0.5),
-        ([None, None], 0.0),
-    ],
-)
-async def test_a_stored_field_is_filled_where_it_holds_a_value(
-    steps: RunSteps, values: list[str | None], share: float
-) -> None:
-    people = [person(f"p{number}", job_title=one) for number, one in enumerate(values)]
-    await steps.applied(*people, person("never read"))
-    _, reading = await steps.read(*people)
-    shares = steps.store.comparisons.filled_shares
-    assert await shares(reading, ["job_title"], read_only=True) == {"job_title": share}
-    assert await shares(reading, ["job_title"], read_only=False) == {"job_title": share * 2 / 3}
-    assert await shares(reading, [], read_only=False) == {}
-
-
-async def test_empty_lists_false_and_absent_fields_are_not_filled(steps: RunSteps) -> None:
-    await steps.applied(person("a", department_source_ids=()), person("b", department_source_ids=("x",)))
-    _, reading = await steps.read(person("a"))
-    found = await steps.store.comparisons.filled_shares(
-        reading, ["department_source_ids", "email", "status"], read_only=False
-    )
-    assert found == {"department_source_ids": 0.5, "email": 0.0, "status": 0.0}
-    await steps.applied(department("d", active=False), department("e", active=True))
+async def test_stored_values_are_counted_in_the_rows_that_were_read_again(steps: RunSteps) -> None:
+    count = steps.store.comparisons.count_values
+    await steps.applied(person("a", job_title="Lead"), person("b", job_title=None), person("never read", job_title="X"))
+    # Whatever came this time; a row of another kind was not read.
+    _, reading = await steps.read(person("a"), person("b", job_title="Y"), person("c", job_title="Z"))
+    assert await count(reading, {"job_title": "", "email": ""}) == {"job_title": (1, 2), "email": (0, 0)}
+    assert await count(reading, {}) == {}
+    _, reading = await steps.read(person("b"), skipped=("a",))
+    assert await count(reading, {"job_title": ""}) == {"job_title": (0, 2)}
     _, reading = await steps.read(department("d"))
-    assert await steps.store.comparisons.filled_shares(reading, ["active"], read_only=False) == {"active": 0.5}
+    assert await count(reading, {"name": ""}) == {"name": (0, 0)}
+
+
+async def test_empty_lists_false_unknown_and_absent_fields_are_no_values(steps: RunSteps) -> None:
+    people = [
+        person("a", department_source_ids=(), status=Status.UNKNOWN, job_title="unknown"),
+        person("b", department_source_ids=("x",), status=ACTIVE),
+    ]
+    await steps.applied(*people)
+    _, reading = await steps.read(*people)
+    fields = {"department_source_ids": "", "email": "", "status": "unknown", "job_title": ""}
+    found = await steps.store.comparisons.count_values(reading, fields)
+    assert found == {name: (number, number) for name, number in zip(fields, (1, 0, 1, 1), strict=True)}
+    await steps.applied(department("d", active=False), department("e", active=True))
+    _, reading = await steps.read(department("d"), department("e"))
+    assert await steps.store.comparisons.count_values(reading, {"active": ""}) == {"active": (1, 1)}
+
+
+async def test_values_cleared_within_the_window_are_remembered_and_older_ones_are_not(steps: RunSteps) -> None:
+    before = steps.store.comparisons.cleared_before
+    await steps.applied(*[person(one, job_title="Lead", email="x@acme.example") for one in "abc"])
+    await steps.applied(person("a", job_title=None, email=None), person("b", job_title=None))
+    assert await before(PEOPLE, 7) == {"email": 1, "job_title": 2}
+    # Held is not cleared.
+    run, reading = await steps.read(person("c", job_title=None))
+    await steps.plan(run, reading, hold=Hold.EVERYTHING)
+    await steps.finish(run)
+    assert await before(PEOPLE, 7) == {"email": 1, "job_title": 2}
+    week_ago = (datetime.now(UTC) - timedelta(days=8)).isoformat(timespec="milliseconds")
+    steps.ask(f"UPDATE changes SET decided_at = '{week_ago}' WHERE source_id = 'a'")
+    assert await before(PEOPLE, 7) == {"job_title": 1}
+    assert await before(PEOPLE, 9) == {"email": 1, "job_title": 2}
+    assert await before(DEPARTMENTS, 9) == {}
 
 
 async def test_unknown_links_are_neither_stored_nor_read(steps: RunSteps) -> None:

@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 
 from builders import NOON, PEOPLE, certificate, last_scan, person
-from connector_core import Code, Reason, Rejection, Standing, Status
+from connector_core import Code, Employee, Reason, Rejection, Standing, Status
+from connector_core.discovery.changes import plan_updates
 from connector_core.outcomes import Extent, Operation, State
 from connector_core.store import LastScan
 from connector_core.store.plans import GuardedPlan, Hold
@@ -22,6 +23,46 @@ async def test_an_update_is_merged_into_the_stored_row(steps: RunSteps) -> None:
     assert await steps.bodies() == ['{"source_id":"a","email":"new@acme.example","job_title":"Lead","status":"active"}']
     # The status did not come, and is stored all the same.
     assert steps.ask("SELECT active FROM entities") == steps.ask("SELECT active FROM bodies") == [(1,)]
+
+
+async def test_many_updates_are_applied_in_steps(steps: RunSteps) -> None:
+    people = [person(f"p{number:04}", job_title="Engineer", status=ACTIVE) for number in range(4_500)]
+    await steps.applied(*people)
+    changed = [one.model_copy(update={"job_title": "Lead"}) if place % 3 else one for place, one in enumerate(people)]
+    leavers = [turned(one, INACTIVE) for one in changed[:2]]
+    run, reading = await steps.read(*leavers, *changed[2:-1])
+    await steps.plan(run, reading, people[-1].source_id, hold=Hold.LOSSES)
+    assert await steps.apply(run, reading) == 3_000 - 2
+    assert await steps.bodies() == [one.body().decode() for one in (*people[:2], *changed[2:-1], people[-1])]
+    counts = await steps.store.plans.counts(run.id)
+    assert counts == {
+        ("Employee", Operation.UPDATE, State.APPLIED): 2_998,
+        ("Employee", Operation.UPDATE, State.HELD): 2,
+        ("Employee", Operation.REMOVE, State.HELD): 1,
+    }
+    await steps.finish(run)
+    # Applied rows have the digests of what was read: nothing but the leavers differs from that.
+    _, reading = await steps.read(*leavers, *changed[2:-1], people[-1])
+    assert (await steps.store.comparisons.compare(reading, 7)).differing == 2
+
+
+async def test_updates_of_a_plan_that_was_never_saved_are_dropped(steps: RunSteps) -> None:
+    await steps.applied(person("a"), person("b"))
+    earlier, reading = await steps.read(person("a", email="held@acme.example"), person("b"))
+    await steps.plan(earlier, reading, hold=Hold.EVERYTHING)
+    await steps.finish(earlier)
+    # This run is interrupted after some of its updates were added.
+    run, reading = await steps.read(person("a", email="new@acme.example"), person("b", email="b@acme.example"))
+    async for batch in steps.store.comparisons.differences(reading):
+        updates = plan_updates(batch, Employee, (), "Example HR")
+        await steps.store.plans.add_updates(run, PEOPLE, updates, Hold.NOTHING)
+    held = await steps.store.plans.held("acme")
+    assert held
+    assert held.run_id == earlier.id
+    await steps.applied(person("b"))
+    assert [one.state async for one in steps.store.plans.changes(run.id)] == []
+    assert steps.ask(f"SELECT DISTINCT state, body FROM changes WHERE run_id = '{run.id}'") == [("discarded", None)]
+    assert await steps.bodies() == [person("a").body().decode(), person("b").body().decode()]
 
 
 async def test_applying_leaves_nothing_but_the_stored_rows(steps: RunSteps) -> None:
@@ -126,7 +167,7 @@ async def test_certificates_and_extents_are_restored_as_they_were_saved(steps: R
         Standing.INCOMPLETE, announced=None, reasons=reasons, rejected=(Rejection(None, "email", "wrong"),)
     )
     run, reading = await steps.read(person("a"))
-    await steps.store.plans.save(run, [GuardedPlan(reading, given, "key", (), (), NEW, Hold.NOTHING)])
+    await steps.store.plans.save(run, [GuardedPlan(reading, given, "key", (), NEW, Hold.NOTHING)])
     report = await steps.finish(run)
     extent = Extent(delta=True, why=Reason(Code.CHANGED_SINCE, since="today"))
     await steps.store.runs.finish(replace(report, extent=extent), {}, {})
