@@ -41,6 +41,7 @@ from planted.misreading import (
     IgnoresTheTotal,
     StopsOnAShortPage,
     SwallowsErrors,
+    TakesAbsentForUnknown,
 )
 
 ROOT = Path(__file__).parents[1]
@@ -51,6 +52,7 @@ REVEALED_BY: Mapping[type[AnyConnector], tuple[str, ...]] = {
     GivesUpOnARejectedRow: (),
     StopsOnAShortPage: (),
     EmptiesAbsentFields: ("half_keys",),
+    TakesAbsentForUnknown: ("half_keys", "other_keys"),
     DeniesEveryRow: ("swap",),
     AssumesRows: ("other_keys",),
 }

@@ -36,6 +36,7 @@ from planted.misreading import (
     PromisesAField,
     StopsOnAShortPage,
     SwallowsErrors,
+    TakesAbsentForUnknown,
 )
 
 PLANTED: Mapping[type[AnyConnector], tuple[str, ...]] = {
@@ -56,6 +57,7 @@ PLANTED: Mapping[type[AnyConnector], tuple[str, ...]] = {
     Blocks: ("scale.blocking",),
     WritesAFile: ("manners.files",),
     EmptiesAbsentFields: ("faults.emptied",),
+    TakesAbsentForUnknown: ("faults.emptied",),
     KeepsUntidyTexts: ("reading.texts",),
     DeniesEveryRow: ("reading.witness",),
     AsksTheListingAgain: ("reading.witness",),

@@ -14,6 +14,7 @@ from connector_core import (
     PageNumber,
     ProtocolError,
     ProviderError,
+    Row,
     Status,
     discovers,
     field,
@@ -130,6 +131,43 @@ class EmptiesAbsentFields(Example):
     async def employees(self) -> AsyncIterator[Page[Employee]]:
         async for page in self.api.pages(PATH, People, paging=PAGING):
             yield page.map(to_emptied_employee)
+
+
+class VaguePerson(Row):
+    name: Maybe[str] = UNSET
+    active: Maybe[bool] = UNSET
+    email: Maybe[str] = UNSET
+    title: Maybe[str] = UNSET
+    manager: Maybe[str] = UNSET
+
+
+class VaguePeople(Listing[VaguePerson]):
+    rows: list[VaguePerson] = field(name="people")
+    total: int
+
+    @property
+    def announced(self) -> int:
+        return self.total
+
+
+def to_unknown_employee(person: VaguePerson) -> Employee:
+    known = Status.ACTIVE if person.active else Status.INACTIVE
+    return Employee.of(
+        person,
+        display_name=person.name,
+        job_title=person.title,
+        manager_source_id=person.manager,
+        status=Status.UNKNOWN if person.active is UNSET else known,
+    )
+
+
+class TakesAbsentForUnknown(Example):
+    """Makes a status UNKNOWN where its key is absent, instead of leaving it out."""
+
+    @declared
+    async def employees(self) -> AsyncIterator[Page[Employee]]:
+        async for page in self.api.pages(PATH, VaguePeople, paging=PAGING):
+            yield page.map(to_unknown_employee)
 
 
 def to_untidy_employee(person: Person) -> Employee:

@@ -139,6 +139,9 @@ def _judge_safety(
         findings.counts["fields emptied"] += len(emptied)
         if emptied:
             findings.fail("faults.emptied", f"{case}: {kind} fields emptied: {len(emptied)}, such as {emptied[0]}")
+        if held := _held_fields(result, kind) - _held_fields(baseline.fault_free, kind):
+            fields = ", ".join(sorted(held))
+            findings.fail("faults.emptied", f"{case}: {kind} fields came empty, and the host kept them: {fields}")
     for certificate in result.certificates:
         ids = stable[certificate.kind]
         unread = len(ids) - certificate.found or len(ids - result.stored[certificate.kind].keys())
@@ -148,11 +151,17 @@ def _judge_safety(
             findings.fail("faults.certificate", f"{case}: {problem}")
 
 
+def _held_fields(result: RunResult, kind: str) -> set[str]:
+    """Return the fields that came empty so often that the host did not believe it."""
+    return {name for one in result.certificates if one.kind == kind for name in one.profile.emptied}
+
+
 def _emptied_fields(before: Entity, fault_free: Entity, after: Entity) -> list[str]:
     return [
         name
         for name in type(before).model_fields
-        if getattr(before, name) and getattr(fault_free, name) and not getattr(after, name)
+        if after.is_empty(name, getattr(after, name))
+        and not any(one.is_empty(name, getattr(one, name)) for one in (before, fault_free))
     ]
 
 

@@ -152,7 +152,7 @@ RULES = _rules(
         "faults.emptied",
         Tier.SILVER,
         "No fault empties a field.",
-        "Compares every field of every entity with the same run without the fault.",
+        "Compares every field with the same run without the fault. The host may have kept none that came empty.",
     ),
     (
         "faults.lost",
