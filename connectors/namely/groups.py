@@ -14,7 +14,7 @@ class Structure:
     departments: Mapping[str, str]
     """Id to the title of its type."""
     offices: Mapping[str, str]
-    """Id to its own title."""
+    """Id to its own title, which is empty where it did not come."""
     known: frozenset[str]
     """Ids of the groups whose type is known."""
 
@@ -69,19 +69,19 @@ def placement(
 ) -> tuple[Maybe[tuple[str, ...]], Maybe[str], Maybe[str]]:
     """Return the departments, the primary one and the office of an employee in these groups.
 
-    All are unset unless the type of each group is known.
+    All are unset unless the type of each group is known; the office, if its title did not come.
     """
     if structure is None or groups is None:
         return UNSET, UNSET, UNSET
     found: set[str] = set()
-    office = None
+    office: Maybe[str] = None
     for group in groups:
         if group.id not in structure.known:
             return UNSET, UNSET, UNSET
         if group.id in structure.departments:
             found.add(group.id)
         elif office is None:
-            office = structure.offices.get(group.id)
+            office = (structure.offices[group.id] or UNSET) if group.id in structure.offices else None
     departments = tuple(found)
     # Namely marks no primary department.
     primary = departments[0] if len(departments) == 1 else None

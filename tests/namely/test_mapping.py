@@ -252,6 +252,18 @@ def test_where_no_department_is_visible_departments_stay_unset() -> None:
     assert not {"department_source_ids", "location_name"} & found.model_fields_set
 
 
+def test_an_office_whose_title_did_not_come_says_nothing() -> None:
+    untitled = Structure(departments={"sales": "Departments"}, offices={"b": ""}, known=frozenset({"b", "sales"}))
+    at_work, at_home = (
+        page({"id": "p1", "links": {"groups": [{"id": one} for one in groups]}}).map(to_employee, untitled).rows[0]
+        for groups in (["sales", "b"], ["sales"])
+    )
+    assert "location_name" not in at_work.model_fields_set
+    assert at_work.department_source_ids == ("sales",)
+    # Someone who is in no office has none: a fact.
+    assert at_home.model_dump(include={"location_name"}, exclude_unset=True) == {"location_name": None}
+
+
 CANARIES = {
     "ssn": "canary-ssn",
     "dob": "canary-dob",
