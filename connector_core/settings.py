@@ -105,6 +105,17 @@ class DeltaSettings(_Settings):
     """Days after which a delta gives way to a full scan, which alone finds removals."""
 
 
+class RetentionSettings(_Settings):
+    """How long history is kept. What is older goes after the next run of its integration."""
+
+    runs: Annotated[int, Field(ge=1, le=36_500)] = 400
+    """Days for which a run and its certificates are kept. The newest two stay at any age."""
+    changes: Annotated[int, Field(ge=1, le=36_500)] = 400
+    """Days for which the changes of a run are kept: ids, names of fields and reasons; at most as long as the run."""
+    held: Annotated[int, Field(ge=1, le=36_500)] = 90
+    """Days after which a held plan that was neither applied nor replaced is discarded."""
+
+
 class HostSettings(_Settings):
     store: Path = Path(DEFAULT_STORE)
     """The database."""
@@ -116,6 +127,8 @@ class HostSettings(_Settings):
     """See [host.drift]."""
     delta: DeltaSettings = DeltaSettings()
     """See [host.delta]."""
+    retention: RetentionSettings = RetentionSettings()
+    """See [host.retention]."""
     resume_within: Seconds = 3600
     """Seconds for which an interrupted run may be resumed."""
     runs_at_once: Annotated[int, Field(ge=1, le=64)] = 4

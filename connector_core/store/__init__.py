@@ -1,18 +1,21 @@
 """The store: integrations, staged rows, stored entities, plans and history, in SQLite."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
+import structlog
 from filelock import FileLock, Timeout
 
 from connector_core.errors import BusyError, StoreError
+from connector_core.settings import HostSettings
 from connector_core.store.application import Applied
 from connector_core.store.comparison import Comparisons
 from connector_core.store.entities import Entities
 from connector_core.store.integrations import Integration, Integrations
 from connector_core.store.last_scans import LastScan, LastScans
 from connector_core.store.plans import Held, Plans
+from connector_core.store.retention import Retention
 from connector_core.store.rows import Reading, StoredKind
 from connector_core.store.runs import Runs, RunSummary
 from connector_core.store.sqlite import Database
@@ -34,6 +37,7 @@ class Store:
         self.entities = Entities(self._database)
         self.plans = Plans(self._database)
         self.last_scans = LastScans(self._database)
+        self.retention = Retention(self._database)
 
     @contextmanager
     def lock(self, integration: str) -> Iterator[None]:
@@ -51,6 +55,16 @@ class Store:
             yield
         finally:
             lock.release()
+
+    @asynccontextmanager
+    async def changing(self, integration: str, settings: HostSettings) -> AsyncIterator[None]:
+        """Within this context an integration is locked. At its end what is too old is deleted, if that is possible."""
+        with self.lock(integration):
+            yield
+            try:
+                await self.retention.prune(integration, settings.retention, settings.losses)
+            except StoreError as error:
+                structlog.get_logger().warning("retention_postponed", integration=integration, error=error.message)
 
     def is_locked(self, integration: str) -> bool:
         """Return True if a run, or another writer, is under way."""

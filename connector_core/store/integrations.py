@@ -122,6 +122,7 @@ class Integrations(Table):
     async def remove(self, name: str) -> None:
         """Remove an integration, its secrets, its entities and its history."""
         await self._remove(name)
+        await self._database.shrink()
         await self._database.erase(copies=True)
 
     @writes

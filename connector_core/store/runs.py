@@ -109,7 +109,7 @@ class Runs(Table):
         """Return the runs of an integration, the newest first."""
         rows = cursor.execute(
             "SELECT id, integration, connector, product, kinds, started_at, finished_at, verdict, error, requests, "
-            "extent FROM runs WHERE integration = ? ORDER BY started_at DESC, id DESC LIMIT ?",
+            "extent FROM runs WHERE integration = ? ORDER BY n DESC LIMIT ?",
             (integration, limit),
         ).fetchall()
         return [_summary(cursor, row) for row in rows]

@@ -39,3 +39,41 @@ async def test_a_rotation_leaves_no_old_seal_in_the_files(
     assert (await place.host.check("acme")).ok
     await place.host.remove("acme")
     assert b"gAAAA" not in kept(tmp_path)
+
+
+async def test_a_removed_person_is_in_no_file_of_a_host_that_stays_open(namely: Start, tmp_path: Path) -> None:
+    place = await namely(scanned=True)
+    gone = place.tenant.people[-1]
+    email = next(one.email for one in (await place.people()).values() if one.source_id == gone.id)
+    assert email
+    assert email.encode() in kept(tmp_path)
+    place.tenant.delete(gone)
+    assert (await place.run())["Employee"].plan.removes == 1
+    assert email.encode() not in kept(tmp_path)
+
+
+async def test_an_old_value_is_in_no_file_of_a_host_that_stays_open(namely: Start, tmp_path: Path) -> None:
+    place = await namely(scanned=True)
+    one = place.tenant.people[3]
+    for title in ("Keeper of the Keys", "Chronicler"):
+        one.title = title
+        place.tenant._touch(one)
+        await place.run()
+    assert b"Chronicler" in kept(tmp_path)
+    assert b"Keeper of the Keys" not in kept(tmp_path)
+
+
+@pytest.mark.parametrize("decide", ["apply", "discard"])
+async def test_a_decided_plan_leaves_nothing_of_it_behind(namely: Start, tmp_path: Path, decide: str) -> None:
+    place = await namely(scanned=True)
+    gone, changed = place.tenant.people[-1], place.tenant.people[3]
+    email = (await place.people())[gone.id].email or ""
+    place.tenant.delete(gone)
+    changed.title = "Keeper of the Keys"
+    place.tenant._touch(changed)
+    await place.run(apply=False)
+    assert b"Keeper of the Keys" in kept(tmp_path)
+    await (place.host.apply("acme") if decide == "apply" else place.host.discard("acme"))
+    left = b"Keeper of the Keys" if decide == "discard" else email.encode()
+    assert left
+    assert left not in kept(tmp_path)
