@@ -83,6 +83,7 @@ EXTENT: Mapping[Code, Message] = {
     Code.CHANGES_HELD: Message("changes are held", "Apply or discard the held plan."),
     Code.NO_FULL_SCAN: Message("no full scan has been applied completely yet"),
     Code.FULL_SCAN_OLD: Message("the last full scan is {days:day} old"),
+    Code.SCAN_IN_FUTURE: Message("the last scan is dated {moment}, in the future", "Check this machine's clock."),
     Code.ACCESS_CHANGED: Message("the token, the account, the options or the version has changed"),
 }
 CHANGE: Mapping[Code, Message] = {

@@ -43,6 +43,7 @@ class Code(StrEnum):
     CHANGES_HELD = "changes_held"
     NO_FULL_SCAN = "no_full_scan"
     FULL_SCAN_OLD = "full_scan_old"
+    SCAN_IN_FUTURE = "scan_in_future"
     ACCESS_CHANGED = "access_changed"
     # A planned change.
     NEW = "new"

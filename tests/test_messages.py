@@ -39,6 +39,7 @@ GIVEN: dict[Code, dict[str, Any]] = {
     Code.CHANGES_HELD: {},
     Code.NO_FULL_SCAN: {},
     Code.FULL_SCAN_OLD: {"days": 8},
+    Code.SCAN_IN_FUTURE: {"moment": "2036-03-01 12:00:00 UTC"},
     Code.ACCESS_CHANGED: {},
     Code.NEW: {"provider": "Namely"},
     Code.CHANGED: {"provider": "Namely"},

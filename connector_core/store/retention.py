@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from connector_core.outcomes import State
 from connector_core.settings import LossSettings, RetentionSettings
 from connector_core.store.application import end_held
-from connector_core.store.sqlite import Cursor, Table, reads, timestamp, writes
+from connector_core.store.sqlite import Cursor, Table, now, reads, timestamp, writes
 from connector_core.store.staging import close_readings
 
 _ROWS = 5_000
@@ -30,6 +30,8 @@ _NEEDED = (
 class _Limits:
     """The moments before which things are too old."""
 
+    newest: str
+    """The beginning of the later of the last two runs."""
     runs: str
     changes: str
     held: str
@@ -42,6 +44,7 @@ class Retention(Table):
     async def prune(self, integration: str, settings: RetentionSettings, losses: LossSettings) -> None:
         """Delete what is too old of an integration, and leave deleted rows neither in the file nor in its log."""
         if limits := await self._limits(integration, settings, losses):
+            await self._date_losses(integration, limits)
             await self._discard_held(integration, limits)
             for step in (self._delete_changes, self._delete_runs):
                 for _ in range(_STEPS):
@@ -67,17 +70,31 @@ class Retention(Table):
         if len(last) < 2:
             return None
         # Counted from the earlier of the last two: a clock that is ahead for one run deletes nothing.
-        moment = datetime.fromisoformat(min([started_at for (started_at,) in last]))
+        earlier, later = sorted([started_at for (started_at,) in last])
+        moment = datetime.fromisoformat(earlier)
 
         def before(days: int) -> str:
             return timestamp(moment - timedelta(days=days))
 
         return _Limits(
+            newest=later,
             runs=before(settings.runs),
             changes=before(min(settings.changes, settings.runs)),
             held=before(settings.held),
             losses=before(losses.days),
         )
+
+    @writes
+    def _date_losses(self, cursor: Cursor, integration: str, limits: _Limits) -> None:
+        """Let losses that are dated in the future count from now: the clock was ahead, and they would count until then.
+
+        If a run is dated in the future, too, it may be today's clock that is wrong.
+        """
+        if limits.newest <= (moment := now()):
+            cursor.execute(
+                "UPDATE changes SET decided_at = ? WHERE integration = ? AND loss > 0 AND decided_at > ?",
+                (moment, integration, moment),
+            )
 
     @writes
     def _discard_held(self, cursor: Cursor, integration: str, limits: _Limits) -> None:
