@@ -134,11 +134,13 @@ CREATE TABLE changes (
 CREATE INDEX changes_held ON changes (integration, kind) WHERE state = 'held';
 CREATE INDEX changes_lost ON changes (integration, kind, decided_at) WHERE loss > 0;
 
--- The token, account and rule of the last reading of a kind whose changes were all applied.
+-- The token, account and rule of the last reading of a kind whose changes were all applied, and whether one of those
+-- readings was complete.
 CREATE TABLE acceptances (
     integration TEXT NOT NULL REFERENCES integrations (name) ON DELETE CASCADE,
     kind TEXT NOT NULL,
     acceptance_key TEXT NOT NULL,
+    was_complete INTEGER NOT NULL,
     PRIMARY KEY (integration, kind)
 );
 

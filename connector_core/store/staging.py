@@ -174,6 +174,15 @@ class Staging(Table):
         )
 
     @writes
+    def forget_new_rows(self, cursor: Cursor, reading: Reading) -> None:
+        """Drop the rows of an indexed reading that are not stored: of a listing without an end none is created."""
+        cursor.execute(
+            "DELETE FROM latest WHERE reading = ? AND NOT EXISTS (SELECT 1 FROM entities e "
+            "WHERE e.integration = ? AND e.kind = ? AND e.source_id = latest.source_id)",
+            (reading.id, reading.of.integration, reading.of.kind),
+        )
+
+    @writes
     def discard(self, cursor: Cursor, run: Run, keep: Sequence[str]) -> None:
         """Drop staged rows of this run and of earlier ones, except for the kinds to ``keep`` for the next run."""
         close_readings(cursor, run.integration, except_for=(run.id, keep))

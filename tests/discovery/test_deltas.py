@@ -104,7 +104,7 @@ async def test_an_old_full_scan_is_repeated(namely: Start) -> None:
 async def test_after_a_scan_with_a_clock_that_was_ahead_the_next_one_is_full(namely: Start, columns: str) -> None:
     place = await namely(120, scanned=True)
     for column in columns.split(", "):
-        place._execute(f"UPDATE last_scans SET {column} = '2999-01-01T00:00:00+00:00'")
+        place.execute(f"UPDATE last_scans SET {column} = '2999-01-01T00:00:00+00:00'")
     change(place, 3, 4)
     report = await delta(place)
     assert report.extent.why == Reason(Code.SCAN_IN_FUTURE, moment="2999-01-01 00:00:00 UTC")

@@ -83,7 +83,7 @@ async def test_a_checkpoint_that_is_too_old_is_not_resumed(namely: Start) -> Non
 @pytest.mark.parametrize("column", ["began_at", "taken_at"])
 async def test_a_checkpoint_that_is_dated_in_the_future_is_not_resumed(namely: Start, column: str) -> None:
     place = await interrupted(namely)
-    place._execute(f"UPDATE checkpoints SET {column} = '2999-01-01T00:00:00.000+00:00'")
+    place.execute(f"UPDATE checkpoints SET {column} = '2999-01-01T00:00:00.000+00:00'")
     people = (await place.run("employees"))["Employee"].certificate
     assert (people.began, people.complete) == (Began.STARTED_OVER_UNFIT, True)
 

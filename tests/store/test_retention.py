@@ -336,8 +336,8 @@ async def test_a_run_prunes_what_is_too_old(namely: Start) -> None:
 
 def _age_all(place: Place, days: int) -> None:
     moment = (datetime.now(UTC) - timedelta(days=days)).isoformat(timespec="milliseconds")
-    place._execute(f"UPDATE runs SET started_at = '{moment}'")
-    place._execute(f"UPDATE changes SET decided_at = '{moment}'")
+    place.execute(f"UPDATE runs SET started_at = '{moment}'")
+    place.execute(f"UPDATE changes SET decided_at = '{moment}'")
 
 
 @pytest.mark.jumping
