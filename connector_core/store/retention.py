@@ -7,6 +7,7 @@ from connector_core.outcomes import State
 from connector_core.settings import LossSettings, RetentionSettings
 from connector_core.store.application import end_held
 from connector_core.store.sqlite import Cursor, Table, now, reads, timestamp, writes
+from connector_core.store.sqlite_space import shrink
 from connector_core.store.staging import close_readings
 
 _ROWS = 5_000
@@ -51,7 +52,7 @@ class Retention(Table):
                     if not await step(integration, limits):
                         break
             await self._delete_empty_readings(integration)
-        await self._database.shrink()
+        await shrink(self._database)
         await self._database.erase()
 
     async def clear(self, integration: str) -> None:

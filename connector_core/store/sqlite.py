@@ -24,8 +24,7 @@ T = TypeVar("T")
 
 _TYPES = {"identity": "INTEGER PRIMARY KEY AUTOINCREMENT", "clustered": "WITHOUT ROWID", "bytes": "BLOB"}
 _PRAGMAS = (
-    # Before anything is written: it takes effect in a new file only.
-    "auto_vacuum = INCREMENTAL",
+    "auto_vacuum = INCREMENTAL",  # Before anything is written: it takes effect in a new file only.
     "secure_delete = ON",
     "journal_mode = WAL",
     "synchronous = FULL",
@@ -67,11 +66,6 @@ IDS = "json_each(?)"
 """A table with the column ``value``, from a parameter that is a JSON list."""
 IN_THIS_ORDER = "CROSS JOIN"
 """A join that starts with its left side, where the planner cannot know which side is small."""
-
-_SPARE = 0.25
-"""Free pages that stay in the file, as a share of those in use: a run stages its rows in them."""
-_PAGES = 1_000
-"""Pages given back in one step."""
 
 
 class Database:
@@ -139,23 +133,6 @@ class Database:
                 f"Rows deleted from {self.path} are still in its write-ahead log: another process is reading.",
                 hint="They go when that process has ended and something is written.",
             )
-
-    async def shrink(self) -> None:
-        """Give free pages back to the system, a few in each step, except for some that the next run needs."""
-        while await self._call(self._shrink_step):
-            pass
-
-    def _shrink_step(self) -> bool:
-        with self._mapped():
-            connection = self._opened()
-            (free,) = connection.execute("PRAGMA freelist_count").fetchone()
-            (pages,) = connection.execute("PRAGMA page_count").fetchone()
-            surplus = free - max(_PAGES, int(_SPARE * (pages - free)))
-            if surplus > 0:
-                # As a script: by execute(), Python would take one step of it, which is one page.
-                connection.executescript(f"PRAGMA incremental_vacuum({min(surplus, _PAGES)})")
-            (left,) = connection.execute("PRAGMA page_count").fetchone()
-            return bool(left < pages)
 
     async def aclose(self) -> None:
         """Close the connection and end the thread. May be called again."""
