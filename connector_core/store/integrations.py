@@ -123,7 +123,7 @@ class Integrations(Table):
     async def remove(self, name: str) -> None:
         """Remove an integration, its secrets, its entities and its history."""
         await self._remove(name)
-        await shrink(self._database)
+        await shrink(self._database, anew=True)
         await self._database.erase(copies=True)
 
     @writes

@@ -44,7 +44,9 @@ class Retention(Table):
 
     async def prune(self, integration: str, settings: RetentionSettings, losses: LossSettings) -> None:
         """Delete what is too old of an integration, and leave deleted rows neither in the file nor in its log."""
+        removed = False
         if limits := await self._limits(integration, settings, losses):
+            removed = await self._has_removed(integration, limits)
             await self._date_losses(integration, limits)
             await self._discard_held(integration, limits)
             for step in (self._delete_changes, self._delete_runs):
@@ -52,7 +54,7 @@ class Retention(Table):
                     if not await step(integration, limits):
                         break
             await self._delete_empty_readings(integration)
-        await shrink(self._database)
+        await shrink(self._database, anew=removed)
         await self._database.erase()
 
     async def clear(self, integration: str) -> None:
@@ -84,6 +86,16 @@ class Retention(Table):
             held=before(settings.held),
             losses=before(losses.days),
         )
+
+    @reads
+    def _has_removed(self, cursor: Cursor, integration: str, limits: _Limits) -> bool:
+        """Return True if entities were removed since the last run began."""
+        found = cursor.execute(
+            "SELECT 1 FROM changes WHERE integration = ? AND loss > 0 AND decided_at >= ? AND state = 'applied' "
+            "AND operation = 'remove' LIMIT 1",
+            (integration, limits.newest),
+        )
+        return found.fetchone() is not None
 
     @writes
     def _date_losses(self, cursor: Cursor, integration: str, limits: _Limits) -> None:

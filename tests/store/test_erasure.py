@@ -52,6 +52,41 @@ async def test_a_removed_person_is_in_no_file_of_a_host_that_stays_open(namely: 
     assert email.encode() not in kept(tmp_path)
 
 
+def leave_remnant(path: Path, remnant: bytes) -> None:
+    """Write into the unused part of a page, as SQLite leaves a row there that it has moved to another page."""
+    with path.open("r+b") as file:
+        size = path.stat().st_size
+        for start in range(4096, size, 4096):
+            file.seek(start)
+            page = file.read(4096)
+            used, content = 8 + 2 * int.from_bytes(page[3:5]), int.from_bytes(page[5:7])
+            # A leaf of a table.
+            if page[0] == 13 and content - used > 2 * len(remnant):
+                file.seek(start + used + 8)
+                file.write(remnant)
+                return
+    raise AssertionError
+
+
+@pytest.mark.parametrize("how", ["run", "apply", "remove"])
+async def test_what_is_left_of_a_moved_row_goes_when_a_person_is_removed(
+    namely: Start, tmp_path: Path, how: str
+) -> None:
+    place = await namely(scanned=True)
+    leave_remnant(tmp_path / "people.sqlite", b"Keeper of the Keys")
+    await place.run()
+    assert b"Keeper of the Keys" in kept(tmp_path)
+    place.tenant.delete(place.tenant.people[-1])
+    if how == "remove":
+        await place.host.remove("acme")
+    else:
+        await place.run(apply=how == "run")
+    if how == "apply":
+        assert b"Keeper of the Keys" in kept(tmp_path)
+        await place.host.apply("acme")
+    assert b"Keeper of the Keys" not in kept(tmp_path)
+
+
 async def test_an_old_value_is_in_no_file_of_a_host_that_stays_open(namely: Start, tmp_path: Path) -> None:
     place = await namely(scanned=True)
     one = place.tenant.people[3]
