@@ -134,7 +134,7 @@ async def test_the_first_witness_of_an_absence_stays(steps: RunSteps) -> None:
     await prune(steps)
     assert witness.id in await runs(steps)
     _, reading = await steps.read(person("a"))
-    (missing,) = await steps.store.comparisons.missing(reading, "key")
+    (missing,) = await steps.store.comparisons.missing(reading, "key", datetime.now(UTC))
     assert missing.missed_before
 
 
