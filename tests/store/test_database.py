@@ -129,7 +129,7 @@ async def test_a_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
 
 async def test_a_transaction_is_whole_or_not_at_all(store: Store) -> None:
     def interrupted(cursor: Cursor) -> None:
-        cursor.execute("INSERT INTO integrations VALUES ('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h')")
+        cursor.execute("INSERT INTO integrations VALUES ('a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i')")
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -181,7 +181,7 @@ async def test_a_cancelled_write_ends_before_the_lock_is_released(store: Store, 
     began, go_on = threading.Event(), threading.Event()
 
     def slow(cursor: Cursor) -> None:
-        cursor.execute("INSERT INTO integrations VALUES ('acme', 'namely', '{}', x'', '1', 'One', '2026', '2026')")
+        cursor.execute("INSERT INTO integrations VALUES ('acme', 'namely', '{}', x'', 'One', '1', '1', '2026', '2026')")
         began.set()
         go_on.wait(10)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from world import Start
+from world import UNGUARDED, Start
 
 pytestmark = pytest.mark.jumping
 
@@ -42,7 +42,7 @@ async def test_a_rotation_leaves_no_old_seal_in_the_files(
 
 
 async def test_a_removed_person_is_in_no_file_of_a_host_that_stays_open(namely: Start, tmp_path: Path) -> None:
-    place = await namely(scanned=True)
+    place = await namely(scanned=True, losses=UNGUARDED)
     gone = place.tenant.people[-1]
     email = next(one.email for one in (await place.people()).values() if one.source_id == gone.id)
     assert email
@@ -72,7 +72,7 @@ def leave_remnant(path: Path, remnant: bytes) -> None:
 async def test_what_is_left_of_a_moved_row_goes_when_a_person_is_removed(
     namely: Start, tmp_path: Path, how: str
 ) -> None:
-    place = await namely(scanned=True)
+    place = await namely(scanned=True, losses=UNGUARDED)
     leave_remnant(tmp_path / "people.sqlite", b"Keeper of the Keys")
     await place.run()
     assert b"Keeper of the Keys" in kept(tmp_path)
@@ -100,7 +100,7 @@ async def test_an_old_value_is_in_no_file_of_a_host_that_stays_open(namely: Star
 
 @pytest.mark.parametrize("decide", ["apply", "discard"])
 async def test_a_decided_plan_leaves_nothing_of_it_behind(namely: Start, tmp_path: Path, decide: str) -> None:
-    place = await namely(scanned=True)
+    place = await namely(scanned=True, losses=UNGUARDED)
     gone, changed = place.tenant.people[-1], place.tenant.people[3]
     email = (await place.people())[gone.id].email or ""
     place.tenant.delete(gone)
