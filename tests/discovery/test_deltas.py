@@ -1,6 +1,7 @@
 """Deltas end to end: changes are stored, no row is removed, and what a delta cannot see makes a full scan due."""
 
 import pytest
+from attacks import FULL
 
 from connector_core import Code, Reason, Report, Verdict
 from connector_core.host import Host
@@ -100,6 +101,7 @@ async def test_an_old_full_scan_is_repeated(namely: Start) -> None:
     assert report.verdict is Verdict.COMPLETE
 
 
+@pytest.mark.attack("A clock that is ten years ahead during a full scan", "The next delta is a full scan", FULL)
 @pytest.mark.parametrize("columns", ["full_at", "watermark", "full_at, watermark"])
 async def test_after_a_scan_with_a_clock_that_was_ahead_the_next_one_is_full(namely: Start, columns: str) -> None:
     place = await namely(120, scanned=True)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from attacks import EMPTY, FULL
 
 from builders import TITLE, certificate, compared, evidence, page, tally
 from connector_core import Code, Reason, Rejection, Standing, Verdict
@@ -104,6 +105,9 @@ async def bounded(place: Place, **bounds: Any) -> Any:
         return await host.run("acme", kinds=["employees"])
 
 
+@pytest.mark.attack(
+    "A listing without an end", "It is read up to a bound, and creates nothing; what is stored stays", EMPTY, FULL
+)
 @pytest.mark.jumping
 @pytest.mark.parametrize("bounds", [{"rows": 1000}, {"bytes": 300_000}])
 @pytest.mark.parametrize("scanned", [False, True])
@@ -130,6 +134,7 @@ async def test_an_endless_listing_ends_at_a_bound_and_creates_nobody(
     assert (certificate.began, certificate.complete) == (Began.FRESH, True)
 
 
+@pytest.mark.attack("A listing that is more than twice as long as what is stored", "The creates are held", FULL)
 @pytest.mark.jumping
 async def test_a_kind_that_multiplies_is_held_until_it_is_approved(namely: Start) -> None:
     place = await namely(scanned=True)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from attacks import FULL
 
 from world import UNGUARDED, Start
 
@@ -41,6 +42,9 @@ async def test_a_rotation_leaves_no_old_seal_in_the_files(
     assert b"gAAAA" not in kept(tmp_path)
 
 
+@pytest.mark.attack(
+    "A person is removed while the program goes on running", "The name is in no file, nor in the log", FULL
+)
 async def test_a_removed_person_is_in_no_file_of_a_host_that_stays_open(namely: Start, tmp_path: Path) -> None:
     place = await namely(scanned=True, losses=UNGUARDED)
     gone = place.tenant.people[-1]

@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from attacks import FULL
 
 from builders import person
 from connector_core import Account, Run, Status, StoreError
@@ -166,6 +167,7 @@ async def test_a_held_plan_waits_for_its_days_and_is_discarded_then(steps: RunSt
     assert steps.ask("SELECT count(*) FROM bodies") == [(0,)]
 
 
+@pytest.mark.attack("A clock that is ten years ahead during one run", "No history is pruned", FULL)
 async def test_one_run_with_a_clock_that_is_ahead_deletes_nothing(steps: RunSteps) -> None:
     kept = [await steps.applied(person("a")) for _ in range(3)]
     ahead = await steps.applied(person("a"))
@@ -297,6 +299,7 @@ def killed_at(path: Path, delete: Delete, statement: int) -> bool:
     return os.WIFSIGNALED(status)
 
 
+@pytest.mark.attack("kill -9 before any statement of pruning and of removal", "The store is whole", FULL)
 @pytest.mark.parametrize("delete", [prune, remove])
 def test_a_kill_before_any_statement_leaves_a_whole_store(tmp_path: Path, delete: Delete) -> None:
     path = tmp_path / "people.sqlite"
