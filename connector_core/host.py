@@ -144,6 +144,7 @@ class Host:
         await self.store.integrations.get(name)
         try:
             async with self.store.locks.hold(name):
+                await self.store.retention.clear(name)
                 await self.store.integrations.remove(name)
         finally:
             await self.store.locks.forget(name)
@@ -186,7 +187,7 @@ class Host:
         """
         await self.store.integrations.get(name)
         # Locked before anything is read, so that the credentials are not replaced in between.
-        async with self.store.locks.hold(name):
+        async with self.store.changing(name, self.settings.host):
             integration, connector, credentials = await self._restore(name)
             accepted = frozenset(accept)
             known = {field for one in connector.declarations.values() for field in one.kind.model_fields}
@@ -261,13 +262,13 @@ class Host:
     async def apply(self, name: str, run_id: str | None = None) -> Applied:
         """Apply the held plan, against the store as it is now; with ``run_id``, only if it is that run's."""
         await self.store.integrations.get(name)
-        async with self.store.locks.hold(name):
+        async with self.store.changing(name, self.settings.host):
             return await self.store.plans.apply_held(name, await self.held_plan(name, run_id))
 
     async def discard(self, name: str, run_id: str | None = None) -> int:
         """Drop the held plan; return how many changes it had. With ``run_id``, only if it is that run's."""
         await self.store.integrations.get(name)
-        async with self.store.locks.hold(name):
+        async with self.store.changing(name, self.settings.host):
             return await self.store.plans.discard(name, await self.held_plan(name, run_id))
 
     async def history(self, name: str, limit: int = 20) -> list[RunSummary]:

@@ -31,6 +31,7 @@ _MOVED = (
     "Discard the plan, and check the credentials. If the company has really moved, apply it and connect again with "
     "--change-tenant."
 )
+_GROWTH = "Review the plan and apply it if the rows are real. The limits are [host.growth] in plugins.toml."
 _REVIEW = "Review the plan and apply it if the losses are real. The limits are [host.losses] in plugins.toml."
 
 INCOMPLETE: Mapping[Code, Message] = {
@@ -46,6 +47,10 @@ INCOMPLETE: Mapping[Code, Message] = {
     ),
     Code.TIME_OVER: Message(
         "The run reached its time limit", "Run again; the run resumes. The limit is [host] run_timeout in plugins.toml."
+    ),
+    Code.BOUND_REACHED: Message(
+        "The listing exceeds [host.bounds] {setting} = {bound}, so reading stopped, and nothing is created",
+        "If so much is real, raise that bound in plugins.toml.",
     ),
     Code.ENDED_EARLY: Message("The connector stopped before the end of the listing", _REPORT),
     Code.PAGE_REPEATED: Message("Page {page} repeats rows of earlier pages", RUN_AGAIN),
@@ -88,6 +93,7 @@ EXTENT: Mapping[Code, Message] = {
     Code.CHANGES_HELD: Message("changes are held", "Apply or discard the held plan."),
     Code.NO_FULL_SCAN: Message("no full scan has been applied completely yet"),
     Code.FULL_SCAN_OLD: Message("the last full scan is {days:day} old"),
+    Code.SCAN_IN_FUTURE: Message("the last scan is dated {moment}, in the future", "Check this machine's clock."),
     Code.ACCESS_CHANGED: Message("the token, the account, the options or the version has changed"),
 }
 CHANGE: Mapping[Code, Message] = {
@@ -126,6 +132,13 @@ HELD: Mapping[Code, Message] = {
     Code.STILL_NAMED: Message(
         "other rows still name {rows:row} to be removed, such as {example}",
         "Look them up at the provider, and apply the plan only if they were deleted there.",
+    ),
+    Code.TOO_MANY_NEW: Message(
+        "{creates:row} would be created where {stored} are stored, more than {times:.3g} times as many", _GROWTH
+    ),
+    Code.MORE_THAN_ANNOUNCED: Message(
+        "{creates:row} would be created from an incomplete read, more than {times:.3g} times the {announced} announced",
+        _GROWTH,
     ),
 }
 

@@ -10,7 +10,7 @@ Value = str | int | float | tuple[str, ...] | None
 
 
 class Code(StrEnum):
-    """Every reason that is given for an incomplete reading, a planned change, a held loss, or a full scan."""
+    """Every reason that is given for an incomplete reading, a planned change, what is held, or a full scan."""
 
     # A reading that is not complete.
     READ_FAILED = "read_failed"
@@ -18,6 +18,7 @@ class Code(StrEnum):
     THROTTLED = "throttled"
     RESOURCE_REFUSED = "resource_refused"
     TIME_OVER = "time_over"
+    BOUND_REACHED = "bound_reached"
     ENDED_EARLY = "ended_early"
     PAGE_REPEATED = "page_repeated"
     ROWS_REPEATED = "rows_repeated"
@@ -45,6 +46,7 @@ class Code(StrEnum):
     CHANGES_HELD = "changes_held"
     NO_FULL_SCAN = "no_full_scan"
     FULL_SCAN_OLD = "full_scan_old"
+    SCAN_IN_FUTURE = "scan_in_future"
     ACCESS_CHANGED = "access_changed"
     # A planned change.
     NEW = "new"
@@ -61,6 +63,8 @@ class Code(StrEnum):
     TOO_MANY_ACTIVE_LOST = "too_many_active_lost"
     TOO_MANY_VANISHED = "too_many_vanished"
     STILL_NAMED = "still_named"
+    TOO_MANY_NEW = "too_many_new"
+    MORE_THAN_ANNOUNCED = "more_than_announced"
 
 
 class Reason:

@@ -85,6 +85,26 @@ class LossSettings(_Settings):
     """Hours after which a second scan that lacks a row proves it gone, where no row can be requested by its id."""
 
 
+class GrowthSettings(_Settings):
+    """When creates that multiply a kind are held for approval. A first complete reading is applied, however large."""
+
+    times: Annotated[float, Field(ge=1, le=1_000_000)] = 2.0
+    """Creates are held if they are more than this many times the rows that are stored …"""
+    at_least: Annotated[int, Field(ge=1, le=1_000_000_000)] = 500
+    """… and at least this many."""
+
+
+class BoundSettings(_Settings):
+    """The most that a run reads of one kind, so that a listing without an end fills no disk."""
+
+    rows: Annotated[int, Field(ge=1)] = 2_000_000
+    """Most rows. A read that exceeds a bound ends there, is not complete, and creates nothing."""
+    bytes: Annotated[int, Field(ge=1)] = 2 * 1024**3
+    """Most bytes of the rows as they are stored."""
+    rejected: Annotated[int, Field(ge=1)] = 10_000
+    """Most rows that could not be used. The certificate names each."""
+
+
 class DriftSettings(_Settings):
     """When a field that came empty is not believed. A status never is."""
 
@@ -107,6 +127,17 @@ class DeltaSettings(_Settings):
     """Days after which a delta gives way to a full scan, which alone finds removals."""
 
 
+class RetentionSettings(_Settings):
+    """How long history is kept. What is older goes after the next run of its integration."""
+
+    runs: Annotated[int, Field(ge=1, le=36_500)] = 400
+    """Days for which a run and its certificates are kept. The newest two stay at any age."""
+    changes: Annotated[int, Field(ge=1, le=36_500)] = 400
+    """Days for which the changes of a run are kept: ids, names of fields and reasons; at most as long as the run."""
+    held: Annotated[int, Field(ge=1, le=36_500)] = 90
+    """Days after which a held plan that was neither applied nor replaced is discarded."""
+
+
 class HostSettings(_Settings):
     store: Path = Path(DEFAULT_STORE)
     """The database."""
@@ -114,10 +145,16 @@ class HostSettings(_Settings):
     """See [host.http]."""
     losses: LossSettings = LossSettings()
     """See [host.losses]."""
+    growth: GrowthSettings = GrowthSettings()
+    """See [host.growth]."""
+    bounds: BoundSettings = BoundSettings()
+    """See [host.bounds]."""
     drift: DriftSettings = DriftSettings()
     """See [host.drift]."""
     delta: DeltaSettings = DeltaSettings()
     """See [host.delta]."""
+    retention: RetentionSettings = RetentionSettings()
+    """See [host.retention]."""
     resume_within: Seconds = 3600
     """Seconds for which an interrupted run may be resumed."""
     runs_at_once: Annotated[int, Field(ge=1, le=64)] = 4

@@ -182,7 +182,7 @@ def _was_resumed(store: Path) -> int:
 
 def _phase(store: Path) -> str:
     """Return the phase in which the last run was killed."""
-    runs = _query(store, "SELECT id, finished_at FROM runs ORDER BY started_at")
+    runs = _query(store, "SELECT id, finished_at FROM runs ORDER BY n")
     if len(runs) == 1:
         return "before the run"
     run_id, finished = runs[-1]

@@ -44,6 +44,22 @@ class Shifting(NamelySimulator):
         return answer
 
 
+class Endless(NamelySimulator):
+    """Lists new people on every page, for ever, and announces as many as there are."""
+
+    ends = False
+
+    def answer(self, request: web.Request) -> Answer:
+        if self.ends or not is_listing(request):
+            return super().answer(request)
+        number = int(request.query["page"])
+        answer = super().answer(request.clone(rel_url=request.rel_url.update_query(page="1")))
+        body = json.loads(answer.body)
+        for one in body["profiles"] if number > 1 else ():
+            one["id"] = f"{number}-{one['id']}"
+        return rewritten(answer, body)
+
+
 class Mute(NamelySimulator):
     """Lists people, and answers no question about one of them."""
 

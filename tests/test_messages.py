@@ -16,6 +16,7 @@ GIVEN: dict[Code, dict[str, Any]] = {
     Code.THROTTLED: {"message": "GET /a: Namely answered 429, too many requests"},
     Code.RESOURCE_REFUSED: {"provider": "Namely", "remedy": "Settings > API: allow it"},
     Code.TIME_OVER: {},
+    Code.BOUND_REACHED: {"setting": "rows", "bound": 2_000_000},
     Code.ENDED_EARLY: {},
     Code.CHANGES_ENDED_EARLY: {},
     Code.PAGE_REPEATED: {"page": 7},
@@ -40,6 +41,7 @@ GIVEN: dict[Code, dict[str, Any]] = {
     Code.CHANGES_HELD: {},
     Code.NO_FULL_SCAN: {},
     Code.FULL_SCAN_OLD: {"days": 8},
+    Code.SCAN_IN_FUTURE: {"moment": "2036-03-01 12:00:00 UTC"},
     Code.ACCESS_CHANGED: {},
     Code.NEW: {"provider": "Namely"},
     Code.CHANGED: {"provider": "Namely"},
@@ -49,6 +51,8 @@ GIVEN: dict[Code, dict[str, Any]] = {
     Code.ABSENT_TWICE: {},
     Code.OTHER_TENANT: {"tenant": "globex", "stored": "acme"},
     Code.UNRECOGNISED: {"recognised": 3, "rows": 1200},
+    Code.TOO_MANY_NEW: {"creates": 1201, "stored": 600, "times": 2.0},
+    Code.MORE_THAN_ANNOUNCED: {"creates": 5000, "announced": 60, "times": 2.0},
     Code.ACCEPTANCE_CHANGED: {},
     Code.TOO_MANY_LOST: {"lost": 1200, "size": 3000, "days": 7, "share": 0.2},
     Code.TOO_MANY_ACTIVE_LOST: {"lost": 4, "size": 9, "days": 1, "share": 0.2},
@@ -57,6 +61,10 @@ GIVEN: dict[Code, dict[str, Any]] = {
 }
 """The parameters that discovery/ passes with each code."""
 SAID = {
+    Code.BOUND_REACHED: (
+        "The listing exceeds [host.bounds] rows = 2,000,000, so reading stopped, and nothing is created"
+    ),
+    Code.TOO_MANY_NEW: "1,201 rows would be created where 600 are stored, more than 2 times as many",
     Code.READ_FAILED: "GET /groups: Namely answered 500",
     Code.ROWS_REPEATED: "1 row came twice, so others may have been missed",
     Code.LISTING_EMPTY: "The listing is empty, and the store has 1 row",

@@ -91,7 +91,11 @@ def _unfit(scan: LastScan, settings: DeltaSettings, resume_key: str) -> Reason |
         return scan.due
     if scan.watermark is None:
         return Reason(Code.CHANGE_TIMES_MISSING)
-    age = datetime.now(UTC) - scan.full_at
+    moment, newest = datetime.now(UTC), max(scan.full_at, scan.watermark)
+    if newest > moment:
+        # A clock was wrong: nothing that changed before that moment would be read, and no full scan be due.
+        return Reason(Code.SCAN_IN_FUTURE, moment=f"{newest:%Y-%m-%d %H:%M:%S} UTC")
+    age = moment - scan.full_at
     if age > timedelta(days=settings.full_after):
         return Reason(Code.FULL_SCAN_OLD, days=age.days)
     return Reason(Code.ACCESS_CHANGED) if scan.resume_key != resume_key else None

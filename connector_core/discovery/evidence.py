@@ -44,6 +44,8 @@ async def _compare(
     store, losses = context.store, context.settings.losses
     acceptance_key = context.acceptance_key(account, result.rule)
     await store.staging.index_latest_rows(result.reading)
+    if result.bounded:
+        await store.staging.forget_new_rows(result.reading)
     comparison = await store.comparisons.compare(result.reading, losses.days)
     evidence = Evidence(result, acceptance_key, comparison, DifferenceCounts(result.declaration.kind))
     if not full:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from connector_core.discovery.changes import KindChanges
 from connector_core.discovery.results import Evidence
-from connector_core.outcomes import KindPlan
+from connector_core.outcomes import Certificate, KindPlan
 from connector_core.reasons import Code, Reason
-from connector_core.settings import LossSettings
+from connector_core.settings import GrowthSettings, LossSettings
 from connector_core.store.comparison import Comparison, Loss
 from connector_core.store.plans import Hold
 
@@ -38,6 +38,7 @@ def guard(
     provider: str,
     apply: bool,
     other_tenant: Reason | None = None,
+    growth: Reason | None = None,
 ) -> tuple[Hold, KindPlan]:
     """Decide which changes wait for an operator.
 
@@ -48,9 +49,12 @@ def guard(
         provider: Its title.
         apply: False holds everything.
         other_tenant: The reason to believe that another company was read: then everything is held, too.
+        growth: The reason for holding creates, if there is one.
     """
     found = [] if other_tenant is None else [(Hold.EVERYTHING, other_tenant)]
     found += [*_losses(changes, evidence, settings), *_vanished(changes, evidence, settings, provider)]
+    if growth:
+        found.append((Hold.CREATES, growth))
     hold = Hold.NOTHING if apply else Hold.EVERYTHING
     for part, _ in found:
         hold |= part
@@ -71,6 +75,22 @@ def _held(changes: KindChanges, creates: int, hold: Hold) -> int:
     updates = changes.updates if Hold.UPDATES in hold else leavers
     removals = sum([one.held(hold) for one in changes.removals])
     return updates + removals + (creates if Hold.CREATES in hold else 0)
+
+
+def growth_reason(comparison: Comparison, certificate: Certificate, settings: GrowthSettings) -> Reason | None:
+    """Return why creates are held; None when they are few enough, or all that a first complete reading has found.
+
+    Before a kind was complete once, what is stored says nothing of its size: only what is announced does.
+    """
+    creates, times = comparison.creates, settings.times
+    if creates < settings.at_least:
+        return None
+    if comparison.was_complete and comparison.stored:
+        if creates > times * comparison.stored:
+            return Reason(Code.TOO_MANY_NEW, creates=creates, stored=comparison.stored, times=times)
+    elif not certificate.complete and certificate.announced is not None and creates > times * certificate.announced:
+        return Reason(Code.MORE_THAN_ANNOUNCED, creates=creates, announced=certificate.announced, times=times)
+    return None
 
 
 def _losses(changes: KindChanges, evidence: Evidence, settings: LossSettings) -> Iterator[tuple[Hold, Reason]]:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from pydantic import ValidationError
 
+from connector_core.discovery.bounds import bound_reached, size_of
 from connector_core.discovery.check import check_account
 from connector_core.discovery.connector_errors import connector_errors
 from connector_core.discovery.context import RunContext
@@ -55,6 +56,10 @@ class _Pass:
     delta: DeltaStart | None = None
     began_at: str = ""
     staged: int = 0
+    size: int = 0
+    """Bytes of the rows that were read."""
+    bound: Reason | None = None
+    """The bound that ended the pass."""
 
 
 class KindReader:
@@ -167,6 +172,8 @@ class KindReader:
                 problems.append(_failure(error, declaration))
             except TimeoutError:
                 problems.append(Reason(Code.TIME_OVER))
+            if one.bound:
+                problems.append(one.bound)
             await writer.flush()
         finally:
             await writer.aclose()
@@ -199,6 +206,10 @@ class KindReader:
             one.staged += len(rows)
             await writer.add(rows, await self._checkpoint(one, page))
             tell()
+            one.size += size_of(rows)
+            one.bound = bound_reached(one.tally, one.size, self._context.settings.bounds)
+            if one.bound:
+                return
             if one.delta and one.delta.cursor.reached(page):
                 return
             # Pages that came early are taken without a wait: other tasks get their turn, and Ctrl-C too.

@@ -9,7 +9,7 @@ from connector_core.discovery.drift import ClearedValues, DifferenceCounts
 from connector_core.discovery.profile import Profile
 from connector_core.discovery.tally import Tally
 from connector_core.outcomes import Began
-from connector_core.reasons import Reason
+from connector_core.reasons import Code, Reason
 from connector_core.sdk.connector import Declaration
 from connector_core.store import LastScan, Reading
 from connector_core.store.comparison import Comparison, Missing
@@ -40,6 +40,16 @@ class ReadResult:
     first_page: int = 1
     delta: DeltaStart | None = None
     """None for a full reading."""
+
+    @property
+    def bounded(self) -> bool:
+        """True if a bound has ended it."""
+        return any(one.code is Code.BOUND_REACHED for one in self.problems)
+
+    @property
+    def resumable(self) -> bool:
+        """True if the next run may go on behind it: it ended early, and not because there was too much."""
+        return not self.tally.ended and not self.bounded
 
     @property
     def kind(self) -> str:

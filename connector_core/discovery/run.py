@@ -14,7 +14,7 @@ from connector_core.discovery.completeness import verify
 from connector_core.discovery.context import RunContext
 from connector_core.discovery.delta import choose_extent, next_scan
 from connector_core.discovery.evidence import gather, link
-from connector_core.discovery.guards import guard
+from connector_core.discovery.guards import growth_reason, guard
 from connector_core.discovery.read import KindReader
 from connector_core.discovery.results import Evidence
 from connector_core.discovery.tenant import judge_tenant
@@ -159,7 +159,13 @@ def _judge(context: RunContext, evidence: Evidence, other_tenant: Reason | None)
     certificate = verify(evidence, settings.drift, accepted=context.accepted_fields, provider=provider)
     changes = plan(certificate, evidence.differences, evidence.missing, evidence.testimony, provider)
     hold, kind_plan = guard(
-        changes, evidence, settings.losses, provider=provider, apply=context.apply, other_tenant=other_tenant
+        changes,
+        evidence,
+        settings.losses,
+        provider=provider,
+        apply=context.apply,
+        other_tenant=other_tenant,
+        growth=growth_reason(evidence.comparison, certificate, settings.growth),
     )
     structlog.get_logger().info(
         "kind_certified",
@@ -228,7 +234,7 @@ async def _discard_staged(context: RunContext, kinds: list[KindResult], extent: 
     resumable = [
         one.plan.kind
         for one in kinds
-        if not (one.evidence.result.tally.ended or one.certificate.standing is Standing.CAUGHT_UP)
+        if one.evidence.result.resumable and one.certificate.standing is not Standing.CAUGHT_UP
     ]
     await context.store.staging.discard(context.run, () if extent.delta else resumable)
 

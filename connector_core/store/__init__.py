@@ -1,7 +1,13 @@
 """The store: integrations, staged rows, stored entities, plans and history, in SQLite."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+import structlog
+
+from connector_core.errors import StoreError
+from connector_core.settings import HostSettings
 from connector_core.store.application import Applied
 from connector_core.store.comparison import Comparisons
 from connector_core.store.entities import Entities
@@ -9,6 +15,7 @@ from connector_core.store.integrations import Integration, Integrations
 from connector_core.store.last_scans import LastScan, LastScans
 from connector_core.store.locks import Locks
 from connector_core.store.plans import Held, Plans
+from connector_core.store.retention import Retention
 from connector_core.store.rows import Reading, StoredKind
 from connector_core.store.runs import Runs, RunSummary
 from connector_core.store.sqlite import Database
@@ -30,6 +37,17 @@ class Store:
         self.entities = Entities(self._database)
         self.plans = Plans(self._database)
         self.last_scans = LastScans(self._database)
+        self.retention = Retention(self._database)
+
+    @asynccontextmanager
+    async def changing(self, integration: str, settings: HostSettings) -> AsyncIterator[None]:
+        """Within this context an integration is locked. At its end what is too old is deleted, if that is possible."""
+        async with self.locks.hold(integration):
+            yield
+            try:
+                await self.retention.prune(integration, settings.retention, settings.losses)
+            except StoreError as error:
+                structlog.get_logger().warning("retention_postponed", integration=integration, error=error.message)
 
     async def aclose(self) -> None:
         await self._database.aclose()

@@ -81,6 +81,9 @@ def end_held(cursor: Cursor, integration: str, state: State, which: str, *argume
     held = f"{which} AND state = 'held'"
     bodies = f"n IN (SELECT n FROM changes WHERE {held} AND n IS NOT NULL)"  # noqa: S608 - ours
     drop_bodies(cursor, integration, bodies, *arguments)
+    if state is State.REPLACED:
+        # The newer plan has the creates, too: with each run there would be as many more of them.
+        cursor.execute(f"DELETE FROM changes WHERE {held} AND operation = 'create'", arguments)  # noqa: S608 - ours
     return cursor.execute(
         f"UPDATE changes SET state = ?, body = NULL, n = NULL, decided_at = ? WHERE {held}",  # noqa: S608 - ours
         (state, now(), *arguments),
@@ -156,12 +159,13 @@ def _accept(cursor: Cursor, run_id: str, state: State, unproven: Collection[str]
         if kind in unproven:
             continue
         cursor.execute(
-            "INSERT INTO acceptances (integration, kind, acceptance_key) SELECT r.integration, t.kind, "
-            "t.acceptance_key FROM certificates t JOIN runs r ON r.id = t.run_id WHERE t.run_id = ? AND t.kind = ? "
-            "AND NOT EXISTS (SELECT 1 FROM changes c WHERE c.run_id = t.run_id AND c.kind = t.kind "
-            "AND c.state = 'held') AND (t.complete = 1 OR ? = 'held' OR NOT EXISTS (SELECT 1 FROM acceptances o "
-            "WHERE o.integration = r.integration AND o.kind = t.kind)) "
-            "ON CONFLICT (integration, kind) DO UPDATE SET acceptance_key = excluded.acceptance_key",
+            "INSERT INTO acceptances (integration, kind, acceptance_key, was_complete) "
+            "SELECT r.integration, t.kind, t.acceptance_key, t.complete FROM certificates t "
+            "JOIN runs r ON r.id = t.run_id WHERE t.run_id = ? AND t.kind = ? AND NOT EXISTS (SELECT 1 FROM changes c "
+            "WHERE c.run_id = t.run_id AND c.kind = t.kind AND c.state = 'held') AND (t.complete = 1 OR ? = 'held' "
+            "OR NOT EXISTS (SELECT 1 FROM acceptances o WHERE o.integration = r.integration AND o.kind = t.kind)) "
+            "ON CONFLICT (integration, kind) DO UPDATE SET acceptance_key = excluded.acceptance_key, "
+            "was_complete = CASE excluded.was_complete WHEN 1 THEN 1 ELSE acceptances.was_complete END",
             (run_id, kind, state),
         )
 

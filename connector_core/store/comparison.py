@@ -84,6 +84,8 @@ class Comparison:
     """Entities read with other content than is stored."""
     accepted_key: str | None = None
     """The token, account and rule of the last accepted reading."""
+    was_complete: bool = False
+    """A complete reading of the kind has been accepted."""
     lost_before: Mapping[str, LostBefore] = field(default_factory=dict)
     """The rows lost within the window, by id."""
 
@@ -103,7 +105,8 @@ class Comparisons(Table):
             (of.integration, of.kind),
         ).fetchone()
         accepted = cursor.execute(
-            "SELECT acceptance_key FROM acceptances WHERE integration = ? AND kind = ?", (of.integration, of.kind)
+            "SELECT acceptance_key, was_complete FROM acceptances WHERE integration = ? AND kind = ?",
+            (of.integration, of.kind),
         ).fetchone()
         creates, differing = staged, 0
         if stored:
@@ -123,6 +126,7 @@ class Comparisons(Table):
             creates=creates,
             differing=differing,
             accepted_key=accepted[0] if accepted else None,
+            was_complete=bool(accepted and accepted[1]),
             lost_before=_lost_before(cursor, of, days),
         )
 

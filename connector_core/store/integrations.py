@@ -11,6 +11,7 @@ from connector_core.outcomes import State
 from connector_core.sdk.connector import Account
 from connector_core.store.application import end_held
 from connector_core.store.sqlite import Cursor, Table, now, reads, timestamp, writes
+from connector_core.store.sqlite_space import shrink
 from connector_core.store.staging import close_readings
 
 T = TypeVar("T")
@@ -143,6 +144,7 @@ class Integrations(Table):
     async def remove(self, name: str) -> None:
         """Remove an integration, its secrets, its entities and its history."""
         await self._remove(name)
+        await shrink(self._database, anew=True)
         await self._database.erase(copies=True)
 
     @writes

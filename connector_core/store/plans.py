@@ -178,7 +178,7 @@ class Plans(Table):
         """Return the held plan: after a run for one kind, another kind's may be of an older run."""
         row = cursor.execute(
             "SELECT run_id, count(*) FROM changes c JOIN runs r ON r.id = c.run_id WHERE c.integration = ? "
-            "AND c.state = 'held' AND r.verdict IS NOT NULL GROUP BY run_id ORDER BY max(r.started_at) DESC LIMIT 1",
+            "AND c.state = 'held' AND r.verdict IS NOT NULL GROUP BY run_id ORDER BY max(r.n) DESC LIMIT 1",
             (integration,),
         ).fetchone()
         return Held(*row) if row else None

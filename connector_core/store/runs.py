@@ -88,13 +88,18 @@ class Runs(Table):
                 run.id,
             ),
         )
-        # The first of the scans in a row that lacked it counts: the next one may come minutes later.
+        # The first of the scans in a row that lacked it counts: the next one may come minutes later. One that is dated
+        # in the future would never be old enough.
         cursor.executemany(
             "UPDATE entities SET missed_run = ? WHERE integration = ? AND kind = ? AND source_id = ? "
             "AND NOT EXISTS (SELECT 1 FROM certificates o JOIN certificates t ON t.run_id = ? AND t.kind = o.kind "
-            "WHERE o.run_id = entities.missed_run AND o.kind = entities.kind "
-            "AND o.acceptance_key = t.acceptance_key)",
-            [(run.id, run.integration, kind, one, run.id) for kind, ids in missed.items() for one in ids],
+            "JOIN runs r ON r.id = o.run_id AND r.finished_at <= ? WHERE o.run_id = entities.missed_run "
+            "AND o.kind = entities.kind AND o.acceptance_key = t.acceptance_key)",
+            [
+                (run.id, run.integration, kind, one, run.id, timestamp(report.finished_at))
+                for kind, ids in missed.items()
+                for one in ids
+            ],
         )
         for kind, scan in scans.items():
             record(cursor, StoredKind(run.integration, kind), scan)
@@ -109,7 +114,7 @@ class Runs(Table):
         """Return the runs of an integration, the newest first."""
         rows = cursor.execute(
             "SELECT id, integration, connector, product, kinds, started_at, finished_at, verdict, error, requests, "
-            "extent FROM runs WHERE integration = ? ORDER BY started_at DESC, id DESC LIMIT ?",
+            "extent FROM runs WHERE integration = ? ORDER BY n DESC LIMIT ?",
             (integration, limit),
         ).fetchall()
         return [_summary(cursor, row) for row in rows]

@@ -21,8 +21,10 @@ CREATE TABLE integrations (
     credentials_at TEXT NOT NULL
 );
 
+-- ``n`` tells which run came later: no judgement rests on a clock that may have been wrong.
 CREATE TABLE runs (
-    id TEXT PRIMARY KEY,
+    n {identity},
+    id TEXT NOT NULL UNIQUE,
     integration TEXT NOT NULL REFERENCES integrations (name) ON DELETE CASCADE,
     connector TEXT NOT NULL,
     product TEXT NOT NULL,
@@ -34,7 +36,8 @@ CREATE TABLE runs (
     requests INTEGER NOT NULL DEFAULT 0,
     extent TEXT
 );
-CREATE INDEX runs_by_integration ON runs (integration, started_at);
+CREATE INDEX runs_by_integration ON runs (integration, n);
+CREATE INDEX runs_by_age ON runs (integration, started_at);
 CREATE INDEX runs_unfinished ON runs (integration) WHERE finished_at IS NULL;
 
 CREATE TABLE certificates (
@@ -46,16 +49,16 @@ CREATE TABLE certificates (
     PRIMARY KEY (run_id, kind)
 );
 
--- One reading of one kind by a run. An open one may be taken over by the next run.
+-- One reading of one kind by a run. An open one may be taken over by the next run. One with stored rows outlives it.
 CREATE TABLE readings (
     id {identity},
-    run_id TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
-    integration TEXT NOT NULL,
+    run_id TEXT REFERENCES runs (id) ON DELETE SET NULL,
+    integration TEXT NOT NULL REFERENCES integrations (name) ON DELETE CASCADE,
     kind TEXT NOT NULL,
     is_open INTEGER NOT NULL DEFAULT 1
 );
 CREATE INDEX readings_by_run ON readings (run_id);
-CREATE INDEX readings_open ON readings (integration, kind) WHERE is_open = 1;
+CREATE INDEX readings_by_kind ON readings (integration, kind, is_open);
 
 -- The last page of an open reading, for the run that resumes it.
 CREATE TABLE checkpoints (
@@ -107,6 +110,7 @@ CREATE TABLE entities (
     missed_run TEXT,
     PRIMARY KEY (integration, kind, source_id)
 ) {clustered};
+CREATE INDEX entities_missed ON entities (integration) WHERE missed_run IS NOT NULL;
 
 -- Plans and history. Bodies only while a change waits: old values are never kept. ``cleared`` names the fields whose
 -- value is gone, unless the operator has accepted that.
@@ -133,11 +137,13 @@ CREATE INDEX changes_held ON changes (integration, kind) WHERE state = 'held';
 CREATE INDEX changes_lost ON changes (integration, kind, decided_at) WHERE loss > 0;
 CREATE INDEX changes_cleared ON changes (integration, kind, decided_at) WHERE cleared IS NOT NULL;
 
--- The token, account and rule of the last reading of a kind whose changes were all applied.
+-- The token, account and rule of the last reading of a kind whose changes were all applied, and whether one of those
+-- readings was complete.
 CREATE TABLE acceptances (
     integration TEXT NOT NULL REFERENCES integrations (name) ON DELETE CASCADE,
     kind TEXT NOT NULL,
     acceptance_key TEXT NOT NULL,
+    was_complete INTEGER NOT NULL,
     PRIMARY KEY (integration, kind)
 );
 

@@ -3,7 +3,7 @@
 import os
 import sqlite3
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
@@ -18,6 +18,10 @@ _PRAGMAS = (
     "foreign_keys = ON",
     "temp_store = MEMORY",
 )
+_BEGIN = ("BEGIN IMMEDIATE",)
+_BEGIN_NEW = ("BEGIN", "PRAGMA auto_vacuum = INCREMENTAL")
+"""The pragma comes before anything else, and writes the head of the file: in the same transaction as the mark of this
+program, so that no file is ever without it."""
 _LOG = "-wal"
 _SIDE_FILES = (_LOG, "-shm", "-journal")
 """The suffixes of the files that SQLite keeps beside a database: rows are in them, too."""
@@ -118,7 +122,8 @@ class DatabaseFile:
             )
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
-        with transaction(connection) as cursor:
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        with transaction(connection, begin=_BEGIN if pages else _BEGIN_NEW) as cursor:
             # Read inside the transaction: another process may have been faster.
             (version,) = cursor.execute("PRAGMA user_version").fetchone()
             (application,) = cursor.execute("PRAGMA application_id").fetchone()
@@ -162,11 +167,14 @@ class DatabaseFile:
 
 
 @contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Cursor]:
+def transaction(connection: sqlite3.Connection, begin: Sequence[str] = _BEGIN) -> Iterator[sqlite3.Cursor]:
     """One transaction: all of it or nothing."""
     with closing(connection.cursor()) as cursor:
-        cursor.execute("BEGIN IMMEDIATE")
+        first, *others = begin
+        cursor.execute(first)
         try:
+            for statement in others:
+                cursor.execute(statement)
             yield cursor
             cursor.execute("COMMIT")
         except BaseException:

@@ -88,14 +88,15 @@ class Staging(Table):
     ) -> tuple[Reading, Checkpoint] | None:
         """Continue an interrupted run's reading in place of this empty one.
 
-        Only if it is resumable, was read with the same ``resume_key``, began after ``since``, and all its rows are
-        still there. None where there is no such reading.
+        Only if it is resumable, was read with the same ``resume_key``, began after ``since`` and before now, and all
+        its rows are still there. None where there is no such reading.
         """
+        moment = now()
         found = cursor.execute(
             "SELECT c.reading, c.listing, c.page, c.rows_before, c.announced, c.ids_digest, c.staged, c.began_at "
             "FROM readings g JOIN checkpoints c ON c.reading = g.id "
             "WHERE g.integration = ? AND g.kind = ? AND g.is_open = 1 AND g.id <> ? "
-            "AND c.resumable = 1 AND c.resume_key = ? AND c.began_at >= ? AND c.taken_at <= ? "
+            "AND c.resumable = 1 AND c.resume_key = ? AND c.began_at BETWEEN ? AND ? AND c.taken_at <= ? "
             "AND c.staged = (SELECT count(*) FROM bodies b WHERE b.reading = c.reading) "
             # Rows without a body equal the stored ones, if that is still so.
             "AND NOT EXISTS (SELECT 1 FROM bodies b LEFT JOIN entities e ON e.integration = g.integration "
@@ -104,7 +105,7 @@ class Staging(Table):
             "AND NOT EXISTS (SELECT 1 FROM changes h WHERE h.run_id = g.run_id AND h.kind = g.kind "
             "AND h.state = 'held' AND h.operation = 'create') "
             "ORDER BY c.taken_at DESC LIMIT 1",
-            (reading.of.integration, reading.of.kind, reading.id, resume_key, timestamp(since), now()),
+            (reading.of.integration, reading.of.kind, reading.id, resume_key, timestamp(since), moment, moment),
         ).fetchone()
         if found is None:
             return None
@@ -170,6 +171,15 @@ class Staging(Table):
             "UPDATE entities SET missed_run = NULL WHERE integration = ? AND kind = ? AND missed_run IS NOT NULL "
             "AND EXISTS (SELECT 1 FROM latest l WHERE l.reading = ? AND l.source_id = entities.source_id)",
             (reading.of.integration, reading.of.kind, reading.id),
+        )
+
+    @writes
+    def forget_new_rows(self, cursor: Cursor, reading: Reading) -> None:
+        """Drop the rows of an indexed reading that are not stored: of a listing without an end none is created."""
+        cursor.execute(
+            "DELETE FROM latest WHERE reading = ? AND NOT EXISTS (SELECT 1 FROM entities e "
+            "WHERE e.integration = ? AND e.kind = ? AND e.source_id = latest.source_id)",
+            (reading.id, reading.of.integration, reading.of.kind),
         )
 
     @writes

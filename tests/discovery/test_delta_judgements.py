@@ -66,6 +66,8 @@ def fresh(**more: Any) -> LastScan:
         ({"scans": {"Employee": fresh(due=Reason(Code.TOTAL_FELL))}}, Code.TOTAL_FELL),
         ({"scans": {"Employee": fresh(watermark=None)}}, Code.CHANGE_TIMES_MISSING),
         ({"scans": {"Employee": fresh(full_at=datetime.now(UTC) - 8 * DAY)}}, Code.FULL_SCAN_OLD),
+        ({"scans": {"Employee": fresh(full_at=datetime.now(UTC) + DAY)}}, Code.SCAN_IN_FUTURE),
+        ({"scans": {"Employee": fresh(watermark=datetime.now(UTC) + DAY)}}, Code.SCAN_IN_FUTURE),
         ({"key": "another"}, Code.ACCESS_CHANGED),
     ],
 )

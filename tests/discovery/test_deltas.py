@@ -1,6 +1,7 @@
 """Deltas end to end: changes are stored, no row is removed, and what a delta cannot see makes a full scan due."""
 
 import pytest
+from attacks import FULL
 
 from connector_core import Code, Reason, Report, Verdict
 from connector_core.host import Host
@@ -98,6 +99,21 @@ async def test_an_old_full_scan_is_repeated(namely: Start) -> None:
         report = await other.run("acme", delta=True)
     assert report.extent.why == Reason(Code.FULL_SCAN_OLD, days=0)
     assert report.verdict is Verdict.COMPLETE
+
+
+@pytest.mark.attack("A clock that is ten years ahead during a full scan", "The next delta is a full scan", FULL)
+@pytest.mark.parametrize("columns", ["full_at", "watermark", "full_at, watermark"])
+async def test_after_a_scan_with_a_clock_that_was_ahead_the_next_one_is_full(namely: Start, columns: str) -> None:
+    place = await namely(120, scanned=True)
+    for column in columns.split(", "):
+        place.execute(f"UPDATE last_scans SET {column} = '2999-01-01T00:00:00+00:00'")
+    change(place, 3, 4)
+    report = await delta(place)
+    assert report.extent.why == Reason(Code.SCAN_IN_FUTURE, moment="2999-01-01 00:00:00 UTC")
+    assert report.verdict is Verdict.COMPLETE
+    assert report["Employee"].plan.updates == 1
+    # It has put the moments right.
+    assert (await delta(place)).extent.delta
 
 
 async def test_a_new_token_asks_for_a_full_scan(namely: Start) -> None:

@@ -84,6 +84,15 @@ async def test_a_second_scan_proves_something_only_some_time_after_the_first(nam
     assert gone.id not in await place.people()
 
 
+async def test_a_first_scan_that_is_dated_in_the_future_is_replaced_by_the_next(namely: Start) -> None:
+    place = await namely(scanned=True, **{**NO_RETRY, "losses": UNGUARDED.model_copy(update={"second_scan_after": 12})})
+    place.tenant.delete(place.tenant.people[-1])
+    await place.run()
+    place.execute("UPDATE runs SET finished_at = '2999-01-01T00:00:00.000+00:00' WHERE n = (SELECT max(n) FROM runs)")
+    report = await place.run()
+    assert place.query("SELECT missed_run FROM entities WHERE missed_run IS NOT NULL") == [(report.run.id,)]
+
+
 async def test_a_person_who_comes_back_in_between_is_not_missing_twice(namely: Start) -> None:
     place = await namely(scanned=True, **NO_RETRY)
     person = place.tenant.people[-1]

@@ -80,6 +80,14 @@ async def test_a_checkpoint_that_is_too_old_is_not_resumed(namely: Start) -> Non
     assert (await place.run("employees"))["Employee"].certificate.began is Began.FRESH
 
 
+@pytest.mark.parametrize("column", ["began_at", "taken_at"])
+async def test_a_checkpoint_that_is_dated_in_the_future_is_not_resumed(namely: Start, column: str) -> None:
+    place = await interrupted(namely)
+    place.execute(f"UPDATE checkpoints SET {column} = '2999-01-01T00:00:00.000+00:00'")
+    people = (await place.run("employees"))["Employee"].certificate
+    assert (people.began, people.complete) == (Began.STARTED_OVER_UNFIT, True)
+
+
 async def test_rows_that_were_read_with_other_options_are_not_resumed(namely: Start) -> None:
     place = await interrupted(namely, 120, "500@4x9:/profiles")
     async with Host(copied_settings(place.settings, {"department_group_types": ["Divisions"]})) as host:

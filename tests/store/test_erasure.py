@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+from attacks import FULL
 
-from world import Start
+from world import UNGUARDED, Start
 
 pytestmark = pytest.mark.jumping
 
@@ -39,3 +40,79 @@ async def test_a_rotation_leaves_no_old_seal_in_the_files(
     assert (await place.host.check("acme")).ok
     await place.host.remove("acme")
     assert b"gAAAA" not in kept(tmp_path)
+
+
+@pytest.mark.attack(
+    "A person is removed while the program goes on running", "The name is in no file, nor in the log", FULL
+)
+async def test_a_removed_person_is_in_no_file_of_a_host_that_stays_open(namely: Start, tmp_path: Path) -> None:
+    place = await namely(scanned=True, losses=UNGUARDED)
+    gone = place.tenant.people[-1]
+    email = next(one.email for one in (await place.people()).values() if one.source_id == gone.id)
+    assert email
+    assert email.encode() in kept(tmp_path)
+    place.tenant.delete(gone)
+    assert (await place.run())["Employee"].plan.removes == 1
+    assert email.encode() not in kept(tmp_path)
+
+
+def leave_remnant(path: Path, remnant: bytes) -> None:
+    """Write into the unused part of a page, as SQLite leaves a row there that it has moved to another page."""
+    with path.open("r+b") as file:
+        size = path.stat().st_size
+        for start in range(4096, size, 4096):
+            file.seek(start)
+            page = file.read(4096)
+            used, content = 8 + 2 * int.from_bytes(page[3:5]), int.from_bytes(page[5:7])
+            # A leaf of a table.
+            if page[0] == 13 and content - used > 2 * len(remnant):
+                file.seek(start + used + 8)
+                file.write(remnant)
+                return
+    raise AssertionError
+
+
+@pytest.mark.parametrize("how", ["run", "apply", "remove"])
+async def test_what_is_left_of_a_moved_row_goes_when_a_person_is_removed(
+    namely: Start, tmp_path: Path, how: str
+) -> None:
+    place = await namely(scanned=True, losses=UNGUARDED)
+    leave_remnant(tmp_path / "people.sqlite", b"Keeper of the Keys")
+    await place.run()
+    assert b"Keeper of the Keys" in kept(tmp_path)
+    place.tenant.delete(place.tenant.people[-1])
+    if how == "remove":
+        await place.host.remove("acme")
+    else:
+        await place.run(apply=how == "run")
+    if how == "apply":
+        assert b"Keeper of the Keys" in kept(tmp_path)
+        await place.host.apply("acme")
+    assert b"Keeper of the Keys" not in kept(tmp_path)
+
+
+async def test_an_old_value_is_in_no_file_of_a_host_that_stays_open(namely: Start, tmp_path: Path) -> None:
+    place = await namely(scanned=True)
+    one = place.tenant.people[3]
+    for title in ("Keeper of the Keys", "Chronicler"):
+        one.title = title
+        place.tenant._touch(one)
+        await place.run()
+    assert b"Chronicler" in kept(tmp_path)
+    assert b"Keeper of the Keys" not in kept(tmp_path)
+
+
+@pytest.mark.parametrize("decide", ["apply", "discard"])
+async def test_a_decided_plan_leaves_nothing_of_it_behind(namely: Start, tmp_path: Path, decide: str) -> None:
+    place = await namely(scanned=True, losses=UNGUARDED)
+    gone, changed = place.tenant.people[-1], place.tenant.people[3]
+    email = (await place.people())[gone.id].email or ""
+    place.tenant.delete(gone)
+    changed.title = "Keeper of the Keys"
+    place.tenant._touch(changed)
+    await place.run(apply=False)
+    assert b"Keeper of the Keys" in kept(tmp_path)
+    await (place.host.apply("acme") if decide == "apply" else place.host.discard("acme"))
+    left = b"Keeper of the Keys" if decide == "discard" else email.encode()
+    assert left
+    assert left not in kept(tmp_path)

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from builders import NOON, PEOPLE, certificate, last_scan, person
+from builders import NOON, PEOPLE, certificate, department, last_scan, person
 from connector_core import Code, Employee, Reason, Rejection, Standing, Status
 from connector_core.discovery.changes import plan_updates
 from connector_core.outcomes import Extent, Operation, State
@@ -187,6 +187,20 @@ async def test_the_history_begins_with_the_newest_run(steps: RunSteps) -> None:
     runs = await steps.store.runs.history("acme", 2)
     assert len(runs) == 2
     assert runs[0].run.started_at >= runs[1].run.started_at
+
+
+async def test_a_run_that_is_dated_in_the_future_hides_no_newer_one(steps: RunSteps) -> None:
+    ahead, reading = await steps.read(person("a"))
+    await steps.plan(ahead, reading, hold=Hold.EVERYTHING)
+    await steps.finish(ahead)
+    steps.ask("UPDATE runs SET started_at = '2999-01-01T00:00:00.000+00:00'")
+    newest, reading = await steps.read(department("d"))
+    await steps.plan(newest, reading, hold=Hold.EVERYTHING)
+    await steps.finish(newest)
+    assert [one.run.id for one in await steps.store.runs.history("acme", 5)] == [newest.id, ahead.id]
+    held = await steps.store.plans.held("acme")
+    assert held
+    assert held.run_id == newest.id
 
 
 @pytest.mark.parametrize(

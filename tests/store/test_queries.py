@@ -7,9 +7,10 @@ from contextlib import closing, contextmanager
 
 import pytest
 
+from connector_core.settings import BoundSettings
 from connector_core.testing import Faults
 from connectors.namely.simulator import Behaviour, Tenant
-from world import Place, Start
+from world import Place, Start, copied_settings
 
 pytestmark = pytest.mark.jumping
 
@@ -62,6 +63,14 @@ async def live(place: Place) -> None:
     place.simulator.directory = other
     await place.run()
     place.simulator.directory = tenant
+    # A listing that exceeds a bound.
+    host.settings = copied_settings(place.settings, bounds=BoundSettings(rows=10))
+    await place.run()
+    host.settings = place.settings
+    # History that is too old.
+    place.execute("UPDATE runs SET started_at = '2020-01-01T00:00:00.000+00:00' WHERE n < (SELECT max(n) FROM runs)")
+    await place.run()
+    await place.run()
     await place.people()
     await host.count_entities("acme")
     await host.history("acme")
@@ -111,7 +120,14 @@ async def test_no_statement_scans_a_large_table(namely: Start, monkeypatch: pyte
     place = await namely(120)
     statements = await statements_of_a_life(place)
     assert len(statements) > 60
-    for words in ("DELETE FROM integrations", "INSERT INTO entities", "'stale'", "DELETE FROM readings"):
+    assert any("DELETE FROM latest WHERE reading = ? AND NOT EXISTS" in one for one in statements)
+    for words in (
+        "DELETE FROM integrations",
+        "INSERT INTO entities",
+        "'stale'",
+        "DELETE FROM readings",
+        "DELETE FROM runs",
+    ):
         assert any(words in one for one in statements.values()), words
     with examined(place) as connection:
         # Not one statement needs every row of a table: those of other integrations and readings are never looked at.

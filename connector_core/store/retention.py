@@ -1,0 +1,183 @@
+"""Retention: what is too old is deleted, in steps that are short, and whole each."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from connector_core.outcomes import State
+from connector_core.settings import LossSettings, RetentionSettings
+from connector_core.store.application import end_held
+from connector_core.store.sqlite import Cursor, Table, now, reads, timestamp, writes
+from connector_core.store.sqlite_space import shrink
+from connector_core.store.staging import close_readings
+
+_ROWS = 5_000
+"""Changes in one step: other processes wait that long to write."""
+_RUNS = 500
+"""Runs in one step."""
+_STEPS = 100
+"""Most steps of a sort after a run: the rest is left to the next one."""
+
+# Runs that are kept at any age: of plans that wait, of losses that still count, of scans that are the first witness of
+# a row's absence, and of readings that may be resumed.
+_NEEDED = (
+    "SELECT run_id FROM changes WHERE integration = ? AND state = 'held' "
+    "UNION SELECT run_id FROM changes WHERE integration = ? AND loss > 0 AND decided_at >= ? "
+    "UNION SELECT missed_run FROM entities WHERE integration = ? AND missed_run IS NOT NULL "
+    "UNION SELECT run_id FROM readings WHERE integration = ? AND is_open = 1 AND run_id IS NOT NULL"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """The moments before which things are too old."""
+
+    newest: str
+    """The beginning of the later of the last two runs."""
+    runs: str
+    changes: str
+    held: str
+    losses: str
+
+
+class Retention(Table):
+    """Deletes history. Stored entities are never touched."""
+
+    async def prune(self, integration: str, settings: RetentionSettings, losses: LossSettings) -> None:
+        """Delete what is too old of an integration, and leave deleted rows neither in the file nor in its log."""
+        removed = False
+        if limits := await self._limits(integration, settings, losses):
+            removed = await self._has_removed(integration, limits)
+            await self._date_losses(integration, limits)
+            await self._discard_held(integration, limits)
+            for step in (self._delete_changes, self._delete_runs):
+                for _ in range(_STEPS):
+                    if not await step(integration, limits):
+                        break
+            await self._delete_empty_readings(integration)
+        await shrink(self._database, anew=removed)
+        await self._database.erase()
+
+    async def clear(self, integration: str) -> None:
+        """Delete all history of an integration that is about to be removed."""
+        await self._close(integration)
+        while await self._clear_step(integration):
+            pass
+
+    @reads
+    def _limits(
+        self, cursor: Cursor, integration: str, settings: RetentionSettings, losses: LossSettings
+    ) -> _Limits | None:
+        last = cursor.execute(
+            "SELECT started_at FROM runs WHERE integration = ? ORDER BY n DESC LIMIT 2", (integration,)
+        ).fetchall()
+        if len(last) < 2:
+            return None
+        # Counted from the earlier of the last two: a clock that is ahead for one run deletes nothing.
+        earlier, later = sorted([started_at for (started_at,) in last])
+        moment = datetime.fromisoformat(earlier)
+
+        def before(days: int) -> str:
+            return timestamp(moment - timedelta(days=days))
+
+        return _Limits(
+            newest=later,
+            runs=before(settings.runs),
+            changes=before(min(settings.changes, settings.runs)),
+            held=before(settings.held),
+            losses=before(losses.days),
+        )
+
+    @reads
+    def _has_removed(self, cursor: Cursor, integration: str, limits: _Limits) -> bool:
+        """Return True if entities were removed since the last run began."""
+        found = cursor.execute(
+            "SELECT 1 FROM changes WHERE integration = ? AND loss > 0 AND decided_at >= ? AND state = 'applied' "
+            "AND operation = 'remove' LIMIT 1",
+            (integration, limits.newest),
+        )
+        return found.fetchone() is not None
+
+    @writes
+    def _date_losses(self, cursor: Cursor, integration: str, limits: _Limits) -> None:
+        """Let losses that are dated in the future count from now: the clock was ahead, and they would count until then.
+
+        If a run is dated in the future, too, it may be today's clock that is wrong.
+        """
+        if limits.newest <= (moment := now()):
+            cursor.execute(
+                "UPDATE changes SET decided_at = ? WHERE integration = ? AND loss > 0 AND decided_at > ?",
+                (moment, integration, moment),
+            )
+
+    @writes
+    def _discard_held(self, cursor: Cursor, integration: str, limits: _Limits) -> None:
+        which = "integration = ? AND run_id IN (SELECT id FROM runs WHERE integration = ? AND started_at < ?)"
+        end_held(cursor, integration, State.DISCARDED, which, integration, integration, limits.held)
+
+    @writes
+    def _delete_changes(self, cursor: Cursor, integration: str, limits: _Limits) -> bool:
+        """Delete some changes of old runs; return False when there are none left."""
+        runs = _old_runs(cursor, integration, limits, limits.changes, having="EXISTS")
+        left = _ROWS
+        for run_id in runs:
+            left -= _delete_some_changes(cursor, run_id, left)
+            if left <= 0:
+                break
+        return bool(runs)
+
+    @writes
+    def _delete_runs(self, cursor: Cursor, integration: str, limits: _Limits) -> bool:
+        """Delete some old runs whose changes are gone; return False when there are none left."""
+        runs = _old_runs(cursor, integration, limits, limits.runs, having="NOT EXISTS")
+        cursor.executemany("DELETE FROM runs WHERE id = ?", [(run_id,) for run_id in runs])
+        return bool(runs)
+
+    @writes
+    def _delete_empty_readings(self, cursor: Cursor, integration: str) -> None:
+        """Delete the readings of which no row is stored any more."""
+        cursor.execute(
+            "DELETE FROM readings WHERE integration = ? AND is_open = 0 "
+            "AND NOT EXISTS (SELECT 1 FROM bodies b WHERE b.reading = readings.id)",
+            (integration,),
+        )
+
+    @writes
+    def _close(self, cursor: Cursor, integration: str) -> None:
+        # First of all: once its changes and runs are gone, it is not known which bodies were waiting.
+        end_held(cursor, integration, State.DISCARDED, "integration = ?", integration)
+        close_readings(cursor, integration)
+
+    @writes
+    def _clear_step(self, cursor: Cursor, integration: str) -> bool:
+        runs = cursor.execute("SELECT id FROM runs WHERE integration = ? LIMIT ?", (integration, _RUNS)).fetchall()
+        left = _ROWS
+        for (run_id,) in runs:
+            left -= _delete_some_changes(cursor, run_id, left)
+            if left <= 0:
+                break
+            cursor.execute("DELETE FROM runs WHERE id = ?", (run_id,))
+        return bool(runs)
+
+
+def _old_runs(cursor: Cursor, integration: str, limits: _Limits, before: str, *, having: str) -> list[str]:
+    """Return some runs that are too old, the oldest first: those ``having`` changes, EXISTS or NOT EXISTS."""
+    rows = cursor.execute(
+        "SELECT id FROM runs r WHERE integration = ? AND started_at < ? "  # noqa: S608 - ours
+        f"AND {having} (SELECT 1 FROM changes c WHERE c.run_id = r.id) AND id NOT IN ({_NEEDED}) "
+        "ORDER BY started_at LIMIT ?",
+        (integration, before, integration, integration, limits.losses, integration, integration, _RUNS),
+    )
+    return [run_id for (run_id,) in rows.fetchall()]
+
+
+def _delete_some_changes(cursor: Cursor, run_id: str, most: int) -> int:
+    """Delete changes of a run, at most so many; return how many."""
+    last = cursor.execute(
+        "SELECT kind, source_id FROM changes WHERE run_id = ? ORDER BY kind, source_id LIMIT 1 OFFSET ?",
+        (run_id, most),
+    ).fetchone()
+    if last is None:
+        return cursor.execute("DELETE FROM changes WHERE run_id = ?", (run_id,)).rowcount
+    return cursor.execute(
+        "DELETE FROM changes WHERE run_id = ? AND (kind, source_id) < (?, ?)", (run_id, *last)
+    ).rowcount
