@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from connector_core.connections import Connections
 from connector_core.contract import declared, options_of
 from connector_core.discovery import ProgressCallback, RunContext, check, discover
+from connector_core.discovery.connector_errors import credentials_of
 from connector_core.errors import ConnectorCoreError, ForbiddenError, OtherTenantError, SettingsError
 from connector_core.http import HttpApi
 from connector_core.logs import hiding
@@ -94,7 +95,7 @@ class Host:
         existing = await self.store.integrations.find(name)
         if existing and existing.connector != connector:
             raise SettingsError(f"The integration {name} exists already, for {existing.connector}.")
-        credentials = wanted.credentials_type.parse(fields)
+        credentials = credentials_of(wanted, fields)
         with self._speaking(name, credentials):
             report = await self._check(wanted, credentials)
         if not any(probe.ok for probe in report.probes):
@@ -295,7 +296,7 @@ class Host:
         integration = await self.store.integrations.get(name)
         connector = self.registry.connector(integration.connector)
         fields: dict[str, str | SecretStr] = {**integration.fields, **self._vault.open(integration.sealed)}
-        return integration, connector, connector.credentials_type.parse(fields)
+        return integration, connector, credentials_of(connector, fields)
 
     def _client(self, connector: type[AnyConnector], credentials: Credentials) -> aclosing[HttpApi]:
         """Return a client for one run or check, open within its context."""

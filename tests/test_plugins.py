@@ -5,8 +5,6 @@ import json
 import os
 import subprocess
 import sys
-import textwrap
-import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,59 +14,8 @@ from connector_core import PluginRefusedError, Run
 from connector_core.host import Host
 from connector_core.plugins import OBSERVER_SECONDS, Entry, Standing, load
 from connector_core.settings import PluginSettings, Settings
+from installed import CONNECTOR, Folder
 from world import DISCOVER, OURS, Start
-
-CONNECTOR = """
-from typing import Annotated
-from connector_core import *
-
-class StrangerCredentials(Credentials):
-    domain: Annotated[str, TenantDomain("stranger.example")]
-    api_key: SecretStr
-
-class Stranger(Connector[StrangerCredentials]):
-    manifest = Manifest(
-        name="stranger", title="Stranger", description="Somebody else's.", category=Category.HRIS,
-        authentication="API", hosts=("*.stranger.example",), base_url="https://{domain}",
-        auth=Bearer("api_key"), api=">=1,<2",
-    )
-
-    async def check(self):
-        return Account("one", "1")
-
-    @discovers(Employee, products={Product.SMP}, resource="Person", description="People.")
-    async def employees(self):
-        yield Page.single(())
-
-@hookimpl
-def discovery_connectors():
-    return [Stranger]
-"""
-
-
-class Folder:
-    """Distributions that are installed by having been written: a package and its metadata."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def add(self, source: str, *, name: str = "stranger", distribution: str = "", module: str = "") -> None:
-        # A name of its own in every test: what is imported once stays imported.
-        module = module or f"plugin_{uuid.uuid4().hex}"
-        (self.path / f"{module}.py").write_text(textwrap.dedent(source))
-        distribution = distribution or f"dist-{module.replace('_', '-')}"
-        info = self.path / f"{distribution.replace('-', '_')}-1.0.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text(f"[connector_core]\n{name} = {module}\n")
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
-    path = tmp_path / "site"
-    path.mkdir()
-    monkeypatch.syspath_prepend(str(path))
-    return Folder(path)
 
 
 def allow(*names: str, **more: PluginSettings) -> Settings:

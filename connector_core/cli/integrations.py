@@ -39,7 +39,7 @@ def connect(
     """
     host = flags.host()
     # Asked while no event loop runs: in a loop, Ctrl-C would cancel a task that waits for the keyboard.
-    filled = fill(host.registry.connector(connector).credentials_type, fields)
+    filled = fill(host.registry.connector(connector), fields)
     return _connect(host, connector, name, filled, flags, change_tenant=change_tenant)
 
 
