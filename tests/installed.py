@@ -38,7 +38,8 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def add(self, source: str, *, name: str = "stranger", distribution: str = "", module: str = "") -> None:
+    def add(self, source: str, *, name: str = "stranger", distribution: str = "", module: str = "") -> str:
+        """Add a distribution; return the name of its module."""
         # A name of its own in every test: what is imported once stays imported.
         module = module or f"plugin_{uuid.uuid4().hex}"
         (self.path / f"{module}.py").write_text(textwrap.dedent(source))
@@ -47,3 +48,4 @@ class Folder:
         info.mkdir()
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n")
         (info / "entry_points.txt").write_text(f"[connector_core]\n{name} = {module}\n")
+        return module

@@ -220,10 +220,14 @@ def test_in_the_tree_it_becomes_one_of_the_connectors(checkout: Path, discover: 
     project = added(before["pyproject.toml"], after["pyproject.toml"])
     assert sorted(project) == ['  "connectors.acmehr",', 'acmehr = "connectors.acmehr"']
     assert added(before["plugins.toml"], after["plugins.toml"]) == ["", "[plugins.acmehr]"]
-    site = tmp_path / "site"
+    site, linked = tmp_path / "site", tmp_path / "linked"
     install(checkout, site)
     # As an editable install: what is known of it lies in the one, the code in the other.
-    env = {**environment(site), "PYTHONPATH": f"{checkout}{os.pathsep}{site}"}
+    (metadata,) = site.glob("*.dist-info")
+    shutil.copytree(metadata, linked / metadata.name)
+    editable = {"url": checkout.as_uri(), "dir_info": {"editable": True}}
+    (linked / metadata.name / "direct_url.json").write_text(json.dumps(editable))
+    env = {**environment(linked), "PYTHONPATH": f"{checkout}{os.pathsep}{linked}"}
     printed = run(sys.executable, "-m", "pytest", "-q", "tests/acmehr", "tests/test_settings.py", cwd=checkout, env=env)
     assert f"acmehr: platinum; {len(RULES)} of {len(RULES)} rules kept" in printed
     run("ruff", "check", "connectors", "tests", cwd=checkout, env=env)

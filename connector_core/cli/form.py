@@ -9,7 +9,6 @@ from pydantic import SecretStr
 
 from connector_core.cli.ending import DeclinedError
 from connector_core.cli.output import error_console
-from connector_core.discovery.connector_errors import credentials_of
 from connector_core.errors import InvalidCredentialsError, SettingsError
 from connector_core.sdk.connector import AnyConnector
 from connector_core.sdk.credentials import FormField
@@ -19,6 +18,8 @@ Fields = dict[str, str | SecretStr]
 
 def fill(connector: type[AnyConnector], given: Mapping[str, str]) -> Fields:
     """Return the fields of a form. Missing ones are asked for on a terminal; elsewhere they are an error."""
+    from connector_core.discovery.connector_errors import credentials_of  # Beside the client, which no list needs.
+
     form = {field.name: field for field in connector.credentials_type.form()}
     fields = _given(form, given)
     missing = [field for field in form.values() if field.required and field.name not in fields]
