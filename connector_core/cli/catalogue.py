@@ -6,10 +6,10 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 from rich.text import Text
 
-from connector_core.cli.encoding import print_json
+from connector_core.cli.encoding import plain, print_json
 from connector_core.cli.flags import DEFAULT, Flags
 from connector_core.cli.form import how_to_give
-from connector_core.cli.output import console, plain, table
+from connector_core.cli.output import console, table
 from connector_core.plugins import Entry, Standing
 from connector_core.sdk.connector import AnyConnector, Declaration
 from connector_core.sdk.manifest import RateLimit

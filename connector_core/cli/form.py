@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from connector_core.cli.encoding import plain
 from connector_core.cli.ending import DeclinedError
 from connector_core.cli.output import error_console
 from connector_core.errors import InvalidCredentialsError, SettingsError
@@ -84,7 +85,7 @@ def _ask(field: FormField) -> str | SecretStr:
     from rich.prompt import Prompt  # Needed only where a question is asked.
     from rich.text import Text
 
-    answer = Prompt.ask(Text(f"{field.title}{example}"), console=out, password=field.secret)
+    answer = Prompt.ask(Text(plain(f"{field.title}{example}")), console=out, password=field.secret)
     return SecretStr(answer.strip()) if field.secret else answer.strip()
 
 
@@ -107,7 +108,7 @@ def confirm(question: str, *, yes: bool) -> None:
     from rich.prompt import Prompt  # Needed only where a question is asked.
     from rich.text import Text
 
-    answer = Prompt.ask(Text(question), choices=["yes", "no"], default="no", console=error_console())
+    answer = Prompt.ask(Text(plain(question)), choices=["yes", "no"], default="no", console=error_console())
     if answer != "yes":
         raise DeclinedError
 

@@ -7,11 +7,11 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 from rich.text import Text
 
-from connector_core.cli.encoding import print_json
+from connector_core.cli.encoding import plain, print_json
 from connector_core.cli.flags import DEFAULT, Flags
 from connector_core.cli.form import Fields, confirm, fill
 from connector_core.cli.loop import run_async
-from connector_core.cli.output import ago, console, costs, plain, table
+from connector_core.cli.output import ago, console, costs, table
 from connector_core.host import Host
 from connector_core.messages import counted
 from connector_core.outcomes import CheckReport

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from connector_core.cli.encoding import print_json
+from connector_core.cli.encoding import plain, print_json
 from connector_core.cli.ending import RunInterruptedError, ending_of
 from connector_core.cli.flags import DEFAULT, Flags
-from connector_core.cli.output import error_console, plain
+from connector_core.cli.output import error_console
 from connector_core.cli.progress import progress
 from connector_core.cli.report import print_report
 from connector_core.errors import SettingsError
