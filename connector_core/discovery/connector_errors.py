@@ -106,6 +106,15 @@ async def next_page(connector: AnyConnector, pages: AsyncGenerator[Page[Any], No
     return page
 
 
+async def has_row(connector: AnyConnector, witness: str, source_id: str) -> bool:
+    """Return the answer of the connector's witness. One that forgets to answer does not say that a row is gone."""
+    with connector_errors(connector):
+        answer: object = await getattr(connector, witness)(source_id)
+    if not isinstance(answer, bool):
+        raise _unfit(connector, answer, witness, "True or False")
+    return answer
+
+
 def _unfit(connector: AnyConnector | type[AnyConnector], value: object, source: str, expected: str) -> DiscoveryError:
     return DiscoveryError(
         f"The connector {connector.manifest.name} returned {type(value).__name__} from {source}, not {expected}.",

@@ -20,8 +20,10 @@ from connector_core import (
     Product,
     SecretStr,
     discovers,
+    witnesses,
 )
-from connector_core.discovery.connector_errors import connector_errors, credentials_of, next_page, pages_of
+from connector_core.cli.runs import _run_each
+from connector_core.discovery.connector_errors import connector_errors, credentials_of, has_row, next_page, pages_of
 from connector_core.sdk.connector import AnyConnector, Context
 from installed import CONNECTOR, Folder
 from planted.example import Example, ExampleCredentials
@@ -139,6 +141,36 @@ async def test_a_cancellation_that_was_asked_for_is_not_the_connectors() -> None
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+class Mute(Example):
+    """Has a witness that asks, and does not return the answer."""
+
+    @witnesses(Employee)
+    async def has_person(self, source_id: str) -> bool:
+        assert source_id
+        return None  # type: ignore[return-value]
+
+
+class Exiting(Example):
+    @witnesses(Employee)
+    async def has_person(self, source_id: str) -> bool:
+        raise SystemExit(source_id)
+
+
+@pytest.mark.parametrize("connector", [Mute, Exiting])
+async def test_a_witness_that_gives_no_answer_does_not_say_that_a_row_is_gone(connector: type[AnyConnector]) -> None:
+    with pytest.raises(DiscoveryError):
+        await has_row(opened(connector), "has_person", "1")
+
+
+async def test_a_bug_of_ours_in_one_run_ends_no_other() -> None:
+    async def run(integration: str) -> Any:
+        return integration if integration == "good" else 1 / 0
+
+    bad, good = await _run_each(["bad", "good"], run, 1)
+    assert (bad.exit_code, type(bad.error)) == (4, ZeroDivisionError)
+    assert (str(good.report), good.error) == ("good", None)
 
 
 class Quoting(ExampleCredentials):
