@@ -1,44 +1,30 @@
 """Plugins: entry points that plugins.toml allows, loaded one by one. A failure is kept with its reason."""
 
-import inspect
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import wait
-from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 from importlib.metadata import Distribution, EntryPoint
-from importlib.util import find_spec
 from types import MappingProxyType
-from typing import Any
 
 import pluggy
-from pydantic import ValidationError
 
-from connector_core import hookspecs
 from connector_core.contract import verify
-from connector_core.distributions import find_plugins, identity, verify_origin
+from connector_core.distributions import find_plugins, identity
 from connector_core.errors import (
     PluginConflictError,
-    PluginContractError,
     PluginError,
     PluginLoadError,
     PluginRefusedError,
 )
+from connector_core.loading import Loader, load_plugin, new_hooks
 from connector_core.observers import Observers
 from connector_core.outcomes import Certificate, KindPlan, Report, Run
-from connector_core.problems import sentence
 from connector_core.sdk.connector import AnyConnector
-from connector_core.sdk.manifest import Manifest
 from connector_core.settings import PluginSettings, Settings
-from connector_core.threads import in_thread
 
 OWN_DISTRIBUTION = "connector-core"
-NAMESPACE = "connectors"
-SLOW_SECONDS = 1.0
-"""After so long, a plugin that is still loading is named."""
 
 
 class Standing(StrEnum):
@@ -49,8 +35,6 @@ class Standing(StrEnum):
     FAILED = "failed"
     NOT_ALLOWED = "not allowed"
 
-
-_Loader = Callable[[EntryPoint, PluginSettings], tuple[Any, type[AnyConnector] | None]]
 
 _UNUSABLE = MappingProxyType(
     {
@@ -135,21 +119,14 @@ def load(settings: Settings, *, timeout: float | None = None, on_slow: Callable[
         timeout: Seconds that each may take to load, instead of the settings'.
         on_slow: Called with the name of a plugin that is still loading after a second.
     """
-    manager = _hooks()
+    manager = new_hooks()
     points, unreadable = find_plugins()
     rivals = Counter(point.name for point in points if _is_candidate(point, settings))
     limit = settings.host.load_timeout if timeout is None else timeout
-    entries = [
-        _entry(manager, point, settings, rivals, partial(_load, timeout=limit, on_slow=on_slow)) for point in points
-    ]
+    loader = partial(load_plugin, timeout=limit, on_slow=on_slow)
+    entries = [_entry(manager, point, settings, rivals, loader) for point in points]
     absent = (settings.plugins or {}).keys() - {point.name for point in points}
     return Registry(manager, [*entries, *(_absent(name) for name in sorted(absent)), *map(_unreadable, unreadable)])
-
-
-def _hooks() -> pluggy.PluginManager:
-    manager = pluggy.PluginManager(hookspecs.PROJECT)
-    manager.add_hookspecs(hookspecs)
-    return manager
 
 
 def registry_of(connector: type[AnyConnector], settings: PluginSettings | None = None) -> Registry:
@@ -157,7 +134,7 @@ def registry_of(connector: type[AnyConnector], settings: PluginSettings | None =
     chosen = settings or PluginSettings()
     name = connector.manifest.name
     entry = Entry(name, "", "", Standing.READY, connector=verify(name, connector, chosen), settings=chosen)
-    return Registry(_hooks(), [entry])
+    return Registry(new_hooks(), [entry])
 
 
 def _absent(name: str) -> Entry:
@@ -173,7 +150,7 @@ def _unreadable(distribution: Distribution) -> Entry:
 
 
 def _entry(
-    manager: pluggy.PluginManager, point: EntryPoint, settings: Settings, rivals: Counter[str], load: _Loader
+    manager: pluggy.PluginManager, point: EntryPoint, settings: Settings, rivals: Counter[str], load: Loader
 ) -> Entry:
     chosen = _settings_for(point, settings)
     distribution, version = identity(point.dist)
@@ -188,8 +165,7 @@ def _entry(
                 f"{rivals[point.name]} distributions have a plugin named {point.name}: name the one you trust "
                 f'in plugins.toml, [plugins.{point.name}] distribution = "…".'
             )
-        plugin, connector = load(point, chosen)
-        manager.register(plugin, name=point.name)
+        connector = load(manager, point, chosen)
     except PluginRefusedError as error:
         standing, reason = Standing.NOT_ALLOWED, error.message
     except PluginLoadError as error:
@@ -220,80 +196,3 @@ def _not_allowed(point: EntryPoint, settings: Settings, chosen: PluginSettings |
     if settings.plugins is None:
         return f"Without a plugins.toml, only the connectors of connector-core are allowed: add [plugins.{point.name}]."
     return f"It is not named in plugins.toml: add [plugins.{point.name}]."
-
-
-def _load(
-    point: EntryPoint, settings: PluginSettings, *, timeout: float, on_slow: Callable[[str], None]
-) -> tuple[Any, type[AnyConnector] | None]:
-    """Return a plugin, and its connector if it has one. Its code runs in a thread: one that hangs is given up."""
-    # Whatever a plugin prints while it is imported must not end up in our JSON.
-    with redirect_stdout(sys.stderr):
-        loading = in_thread(f"plugin {point.name}", partial(_loaded, point, settings))
-        wait((loading,), min(SLOW_SECONDS, timeout))
-        if not loading.done() and timeout > SLOW_SECONDS:
-            on_slow(point.name)
-            wait((loading,), timeout - SLOW_SECONDS)
-    if not loading.done():
-        raise PluginLoadError(f"{point.value} has not loaded within {timeout:g} s.")
-    result = loading.result()
-    if isinstance(result, BaseException):
-        raise result
-    return result
-
-
-def _loaded(point: EntryPoint, settings: PluginSettings) -> tuple[Any, type[AnyConnector] | None]:
-    if point.value.split(":")[0].split(".")[0] == NAMESPACE and (place := hidden_namespace()):
-        raise PluginLoadError(
-            f"A package named {NAMESPACE} at {place} hides the connectors: rename it, or remove it from the path."
-        )
-    try:
-        verify_origin(point)
-        plugin = point.load()
-        # By hooks of its own: one that is given up must not join the others when it ends after all.
-        return plugin, _connector_of(point.name, plugin, settings)
-    except PluginError:
-        raise
-    except BaseException as error:
-        if isinstance(error, ValidationError) and error.title == Manifest.__name__:
-            raise PluginContractError(f"Its manifest is not valid: {sentence(error)}.") from None
-        raise PluginLoadError(f"{point.value} cannot be loaded: {_brief(error)}") from error
-
-
-def _brief(error: BaseException) -> str:
-    """Return the error's type and message, on one line."""
-    try:
-        said = " ".join(str(error).split())[:300]
-    except BaseException:  # noqa: BLE001 - the error's own code
-        said = "an error that cannot be printed"
-    return f"{type(error).__name__}: {said}"
-
-
-def hidden_namespace() -> str:
-    """Return the place of a regular package or module that hides the namespace ``connectors``, or nothing."""
-    spec = find_spec(NAMESPACE)
-    return spec.origin or "" if spec else ""
-
-
-def _connector_of(name: str, plugin: Any, settings: PluginSettings) -> type[AnyConnector] | None:
-    """Return the plugin's connector; None for a plugin that only observes."""
-    manager = _hooks()
-    try:
-        manager.register(plugin, name=name)
-        manager.check_pending()
-    except pluggy.PluginValidationError as error:
-        raise PluginContractError(f"Its hooks are not valid: {error}") from error
-    if not manager.get_hookcallers(plugin):
-        raise PluginContractError("It implements no hook.")
-    hooks = manager.hook.discovery_connectors.get_hookimpls()
-    if not hooks:
-        return None
-    function: Any = hooks[0].function
-    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-        raise PluginContractError(
-            "Its discovery_connectors is async, so pluggy would never run it: make it a plain function."
-        )
-    brought = function()
-    connectors = list(brought) if isinstance(brought, Iterable) else [brought]
-    if len(connectors) != 1:
-        raise PluginContractError(f"It has {len(connectors)} connectors; an entry point must have exactly one.")
-    return verify(name, connectors[0], settings)

@@ -46,6 +46,14 @@ def test_an_allowed_stranger_stands_beside_namely(folder: Folder) -> None:
     assert set(load(allow("namely", "stranger")).connectors) == {"namely", "stranger"}
 
 
+MESSAGELESS = """
+from connector_core import PluginError
+
+class Odd(PluginError):
+    def __init__(self): ...
+
+raise Odd
+"""
 UNPRINTABLE = """
 class Odd(Exception):
     def __str__(self):
@@ -64,6 +72,7 @@ raise Odd
         ("raise KeyboardInterrupt", Standing.FAILED, "KeyboardInterrupt"),
         (UNPRINTABLE.format("raise self"), Standing.FAILED, "Odd: an error that cannot be printed"),
         (UNPRINTABLE.format("raise SystemExit"), Standing.FAILED, "Odd: an error that cannot be printed"),
+        (MESSAGELESS, Standing.FAILED, "cannot be loaded: Odd: "),
         (UNPRINTABLE.format("return 5"), Standing.FAILED, "Odd: an error that cannot be printed"),
         (CONNECTOR.replace("return [Stranger]", "raise SystemExit(1)"), Standing.FAILED, "SystemExit: 1"),
         ("import no_such_module", Standing.FAILED, "ModuleNotFoundError"),
@@ -177,6 +186,15 @@ def test_the_time_that_a_plugin_may_take_is_a_setting_and_a_flag(
     (tmp_path / "plugins.toml").write_text("[plugins.stranger]\n[host]\nload_timeout = 0.001")
     assert f"{name} has not loaded within 0.001 s." in discover("list").out
     assert f"{name} has not loaded within 0.002 s." in discover("list", "--timeout", "0.002").out
+
+
+def test_one_plugin_by_two_names_is_one(folder: Folder) -> None:
+    module = folder.add("from connector_core import hookimpl\n@hookimpl\ndef discovery_run_started(run): ...\n")
+    (metadata,) = folder.path.glob("*.dist-info")
+    (metadata / "entry_points.txt").write_text(f"[connector_core]\nfirst = {module}\nsecond = {module}\n")
+    found = {one.name: (one.standing, one.reason) for one in load(allow("first", "second")).entries}
+    assert found["first"] == (Standing.READY, "")
+    assert found["second"] == (Standing.REFUSED, f"{module} is a plugin already, by another name.")
 
 
 def test_options_that_the_connector_does_not_know_are_refused_by_name(folder: Folder) -> None:
