@@ -387,6 +387,9 @@ async def test_a_cell_of_csv_is_no_formula_and_has_no_controls(
     assert list(csv.reader(io.StringIO(capsys.readouterr().out))) == [["'=id", "name"], ["first", cell]]
 
 
+@pytest.mark.attack(
+    "A person's name is a formula with control characters", "No formula in CSV, no control character anywhere"
+)
 @pytest.mark.usefixtures("connected")
 def test_a_stored_name_is_safe_in_every_form(discover: Discover, tmp_path: Path) -> None:
     assert discover("run", "acme").code == 0
@@ -438,6 +441,7 @@ def test_a_secret_that_was_typed_in_the_wrong_place_is_not_repeated(discover: Di
         assert "canary" not in done.err + done.out
 
 
+@pytest.mark.attack("A secret is typed as the value of a wrong flag", "It is not repeated")
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -65,6 +65,7 @@ def test_a_module_of_the_same_name_that_comes_first_is_not_imported(
     assert not (elsewhere / "imported").exists()
 
 
+@pytest.mark.attack("A distribution overwrites another one's plugin", "It is refused, and not imported")
 def test_a_file_that_was_overwritten_is_not_imported(folder: Folder) -> None:
     module = folder.add(MARKED)
     record(folder, module, CONNECTOR)
@@ -111,6 +112,7 @@ def test_a_module_in_the_environment_of_a_project_that_is_installed_in_place_is_
     assert not (folder.path / "imported").exists()
 
 
+@pytest.mark.attack("A copy of a connector lies earlier on the path", "It is refused, and not imported")
 def test_no_other_distribution_may_ship_namely_under_our_name(tmp_path: Path) -> None:
     module = tmp_path / "connectors" / "namely" / "__init__.py"
     module.parent.mkdir(parents=True)
@@ -122,6 +124,7 @@ def test_no_other_distribution_may_ship_namely_under_our_name(tmp_path: Path) ->
     assert not (module.parent / "imported").exists()
 
 
+@pytest.mark.attack("A distribution whose entry points cannot be read", "It is named, and plugins are loaded")
 @pytest.mark.parametrize("content", [b"[connector_core]\nno equals sign\n", b"\xff\xfe"])
 def test_entry_points_that_cannot_be_read_stop_no_other_plugin(folder: Folder, content: bytes) -> None:
     folder.add(CONNECTOR, distribution="broken")

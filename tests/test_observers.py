@@ -47,6 +47,7 @@ def observed(folder: Folder, kind: str, body: str) -> tuple[Registry, ModuleType
     return load(Settings(plugins={"stranger": PluginSettings()})), sys.modules[module]
 
 
+@pytest.mark.attack("An observer raises, exits or cancels itself", "The run goes on, and other observers are told")
 @pytest.mark.parametrize(
     ("kind", "body"),
     [
@@ -71,6 +72,7 @@ async def test_what_an_observer_raises_is_logged_and_changes_nothing(folder: Fol
     assert [(one["event"], one["plugin"]) for one in logs] == [("observer_failed", "stranger")]
 
 
+@pytest.mark.attack("An observer blocks, or swallows its cancellation", "The run goes on after ten seconds")
 @pytest.mark.jumping
 @pytest.mark.parametrize(
     ("kind", "body"),
@@ -100,6 +102,7 @@ async def test_an_observer_that_hangs_is_given_up_after_ten_seconds(folder: Fold
     module.release.set()
 
 
+@pytest.mark.attack("An observer blocks", "Other runs do not wait for it")
 @pytest.mark.parametrize("kind", ["", "async "])
 async def test_an_observer_that_blocks_does_not_hold_the_loop(folder: Folder, kind: str) -> None:
     registry, module = observed(folder, kind, "told.append(release.wait(5))")

@@ -63,6 +63,9 @@ raise Odd
 """
 
 
+@pytest.mark.attack(
+    "A plugin raises anything while it is imported, an error that cannot be printed included", "The others are loaded"
+)
 @pytest.mark.parametrize(
     ("source", "standing", "reason"),
     [
@@ -157,6 +160,7 @@ ended.set()
 )
 
 
+@pytest.mark.attack("A plugin hangs while it is imported", "It is given up, and the others are loaded")
 async def test_a_plugin_that_hangs_is_given_up_and_joins_the_others_no_more(folder: Folder) -> None:
     name = folder.add(HANGING)
     registry = load(allow("namely", "stranger"), timeout=0.05)

@@ -71,6 +71,10 @@ def add_integrations(store: Path, names: tuple[str, ...]) -> None:
             database.execute("DROP TABLE copied")
 
 
+@pytest.mark.attack(
+    "Connectors that raise, exit, cancel or return nonsense at any call, in a run of all",
+    "Their own runs or kinds end; the others are complete",
+)
 def test_no_connector_ends_the_runs_of_others(
     acme: Running, folder: Folder, discover: Discover, tmp_path: Path
 ) -> None:
@@ -199,6 +203,7 @@ def with_credentials(credentials: type[ExampleCredentials]) -> type[AnyConnector
     return Other
 
 
+@pytest.mark.attack("A connector quotes the secret that it was given in an error", "The error is shown without it")
 @pytest.mark.parametrize("key", ["canary-key", SecretStr("canary-key")], ids=["text", "secret"])
 def test_a_validator_of_a_connector_cannot_quote_a_secret(key: str | SecretStr) -> None:
     fields: Mapping[str, str | SecretStr] = {"domain": "acme.hr.example", "api_key": key}
