@@ -4,8 +4,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Tools about what is shipped, and a place to build it.
+SUPPLY := .venv-supply
+BUILD := .build
 
-.PHONY: demo test prove lint types docs generate reliability teeth bench bench-quick bench-setup check setup lock clean
+.PHONY: demo test prove lint types docs generate reliability teeth bench bench-quick bench-setup dist sbom audit check \
+	setup lock clean
 
 demo: setup
 	@$(BIN)/discover demo
@@ -60,6 +64,42 @@ benchmarks/.venvs/%/.ready: benchmarks/peers/%/requirements.txt
 	@benchmarks/.venvs/$*/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
+# The wheel and the source distribution of the last commit, in dist/. Each is built twice, elsewhere, and must come out
+# with the same bytes.
+dist: setup
+	@rm -rf dist $(BUILD) && mkdir -p dist
+	@for build in one two; do \
+		mkdir -p $(BUILD)/$$build/source && git archive HEAD | tar -xf - -C $(BUILD)/$$build/source && \
+		(cd $(BUILD)/$$build/source && PATH="$(CURDIR)/$(BIN):$$PATH" python -c \
+			'import uv_build as build; build.build_wheel(".."), build.build_sdist("..")') || exit 1; \
+		rm -rf $(BUILD)/$$build/source; \
+	done
+	@diff -r $(BUILD)/one $(BUILD)/two
+	@mv $(BUILD)/one/* dist && rm -rf $(BUILD)
+	@$(BIN)/python -m pip hash dist/*
+
+# The wheel's own bill of materials (CycloneDX), beside it in dist/: what an installation of it holds, in the pinned versions.
+sbom: dist $(SUPPLY)/.ready
+	@mkdir -p $(BUILD)
+	@sed -e '/--hash/d' -e 's/ \\$$//' requirements.txt > $(BUILD)/constraints.txt
+	@$(PYTHON) -m venv --without-pip $(BUILD)/installed
+	@$(BIN)/python -m pip --python $(BUILD)/installed install --quiet --disable-pip-version-check \
+		--constraint $(BUILD)/constraints.txt dist/*.whl
+	@$(SUPPLY)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+		--output-file dist/sbom.cdx.json $(BUILD)/installed
+	@rm -rf $(BUILD)
+	@echo "Written to dist/sbom.cdx.json."
+
+# Known vulnerabilities of the pinned dependencies. Says so where no advisory service can be reached.
+audit: $(SUPPLY)/.ready
+	@$(SUPPLY)/bin/python tests/audit.py requirements.txt
+
+$(SUPPLY)/.ready: requirements-supply.txt
+	@echo "Setting up $(SUPPLY) …"
+	@$(PYTHON) -m venv --clear $(SUPPLY)
+	@$(SUPPLY)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
 # What CI runs.
 check: test prove lint types docs
 
@@ -79,6 +119,8 @@ $(READY): requirements.txt pyproject.toml
 lock:
 	uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url \
 		--no-emit-find-links --python-version 3.11 --extra simulator --group dev --group build pyproject.toml -o requirements.txt
+	uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url \
+		--no-emit-find-links --python-version 3.11 --group supply -o requirements-supply.txt
 
 clean:
-	rm -rf $(VENV) .demo site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(SUPPLY) $(BUILD) dist .demo site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

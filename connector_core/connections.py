@@ -8,6 +8,7 @@ import aiohttp
 import structlog
 
 from connector_core.contract import options_of
+from connector_core.discovery.connector_errors import connector_errors
 from connector_core.errors import SettingsError
 from connector_core.http import HttpApi, open_session, tls_context
 from connector_core.http.quotas import Quotas
@@ -58,9 +59,10 @@ class Connections:
         connector: type[AnyConnector], credentials: Credentials, api: Api, registry: Registry
     ) -> AnyConnector:
         """Return a connector for one run."""
-        options = options_of(connector, registry.settings(connector.manifest.name))
         log = structlog.get_logger().bind(connector=connector.manifest.name)
-        return connector(Context(credentials, options, api, log))
+        with connector_errors(connector):
+            options = options_of(connector, registry.settings(connector.manifest.name))
+            return connector(Context(credentials, options, api, log))
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:

@@ -8,7 +8,7 @@
     ├── PluginError                    a plugin cannot be used                                  exit 2
     │   ├── PluginLoadError            it could not be imported
     │   ├── PluginContractError        it breaks the contract: hooks, manifest, API range
-    │   ├── PluginConflictError        two plugins claim one name
+    │   ├── PluginConflictError        two distributions claim one name, or one module
     │   └── PluginRefusedError         settings do not allow it
     ├── CredentialsError               the operator's credentials                               exit 2
     │   ├── InvalidCredentialsError    wrong in form; no network was touched

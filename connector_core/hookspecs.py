@@ -1,7 +1,7 @@
 """The hooks. One registers connectors; four observe a run. None is called per record.
 
-An observer may be a plain or an async function. It is given ten seconds; what it raises is logged and
-changes nothing.
+An observer may be a plain or an async function. It is called in a thread of its own and given ten seconds; what it
+raises is logged and changes nothing.
 """
 
 from collections.abc import Awaitable, Iterable

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from connector_core.connections import Connections
 from connector_core.contract import declared, options_of
 from connector_core.discovery import ProgressCallback, RunContext, check, discover, refuse_other_tenant
+from connector_core.discovery.connector_errors import credentials_of
 from connector_core.errors import ConnectorCoreError, ForbiddenError, SettingsError
 from connector_core.http import HttpApi
 from connector_core.outcomes import Change, CheckReport, Operation, Report, Run, State
@@ -92,7 +93,7 @@ class Host:
                 f"{name!r} is not a valid integration name.", hint="Use a-z, 0-9, - and _, such as acme."
             )
         await self.store.integrations.find_for(name, connector)
-        credentials = wanted.credentials_type.parse(fields)
+        credentials = credentials_of(wanted, fields)
         del fields  # Its secrets may be plain texts, and a log may show the locals of a frame.
         with self._speaking(name, credentials):
             report = await self._check(wanted, credentials)
@@ -299,7 +300,7 @@ class Host:
     async def _restore(self, name: str) -> tuple[Integration, type[AnyConnector], Credentials]:
         integration, secrets = await self.store.integrations.unsealed(name, self._vault.open)
         connector = self.registry.connector(integration.connector)
-        return integration, connector, connector.credentials_type.parse({**integration.fields, **secrets})
+        return integration, connector, credentials_of(connector, {**integration.fields, **secrets})
 
     def _client(self, connector: type[AnyConnector], credentials: Credentials) -> aclosing[HttpApi]:
         """Return a client for one run or check, open within its context."""

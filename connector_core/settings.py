@@ -155,6 +155,8 @@ class HostSettings(_Settings):
     """See [host.delta]."""
     retention: RetentionSettings = RetentionSettings()
     """See [host.retention]."""
+    load_timeout: Seconds = 30
+    """Seconds that a plugin may take to load. One that takes longer is not loaded."""
     resume_within: Seconds = 3600
     """Seconds for which an interrupted run may be resumed."""
     runs_at_once: Annotated[int, Field(ge=1, le=64)] = 4

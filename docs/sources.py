@@ -22,6 +22,7 @@ def outside(root: Path) -> dict[Path, str]:
     return {
         root / "ARCHITECTURE.md": "explanation/architecture.md",
         root / "CHANGELOG.md": "changes.md",
+        root / "SECURITY.md": "explanation/security.md",
         **{document: f"connectors/{document.parent.name}.md" for document in connectors},
     }
 

@@ -21,6 +21,7 @@ from connector_core.store import Store
 from connector_core.testing import Simulator, SimulatorOptions, load, serve
 from connector_core.testing.clock import JumpingLoop
 from connectors.namely.simulator import Behaviour, NamelySimulator, Tenant
+from installed import Folder
 from run_steps import RunSteps
 from world import Discover, Outcome, Place, Provider, Start, StartProvider, Threaded, serve_in_thread
 
@@ -155,6 +156,14 @@ async def provider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
             return Provider(name, served, await stack.enter_async_context(Host(settings)))
 
         yield start
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
+    path = tmp_path / "site"
+    path.mkdir()
+    monkeypatch.syspath_prepend(str(path))
+    return Folder(path)
 
 
 @pytest.fixture

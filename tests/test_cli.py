@@ -12,16 +12,17 @@ import signal
 import sqlite3
 import subprocess
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from cyclopts import App
+from rich.console import Console
 
-from connector_core.cli.encoding import encode, stream_json
+from connector_core.cli.encoding import encode, plain, stream_csv, stream_json
 from connector_core.cli.main import COMMANDS, app
-from connector_core.cli.output import plain
+from connector_core.cli.output import console, error_console, table
 from terminal import Terminal
 from world import DISCOVER, OURS, Discover, Running
 
@@ -143,7 +144,7 @@ def test_the_catalogue_and_the_page_of_an_integration(discover: Discover) -> Non
         (("history", "nobody"), "There is no integration named nobody"),
         (("apply", "nobody", "--yes"), "There is no integration named nobody"),
         (("remove", "nobody", "--yes"), "There is no integration named nobody"),
-        (("run", "acme", "--product", "XYZ"), "XYZ"),
+        (("run", "acme", "--product", "XYZ"), 'Choose from: "eam", "smp".'),
         (("list", "--settings", "missing.toml"), "missing.toml does not exist"),
         (("simulate", "namely", "--faults", "earthquake"), "is not a valid fault"),
         (("simulate", "namely", "--set", "colour=red"), "colour"),
@@ -327,9 +328,83 @@ def test_on_a_terminal_ctrl_c_at_a_question_saves_nothing(discover: Discover) ->
     assert discover("integrations", "--json").json() == {"integrations": []}
 
 
+# Escapes of both sorts, NUL, DEL, a change of direction, a lone surrogate, and ends of lines that Unicode knows.
+CONTROLS = "\x1b[2J\x9b31m\x00\x7f\u202e\ud800\u2028\x85\r\n\t"
+HARMLESS = "Zoë Łuka 北 山田\u3000太郎 علی\u200cرضا o\xa0brien"  # noqa: RUF001
+
+
 def test_a_name_cannot_drive_the_terminal() -> None:
-    assert "\x1b" not in plain("Eve \x1b[2J\x07")
-    assert plain("Zoë Łuka 北") == "Zoë Łuka 北"
+    assert plain(f"Eve {CONTROLS}") == "Eve \ufffd[2J\ufffd31m\ufffd\ufffd\ufffd\ufffd     "
+    assert plain(HARMLESS) == HARMLESS
+
+
+@pytest.mark.parametrize("stream", [console, error_console])
+def test_nothing_that_is_printed_can_drive_the_terminal(
+    capsys: pytest.CaptureFixture[str], stream: Callable[[], Console]
+) -> None:
+    stream().print(f"line\n{CONTROLS}", style="bold")
+    stream().print(table([f"heading {CONTROLS}"], [[CONTROLS], [(CONTROLS, CONTROLS)]], title=CONTROLS))
+    printed = "".join(capsys.readouterr())
+    assert printed.startswith("line\n")
+    assert not set(CONTROLS.replace("[2J", "").replace("31m", "")) - {"\n"} & set(printed)
+
+
+def test_json_has_every_text_without_loss_and_without_controls() -> None:
+    encoded = encode({"name": CONTROLS + HARMLESS + "\U000e0041"})
+    assert json.loads(encoded) == {"name": CONTROLS + HARMLESS + "\U000e0041"}
+    assert not set(CONTROLS.replace("[2J", "").replace("31m", "")) & set(encoded)
+    assert HARMLESS in encoded
+
+
+@pytest.mark.parametrize(
+    ("value", "cell"),
+    [
+        ('=HYPERLINK("http://evil.example")', '\'=HYPERLINK("http://evil.example")'),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("+49 30 1", "'+49 30 1"),
+        ("-5", "'-5"),
+        ("\uff1d1", "'\uff1d1"),
+        ("\t=1", " '=1"),
+        ("\r\n =1", "   '=1"),
+        ("Eve;=1", "Eve;'=1"),
+        (["=1", "2", "-3"], "'=1; 2; '-3"),
+        ([1, 2], "1; 2"),
+        ({"at": "=1"}, '{"at": "=1"}'),
+        (CONTROLS, plain(CONTROLS)),
+        ("O'Brien-Łuka", "O'Brien-Łuka"),
+        (-5, "-5"),
+        (True, "True"),
+        (None, ""),
+    ],
+)
+async def test_a_cell_of_csv_is_no_formula_and_has_no_controls(
+    capsys: pytest.CaptureFixture[str], value: object, cell: str
+) -> None:
+    async def rows() -> AsyncIterator[list[object]]:
+        yield ["first", value]
+
+    await stream_csv(["=id", "name"], rows())
+    assert list(csv.reader(io.StringIO(capsys.readouterr().out))) == [["'=id", "name"], ["first", cell]]
+
+
+@pytest.mark.attack(
+    "A person's name is a formula with control characters", "No formula in CSV, no control character anywhere"
+)
+@pytest.mark.usefixtures("connected")
+def test_a_stored_name_is_safe_in_every_form(discover: Discover, tmp_path: Path) -> None:
+    assert discover("run", "acme").code == 0
+    name = '=HYPERLINK("x")\x1b\x9b'
+    with contextlib.closing(sqlite3.connect(tmp_path / "discover.sqlite")) as database, database:
+        found = "SELECT n, body FROM bodies WHERE n = (SELECT min(n) FROM entities WHERE kind = 'Employee')"
+        number, body = database.execute(found).fetchone()
+        changed = json.dumps({**json.loads(body), "display_name": name}, ensure_ascii=False)
+        database.execute("UPDATE bodies SET body = ? WHERE n = ?", (changed, number))
+    names = {one["display_name"] for one in discover("entities", "acme", "employees", "--json").json()["entities"]}
+    assert name in names
+    for form, shown in (("--csv", '\'=HYPERLINK(""x"")\ufffd\ufffd'), ("--json", "\\u001b\\u009b"), (None, "\ufffd")):
+        printed = discover("entities", "acme", "employees", *([form] if form else [])).out
+        assert shown in printed
+        assert not {"\x1b", "\x9b"} & set(printed)
 
 
 @pytest.mark.parametrize(
@@ -364,6 +439,33 @@ def test_a_secret_that_was_typed_in_the_wrong_place_is_not_repeated(discover: Di
         done = discover(*connect, *wrong)
         assert done.code == 2
         assert "canary" not in done.err + done.out
+
+
+@pytest.mark.attack("A secret is typed as the value of a wrong flag", "It is not repeated")
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ("check --personal-access-token=canary-token", "Unknown option: --personal-access-token."),
+        ("check acme --personal-access-token=canary-token", "Unknown option: --personal-access-token."),
+        ("check acme --personal-access-token canary-token", "Unknown option: --personal-access-token."),
+        ("check -pcanary-token", "Unknown option: -p."),
+        ("check --stor=canary-token", "Unknown option: --stor. Did you mean --store?"),
+        ("run acme --product canary-token", 'Invalid value "…" for --product. Choose from: "eam", "smp".'),
+        ("history acme --limit=canary-token", 'Invalid value for --limit: unable to convert "…" into int.'),
+        ("history acme --limit 4200000", 'Invalid value "…" for --limit. Must be <= 10000.'),
+        ("list --json=canary-token", 'Invalid value for --json: unable to convert "…" into bool.'),
+        ("list canary-token", "There are more arguments than the command takes."),
+        ("list -- canary-token", "There are more arguments than the command takes."),
+    ],
+)
+def test_what_was_typed_and_cannot_be_used_is_named_without_its_value(
+    discover: Discover, arguments: str, says: str
+) -> None:
+    done = discover(*arguments.split())
+    assert done.code == 2
+    assert done.err.startswith(f"Error: {says}")
+    assert "canary" not in done.err + done.out
+    assert "4200000" not in done.err
 
 
 @pytest.mark.usefixtures("connected")

@@ -141,9 +141,9 @@ async def test_the_observing_how_tos_plugin_sees_a_run(namely: Start, capsys: py
     place = await namely()
     plugin: Any = executed("observe", "watching.py")
     registry = load(Settings(plugins={"namely": PluginSettings()}))
-    registry._manager.register(plugin, name="watching")
-    registry._manager.check_pending()
-    async with Host(place.settings, registry=Registry(registry._manager, registry.entries)) as host:
+    registry._observers._manager.register(plugin, name="watching")
+    registry._observers._manager.check_pending()
+    async with Host(place.settings, registry=Registry(registry._observers._manager, registry.entries)) as host:
         await host.connect("namely", "acme", place.simulator.credentials)
         place.simulator.script("500@1x99:/groups")
         await host.run("acme")

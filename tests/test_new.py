@@ -178,7 +178,7 @@ def test_without_a_terminal_the_defaults_are_taken(discover: Discover, tmp_path:
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """This project, as somebody has checked it out."""
     left = shutil.ignore_patterns(
-        ".*cache*", ".git", ".venv", ".venvs", "site", ".hypothesis", "__pycache__", "*.sqlite*"
+        ".*cache*", ".git", ".venv*", ".build", "dist", "site", ".hypothesis", "__pycache__", "*.sqlite*"
     )
     copy = shutil.copytree(ROOT, tmp_path / "checkout", ignore=left)
     monkeypatch.chdir(copy / "docs")
@@ -220,10 +220,14 @@ def test_in_the_tree_it_becomes_one_of_the_connectors(checkout: Path, discover: 
     project = added(before["pyproject.toml"], after["pyproject.toml"])
     assert sorted(project) == ['  "connectors.acmehr",', 'acmehr = "connectors.acmehr"']
     assert added(before["plugins.toml"], after["plugins.toml"]) == ["", "[plugins.acmehr]"]
-    site = tmp_path / "site"
+    site, linked = tmp_path / "site", tmp_path / "linked"
     install(checkout, site)
     # As an editable install: what is known of it lies in the one, the code in the other.
-    env = {**environment(site), "PYTHONPATH": f"{checkout}{os.pathsep}{site}"}
+    (metadata,) = site.glob("*.dist-info")
+    shutil.copytree(metadata, linked / metadata.name)
+    editable = {"url": checkout.as_uri(), "dir_info": {"editable": True}}
+    (linked / metadata.name / "direct_url.json").write_text(json.dumps(editable))
+    env = {**environment(linked), "PYTHONPATH": f"{checkout}{os.pathsep}{linked}"}
     printed = run(sys.executable, "-m", "pytest", "-q", "tests/acmehr", "tests/test_settings.py", cwd=checkout, env=env)
     assert f"acmehr: platinum; {len(RULES)} of {len(RULES)} rules kept" in printed
     run("ruff", "check", "connectors", "tests", cwd=checkout, env=env)
@@ -248,9 +252,9 @@ def test_in_the_tree_it_becomes_one_of_the_connectors(checkout: Path, discover: 
         ("namely", "The name namely is taken: connector-core has a connector of that name."),
         ("acmehr --into full", "full is not empty."),
         ("acmehr --into full/file", "full/file is not empty."),
-        ("acmehr --kinds people", 'Invalid value "people" for --kinds'),
-        ("acmehr --auth magic", 'Invalid value "magic" for --auth'),
-        ("acmehr --paging cursor", 'Invalid value "cursor" for --paging'),
+        ("acmehr --kinds people", 'Invalid value "…" for --kinds. Choose from: "employees"'),
+        ("acmehr --auth magic", 'Invalid value "…" for --auth. Choose from: "bearer"'),
+        ("acmehr --paging cursor", 'Invalid value "…" for --paging. Choose from: "page"'),
         ("acmehr --host https://acme.example", '"https://acme.example" is not a valid host'),
         ("acmehr --host *.example", '"*.example" is not a valid host'),
         ("acmehr --title a:b", '"a:b" is not a valid title'),

@@ -1,74 +1,21 @@
 """Plugins: the same door for Namely and for a stranger, each isolated, each failure with its reason."""
 
-import asyncio
 import json
 import os
 import subprocess
 import sys
-import textwrap
-import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from connector_core import PluginRefusedError, Run
-from connector_core.host import Host
-from connector_core.plugins import OBSERVER_SECONDS, Entry, Standing, load
+from connector_core.plugins import Entry, Standing, load
 from connector_core.settings import PluginSettings, Settings
-from world import DISCOVER, OURS, Start
+from installed import CONNECTOR, Folder
+from world import DISCOVER, OURS, Discover
 
-CONNECTOR = """
-from typing import Annotated
-from connector_core import *
-
-class StrangerCredentials(Credentials):
-    domain: Annotated[str, TenantDomain("stranger.example")]
-    api_key: SecretStr
-
-class Stranger(Connector[StrangerCredentials]):
-    manifest = Manifest(
-        name="stranger", title="Stranger", description="Somebody else's.", category=Category.HRIS,
-        authentication="API", hosts=("*.stranger.example",), base_url="https://{domain}",
-        auth=Bearer("api_key"), api=">=1,<2",
-    )
-
-    async def check(self):
-        return Account("one", "1")
-
-    @discovers(Employee, products={Product.SMP}, resource="Person", description="People.")
-    async def employees(self):
-        yield Page.single(())
-
-@hookimpl
-def discovery_connectors():
-    return [Stranger]
-"""
-
-
-class Folder:
-    """Distributions that are installed by having been written: a package and its metadata."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def add(self, source: str, *, name: str = "stranger", distribution: str = "", module: str = "") -> None:
-        # A name of its own in every test: what is imported once stays imported.
-        module = module or f"plugin_{uuid.uuid4().hex}"
-        (self.path / f"{module}.py").write_text(textwrap.dedent(source))
-        distribution = distribution or f"dist-{module.replace('_', '-')}"
-        info = self.path / f"{distribution.replace('-', '_')}-1.0.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text(f"[connector_core]\n{name} = {module}\n")
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
-    path = tmp_path / "site"
-    path.mkdir()
-    monkeypatch.syspath_prepend(str(path))
-    return Folder(path)
+RUN = Run("1", "acme", "namely", "SMP", ("Employee",), datetime(2026, 1, 1, tzinfo=UTC))
 
 
 def allow(*names: str, **more: PluginSettings) -> Settings:
@@ -99,12 +46,37 @@ def test_an_allowed_stranger_stands_beside_namely(folder: Folder) -> None:
     assert set(load(allow("namely", "stranger")).connectors) == {"namely", "stranger"}
 
 
+MESSAGELESS = """
+from connector_core import PluginError
+
+class Odd(PluginError):
+    def __init__(self): ...
+
+raise Odd
+"""
+UNPRINTABLE = """
+class Odd(Exception):
+    def __str__(self):
+        {}
+
+raise Odd
+"""
+
+
+@pytest.mark.attack(
+    "A plugin raises anything while it is imported, an error that cannot be printed included", "The others are loaded"
+)
 @pytest.mark.parametrize(
     ("source", "standing", "reason"),
     [
         ("raise RuntimeError('no luck')", Standing.FAILED, "cannot be loaded: RuntimeError: no luck"),
         ("raise SystemExit(3)", Standing.FAILED, "cannot be loaded: SystemExit: 3"),
         ("raise BaseException('rude')", Standing.FAILED, "BaseException: rude"),
+        ("raise KeyboardInterrupt", Standing.FAILED, "KeyboardInterrupt"),
+        (UNPRINTABLE.format("raise self"), Standing.FAILED, "Odd: an error that cannot be printed"),
+        (UNPRINTABLE.format("raise SystemExit"), Standing.FAILED, "Odd: an error that cannot be printed"),
+        (MESSAGELESS, Standing.FAILED, "cannot be loaded: Odd: "),
+        (UNPRINTABLE.format("return 5"), Standing.FAILED, "Odd: an error that cannot be printed"),
         (CONNECTOR.replace("return [Stranger]", "raise SystemExit(1)"), Standing.FAILED, "SystemExit: 1"),
         ("import no_such_module", Standing.FAILED, "ModuleNotFoundError"),
         ("", Standing.REFUSED, "implements no hook"),
@@ -171,6 +143,64 @@ def test_a_plugin_that_cannot_be_used_says_why_and_stops_no_other(
         registry.connector("stranger")
 
 
+HANGING = (
+    CONNECTOR
+    + """
+import threading
+
+told, release, ended = [], threading.Event(), threading.Event()
+
+@hookimpl
+def discovery_run_started(run):
+    told.append(run)
+
+release.wait(9)
+ended.set()
+"""
+)
+
+
+@pytest.mark.attack("A plugin hangs while it is imported", "It is given up, and the others are loaded")
+async def test_a_plugin_that_hangs_is_given_up_and_joins_the_others_no_more(folder: Folder) -> None:
+    name = folder.add(HANGING)
+    registry = load(allow("namely", "stranger"), timeout=0.05)
+    found = {one.name: one for one in registry.entries}
+    assert found["namely"].standing is Standing.READY
+    assert found["stranger"].standing is Standing.FAILED
+    assert found["stranger"].reason == f"{name} has not loaded within 0.05 s."
+    module = sys.modules[name]
+    module.release.set()
+    assert module.ended.wait(9)
+    await registry.run_started(RUN)
+    assert module.told == []
+
+
+def test_a_plugin_that_is_slow_is_named_after_a_second(folder: Folder, discover: Discover, tmp_path: Path) -> None:
+    folder.add("import time\ntime.sleep(1.05)\n" + CONNECTOR)
+    (tmp_path / "plugins.toml").write_text("[plugins.stranger]")
+    done = discover("list", "--json")
+    assert done.err == "The plugin stranger is still loading …\n"
+    assert "ready" in {one["standing"] for one in done.json()["plugins"]}
+
+
+def test_the_time_that_a_plugin_may_take_is_a_setting_and_a_flag(
+    folder: Folder, discover: Discover, tmp_path: Path
+) -> None:
+    name = folder.add("import time\ntime.sleep(0.2)\n" + CONNECTOR)
+    (tmp_path / "plugins.toml").write_text("[plugins.stranger]\n[host]\nload_timeout = 0.001")
+    assert f"{name} has not loaded within 0.001 s." in discover("list").out
+    assert f"{name} has not loaded within 0.002 s." in discover("list", "--timeout", "0.002").out
+
+
+def test_one_plugin_by_two_names_is_one(folder: Folder) -> None:
+    module = folder.add("from connector_core import hookimpl\n@hookimpl\ndef discovery_run_started(run): ...\n")
+    (metadata,) = folder.path.glob("*.dist-info")
+    (metadata / "entry_points.txt").write_text(f"[connector_core]\nfirst = {module}\nsecond = {module}\n")
+    found = {one.name: (one.standing, one.reason) for one in load(allow("first", "second")).entries}
+    assert found["first"] == (Standing.READY, "")
+    assert found["second"] == (Standing.REFUSED, f"{module} is a plugin already, by another name.")
+
+
 def test_options_that_the_connector_does_not_know_are_refused_by_name(folder: Folder) -> None:
     folder.add(CONNECTOR)
     found = entry(allow(stranger=PluginSettings(options={"colour": "red"})))
@@ -215,42 +245,6 @@ def test_what_a_plugin_prints_while_it_loads_is_not_in_our_output(
     folder.add("print('hello')\n" + CONNECTOR)
     assert entry(allow("stranger")).standing is Standing.READY
     assert capsys.readouterr().out == ""
-
-
-RUN = Run("1", "acme", "namely", "SMP", ("Employee",), datetime(2026, 1, 1, tzinfo=UTC))
-OBSERVER = """
-import asyncio
-seen = []
-
-@hookimpl
-def discovery_run_started(run):
-    seen.append(run.id)
-    raise RuntimeError("an observer's own trouble")
-
-@hookimpl
-async def discovery_run_finished(report):
-    await asyncio.sleep(0)
-    seen.append("finished")
-"""
-
-
-async def test_observers_are_awaited_and_what_they_raise_changes_nothing(folder: Folder) -> None:
-    folder.add(CONNECTOR + OBSERVER, module="watching")
-    registry = load(allow("stranger"))
-    await registry.run_started(RUN)
-    await registry.run_finished(None)  # type: ignore[arg-type]
-    assert sys.modules["watching"].seen == ["1", "finished"]
-
-
-@pytest.mark.jumping
-async def test_an_observer_that_hangs_is_given_up_after_ten_seconds(folder: Folder) -> None:
-    folder.add(CONNECTOR + OBSERVER.replace("asyncio.sleep(0)", "asyncio.sleep(99)"), module="hanging")
-    loop = asyncio.get_running_loop()
-    before = loop.time()
-    await load(allow("stranger")).run_finished(None)  # type: ignore[arg-type]
-    assert loop.time() - before == pytest.approx(OBSERVER_SECONDS, abs=0.1)
-    assert OBSERVER_SECONDS == 10
-    assert sys.modules["hanging"].seen == []
 
 
 def test_a_regular_package_called_connectors_is_found_and_named(tmp_path: Path) -> None:
@@ -303,43 +297,6 @@ def test_another_distribution_installs_a_sibling_into_the_namespace(tmp_path: Pa
     found = {one["name"]: (one["standing"], one["distribution"]) for one in json.loads(done.stdout)["plugins"]}
     ours = dict.fromkeys(OURS, ("ready", "connector-core"))
     assert found == {**ours, "stranger": ("ready", "stranger-connector")}
-
-
-RECORDER = """
-told = []
-
-@hookimpl
-def discovery_run_started(run):
-    told.append(("started", run.integration))
-
-@hookimpl
-def discovery_kind_certified(run, certificate):
-    told.append((certificate.kind, certificate.complete))
-
-@hookimpl
-async def discovery_plan_made(run, plans):
-    told.append(("plan", tuple(plan.creates for plan in plans)))
-
-@hookimpl
-async def discovery_run_finished(report):
-    told.append(("finished", str(report.verdict)))
-"""
-
-
-async def test_observers_follow_a_run_from_its_start_to_its_end(namely: Start, folder: Folder) -> None:
-    folder.add(CONNECTOR + RECORDER, module="recording")
-    place = await namely()
-    settings = place.settings.model_copy(update={"plugins": allow("namely", "stranger").plugins})
-    async with Host(settings) as host:
-        await host.connect("namely", "acme", place.simulator.credentials)
-        await host.run("acme")
-    assert sys.modules["recording"].told == [
-        ("started", "acme"),
-        ("Employee", True),
-        ("Department", True),
-        ("plan", (60, 12)),
-        ("finished", "complete"),
-    ]
 
 
 def test_what_a_plugin_leaves_open_is_flushed_when_the_command_ends(folder: Folder, tmp_path: Path) -> None:

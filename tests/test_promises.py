@@ -145,6 +145,20 @@ def test_every_error_is_in_the_tree_and_has_a_code_of_its_own() -> None:
         assert one.exit_code in {1, 2, 3, 4}
 
 
+def test_every_promise_about_security_names_tests_that_exist() -> None:
+    document = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    tests = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "tests").rglob("test_*.py"))
+    promised = document.partition("## What is promised")[2].partition("## What is not promised")[0]
+    rows = [
+        line for line in promised.splitlines() if line.startswith("| ") and not line.startswith(("| promise", "| ---"))
+    ]
+    assert len(rows) > 15
+    for row in rows:
+        named = re.findall(r"`(test_\w+)`", row)
+        assert named, row
+        assert [name for name in named if f"def {name}(" not in tests] == []
+
+
 def test_every_reason_is_documented() -> None:
     document = (ROOT / "docs" / "reasons.md").read_text(encoding="utf-8")
     for code in Code:

@@ -1,13 +1,15 @@
 """Installed plugins: ``list`` and ``show``."""
 
-from typing import Any
+from typing import Annotated, Any
 
+from cyclopts import Parameter
+from cyclopts.validators import Number
 from rich.text import Text
 
-from connector_core.cli.encoding import print_json
+from connector_core.cli.encoding import plain, print_json
 from connector_core.cli.flags import DEFAULT, Flags
 from connector_core.cli.form import how_to_give
-from connector_core.cli.output import console, plain, table
+from connector_core.cli.output import console, table
 from connector_core.plugins import Entry, Standing
 from connector_core.sdk.connector import AnyConnector, Declaration
 from connector_core.sdk.manifest import RateLimit
@@ -16,9 +18,15 @@ from connector_core.settings import limits_of
 _COLOURS = {Standing.READY: "green", Standing.REFUSED: "red", Standing.FAILED: "red"}
 
 
-def list_(*, flags: Flags = DEFAULT) -> int:
-    """List the installed plugins, and why one cannot be used."""
-    entries = flags.registry().entries
+def list_(
+    *, timeout: Annotated[float | None, Parameter(validator=Number(gt=0, lte=86_400))] = None, flags: Flags = DEFAULT
+) -> int:
+    """List the installed plugins, and why one cannot be used.
+
+    Args:
+        timeout: Seconds that each plugin may take to load. [default: load_timeout in the settings]
+    """
+    entries = flags.registry(timeout=timeout).entries
     if flags.json:
         print_json({"plugins": [_entry(entry) for entry in entries]})
         return 0

@@ -1,8 +1,14 @@
-"""JSON for programs: one encoder for everything that the command line prints."""
+"""Encodings of everything that the command line prints: text for terminals, JSON for programs, CSV for spreadsheets.
 
+Texts come from providers, so none may drive a terminal or become a formula.
+"""
+
+import csv
 import json
+import re
 import sys
-from collections.abc import AsyncIterable, Mapping
+import unicodedata
+from collections.abc import AsyncIterable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, TextIO
 
@@ -11,11 +17,49 @@ import msgspec
 from connector_core.messages import action, message
 from connector_core.reasons import Reason
 
+_JOINERS = "\u200c\u200d"
+"""Invisible, harmless, and part of Persian names and of emoji."""
+_FORMULA = re.compile(r"(?:^|;)\s*(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
+"""The beginning of a formula, in narrow and wide letters. Some spreadsheets start a cell at a semicolon, too."""
+
+
+def plain(value: object) -> str:
+    """Return a text on one line, without control characters and others that cannot be seen."""
+    text = str(value)
+    if text.isprintable():
+        return text
+    return "".join(char if _is_shown(char) else " " if char.isspace() else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+def _is_shown(char: str) -> bool:
+    return char.isprintable() or char in _JOINERS or unicodedata.category(char) == "Zs"
+
 
 def encode(value: Any) -> str:
-    """Return a value as JSON. A reason comes with its sentence; a moment is cut to seconds."""
+    """Return a value as JSON, without loss. A reason comes with its sentence; a moment is cut to seconds."""
     builtins = msgspec.to_builtins(value, builtin_types=(datetime,), enc_hook=_convert)
-    return json.dumps(builtins, ensure_ascii=False, default=_in_seconds)
+    text = json.dumps(builtins, ensure_ascii=False, default=_in_seconds)
+    if text.isprintable():
+        return text
+    return "".join(char if _is_shown(char) else json.dumps(char)[1:-1] for char in text)
+
+
+async def stream_csv(headings: Iterable[str], rows: AsyncIterable[Iterable[Any]]) -> None:
+    """Print a line for the headings and one for each row, as they come."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(map(_cell, headings))
+    async for row in rows:
+        writer.writerow(map(_cell, row))
+
+
+def _cell(value: Any) -> object:
+    """Return a cell that a spreadsheet shows and does not calculate: an apostrophe precedes what could be a formula."""
+    if value is None or isinstance(value, (int, float)):
+        return value
+    if isinstance(value, list):
+        value = "; ".join(str(one) for one in value)
+    text = value if isinstance(value, str) else encode(value)
+    return _FORMULA.sub(r"\g<0>'", plain(text))
 
 
 def print_json(value: Any, *, stream: TextIO | None = None) -> None:

@@ -6,7 +6,8 @@ import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
-from cyclopts import CycloptsError, UnusedCliTokensError
+from cyclopts import CoercionError, CycloptsError, UnknownOptionError, UnusedCliTokensError, ValidationError
+from cyclopts.exceptions import ArgumentOrderError
 
 from connector_core.errors import ConnectorCoreError, ProviderError
 
@@ -44,7 +45,8 @@ class Ending:
 
             print_json(self.as_json(), stream=sys.stderr)
             return
-        from connector_core.cli.output import error_console, plain
+        from connector_core.cli.encoding import plain
+        from connector_core.cli.output import error_console
 
         out = error_console()
         heading = "" if self.exit_code == INTERRUPTED else "Error: "
@@ -66,10 +68,9 @@ def ending_of(error: BaseException) -> Ending:
         said = error.said if isinstance(error, ProviderError) else ""
         return Ending(error.code, error.message, error.hint, error.exit_code, said)
     if isinstance(error, UnusedCliTokensError):
-        # The arguments are not quoted: one may be a secret.
         return Ending("usage", "There are more arguments than the command takes.", "See its --help.", 2)
     if isinstance(error, CycloptsError):
-        return Ending("usage", " ".join(str(error).split()), "Run discover --help to list the commands.", 2)
+        return Ending("usage", _without_values(error), "Run discover --help to list the commands.", 2)
     if isinstance(error, DeclinedError):
         return Ending("declined", "Nothing was changed.", exit_code=INTERRUPTED)
     if isinstance(error, RunInterruptedError):
@@ -82,3 +83,19 @@ def ending_of(error: BaseException) -> Ending:
     last = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{type(error).__name__} in {last.name}, line {last.lineno} of {Path(last.filename).name}"
     return Ending("bug", f"This is a bug: {where}.", "Report it with the command that you ran.")
+
+
+def _without_values(error: CycloptsError) -> str:
+    """Return the message of an error about what was typed, without the values: one may be a secret."""
+    if isinstance(error, UnknownOptionError):
+        typed = error.token.keyword or error.token.value
+        # As in --token=VALUE, or -tVALUE.
+        name = typed.partition("=")[0] if typed.startswith("--") else typed[:2]
+        error.token = error.token.evolve(keyword=name, value="")
+    elif isinstance(error, CoercionError) and error.token:
+        error.token = error.token.evolve(value="…")
+    elif isinstance(error, ValidationError):
+        error.value = "…"
+    elif isinstance(error, ArgumentOrderError):
+        error.token = "…"  # noqa: S105 - an argument
+    return " ".join(str(error).split())

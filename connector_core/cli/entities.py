@@ -1,14 +1,12 @@
 """Stored entities: ``entities``."""
 
-import csv
-import sys
 from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from connector_core.cli.encoding import stream_json
+from connector_core.cli.encoding import stream_csv, stream_json
 from connector_core.cli.flags import DEFAULT, Flags
 from connector_core.cli.output import console, table
 from connector_core.errors import SettingsError
@@ -36,7 +34,8 @@ async def entities(
     Args:
         name: The integration.
         kind: Such as employees or departments.
-        csv: Print CSV, with a column for every field.
+        csv: Print CSV for spreadsheets, with a column for every field. A text that could be a formula is
+            preceded by an apostrophe; --json has it as it is.
         limit: At most this many.
     """
     if csv and flags.json:
@@ -47,7 +46,7 @@ async def entities(
         if flags.json:
             await stream_json({}, "entities", _plain(rows))
         elif csv:
-            await _print_csv(found, rows)
+            await stream_csv(found.model_fields, (row.values() async for row in _plain(rows)))
         else:
             await _print_table(host, name, found, [row async for row in rows])
     return 0
@@ -65,13 +64,6 @@ async def _first(rows: AsyncIterator[Entity], limit: int | None) -> AsyncIterato
 async def _plain(rows: AsyncIterator[Entity]) -> AsyncIterator[dict[str, Any]]:
     async for row in rows:
         yield row.model_dump(mode="json")
-
-
-async def _print_csv(kind: type[Entity], rows: AsyncIterator[Entity]) -> None:
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(kind.model_fields)
-    async for row in _plain(rows):
-        writer.writerow(["; ".join(value) if isinstance(value, list) else value for value in row.values()])
 
 
 async def _print_table(host: Host, name: str, kind: type[Entity], rows: Sequence[Entity]) -> None:

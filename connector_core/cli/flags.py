@@ -33,11 +33,17 @@ class Flags:
         logs.configure(verbose=self.verbose)
         return Host(Settings.load(self.settings, store=self.store))
 
-    def registry(self) -> "Registry":
-        """Return the installed plugins, without a host."""
+    def registry(self, *, timeout: float | None = None) -> "Registry":
+        """Return the installed plugins, without a host. ``timeout`` is how many seconds each may take to load."""
         from connector_core.plugins import load  # See above.
 
-        return load(Settings.load(self.settings, store=self.store))
+        return load(Settings.load(self.settings, store=self.store), timeout=timeout, on_slow=_name_slow)
+
+
+def _name_slow(plugin: str) -> None:
+    from connector_core.cli.output import error_console  # Needed only here.
+
+    error_console().print(f"The plugin {plugin} is still loading …")
 
 
 DEFAULT = Flags()

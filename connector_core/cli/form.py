@@ -7,17 +7,21 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from connector_core.cli.encoding import plain
 from connector_core.cli.ending import DeclinedError
 from connector_core.cli.output import error_console
 from connector_core.errors import InvalidCredentialsError, SettingsError
-from connector_core.sdk.credentials import Credentials, FormField
+from connector_core.sdk.connector import AnyConnector
+from connector_core.sdk.credentials import FormField
 
 Fields = dict[str, str | SecretStr]
 
 
-def fill(credentials: type[Credentials], given: Mapping[str, str]) -> Fields:
+def fill(connector: type[AnyConnector], given: Mapping[str, str]) -> Fields:
     """Return the fields of a form. Missing ones are asked for on a terminal; elsewhere they are an error."""
-    form = {field.name: field for field in credentials.form()}
+    from connector_core.discovery.connector_errors import credentials_of  # Beside the client, which no list needs.
+
+    form = {field.name: field for field in connector.credentials_type.form()}
     fields = _given(form, given)
     missing = [field for field in form.values() if field.required and field.name not in fields]
     if missing and not is_interactive():
@@ -28,7 +32,7 @@ def fill(credentials: type[Credentials], given: Mapping[str, str]) -> Fields:
     while missing:
         # On a terminal an invalid answer is asked for again instead of ending the command.
         try:
-            credentials.parse(fields)
+            credentials_of(connector, fields)
         except InvalidCredentialsError as error:
             if error.field not in form:
                 raise
@@ -81,7 +85,7 @@ def _ask(field: FormField) -> str | SecretStr:
     from rich.prompt import Prompt  # Needed only where a question is asked.
     from rich.text import Text
 
-    answer = Prompt.ask(Text(f"{field.title}{example}"), console=out, password=field.secret)
+    answer = Prompt.ask(Text(plain(f"{field.title}{example}")), console=out, password=field.secret)
     return SecretStr(answer.strip()) if field.secret else answer.strip()
 
 
@@ -104,7 +108,7 @@ def confirm(question: str, *, yes: bool) -> None:
     from rich.prompt import Prompt  # Needed only where a question is asked.
     from rich.text import Text
 
-    answer = Prompt.ask(Text(question), choices=["yes", "no"], default="no", console=error_console())
+    answer = Prompt.ask(Text(plain(question)), choices=["yes", "no"], default="no", console=error_console())
     if answer != "yes":
         raise DeclinedError
 

@@ -7,11 +7,11 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 from rich.text import Text
 
-from connector_core.cli.encoding import print_json
+from connector_core.cli.encoding import plain, print_json
 from connector_core.cli.flags import DEFAULT, Flags
 from connector_core.cli.form import Fields, confirm, fill
 from connector_core.cli.loop import run_async
-from connector_core.cli.output import ago, console, costs, plain, table
+from connector_core.cli.output import ago, console, costs, table
 from connector_core.host import Host
 from connector_core.messages import counted
 from connector_core.outcomes import CheckReport
@@ -39,7 +39,7 @@ def connect(
     """
     host = flags.host()
     # Asked while no event loop runs: in a loop, Ctrl-C would cancel a task that waits for the keyboard.
-    filled = fill(host.registry.connector(connector).credentials_type, fields)
+    filled = fill(host.registry.connector(connector), fields)
     return _connect(host, connector, name, filled, flags, change_tenant=change_tenant)
 
 

@@ -5,17 +5,30 @@ import sys
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from math import ceil
+from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from connector_core.cli.encoding import plain
 from connector_core.messages import counted
 from connector_core.outcomes import Forecast
 
 PIPE_WIDTH = 200
 """Columns where there is no terminal, so that tables in pipes and logs are not folded."""
+
+
+class PlainConsole(Console):
+    """A console on which no text drives the terminal: providers and connectors wrote some of what is printed."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        super().print(*(_plain_lines(one) if isinstance(one, str) else one for one in objects), **options)
+
+
+def _plain_lines(text: str) -> str:
+    return "\n".join(map(plain, text.split("\n")))
 
 
 def console() -> Console:
@@ -28,12 +41,7 @@ def error_console() -> Console:
 
 def _console(terminal: bool, *, stderr: bool) -> Console:
     width = None if terminal or "COLUMNS" in os.environ else PIPE_WIDTH
-    return Console(stderr=stderr, width=width, highlight=False, markup=False, soft_wrap=not terminal)
-
-
-def plain(value: object) -> str:
-    """Return a text without control characters: names come from the provider, and must not drive the terminal."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in str(value))
+    return PlainConsole(stderr=stderr, width=width, highlight=False, markup=False, soft_wrap=not terminal)
 
 
 def table(
@@ -54,7 +62,7 @@ def table(
         optional: Columns that are left out where all their cells are empty.
     """
     made = Table(
-        title=title or None,
+        title=plain(title) or None,
         title_justify="left",
         box=box.SIMPLE_HEAD,
         show_edge=False,
@@ -63,7 +71,7 @@ def table(
     )
     shown = [n for n, heading in enumerate(headings) if heading not in optional or any(row[n] for row in rows)]
     for n in shown:
-        made.add_column(headings[n], overflow="fold", justify="right" if headings[n] in right else "left")
+        made.add_column(plain(headings[n]), overflow="fold", justify="right" if headings[n] in right else "left")
     for row in rows:
         made.add_row(*(_cell(row[n]) for n in shown))
     return made

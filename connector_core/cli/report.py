@@ -8,8 +8,9 @@ from types import MappingProxyType
 from rich.table import Table
 from rich.text import Text
 
+from connector_core.cli.encoding import plain
 from connector_core.cli.ending import with_stop
-from connector_core.cli.output import console, plain, table
+from connector_core.cli.output import console, table
 from connector_core.host import Host
 from connector_core.messages import RUN_AGAIN, action, began, counted, message
 from connector_core.outcomes import (

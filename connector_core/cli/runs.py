@@ -8,13 +8,13 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from connector_core.cli.encoding import print_json
+from connector_core.cli.encoding import plain, print_json
 from connector_core.cli.ending import RunInterruptedError, ending_of
 from connector_core.cli.flags import DEFAULT, Flags
-from connector_core.cli.output import error_console, plain
+from connector_core.cli.output import error_console
 from connector_core.cli.progress import progress
 from connector_core.cli.report import print_report
-from connector_core.errors import ConnectorCoreError, SettingsError
+from connector_core.errors import SettingsError
 from connector_core.host import Host
 from connector_core.outcomes import Operation, Report
 from connector_core.sdk.entities import Product
@@ -70,31 +70,28 @@ class _Outcome:
 
     integration: str
     report: Report | None = None
-    error: ConnectorCoreError | None = None
+    error: Exception | None = None
 
     @property
     def exit_code(self) -> int:
         if self.error:
-            return self.error.exit_code
+            return ending_of(self.error).exit_code
         return 0 if self.report and self.report.verdict.good else 1
 
 
 async def _run_each(names: Sequence[str], run_one: Callable[[str], Awaitable[Report]], at_once: int) -> list[_Outcome]:
-    """Run integrations, several at once. One that fails does not keep the others from running."""
+    """Run integrations, several at once. One that fails in any way does not keep the others from running."""
     gate = asyncio.Semaphore(at_once)
 
     async def outcome(integration: str) -> _Outcome:
         async with gate:
             try:
                 return _Outcome(integration, report=await run_one(integration))
-            except ConnectorCoreError as error:
+            except Exception as error:  # noqa: BLE001 - a bug in one run is no reason to end the others
                 return _Outcome(integration, error=error)
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(outcome(integration)) for integration in names]
-    except BaseExceptionGroup as failed:
-        raise failed.exceptions[0] from None
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(outcome(integration)) for integration in names]
     return [task.result() for task in tasks]
 
 
@@ -109,7 +106,8 @@ async def _print_outcomes(host: Host, outcomes: Sequence[_Outcome], flags: Flags
         if one.report:
             await print_report(host, one.report)
         elif one.error:
-            said = f"{one.integration}: {one.error.message} {one.error.hint}"
+            ending = ending_of(one.error)
+            said = f"{one.integration}: {ending.message} {ending.hint}"
             error_console().print(plain(said.strip()), style="bold red")
 
 

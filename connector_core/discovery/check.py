@@ -2,9 +2,8 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
-from contextlib import aclosing
 
-from connector_core.discovery.connector_errors import connector_errors
+from connector_core.discovery.connector_errors import account_of, next_page, pages_of
 from connector_core.errors import (
     ConnectorCoreError,
     ForbiddenError,
@@ -22,8 +21,7 @@ async def check_account(connector: AnyConnector, seconds: float) -> Account:
     """Return the account that ``connector.check`` finds. UnavailableError if that takes longer."""
     try:
         async with asyncio.timeout(seconds):
-            with connector_errors(connector):
-                return await connector.check()
+            return await account_of(connector)
     except TimeoutError:
         raise UnavailableError(
             f"{connector.manifest.title} did not answer the check within {seconds:g} s",
@@ -57,10 +55,8 @@ async def check(
 async def _probe(connector: AnyConnector, declaration: Declaration, deadline: float) -> Probe:
     """Probe a kind by its first page."""
     try:
-        async with asyncio.timeout_at(deadline):
-            with connector_errors(connector):
-                async with aclosing(getattr(connector, declaration.method)()) as pages:
-                    page = await anext(pages, None)
+        async with asyncio.timeout_at(deadline), pages_of(connector, declaration.method) as pages:
+            page = await next_page(connector, pages)
     except TimeoutError:
         return Probe(declaration, f"{connector.manifest.title} did not answer in time", RUN_AGAIN)
     except ForbiddenError as error:

@@ -1,32 +1,129 @@
-"""A plugin's exceptions, mapped to ours: they name the place in the connector, never the data."""
+"""Calls into a connector: its exceptions become ours, which name the place in the connector and never the data."""
 
+import asyncio
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Any
+
+from pydantic import SecretStr
 
 from connector_core.errors import ConnectorCoreError, DiscoveryError
-from connector_core.sdk.connector import AnyConnector
+from connector_core.sdk.connector import Account, AnyConnector
+from connector_core.sdk.credentials import Credentials
+from connector_core.sdk.entities import Entity
+from connector_core.sdk.page import Page
 from connector_core.secrecy import presentable
 
 _LONGEST = 1000
 """Characters of each text of an error."""
+_REPORT_IT = "Report this to the connector's author."
 
 
 @contextmanager
-def connector_errors(connector: AnyConnector) -> Iterator[None]:
+def connector_errors(connector: AnyConnector | type[AnyConnector]) -> Iterator[None]:
     """Within this context a connector's bug becomes a DiscoveryError, without its message: that may hold a person.
 
-    The texts of our errors are kept, without secrets and cut: a connector may have written them.
+    All code of a connector is called in such a context. ``sys.exit()`` there ends neither the process nor the runs of
+    other integrations, and a CancelledError is a bug like any other unless the task was cancelled. The texts of our
+    errors are kept, without secrets and cut: a connector may have written them.
     """
     try:
         yield
     except ConnectorCoreError as error:
         error.edit(lambda text: presentable(text, _LONGEST))
         raise
-    except Exception as error:  # noqa: BLE001 - the seam between the host and plugins' code
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:
+        if isinstance(error, asyncio.CancelledError) and _is_cancelled():
+            raise
         last = traceback.extract_tb(error.__traceback__)[-1]
         raise DiscoveryError(
             f"The connector {connector.manifest.name} failed with {type(error).__name__} "
             f"in {last.name}, line {last.lineno} of {last.filename}.",
-            hint="Report this to the connector's author.",
+            hint=_REPORT_IT,
         ) from None
+
+
+def _is_cancelled() -> bool:
+    """Return True if the current task was asked to end."""
+    with suppress(RuntimeError):  # No loop is running: credentials are parsed before one is.
+        task = asyncio.current_task()
+        return task is not None and task.cancelling() > 0
+    return False
+
+
+def credentials_of(connector: type[AnyConnector], fields: Mapping[str, str | SecretStr]) -> Credentials:
+    """Validate the fields of a form. InvalidCredentialsError names those that are wrong."""
+    with connector_errors(connector):
+        credentials = connector.credentials_type.parse(fields)
+        public = credentials.public()
+    if odd := [value for value in public.values() if not isinstance(value, str | int | float | None)]:
+        raise _unfit(connector, odd[0], "the fields of its credentials", "a text or a secret")
+    return credentials
+
+
+async def account_of(connector: AnyConnector) -> Account:
+    """Return the account that the connector's check names. Raises what the check raises."""
+    with connector_errors(connector):
+        account: Any = await connector.check()
+    if isinstance(account, Account):
+        texts = (account.name, account.owner, "" if account.tenant is None else account.tenant)
+        if all(isinstance(one, str) for one in texts):
+            return account
+    raise _unfit(connector, account, "check", "an Account of texts")
+
+
+def rule_of(connector: AnyConnector, kind: type[Entity]) -> str:
+    """Return the rule by which the connector decides which rows are of this kind."""
+    with connector_errors(connector):
+        rule: object = connector.rule(kind)
+    if not isinstance(rule, str):
+        raise _unfit(connector, rule, "rule", "a text")
+    return rule
+
+
+@asynccontextmanager
+async def pages_of(connector: AnyConnector, method: str) -> AsyncIterator[AsyncGenerator[Page[Any], None]]:
+    """Yield the pages that a method of the connector reads, and close them."""
+    with connector_errors(connector):
+        pages = getattr(connector, method)()
+    try:
+        yield pages
+    except BaseException:
+        # This error says more than one that closing adds to it.
+        with suppress(DiscoveryError), connector_errors(connector):
+            await pages.aclose()
+        raise
+    with connector_errors(connector):
+        await pages.aclose()
+
+
+async def next_page(connector: AnyConnector, pages: AsyncGenerator[Page[Any], None]) -> Page[Any] | None:
+    """Return the next page, or None behind the last one."""
+    with connector_errors(connector):
+        page: object = await anext(pages, None)
+    if page is None:
+        return None
+    if not isinstance(page, Page):
+        raise _unfit(connector, page, "a listing", "pages")
+    if set(map(type, (*page.ids, *page.skipped))) - {str}:
+        raise _unfit(connector, page, "a listing", "pages whose ids are texts")
+    return page
+
+
+async def has_row(connector: AnyConnector, witness: str, source_id: str) -> bool:
+    """Return the answer of the connector's witness. One that forgets to answer does not say that a row is gone."""
+    with connector_errors(connector):
+        answer: object = await getattr(connector, witness)(source_id)
+    if not isinstance(answer, bool):
+        raise _unfit(connector, answer, witness, "True or False")
+    return answer
+
+
+def _unfit(connector: AnyConnector | type[AnyConnector], value: object, source: str, expected: str) -> DiscoveryError:
+    return DiscoveryError(
+        f"The connector {connector.manifest.name} returned {type(value).__name__} from {source}, not {expected}.",
+        hint=_REPORT_IT,
+    )

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from connector_core.discovery.changes import Testimony
 from connector_core.discovery.completeness import incompleteness
-from connector_core.discovery.connector_errors import connector_errors
+from connector_core.discovery.connector_errors import has_row
 from connector_core.discovery.context import RunContext
 from connector_core.discovery.drift import ClearedValues, DifferenceCounts, may_have_emptied
 from connector_core.discovery.guards import too_many_vanished
@@ -76,15 +76,14 @@ async def _ask(
 ) -> dict[str, Testimony]:
     """Ask the provider about missing rows, if it is a witness that knows the rows that were just read."""
     declaration, comparison = evidence.result.declaration, evidence.comparison
-    if declaration.witness is None or not source_ids:
+    witness = declaration.witness
+    if witness is None or not source_ids:
         return {}
 
-    look_up = getattr(reader.connector, declaration.witness)
     throttled_before = context.api.traffic().throttled
 
     async def exists(source_id: str) -> bool:
-        with connector_errors(reader.connector):
-            return bool(await look_up(source_id))
+        return await has_row(reader.connector, witness, source_id)
 
     def enough(found: Mapping[str, Testimony]) -> bool:
         if context.api.traffic().throttled > throttled_before:

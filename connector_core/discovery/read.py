@@ -2,16 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import structlog
-from pydantic import ValidationError
 
 from connector_core.discovery.bounds import bound_reached, size_of
 from connector_core.discovery.check import check_account
-from connector_core.discovery.connector_errors import connector_errors
+from connector_core.discovery.connector_errors import connector_errors, next_page, pages_of, rule_of
 from connector_core.discovery.context import RunContext
 from connector_core.discovery.delta import ChangeCursor
 from connector_core.discovery.profile import Profile
@@ -20,6 +18,7 @@ from connector_core.discovery.stage import StageWriter, staged_rows
 from connector_core.discovery.tally import Tally
 from connector_core.errors import (
     ConnectorCoreError,
+    DiscoveryError,
     ForbiddenError,
     ProviderError,
     RejectedCredentialsError,
@@ -125,7 +124,8 @@ class KindReader:
         one.checkpoint, one.tally = checkpoint, Tally(checkpoint.announced)
         try:
             await self._restore(one)
-        except ValidationError:
+        except DiscoveryError:
+            # Rows of an earlier version of the connector.
             return None
         result = await self._read_pages(one)
         # A listing that could not be read has not changed: the next run resumes there.
@@ -135,7 +135,8 @@ class KindReader:
         """Count the rows that the interrupted run has staged."""
         kind = self._declaration.kind
         async for rows in self._context.store.staging.rows(self._reading):
-            entities = [kind.model_validate_json(body) for _, body in rows if body is not None]
+            with connector_errors(one.connector):
+                entities = [kind.model_validate_json(body) for _, body in rows if body is not None]
             one.tally.restore([source_id for source_id, _ in rows], len(entities))
             one.profile.add(entities)
 
@@ -154,12 +155,11 @@ class KindReader:
     async def _read_pages(self, one: _Pass) -> ReadResult:
         declaration, problems = self._declaration, list[Reason]()
         method = declaration.changes if one.delta else declaration.method
-        pages: AsyncGenerator[Page[Entity], None] = getattr(one.connector, method or "")()
         writer = StageWriter(self._context.store.staging, self._reading)
         try:
             try:
-                async with asyncio.timeout_at(self._deadline), aclosing(pages) as stream:
-                    await self._take_pages(one, stream, writer)
+                async with asyncio.timeout_at(self._deadline), pages_of(one.connector, method or "") as pages:
+                    await self._take_pages(one, pages, writer)
             except RejectedCredentialsError:
                 # Either the token died, and no kind can be read; or the provider forbids this resource like that.
                 await check_account(self.connector, self._context.settings.check_timeout)
@@ -177,7 +177,11 @@ class KindReader:
             await writer.flush()
         finally:
             await writer.aclose()
-        rule = one.connector.rule(declaration.kind)
+        try:
+            rule = rule_of(one.connector, declaration.kind)
+        except ConnectorCoreError as error:
+            rule = ""
+            problems.append(_failure(error, declaration))
         return ReadResult(
             declaration, self._reading, one.tally, one.profile, rule, tuple(problems), one.began, delta=one.delta
         )
@@ -188,7 +192,7 @@ class KindReader:
         tell = self._progress(one)
         one.began_at = one.checkpoint.began_at if one.checkpoint else now()
         one.staged = one.checkpoint.staged if one.checkpoint else 0
-        while page := await self._next(one.connector, pages):
+        while page := await next_page(one.connector, pages):
             page = distinct(page)
             if one.checkpoint is not None:
                 ids = digest_of([*page.ids, *page.skipped])
@@ -200,7 +204,8 @@ class KindReader:
                 rows = []
             elif one.tally.add(page):
                 one.profile.add(page.rows)
-                rows = staged_rows(page.rows, page.skipped)
+                with connector_errors(one.connector):
+                    rows = staged_rows(page.rows, page.skipped)
             else:
                 return
             one.staged += len(rows)
@@ -214,12 +219,6 @@ class KindReader:
                 return
             # Pages that came early are taken without a wait: other tasks get their turn, and Ctrl-C too.
             await asyncio.sleep(0)
-
-    @staticmethod
-    async def _next(connector: AnyConnector, pages: AsyncGenerator[Page[Entity], None]) -> Page[Entity] | None:
-        """Return the next page. Only the connector's own code runs here, so what it raises is its fault."""
-        with connector_errors(connector):
-            return await anext(pages, None)
 
     async def _checkpoint(self, one: _Pass, page: Page[Entity]) -> Checkpoint:
         ids = [*page.ids, *page.skipped]

@@ -8,8 +8,10 @@ from contextlib import ExitStack
 from pathlib import Path, PurePath
 from typing import Any
 
+from connector_core.distributions import GROUP
 from connector_core.errors import SettingsError
-from connector_core.plugins import GROUP, NAMESPACE, OWN_DISTRIBUTION, Entry, Standing
+from connector_core.loading import NAMESPACE
+from connector_core.plugins import OWN_DISTRIBUTION, Entry, Standing
 from connector_core.scaffold.rendering import Files
 from connector_core.settings import DEFAULT_FILE
 

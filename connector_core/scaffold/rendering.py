@@ -12,7 +12,7 @@ from typing import Any
 from connector_core import public
 from connector_core.contract import verify
 from connector_core.errors import PluginLoadError, SettingsError
-from connector_core.plugins import NAMESPACE, hidden_namespace
+from connector_core.loading import NAMESPACE, hidden_namespace
 from connector_core.sdk.connector import AnyConnector
 from connector_core.settings import PluginSettings
 from connector_core.testing.kit.rules import Tier

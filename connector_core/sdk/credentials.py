@@ -153,7 +153,16 @@ class Credentials(BaseModel):
             f"{name}: {said}" if name in cls.model_fields else f"there is no field {name}; the fields are {known}"
             for name, (_, said) in zip(names, found, strict=True)
         ]
-        raise InvalidCredentialsError("; ".join(lines) + ".", field=names[0])
+        raise InvalidCredentialsError(f"{cls._hidden('; '.join(lines), fields)}.", field=names[0])
+
+    @classmethod
+    def _hidden(cls, said: str, fields: Mapping[str, str | SecretStr]) -> str:
+        """Return what was said without the secrets among the fields, which a connector's own validator may quote."""
+        for field in cls.form():
+            value = fields.get(field.name) if field.secret else None
+            secret = value.get_secret_value() if isinstance(value, SecretStr) else value
+            said = said.replace(secret, "…") if secret and secret.strip() else said
+        return said
 
     @classmethod
     def form(cls) -> tuple[FormField, ...]:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from connector_core import SettingsError, StoreError, hookimpl
+from connector_core import Report, SettingsError, StoreError, hookimpl
 from connector_core.outcomes import Operation, State
 from connector_core.testing import Faults
 from world import Place, Start
@@ -94,17 +94,22 @@ async def test_a_held_removal_is_stale_once_a_later_run_has_read_the_person(name
 class _Canceller:
     """An observer that cancels the run once its plan is made."""
 
+    def __init__(self) -> None:
+        self.run: asyncio.Task[Report] | None = None
+
     @hookimpl
-    async def discovery_plan_made(self) -> None:
-        run = next(task for task in asyncio.all_tasks() if task.get_name() == "run")
-        run.cancel()
+    def discovery_plan_made(self) -> None:
+        if self.run:
+            self.run.get_loop().call_soon_threadsafe(self.run.cancel)
 
 
 async def planned_and_cancelled(place: Place) -> str:
     """Cancel a run that holds its plan after the plan was saved; return its id."""
-    place.host.registry._manager.register(_Canceller())
+    canceller = _Canceller()
+    place.host.registry._observers._manager.register(canceller)
+    canceller.run = asyncio.create_task(place.run(apply=False))
     with pytest.raises(asyncio.CancelledError):
-        await asyncio.create_task(place.run(apply=False), name="run")
+        await canceller.run
     return (await place.host.history("acme"))[0].run.id
 
 

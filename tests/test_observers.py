@@ -1,0 +1,167 @@
+"""Observers: they follow a run, and nothing that one of them does holds, ends or changes it."""
+
+import asyncio
+import sys
+import threading
+from datetime import UTC, datetime
+from types import ModuleType
+
+import pytest
+from structlog.testing import capture_logs
+
+from connector_core import Run
+from connector_core.host import Host
+from connector_core.observers import OBSERVER_SECONDS
+from connector_core.plugins import Registry, load
+from connector_core.settings import PluginSettings, Settings
+from installed import Folder
+from world import Start
+
+RUN = Run("1", "acme", "namely", "SMP", ("Employee",), datetime(2026, 1, 1, tzinfo=UTC))
+OBSERVER = """
+import asyncio, threading, time
+from connector_core import hookimpl
+
+told, release = [], threading.Event()
+
+@hookimpl
+{}def discovery_run_started(run):
+    {}
+
+@hookimpl
+async def discovery_run_finished(report):
+    await asyncio.sleep(0)
+    told.append("finished")
+"""
+WAITS = "while not release.is_set(): await asyncio.sleep(0.001)"
+SWALLOWS = """while not release.is_set():
+        try:
+            await asyncio.sleep(0.001)
+        except asyncio.CancelledError:
+            pass"""
+
+
+def observed(folder: Folder, kind: str, body: str) -> tuple[Registry, ModuleType]:
+    """Install an observer with this start and body of its first hook, and load it."""
+    module = folder.add(OBSERVER.format(kind, body))
+    return load(Settings(plugins={"stranger": PluginSettings()})), sys.modules[module]
+
+
+@pytest.mark.attack("An observer raises, exits or cancels itself", "The run goes on, and other observers are told")
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("", "raise RuntimeError('its own trouble')"),
+        ("", "raise SystemExit(3)"),
+        ("", "raise asyncio.CancelledError"),
+        ("", "raise BaseException('rude')"),
+        ("async ", "raise asyncio.CancelledError"),
+        ("async ", "asyncio.current_task().cancel(); await asyncio.sleep(0)"),
+        ("async ", "raise KeyboardInterrupt"),
+    ],
+)
+async def test_what_an_observer_raises_is_logged_and_changes_nothing(folder: Folder, kind: str, body: str) -> None:
+    other = folder.add(OBSERVER.format(kind, "told.append('other')"), name="other")
+    module = folder.add(OBSERVER.format(kind, body))
+    registry = load(Settings(plugins={"other": PluginSettings(), "stranger": PluginSettings()}))
+    with capture_logs() as logs:
+        await registry.run_started(RUN)
+        await registry.run_finished(None)  # type: ignore[arg-type]
+    assert sys.modules[module].told == ["finished"]
+    assert sys.modules[other].told == ["other", "finished"]
+    assert [(one["event"], one["plugin"]) for one in logs] == [("observer_failed", "stranger")]
+
+
+@pytest.mark.attack("An observer blocks, or swallows its cancellation", "The run goes on after ten seconds")
+@pytest.mark.jumping
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("", "release.wait(30)"),
+        ("async ", "release.wait(30)"),
+        ("async ", WAITS),
+        ("async ", SWALLOWS),
+    ],
+    ids=["blocks", "blocks in a coroutine", "waits", "swallows cancellation"],
+)
+async def test_an_observer_that_hangs_is_given_up_after_ten_seconds(folder: Folder, kind: str, body: str) -> None:
+    registry, module = observed(folder, kind, body)
+    loop = asyncio.get_running_loop()
+    before = loop.time()
+    with capture_logs() as logs:
+        await registry.run_started(RUN)
+        given_up = loop.time()
+        assert given_up - before == pytest.approx(OBSERVER_SECONDS, abs=0.1)
+        # Until it has ended, it is not called again.
+        await registry.run_started(RUN)
+        assert loop.time() == given_up
+    assert OBSERVER_SECONDS == 10
+    assert [one["event"] for one in logs] == ["observer_failed", "observer_skipped"]
+    # Nor does the process wait for it at its end.
+    assert [one.daemon for one in threading.enumerate() if one.name == "observer stranger"] == [True]
+    module.release.set()
+
+
+@pytest.mark.attack("An observer blocks", "Other runs do not wait for it")
+@pytest.mark.parametrize("kind", ["", "async "])
+async def test_an_observer_that_blocks_does_not_hold_the_loop(folder: Folder, kind: str) -> None:
+    registry, module = observed(folder, kind, "told.append(release.wait(5))")
+    asyncio.get_running_loop().call_later(0.01, module.release.set)
+    await registry.run_started(RUN)
+    assert module.told == [True]
+
+
+async def test_an_observer_is_called_for_one_run_at_a_time(folder: Folder) -> None:
+    registry, module = observed(folder, "", "told.append('in'); time.sleep(0.01); told.append('out')")
+    await asyncio.gather(*[registry.run_started(RUN) for _ in range(3)])
+    assert module.told == ["in", "out"] * 3
+
+
+async def test_a_run_that_is_cancelled_does_not_wait_for_its_observer(folder: Folder) -> None:
+    registry, module = observed(folder, "", "told.append('in'); release.wait(5)")
+    telling = asyncio.create_task(registry.run_started(RUN))
+    while not module.told:  # noqa: ASYNC110 - another thread tells
+        await asyncio.sleep(0.001)
+    telling.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await telling
+    module.release.set()
+
+
+RECORDER = """
+from connector_core import hookimpl
+
+told = []
+
+@hookimpl
+def discovery_run_started(run):
+    told.append(("started", run.integration))
+
+@hookimpl
+def discovery_kind_certified(run, certificate):
+    told.append((certificate.kind, certificate.complete))
+
+@hookimpl
+async def discovery_plan_made(run, plans):
+    told.append(("plan", tuple(plan.creates for plan in plans)))
+
+@hookimpl
+async def discovery_run_finished(report):
+    told.append(("finished", str(report.verdict)))
+"""
+
+
+async def test_observers_follow_a_run_from_its_start_to_its_end(namely: Start, folder: Folder) -> None:
+    module = folder.add(RECORDER)
+    place = await namely()
+    settings = place.settings.model_copy(update={"plugins": {"namely": PluginSettings(), "stranger": PluginSettings()}})
+    async with Host(settings) as host:
+        await host.connect("namely", "acme", place.simulator.credentials)
+        await host.run("acme")
+    assert sys.modules[module].told == [
+        ("started", "acme"),
+        ("Employee", True),
+        ("Department", True),
+        ("plan", (60, 12)),
+        ("finished", "complete"),
+    ]
