@@ -1,6 +1,7 @@
 """The contract that a plugin must keep, checked before it is used."""
 
 import inspect
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic import ValidationError
@@ -51,6 +52,14 @@ def options_of(connector: type[AnyConnector], settings: PluginSettings) -> Optio
         return connector.options_type.model_validate(dict(settings.options))
     except ValidationError as error:
         raise PluginContractError(f"Its options in plugins.toml are not valid: {sentence(error)}.") from None
+
+
+def declared_fields(connector: type[AnyConnector], names: Iterable[str]) -> frozenset[str]:
+    """Return these names of fields. SettingsError if none of the connector's kinds has a field of a name."""
+    asked = frozenset(names)
+    if unknown := asked - {field for one in connector.declarations.values() for field in one.kind.model_fields}:
+        raise SettingsError(f"{connector.manifest.title} discovers no field {', '.join(sorted(unknown))}.")
+    return asked
 
 
 def declared(

@@ -2,10 +2,8 @@
 
 import asyncio
 import re
-import uuid
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
-from datetime import UTC, datetime
 from functools import cached_property, partial
 from types import TracebackType
 from typing import Self, TypeVar
@@ -15,10 +13,12 @@ import structlog
 from pydantic import SecretStr
 
 from connector_core.connections import Connections
-from connector_core.contract import declared, options_of
-from connector_core.discovery import ProgressCallback, RunContext, check, discover, refuse_other_tenant
+from connector_core.contract import declared, declared_fields, options_of
+from connector_core.discovery import ProgressCallback, RunContext, check, discover
+from connector_core.discovery.check import refuse_unreadable
 from connector_core.discovery.connector_errors import credentials_of
-from connector_core.errors import ConnectorCoreError, ForbiddenError, SettingsError
+from connector_core.discovery.tenant import refuse_other_tenant
+from connector_core.errors import ConnectorCoreError, SettingsError
 from connector_core.http import HttpApi
 from connector_core.outcomes import Change, CheckReport, Operation, Report, Run, State
 from connector_core.plugins import Registry, load
@@ -35,6 +35,7 @@ __all__ = ["Host", "Settings"]
 E = TypeVar("E", bound=Entity)
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
+_NAMES = "Use a-z, 0-9, - and _, such as acme."
 
 
 class Host:
@@ -89,21 +90,13 @@ class Host:
         """
         wanted = self.registry.connector(connector)
         if not NAME.fullmatch(name):
-            raise SettingsError(
-                f"{name!r} is not a valid integration name.", hint="Use a-z, 0-9, - and _, such as acme."
-            )
+            raise SettingsError(f"{name!r} is not a valid integration name.", hint=_NAMES)
         await self.store.integrations.find_for(name, connector)
         credentials = credentials_of(wanted, fields)
         del fields  # Its secrets may be plain texts, and a log may show the locals of a frame.
         with self._speaking(name, credentials):
             report = await self._check(wanted, credentials)
-        if not any(probe.ok for probe in report.probes):
-            raise ForbiddenError(
-                f"The connection works, but nothing may be read: {report.probes[0].problem}",
-                call=None,  # There was a request for each kind.
-                hint=report.probes[0].remedy,
-                said=report.probes[0].said,
-            )
+        refuse_unreadable(report)
         async with self.store.locks.hold(name), self._vault.sealing() as seal:
             # Found again: it may have been changed while the check was made.
             existing = await self.store.integrations.find_for(name, connector)
@@ -122,8 +115,8 @@ class Host:
             secrets = self._vault.open(existing.sealed)
         except ConnectorCoreError:
             return False
-        before = (secrets, dict(existing.fields), existing.account.tenant, existing.account.owner)
-        return before == (credentials.secrets(), credentials.public(), report.account.tenant, report.account.owner)
+        before = (secrets, dict(existing.fields), existing.account)
+        return before == (credentials.secrets(), credentials.public(), report.account)
 
     async def integrations(self) -> list[Integration]:
         return await self.store.integrations.all()
@@ -190,19 +183,8 @@ class Host:
         # Locked before anything is read, so that the credentials are not replaced in between.
         async with self.store.changing(name, self.settings.host):
             integration, connector, credentials = await self._restore(name)
-            accepted = frozenset(accept)
-            known = {field for one in connector.declarations.values() for field in one.kind.model_fields}
-            if unknown := accepted - known:
-                raise SettingsError(f"{connector.manifest.title} discovers no field {', '.join(sorted(unknown))}.")
-            declarations = declared(connector, product, tuple(kinds))
-            run = Run(
-                id=uuid.uuid4().hex,
-                integration=name,
-                connector=integration.connector,
-                product=product or "",
-                kinds=tuple(one.kind.__name__ for one in declarations),
-                started_at=datetime.now(UTC),
-            )
+            declarations, accepted = declared(connector, product, tuple(kinds)), declared_fields(connector, accept)
+            run = Run.begin(name, integration.connector, product or "", [one.kind.__name__ for one in declarations])
 
             def new_connector(api: Api) -> AnyConnector:
                 return self._connections.connector(connector, credentials, api, self.registry)

@@ -1,9 +1,11 @@
 """Results of runs and checks: the frozen data that is shown, stored and given to observers."""
 
-from collections.abc import Mapping
+import uuid
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Self
 
 from connector_core.reasons import Reason
 from connector_core.sdk.connector import Account, Declaration
@@ -82,6 +84,11 @@ class Run:
     product: str
     kinds: tuple[str, ...]
     started_at: datetime
+
+    @classmethod
+    def begin(cls, integration: str, connector: str, product: str, kinds: Iterable[str]) -> Self:
+        """Return a run that begins now, with an id of its own."""
+        return cls(uuid.uuid4().hex, integration, connector, product, tuple(kinds), datetime.now(UTC))
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,19 @@ async def check(
         await asyncio.gather(*probes, return_exceptions=True)
 
 
+def refuse_unreadable(report: CheckReport) -> None:
+    """Raise ForbiddenError if no kind at all may be read."""
+    if any(probe.ok for probe in report.probes):
+        return
+    first = report.probes[0]
+    raise ForbiddenError(
+        f"The connection works, but nothing may be read: {first.problem}",
+        call=None,  # There was a request for each kind.
+        hint=first.remedy,
+        said=first.said,
+    )
+
+
 async def _probe(connector: AnyConnector, declaration: Declaration, deadline: float) -> Probe:
     """Probe a kind by its first page."""
     try:

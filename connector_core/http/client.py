@@ -91,9 +91,8 @@ class Client:
         settings: HttpSettings,
         quotas: Quotas,
     ) -> None:
-        self.requests = self.retries = self.throttled = 0
-        self.completed = 0
-        """Requests whose response was read to its end. The connections of the others may still be closing."""
+        self.requests = self.retries = self.throttled = self.completed = 0
+        """``completed``: their response was read to its end. The connections of the others may still be closing."""
         self._session = session
         self._tls = tls
         self._manifest = manifest

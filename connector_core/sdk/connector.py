@@ -4,7 +4,7 @@ import inspect
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict
@@ -32,8 +32,8 @@ Params = Mapping[str, str | Sequence[str]]
 class Account:
     """The account at the provider that the credentials lead to."""
 
-    name: str
-    """Shown to operators."""
+    name: str = field(compare=False)
+    """Shown to operators. It may change."""
     tenant: str | None
     """The permanent name of the company at the provider; None where the provider does not tell it.
 
