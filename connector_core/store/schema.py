@@ -69,6 +69,8 @@ CREATE TABLE checkpoints (
     staged INTEGER NOT NULL,
     resume_key TEXT NOT NULL,
     began_at TEXT NOT NULL,
+    first_total INTEGER,
+    began REAL,
     taken_at TEXT NOT NULL
 );
 
