@@ -57,10 +57,7 @@ class RequestListener(Protocol):
         ...
 
     def answered(self, seconds: float, clock: float | None) -> None:
-        """Note that a good response has come, in full, after this time. It may still turn out to be unreadable.
-
-        ``clock`` is the provider's time, as the response says it.
-        """
+        """Note a good response that took this time, and the provider's time in it. It may still be unreadable."""
         ...
 
     def failed(self, began: float, now: float) -> None:
@@ -74,7 +71,6 @@ class _NoListener:
     async def before_sending(self) -> None: ...
 
     def answered(self, seconds: float, clock: float | None) -> None: ...
-
     def failed(self, began: float, now: float) -> None: ...
 
 
