@@ -18,6 +18,7 @@ import time
 import zlib
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from http import HTTPStatus
 from pathlib import Path
 from typing import cast
@@ -57,6 +58,7 @@ class Answer:
             f"Content-Type: {self.kind}",
             f"Content-Length: {len(body)}",
             *(["Content-Encoding: gzip"] if packed else []),
+            f"Date: {formatdate(usegmt=True)}",
             "Server: nginx\r\nVary: Accept-Encoding\r\nCache-Control: max-age=0, private, must-revalidate\r\n\r\n",
         ]
         return "\r\n".join(head).encode() + body

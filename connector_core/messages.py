@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from connector_core.outcomes import Began, Certificate
+from connector_core.outcomes import Began, Certificate, Proof
 from connector_core.reasons import Code, Reason
 
 
@@ -64,6 +64,7 @@ INCOMPLETE: Mapping[Code, Message] = {
         "The listing is empty, and the store has {stored:row}", "Check the token's permissions."
     ),
     Code.TOTAL_FELL: Message("The announced total fell during the read, so rows may have been skipped", RUN_AGAIN),
+    Code.ROWS_UNACCOUNTED: Message("Rows may have left during the read, so that others were skipped", RUN_AGAIN),
     Code.TOTAL_MISSING: Message("{provider} did not announce a total", RUN_AGAIN),
     Code.TOTAL_DIFFERS: Message("Read {read:row}; {provider} announced {announced}", RUN_AGAIN),
     Code.EXPECTED_IDS_MISSING: Message(
@@ -162,13 +163,24 @@ BEGAN: Mapping[Began, str] = MappingProxyType(
         Began.FRESH: "",
         Began.RESUMED: "Resumed at page {first_page}",
         Began.STARTED_OVER_UNFIT: (
-            "Started over: what the interrupted run had read is too old, or was read with another token, other options "
-            "or another version"
+            "Started over: this kind cannot be resumed, or what the interrupted run had read is too old, or was read "
+            "with another token, other options or another version"
         ),
         Began.STARTED_OVER_CHANGED: "Started over: the listing has changed since the interrupted run",
-        Began.READ_TWICE: "Read twice: the listing moved while it was read",
+        Began.READ_TWICE: "Read twice: the listing may have moved while it was read",
     }
 )
+PROOFS: Mapping[Proof, str] = MappingProxyType(
+    {
+        Proof.NONE: "",
+        Proof.ONE_RESPONSE: "one response",
+        Proof.EXPECTED_IDS: "expected ids",
+        Proof.CREATION_TIMES: "creation times",
+        Proof.READ_TWICE: "read twice",
+        Proof.DECLINED: "unless a row left while it was read",
+    }
+)
+"""The words for each proof of a complete reading: ``complete (creation times)``."""
 
 
 def counted(number: int, noun: str) -> str:

@@ -50,11 +50,27 @@ class Began(StrEnum):
     FRESH = "fresh"
     RESUMED = "resumed"
     STARTED_OVER_UNFIT = "started_over_unfit"
-    """The rows of the interrupted run are too old, or were read with another token, options or version."""
+    """The kind cannot be resumed, or its rows are too old or were read with another token, options or version."""
     STARTED_OVER_CHANGED = "started_over_changed"
     """The listing has changed since the interrupted run."""
     READ_TWICE = "read_twice"
-    """The listing moved while it was read, so it was read again."""
+    """The listing may have moved while it was read, so it was read again."""
+
+
+class Proof(StrEnum):
+    """The proof that a reading, whose counters agree, missed no row that was listed throughout."""
+
+    NONE = "none"
+    ONE_RESPONSE = "one_response"
+    """All rows came in one response."""
+    EXPECTED_IDS = "expected_ids"
+    """Another response names the rows that must be there, and all of them came."""
+    CREATION_TIMES = "creation_times"
+    """As many rows that were created before the reading began were read as were announced at its beginning."""
+    READ_TWICE = "read_twice"
+    """As many rows that an earlier pass had read were read again as were announced at its beginning."""
+    DECLINED = "declined"
+    """There is none, since the settings decline a second pass: complete, unless a row left while it was read."""
 
 
 class Operation(StrEnum):
@@ -87,7 +103,6 @@ class Run:
 
     @classmethod
     def begin(cls, integration: str, connector: str, product: str, kinds: Iterable[str]) -> Self:
-        """Return a run that begins now, with an id of its own."""
         return cls(uuid.uuid4().hex, integration, connector, product, tuple(kinds), datetime.now(UTC))
 
 
@@ -128,6 +143,7 @@ class Certificate:
     began: Began = Began.FRESH
     first_page: int = 1
     """The page at which this run began to read."""
+    proof: Proof = Proof.NONE
     remedy: str = ""
     """The action to take, where the error or the connector names one."""
     profile: DataProfile = field(default_factory=DataProfile)

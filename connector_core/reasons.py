@@ -26,6 +26,7 @@ class Code(StrEnum):
     ROWS_MERGED = "rows_merged"
     LISTING_EMPTY = "listing_empty"
     TOTAL_FELL = "total_fell"
+    ROWS_UNACCOUNTED = "rows_unaccounted"
     TOTAL_MISSING = "total_missing"
     TOTAL_DIFFERS = "total_differs"
     EXPECTED_IDS_MISSING = "expected_ids_missing"

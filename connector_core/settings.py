@@ -157,6 +157,8 @@ class HostSettings(_Settings):
     """See [host.retention]."""
     load_timeout: Seconds = 30
     """Seconds that a plugin may take to load. One that takes longer is not loaded."""
+    read_twice: bool = True
+    """Read a listing a second time if nothing else proves that no row was skipped. It costs as many requests again."""
     resume_within: Seconds = 3600
     """Seconds for which an interrupted run may be resumed."""
     runs_at_once: Annotated[int, Field(ge=1, le=64)] = 4

@@ -15,6 +15,7 @@ from connector_core.discovery.tally import Tally
 from connector_core.outcomes import KindPlan
 from connector_core.reasons import Code, Reason
 from connector_core.sdk.connector import Declaration
+from connector_core.sdk.page import Beginning
 from connector_core.store import LastScan, Reading, StoredKind
 from connector_core.store.comparison import Comparison, Difference, Loss, Missing
 from connector_core.store.plans import Removal
@@ -47,11 +48,13 @@ def page(
     total: int | None = None,
     source: TotalSource = TotalSource.NONE,
     total_fell: bool = False,
+    one_response: bool = True,
+    first_total: int | None = None,
     **more: Any,
 ) -> Page[Any]:
     """Return a page of these people, or of people with these ids."""
     made = tuple(person(one) if isinstance(one, str) else one for one in rows)
-    place = PlaceInListing(listing="/people", number=number, last=last, total_fell=total_fell)
+    place = PlaceInListing("/people", number, last, total_fell, one_response, Beginning(first_total, 1.0))
     ids = tuple(one.source_id for one in made)
     return Page(made, ids, announced=total, total_source=source, place=place, **more)
 

@@ -39,7 +39,7 @@ class Shifting(NamelySimulator):
             tenant: Any = self.directory
             tenant.delete(tenant.people[9])
             if self.appends:
-                tenant.hire()
+                self.hire()
             self.scans -= 1
         return answer
 

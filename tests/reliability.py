@@ -41,9 +41,10 @@ HTTP = HttpSettings(
 
 @dataclass(frozen=True)
 class Prepared:
-    """A store that holds the people of a first run, and the key that its secrets are encrypted with."""
+    """A store that holds the people of a first run, one that holds none, and the key that secrets are sealed with."""
 
-    store: Path
+    full: Path
+    empty: Path
     key: str
 
 
@@ -53,6 +54,8 @@ class Outcome:
 
     fault: str
     times: str
+    empty: bool
+    """True for a first run, into an empty store."""
     result: str
     fired: int
     falsely_complete: int
@@ -70,26 +73,28 @@ def _simulator() -> NamelySimulator:
 
 
 async def prepare(folder: Path) -> Prepared:
-    """Run once without a fault."""
-    prepared = Prepared(folder / "prepared.sqlite", Fernet.generate_key().decode())
+    """Connect, and run once without a fault."""
+    prepared = Prepared(folder / "full.sqlite", folder / "empty.sqlite", Fernet.generate_key().decode())
     simulator = _simulator()
     async with serve(simulator) as served:
         with environment({"SSL_CERT_FILE": str(served.ca_file), KEY_VARIABLE: prepared.key}):
-            settings = HostSettings(store=prepared.store, resolve=served.resolve, http=HTTP)
-            async with Host(Settings(host=settings)) as host:
-                await host.connect("namely", "acme", simulator.credentials)
-                await host.run("acme")
+            for store in (prepared.full, prepared.empty):
+                settings = HostSettings(store=store, resolve=served.resolve, http=HTTP)
+                async with Host(Settings(host=settings)) as host:
+                    await host.connect("namely", "acme", simulator.credentials)
+                    if store == prepared.full:
+                        await host.run("acme")
     return prepared
 
 
-async def try_fault(prepared: Prepared, fault: str, *, lasting: bool, folder: Path) -> Outcome:
+async def try_fault(prepared: Prepared, fault: str, *, lasting: bool, empty: bool, folder: Path) -> Outcome:
     """Run with the fault on the second page of people, and then once more without it."""
     simulator = _simulator()
     tenant = simulator.directory
     assert isinstance(tenant, Tenant)
     times = "lasting" if lasting else "once"
-    store = folder / f"{fault}-{times}.sqlite"
-    shutil.copy(prepared.store, store)
+    store = folder / f"{fault}-{times}-{'empty' if empty else 'full'}.sqlite"
+    shutil.copy(prepared.empty if empty else prepared.full, store)
     async with serve(simulator) as served:
         with environment({"SSL_CERT_FILE": str(served.ca_file), KEY_VARIABLE: prepared.key}):
             settings = HostSettings(store=store, resolve=served.resolve, http=HTTP)
@@ -111,10 +116,11 @@ async def try_fault(prepared: Prepared, fault: str, *, lasting: bool, folder: Pa
     return Outcome(
         fault=fault,
         times=times,
+        empty=empty,
         result=result,
         fired=fired,
         falsely_complete=int(complete and bool(missing)),
-        falsely_removed=len(missing),
+        falsely_removed=len(missing & before.keys()),
         falsely_emptied=sum(_emptied(before[one], after[one]) for one in stable & after.keys() & before.keys()),
         lost=len({one.id for one in tenant.people} - last),
     )
@@ -145,19 +151,25 @@ def _document(outcomes: list[Outcome], attacks: list[tuple[str, str, str, str]],
         "# Reliability",
         "",
         "Written by `make reliability`: the simulator injects every fault into a run, at the second page of",
-        f"{PEOPLE} people, once or from then on. A run without faults follows.",
+        f"{PEOPLE} people, once or from then on, when all of them are stored and when none is. A run without faults",
+        "follows.",
         "",
-        f"- faults tried: {len(outcomes)}; fired: {sum(one.fired > 0 for one in outcomes)}",
+        f"- faults tried: {len(outcomes)}, half of them in a first run",
+        f"- fired: {sum(one.fired > 0 for one in outcomes)}",
         f"- readings falsely certified as complete: {sum(one.falsely_complete for one in outcomes)}",
         f"- people falsely removed: {sum(one.falsely_removed for one in outcomes)}",
         f"- fields falsely emptied: {sum(one.falsely_emptied for one in outcomes)}",
         f"- rows lost after the run without faults: {sum(one.lost for one in outcomes)}",
         "",
-        "| fault | how often | result of the run | fired |",
-        "| --- | --- | --- | --- |",
-        *(f"| {one.fault} | {one.times} | {one.result} | {one.fired} |" for one in outcomes),
+        "| fault | how often | result of the run | fired | result of a first run | fired |",
+        "| --- | --- | --- | --- | --- | --- |",
+        *(
+            f"| {full.fault} | {full.times} | {full.result} | {full.fired} | {empty.result} | {empty.fired} |"
+            for full, empty in zip(outcomes[::2], outcomes[1::2], strict=True)
+        ),
         "",
         "`swap` is the case in which the counters agree: one person is deleted, one appended, a third moves up unread.",
+        "In a first run nothing is stored that could be missed: creation times tell that a person has left.",
         "",
         "## Attacks",
         "",
@@ -195,9 +207,10 @@ def main() -> int:
         prepared = clock.run(prepare(folder))
         for fault in FAULTS:
             for lasting in (False, True):
-                outcomes.append(clock.run(try_fault(prepared, fault, lasting=lasting, folder=folder)))
-                one = outcomes[-1]
-                sys.stderr.write(f"{one.harm or ' '} {one.fault} {one.times}: {one.result} ({one.fired})\n")
+                for empty in (False, True):
+                    one = clock.run(try_fault(prepared, fault, lasting=lasting, empty=empty, folder=folder))
+                    outcomes.append(one)
+                    sys.stderr.write(f"{one.harm or ' '} {one.fault} {one.times}: {one.result} ({one.fired})\n")
     tried = collect()
     DOCUMENT.write_text(_document(outcomes, rows(tried), kills, options.rounds), encoding="utf-8")
     harm = kills.harm + sum(one.harm for one in outcomes) + sum(one.fired == 0 for one in outcomes)

@@ -52,8 +52,9 @@ def test_the_way_from_connecting_to_looking(acme: Running, discover: Discover) -
     assert "60 employees" in discover("integrations").out
     (run,) = discover("history", "acme", "--json").json()["runs"]
     assert run["changes"] == {"create applied": 72}
+    assert [one["proof"] for one in run["certificates"]] == ["one_response", "creation_times"]
     done = discover("history", "acme")
-    assert "Employee complete, 60 of 60" in done.out
+    assert "Employee complete (creation times), 60 of 60" in done.out
     assert "72 creates applied" in done.out
 
 

@@ -252,7 +252,7 @@ async def test_a_listing_becomes_pages_with_ids_the_total_and_their_places(namel
         credentials = Fields(domain=place.simulator.host, token=SecretStr(place.tenant.token))
         manifest = MANIFEST.model_copy(update={"hosts": ("*.namely.com",), "base_url": "https://{domain}/api/v1"})
         api = HttpApi(session, tls_context(), manifest, credentials, settings=HttpSettings(), quotas=Quotas(()))
-        pages = [page async for page in api.pages("/profiles", Profiles, paging=PageNumber(size=50))]
+        pages = [page async for page in api.pages("/profiles", Profiles, paging=PageNumber(size=50, appends=True))]
     assert [len(page.rows) for page in pages] == [50, 10, 0]
     assert [(page.place.number, page.place.last) for page in pages] == [(1, False), (2, False), (3, True)]
     assert {page.place.listing for page in pages} == {"/profiles?"}
@@ -264,7 +264,7 @@ async def test_a_listing_becomes_pages_with_ids_the_total_and_their_places(namel
 
 
 async def numbers(api: HttpApi, **params: str) -> list[int]:
-    listed = api.pages("/people", People, paging=PageNumber(size=25), params=params)
+    listed = api.pages("/people", People, paging=PageNumber(size=25, appends=True), params=params)
     return [page.place.number async for page in listed]
 
 
@@ -272,7 +272,9 @@ async def numbers(api: HttpApi, **params: str) -> list[int]:
 async def test_a_view_starts_one_listing_at_a_position_and_the_api_itself_at_the_beginning() -> None:
     simulator = ExampleSimulator(100, 1)
     async with reached(simulator, Example.manifest, ExampleCredentials.parse(simulator.credentials)) as api:
-        (first,) = {page.place.listing async for page in api.pages("/people", People, paging=PageNumber(size=25))}
+        (first,) = {
+            page.place.listing async for page in api.pages("/people", People, paging=PageNumber(size=25, appends=True))
+        }
         view = api.resuming(first, Position(pages=3, last_rows=25, rows=75, announced=100))
         assert await numbers(view) == [4, 5]
         assert await numbers(view, sort="name") == [1, 2, 3, 4, 5]
@@ -285,7 +287,7 @@ async def test_a_view_shares_the_client_and_the_listings_under_way() -> None:
     simulator = ExampleSimulator(100, 1)
     async with reached(simulator, Example.manifest, ExampleCredentials.parse(simulator.credentials)) as api:
         view = api.resuming("/people?", Position(pages=1, last_rows=25, rows=25, announced=100))
-        pages = view.pages("/people", People, paging=PageNumber(size=25))
+        pages = view.pages("/people", People, paging=PageNumber(size=25, appends=True))
         await anext(pages)
         # Pages 3, 4 and the empty one behind them.
         assert api.forecast().requests == view.forecast().requests == 3
@@ -307,7 +309,7 @@ async def test_the_listing_is_told_by_path_query_and_body_apart_from_the_page() 
     found: list[Any] = []
     async with reached(simulator, Example.manifest, ExampleCredentials.parse(simulator.credentials)) as api:
         for params, body in (({}, None), ({"sort": "name"}, None), ({}, {"q": 1}), ({}, {"q": 2})):
-            listed = api.pages("/people", People, paging=PageNumber(size=25), params=params, body=body)
+            listed = api.pages("/people", People, paging=PageNumber(size=25, appends=True), params=params, body=body)
             found.append({page.place.listing async for page in listed})
     assert [len(one) for one in found] == [1] * 4
     assert len(set.union(*found)) == 4

@@ -35,10 +35,8 @@ from planted.example import Example, ExampleCredentials, People, to_employee
 from planted.misreading import (
     AcceptsAMissingList,
     AssumesRows,
-    DeniesEveryRow,
     EmptiesAbsentFields,
     GivesUpOnARejectedRow,
-    IgnoresTheTotal,
     StopsOnAShortPage,
     SwallowsErrors,
     TakesAbsentForUnknown,
@@ -46,14 +44,12 @@ from planted.misreading import (
 
 ROOT = Path(__file__).parents[1]
 REVEALED_BY: Mapping[type[AnyConnector], tuple[str, ...]] = {
-    IgnoresTheTotal: ("drop_row",),
     AcceptsAMissingList: ("renamed",),
     SwallowsErrors: ("500",),
     GivesUpOnARejectedRow: (),
     StopsOnAShortPage: (),
     EmptiesAbsentFields: ("half_keys",),
     TakesAbsentForUnknown: ("half_keys", "other_keys"),
-    DeniesEveryRow: ("swap",),
     AssumesRows: ("other_keys",),
 }
 """Faults that reveal the mistake. All are tried by the slow test, and by ``make teeth``."""

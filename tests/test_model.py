@@ -116,8 +116,14 @@ class Organisation(RuleBasedStateMachine):
 
     @rule(kinds=st.sampled_from([[], ["employees"], ["departments"]]), apply=st.booleans(), delta=st.booleans())
     def a_run(self, kinds: list[str], *, apply: bool, delta: bool) -> None:
+        before = {one.id for one in self.tenant.people}
         with suppress(ConnectorCoreError):
-            self.await_(self.host.run("acme", kinds=kinds, apply=apply, delta=delta))
+            report = self.await_(self.host.run("acme", kinds=kinds, apply=apply, delta=delta))
+            throughout = before & {one.id for one in self.tenant.people}
+            complete = any(one.kind == "Employee" and one.certificate.complete for one in report.kinds)
+            if complete and apply:
+                unread = throughout - self.await_(self._stored()).keys()
+                assert not unread, "a complete reading lacks somebody who was there throughout"
 
     @rule(pages=st.integers(1, 3))
     def a_run_is_cancelled(self, pages: int) -> None:

@@ -27,7 +27,7 @@ from world import DISCOVER, OURS, Discover
 ROOT = Path(__file__).parents[1]
 AUTH, PAGING = (get_args(get_args(get_type_hints(Answers)[one])[0]) for one in ("auth", "paging"))
 COMBINATIONS = list(product(AUTH, PAGING))
-LINES = (120, 150)
+LINES = (125, 155)
 """Of code, without the simulator: of a connector of employees, and of one of departments, too."""
 PROJECT = ROOT / "pyproject.toml"
 

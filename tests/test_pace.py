@@ -117,7 +117,7 @@ async def test_a_total_below_that_of_a_response_that_is_not_parsed_yet_has_falle
         await listener.before_sending()
         # Responses that are under way together come in turn, and are parsed later.
         await asyncio.sleep(0.01)
-        listener.answered(0.01)
+        listener.answered(0.01, None)
         await asyncio.sleep(0)
         return totals.get(number, rows)
 
@@ -134,7 +134,7 @@ async def test_a_page_to_be_requested_again_goes_before_the_next_pages() -> None
         await listener.before_sending()
         sent.append(number)
         await asyncio.sleep(number)
-        listener.answered(1.0)
+        listener.answered(1.0, None)
         if number == 2 and sent.count(2) == 1:
             # Its response cannot be parsed. Meanwhile, page 4 has taken its slot.
             await asyncio.sleep(0.1)
@@ -157,7 +157,7 @@ async def test_no_page_behind_one_that_failed_is_requested() -> None:
         if number == 4:
             listener.failed(now() - 0.5, now())
             raise UnavailableError("it is down", call=Call("GET", "/people"))
-        listener.answered(1.0)
+        listener.answered(1.0, None)
         return 1_000
 
     pages: list[Page[Any]] = []
@@ -174,7 +174,7 @@ async def test_a_caller_that_takes_one_page_costs_one_request() -> None:
     async def attempt(number: int, listener: RequestListener) -> int:
         await listener.before_sending()
         sent.append(number)
-        listener.answered(1.0)
+        listener.answered(1.0, None)
         return 1_000
 
     pages = listing(attempt, rows=1_000, at_once=8)

@@ -78,13 +78,20 @@ async def test_smaller_pages_are_requested_where_the_gateway_gives_up() -> None:
 
 @pytest.mark.parametrize(
     ("paging", "sliced", "resumable"),
-    [(Offset(50), True, True), (PageNumber(50), True, True), (SinglePage(), False, False), (Streamed(), False, False)],
+    [
+        (Offset(50), True, False),
+        (PageNumber(50), True, False),
+        (Offset(50, appends=True), True, True),
+        (PageNumber(50, appends=True), True, True),
+        (SinglePage(), False, False),
+        (Streamed(), False, False),
+    ],
 )
-def test_only_pages_of_equal_size_can_be_read_at_once_and_resumed(
+def test_only_pages_of_equal_size_can_be_read_at_once_and_resumed_if_new_rows_come_last(
     paging: Paging, *, sliced: bool, resumable: bool
 ) -> None:
     assert isinstance(paging, Sliced) is sliced
-    assert paging.resumable is resumable
+    assert paging.appends is resumable
 
 
 def test_an_offset_counts_the_rows_that_came() -> None:

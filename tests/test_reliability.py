@@ -18,13 +18,24 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     return clock.run(prepare(tmp_path_factory.mktemp("prepared")))
 
 
+CHANGES = ("swap", "delete", "resort", "join")
+
+
 @pytest.mark.parametrize(
     ("fault", "lasting"),
     [*((fault, False) for fault in (*LISTING_FAULTS, "drip", "headers", "bomb", "cutzip", "later"))]
     + [(fault, True) for fault in ("swap", "delete", "drop_row", "resort", "404")],
 )
 def test_a_fault_does_no_harm(prepared: Prepared, tmp_path: Path, fault: str, lasting: bool) -> None:
-    outcome = clock.run(try_fault(prepared, fault, lasting=lasting, folder=tmp_path))
+    outcome = clock.run(try_fault(prepared, fault, lasting=lasting, empty=False, folder=tmp_path))
+    assert outcome.fired
+    assert outcome.harm == 0, outcome
+
+
+@pytest.mark.parametrize("lasting", [False, True])
+@pytest.mark.parametrize("fault", [*CHANGES, "drop_row"])
+def test_a_fault_does_no_harm_in_a_first_run(prepared: Prepared, tmp_path: Path, fault: str, lasting: bool) -> None:
+    outcome = clock.run(try_fault(prepared, fault, lasting=lasting, empty=True, folder=tmp_path))
     assert outcome.fired
     assert outcome.harm == 0, outcome
 

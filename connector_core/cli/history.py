@@ -12,7 +12,7 @@ from connector_core.cli.output import ago, console, table
 from connector_core.cli.report import NOUNS, print_plan, rows_read
 from connector_core.errors import SettingsError
 from connector_core.host import Host
-from connector_core.messages import counted, message
+from connector_core.messages import PROOFS, counted, message
 from connector_core.outcomes import Certificate, Operation, State
 from connector_core.store import RunSummary
 
@@ -62,7 +62,9 @@ async def _row(host: Host, one: RunSummary) -> tuple[str | tuple[str, ...], ...]
 
 def _lines(certificate: Certificate) -> tuple[str, ...]:
     reasons = [f"- {message(reason)}" for reason in (*certificate.reasons, *certificate.notes)]
-    return (f"{certificate.kind} {certificate.standing}, {rows_read(certificate)}", *reasons)
+    proof = PROOFS[certificate.proof]
+    how = f" ({proof})" if proof else ""
+    return (f"{certificate.kind} {certificate.standing}{how}, {rows_read(certificate)}", *reasons)
 
 
 async def _as_json(host: Host, one: RunSummary) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from connector_core.cli.encoding import plain
 from connector_core.cli.ending import with_stop
 from connector_core.cli.output import console, table
 from connector_core.host import Host
-from connector_core.messages import RUN_AGAIN, action, began, counted, message
+from connector_core.messages import PROOFS, RUN_AGAIN, action, began, counted, message
 from connector_core.outcomes import (
     Certificate,
     Change,
@@ -20,6 +20,7 @@ from connector_core.outcomes import (
     KindPlan,
     KindReport,
     Operation,
+    Proof,
     Report,
     State,
     Verdict,
@@ -108,6 +109,8 @@ def _notes(one: KindReport) -> Iterator[Text]:
 def _of_certificate(certificate: Certificate) -> Iterator[tuple[str, str]]:
     if said := began(certificate):
         yield f"{said}.", ""
+    if certificate.proof is Proof.DECLINED:
+        yield f"Complete, {PROOFS[certificate.proof]}.", "yellow"
     for reason in certificate.reasons:
         yield f"{message(reason)}.", "red"
     for note in certificate.notes:

@@ -1,13 +1,13 @@
 """The updates and removals that a reading implies, each with its reason: plain functions of data."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import msgspec
 
 from connector_core.discovery.drift import STATUS, DifferenceCounts, RowDifference, by_field
-from connector_core.outcomes import Certificate
+from connector_core.outcomes import Certificate, Proof
 from connector_core.reasons import Code, Reason
 from connector_core.sdk.entities import Entity, Status
 from connector_core.store.comparison import Difference, Loss, Missing
@@ -48,6 +48,9 @@ def plan(
     updates, leavers = differences.updates(emptied), differences.leavers(emptied)
     if not certificate.complete:
         return KindChanges(updates, leavers)
+    if certificate.proof is Proof.DECLINED:
+        # Two such scans may have skipped the same row.
+        missing = [replace(one, missed_before=False) for one in missing]
     removals, unconfirmed = plan_removals(missing, testimony, certificate.kind, provider)
     return KindChanges(updates, leavers, removals, unconfirmed)
 

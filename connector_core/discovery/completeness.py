@@ -4,7 +4,7 @@ from connector_core.discovery.delta import delta_problems
 from connector_core.discovery.drift import emptied_fields
 from connector_core.discovery.results import Evidence, ReadResult
 from connector_core.discovery.tally import Tally
-from connector_core.outcomes import Certificate, DataProfile, Standing
+from connector_core.outcomes import Certificate, DataProfile, Proof, Standing
 from connector_core.reasons import Code, Reason
 from connector_core.sdk.page import TotalSource
 from connector_core.settings import DriftSettings
@@ -42,6 +42,7 @@ def verify(evidence: Evidence, drift: DriftSettings, *, accepted: frozenset[str]
         rejected=tuple(tally.rejected),
         began=result.began,
         first_page=result.first_page,
+        proof=_proof(result, reasons),
         remedy=_remedy(reasons) or (result.declaration.permission if emptied else ""),
         profile=DataProfile(
             filled=profile.shares(),
@@ -68,7 +69,16 @@ def incompleteness(result: ReadResult, comparison: Comparison, provider: str) ->
         found.append(Reason(Code.TOTAL_FELL))
     if tally.repeated_rows:
         found.append(Reason(Code.ROWS_REPEATED, rows=tally.repeated_rows))
-    return [*found, *rejections(tally), *_total(tally, provider)]
+    found += [*rejections(tally), *_total(tally, provider)]
+    # The other reasons say more of the same.
+    return found or ([Reason(Code.ROWS_UNACCOUNTED)] if tally.rows_unaccounted else [])
+
+
+def _proof(result: ReadResult, reasons: list[Reason]) -> Proof:
+    """Return how it was proven that no row moved past the reader; NONE where the reading is not complete."""
+    if reasons or result.delta:
+        return Proof.NONE
+    return Proof.DECLINED if result.tally.proof is Proof.NONE else result.tally.proof
 
 
 def _stopped(result: ReadResult) -> list[Reason]:

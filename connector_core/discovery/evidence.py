@@ -31,7 +31,7 @@ async def gather(
     evidence = await _compare(context, reader, result, account, full=full)
     if evidence.present and result.began is not Began.READ_TWICE:
         # Its counters agreed, and it lacked rows that exist: reading again may find them.
-        result = await reader.read_again()
+        result = await reader.read_again(result)
         evidence = await _compare(context, reader, result, account, full=full)
     if evidence.present:
         await context.store.entities.note_present(result.reading.of, evidence.present)

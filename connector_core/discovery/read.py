@@ -1,4 +1,4 @@
-"""Reading one kind: fresh, resumed after an interrupted run, once more if the listing moved, or only its changes."""
+"""Reading one kind: fresh, resumed after an interrupted run, again if the listing moved, or only its changes."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
@@ -29,7 +29,7 @@ from connector_core.outcomes import Began, Progress
 from connector_core.reasons import Code, Reason
 from connector_core.sdk.connector import Account, AnyConnector, Declaration
 from connector_core.sdk.entities import Entity
-from connector_core.sdk.page import Page
+from connector_core.sdk.page import Beginning, Page
 from connector_core.sdk.paging import Position
 from connector_core.store import LastScan, Reading
 from connector_core.store.sqlite import now
@@ -89,11 +89,14 @@ class KindReader:
             result = await self._resume_or_start_over()
         else:
             result = await self._read_pages(self._pass(self.connector, Began.FRESH))
-        return await self.read_again() if result.tally.moved else result
+        if self._context.settings.read_twice and result.tally.needs_another_pass and not result.problems:
+            again = self._pass(self._new_connector(), result.began, result.tally)
+            result = replace(await self._read_pages(again), first_page=result.first_page)
+        return await self.read_again(result) if result.tally.moved else result
 
-    async def read_again(self) -> ReadResult:
-        """Read a second time, after the listing moved. What the first pass staged stays: it was read."""
-        return await self._read_pages(self._pass(self._new_connector(), Began.READ_TWICE))
+    async def read_again(self, result: ReadResult) -> ReadResult:
+        """Read once more, after the listing moved. What the earlier pass staged stays: it was read."""
+        return await self._read_pages(self._pass(self._new_connector(), Began.READ_TWICE, result.tally))
 
     async def read_changes(self, scan: LastScan) -> ReadResult:
         """Read what has changed, the newest first, until nothing newer than the watermark is left."""
@@ -118,10 +121,11 @@ class KindReader:
     async def _resume(self, checkpoint: Checkpoint) -> ReadResult | None:
         """Continue behind a checkpoint; None if the listing, or what is staged, is not as it was."""
         # The last page is requested again: if it still has the same ids, the rest goes on behind it.
-        position = Position(checkpoint.page - 1, 1, checkpoint.rows_before, checkpoint.announced)
+        beginning = Beginning(checkpoint.first_total, checkpoint.began)
+        position = Position(checkpoint.page - 1, 1, checkpoint.rows_before, checkpoint.announced, checkpoint.began)
         api = self._context.api.resuming(checkpoint.listing, position)
         one = self._pass(self._context.new_connector(api), Began.RESUMED)
-        one.checkpoint, one.tally = checkpoint, Tally(checkpoint.announced)
+        one.checkpoint, one.tally = checkpoint, Tally(beginning)
         try:
             await self._restore(one)
         except DiscoveryError:
@@ -142,8 +146,8 @@ class KindReader:
 
     # ---- one pass over the listing
 
-    def _pass(self, connector: AnyConnector, began: Began) -> _Pass:
-        return _Pass(connector, Tally(), Profile(self._declaration), began)
+    def _pass(self, connector: AnyConnector, began: Began, earlier: Tally | None = None) -> _Pass:
+        return _Pass(connector, Tally(earlier=earlier), Profile(self._declaration), began)
 
     def _new_connector(self) -> AnyConnector:
         return self._context.new_connector(self._context.api)
@@ -195,8 +199,7 @@ class KindReader:
         while page := await next_page(one.connector, pages):
             page = distinct(page)
             if one.checkpoint is not None:
-                ids = digest_of([*page.ids, *page.skipped])
-                if page.place.listing != one.checkpoint.listing or ids != one.checkpoint.ids_digest:
+                if not one.checkpoint.continues(page):
                     one.listing_changed = True
                     return
                 one.checkpoint = None
@@ -221,23 +224,23 @@ class KindReader:
             await asyncio.sleep(0)
 
     async def _checkpoint(self, one: _Pass, page: Page[Entity]) -> Checkpoint:
-        ids = [*page.ids, *page.skipped]
+        ids, tally = [*page.ids, *page.skipped], one.tally
         one.resume_key = one.resume_key or await self._resume_key()
+        beginning = tally.beginning or Beginning()
+        own_ids = [row.source_id for row in page.rows] == list(page.ids)
         return Checkpoint(
             listing=page.place.listing,
             page=page.place.number,
-            rows_before=one.tally.seen - len(ids),
-            announced=one.tally.announced,
+            rows_before=tally.seen - len(ids),
+            announced=tally.announced,
             ids_digest=digest_of(ids),
-            # A second pass shares its staged rows with the first, and a delta is short: neither is resumed.
-            resumable=one.tally.all_staged
-            and bool(page.place.listing)
-            and one.began is not Began.READ_TWICE
-            and one.delta is None
-            and [row.source_id for row in page.rows] == list(page.ids),
+            # A delta is short.
+            resumable=tally.resumable and bool(page.place.listing) and one.delta is None and own_ids,
             staged=one.staged,
             resume_key=one.resume_key,
             began_at=one.began_at,
+            first_total=beginning.total,
+            began=beginning.moment if tally.dated else None,
         )
 
     def _progress(self, one: _Pass) -> Callable[[], None]:

@@ -2,21 +2,29 @@
 
 from collections.abc import Iterable
 
+from connector_core.outcomes import Proof
 from connector_core.sdk.entities import Entity
 from connector_core.sdk.hash_set import HashSet
-from connector_core.sdk.page import Page, Rejection, TotalSource
+from connector_core.sdk.page import Beginning, Page, Rejection, TotalSource
 
 BARREN_PAGES = 10
 """Consecutive pages without a usable row that end a reading."""
 
 
 class Tally:
-    """Running totals for one reading, used to decide whether it was complete."""
+    """Running totals for one reading, used to decide whether it was complete.
 
-    def __init__(self, announced: int | None = None) -> None:
+    Args:
+        beginning: That of the interrupted reading that this one resumes.
+        earlier: The totals of the pass before this one, if the listing is read again.
+    """
+
+    def __init__(self, beginning: Beginning | None = None, earlier: "Tally | None" = None) -> None:
+        self.earlier = earlier
+        self.beginning = beginning
         self.pages = 0
         self.entities = 0
-        self.announced = announced
+        self.announced = beginning.total if beginning else None
         """The last total."""
         self.total_source = TotalSource.NONE
         self.ended = False
@@ -27,6 +35,11 @@ class Tally:
         self.rejected: list[Rejection] = []
         self.repaired = 0
         """Places with a text that is not valid, outside of what is declared."""
+        self.recent = 0
+        """Rows that may have come after the reading began."""
+        self.dated = beginning is None or beginning.moment is not None
+        """False if the creation times of some rows are unknown."""
+        self._one_response = True
         self._seen = HashSet()
         self._barren = 0
 
@@ -36,9 +49,14 @@ class Tally:
         return len(self._seen)
 
     @property
-    def all_staged(self) -> bool:
-        """True if everything that was read is staged, so that a later run may resume behind it."""
-        return not (self.rejected or self.repeated_rows)
+    def resumable(self) -> bool:
+        """True if a later run may resume behind what was read.
+
+        All of it has to be staged, by one pass. Behind a row that came after the beginning, no count would tell which
+        others came then.
+        """
+        came_later = self.dated and self.recent > 0
+        return not (self.rejected or self.repeated_rows or self.earlier or came_later)
 
     @property
     def differs(self) -> bool:
@@ -49,8 +67,51 @@ class Tally:
     def moved(self) -> bool:
         """True if the listing seems to have changed while it was read, so that reading it again may help."""
         return self.repeated_page is not None or (
-            self.ended and (self.total_fell or self.repeated_rows > 0 or self.differs)
+            self.ended and (self.total_fell or self.repeated_rows > 0 or self.differs or self.rows_unaccounted)
         )
+
+    @property
+    def proof(self) -> Proof:
+        """The proof that every row which was listed throughout was read, provided that the counters agree."""
+        if self._one_response:
+            return Proof.ONE_RESPONSE
+        if self.total_source is TotalSource.EXPECTED_IDS:
+            return Proof.EXPECTED_IDS
+        if self._all_accounted:
+            return Proof.CREATION_TIMES if self.dated else Proof.READ_TWICE
+        return Proof.NONE
+
+    @property
+    def rows_unaccounted(self) -> bool:
+        """True if the rows that were there when the reading began can be told from later ones, and some did not come.
+
+        A row has left, then, and others may have moved up across the edge of a page, past the reader.
+        """
+        return self.proof is Proof.NONE and (self.earlier is not None or (self.dated and self._total is not None))
+
+    @property
+    def needs_another_pass(self) -> bool:
+        """True if only another pass can prove that no row moved past the reader."""
+        settled = self.moved or self.rejected or (self.announced is None and self.total_source is TotalSource.LISTING)
+        return self.ended and not settled and self.proof is Proof.NONE
+
+    @property
+    def _total(self) -> int | None:
+        return self.beginning.total if self.beginning else None
+
+    @property
+    def _all_accounted(self) -> bool:
+        """True if every row that was there when the reading began has been read.
+
+        A row that was created before, or read by an earlier pass, was there, unless it had left and came back. Where
+        as many such rows were read as there were, they are all of them.
+        """
+        if self._total is not None:
+            came = self.seen + len(self.rejected)
+            return (self.dated or self.earlier is not None) and came - self.recent == self._total
+        # Without a total, two passes that brought the same rows prove each other.
+        before = self.earlier
+        return before is not None and not (before.moved or self.recent) and self.seen == before.seen
 
     def restore(self, ids: Iterable[str], entities: int) -> None:
         """Count rows that an interrupted run has staged."""
@@ -60,6 +121,9 @@ class Tally:
     def note_listing(self, page: Page[Entity]) -> None:
         """Note what a page says of its listing. Its rows may have been counted by an interrupted run."""
         self.pages += 1
+        # A second listing, if it begins again, came in a second response.
+        self._one_response &= page.place.one_response and (page.place.number > 1 or self.pages == 1)
+        self.beginning = self.beginning or page.place.beginning
         if page.total_source is not TotalSource.NONE:
             self.total_source = page.total_source
         self.ended = page.place.last
@@ -81,5 +145,15 @@ class Tally:
             self.repeated_page = page.place.number
             return False
         self.repeated_rows += len(listed) - fresh
+        self._count_recent(page)
         self.entities += len(page.rows)
         return True
+
+    def _count_recent(self, page: Page[Entity]) -> None:
+        """Count the rows that may have come after the reading began: an earlier pass has not read them either."""
+        self.dated &= page.recent is not None
+        recent = page.listed if page.recent is None else page.recent
+        self.recent += len(recent) if self.earlier is None else sum(one not in self.earlier for one in recent)
+
+    def __contains__(self, source_id: str) -> bool:
+        return source_id in self._seen

@@ -33,7 +33,7 @@ from connector_core.http.auth import Signed, signature
 from connector_core.http.inflate import inflate
 from connector_core.http.quotas import Quotas
 from connector_core.http.request import Request
-from connector_core.http.responses import raise_for_status
+from connector_core.http.responses import clock_of, raise_for_status
 from connector_core.http.retry import Failures, RetryPolicy
 from connector_core.sdk.credentials import Credentials
 from connector_core.sdk.manifest import Manifest
@@ -56,8 +56,8 @@ class RequestListener(Protocol):
         """Return when the next attempt may be sent, as soon as the quota allows it."""
         ...
 
-    def answered(self, seconds: float) -> None:
-        """Note that a good response has come, in full, after this time. It may still turn out to be unreadable."""
+    def answered(self, seconds: float, clock: float | None) -> None:
+        """Note a good response that took this time, and the provider's time in it. It may still be unreadable."""
         ...
 
     def failed(self, began: float, now: float) -> None:
@@ -70,8 +70,7 @@ class _NoListener:
 
     async def before_sending(self) -> None: ...
 
-    def answered(self, seconds: float) -> None: ...
-
+    def answered(self, seconds: float, clock: float | None) -> None: ...
     def failed(self, began: float, now: float) -> None: ...
 
 
@@ -196,15 +195,15 @@ class Client:
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
-            result = await self._send(request, signed, read)
+            result, clock = await self._send(request, signed, read)
         except (ThrottledError, UnavailableError):
             listener.failed(began, loop.time())
             raise
-        listener.answered(loop.time() - began)
+        listener.answered(loop.time() - began, clock)
         return result
 
-    async def _send(self, request: Request, signed: Signed, read: Read[T]) -> T:
-        """Send the request over verified TLS, to a host of the manifest only."""
+    async def _send(self, request: Request, signed: Signed, read: Read[T]) -> tuple[T, float | None]:
+        """Send the request over verified TLS, to a host of the manifest only. Return also the provider's time."""
         url = URL(self._base + request.call.path, encoded=True).with_query(request.params)
         if url.scheme != "https" or not self._manifest.allows(url.host or ""):
             raise ProtocolError(f"{url.host} is not a host of this connector", call=request.call)
@@ -229,7 +228,7 @@ class Client:
                 raise_for_status(self._manifest, request, response.status, response.headers)
                 result = await read(response)
                 self.completed += 1
-                return result
+                return result, clock_of(response.headers)
 
     def _timeout(self, request: Request) -> aiohttp.ClientTimeout:
         connect, page = self._settings.connect_timeout, self._settings.page_timeout

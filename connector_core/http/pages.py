@@ -20,11 +20,12 @@ from typing import Generic, Protocol
 
 from connector_core.errors import UnavailableError
 from connector_core.http.client import RequestListener
+from connector_core.http.first_response import FirstResponse
 from connector_core.http.pace import Pace, PageSizes
 from connector_core.http.parsing import ParsedPage
 from connector_core.http.request import Request
 from connector_core.sdk.page import Page, PlaceInListing
-from connector_core.sdk.paging import Paging, Position, Sliced
+from connector_core.sdk.paging import Paging, Position, RowRange, Sliced
 from connector_core.sdk.wire import R
 
 _AHEAD = 2
@@ -52,19 +53,6 @@ class RequestState(Enum):
     FAILED = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class RowRange:
-    """Rows of a listing that can be requested in pages of several sizes."""
-
-    paging: Sliced
-    start: int
-    count: int
-
-    def queries(self, size: int) -> list[Mapping[str, str]]:
-        """Return the queries of the pages of this size that hold the rows."""
-        return [self.paging.slice(offset, size) for offset in range(self.start, self.start + self.count, size)]
-
-
 @dataclass(eq=False, slots=True)
 class AnnouncedTotal:
     """The total of a response that has come: 0 until it is parsed."""
@@ -86,6 +74,8 @@ class PagedListing(Generic[R]):
         """The highest total that a response has announced."""
         self.over = False
         """True when no more pages will be delivered."""
+        self._first: FirstResponse | None = None
+        self._start = start
         self._paging = paging
         self._position = start
         """Position behind the delivered pages."""
@@ -112,8 +102,9 @@ class PagedListing(Generic[R]):
                     # It may have been answered before a page that knew of one more row.
                     page = replace(page, announced=max(page.announced, self.highest_total))
                 self._measure(page.size)
-                listing = self.request.listing if self._paging.resumable else ""
-                yield page.at(PlaceInListing(listing, self._position.pages, last, due.total_fell))
+                listing = self.request.listing if self._paging.appends else ""
+                place = PlaceInListing(listing, self._position.pages, last, due.total_fell)
+                yield (self._first or FirstResponse.of(page)).placed(page, place, self._start, self._position)
                 if last:
                     return
                 # Only now: a caller that wants the first page alone costs one request.
@@ -158,6 +149,10 @@ class PagedListing(Generic[R]):
     def responses_so_far(self) -> list[AnnouncedTotal]:
         """Return the responses that a request sent now must not fall behind: those parsed, as one, and the others."""
         return [AnnouncedTotal(self.highest_total), *(one.unparsed for one in self._requests if one.unparsed)]
+
+    def note_response(self, page: ParsedPage[R], seconds: float, clock: float | None) -> None:
+        """Keep the first response: until it is delivered, no other page is requested."""
+        self._first = self._first or FirstResponse.of(page, seconds, clock)
 
     def _request_next(self) -> None:
         self._requests.append(PageRequest(self, self._wanted(self._next)))
@@ -205,6 +200,8 @@ class PageRequest(Generic[R]):
         """The response that has come and is not parsed yet."""
         self.total_fell = False
         """True if a response that came before this request was sent announced more rows."""
+        self._answered: tuple[float, float | None] = (0.0, None)
+        """The time that the last response took, and the provider's time in it."""
         self._listing = listing
         self._wanted = wanted
         self._slot = asyncio.Event()
@@ -229,8 +226,9 @@ class PageRequest(Generic[R]):
             self._listing.use_free_slots()
             await self._slot.wait()
 
-    def answered(self, seconds: float) -> None:
+    def answered(self, seconds: float, clock: float | None) -> None:
         self._listing.pace.answered(seconds)
+        self._answered = (seconds, clock)
         self.unparsed = AnnouncedTotal()
         if self.state is RequestState.SENT:
             self.state = RequestState.ANSWERED
@@ -283,6 +281,7 @@ class PageRequest(Generic[R]):
     async def _fetch_part(self, query: Mapping[str, str], *, divisible: bool) -> ParsedPage[R]:
         earlier = self._listing.responses_so_far()
         page = await self._listing.fetch(query, listener=self, divisible=divisible)
+        self._listing.note_response(page, *self._answered)
         if page.announced is not None:
             self._note_total(page.announced, earlier)
         self.unparsed = None

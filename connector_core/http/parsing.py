@@ -17,7 +17,7 @@ from connector_core.http.repair import TooManyError, parse_repaired
 from connector_core.http.splitter import Splitter
 from connector_core.sdk.invalid_text import INVALID_TEXT, PROBLEM, place_of_invalid_text
 from connector_core.sdk.page import Page, PlaceInListing, Rejection, T, TotalSource, rejection_of_text
-from connector_core.sdk.wire import Listing, R, Row
+from connector_core.sdk.wire import Listing, Maybe, R, Row
 
 UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
 """Exceptions of msgspec for input that it cannot parse."""
@@ -41,13 +41,15 @@ class ParsedPage(Generic[R]):
     rejected: tuple[Rejection, ...] = ()
     repaired: int = 0
     """Places with a text that is not valid, outside of what is declared."""
+    created: tuple[Maybe[str | float], ...] | None = None
+    """The creation times of the rows, as the provider writes them; None where rows carry none."""
 
     @property
     def size(self) -> int:
         """Number of rows that came, rejected ones included."""
         return len(self.rows) + len(self.rejected)
 
-    def at(self, place: PlaceInListing) -> Page[R]:
+    def at(self, place: PlaceInListing, recent: tuple[str, ...] | None = ()) -> Page[R]:
         """Return the page that a connector is given."""
         return Page(
             rows=self.rows,
@@ -56,6 +58,7 @@ class ParsedPage(Generic[R]):
             total_source=self.total_source,
             rejected=self.rejected,
             repaired=self.repaired,
+            recent=recent,
             place=place,
         )
 
@@ -71,6 +74,7 @@ class ParsedPage(Generic[R]):
             total_source=parts[-1].total_source,
             rejected=tuple(one for part in parts for one in part.rejected),
             repaired=sum(part.repaired for part in parts),
+            created=None if parts[0].created is None else tuple(one for part in parts for one in part.created or ()),
         )
 
 
@@ -196,6 +200,7 @@ def parsed(
         total_source=TotalSource.LISTING if promises_total else TotalSource.NONE,
         rejected=tuple(rejected),
         repaired=repaired,
+        created=None if type(response).created is Listing.created else tuple(map(response.created, rows)),
     )
 
 

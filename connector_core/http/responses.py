@@ -56,6 +56,14 @@ def _is_json(headers: Mapping[str, str]) -> bool:
     return media_type == "application/json" or media_type.endswith("+json")
 
 
+def clock_of(headers: Mapping[str, str]) -> float | None:
+    """Return the provider's time from the Date header, in epoch seconds; None if there is none."""
+    try:
+        return parsedate_to_datetime(headers.get("Date", "")).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds to wait, from either form of Retry-After or from X-RateLimit-Reset; None if unreadable."""
     value = headers.get("Retry-After", "").strip()

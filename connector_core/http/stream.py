@@ -155,7 +155,7 @@ class StreamedListing(Generic[R]):
         """Make the page ready to be delivered. Waits while the one before it is not taken."""
         self._number += 1
         self._delivered.extend(map(hash, page.ids))
-        await self._pages.put(page.at(PlaceInListing(number=self._number, last=last)))
+        await self._pages.put(page.at(PlaceInListing(number=self._number, last=last, one_response=True)))
 
 
 def _look_at_error(task: "asyncio.Task[None]") -> None:

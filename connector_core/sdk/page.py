@@ -60,6 +60,16 @@ class RowRejectedError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Beginning:
+    """The beginning of a reading: what is known of the rows that were listed then."""
+
+    total: int | None = None
+    """The number of rows, as the first response announced it."""
+    moment: float | None = None
+    """A time before the first response was made, in epoch seconds by the provider's clock; None if it is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
 class PlaceInListing:
     """Place of a page in its listing. Set by the HTTP client."""
 
@@ -70,6 +80,9 @@ class PlaceInListing:
     """True on the page that ends the listing."""
     total_fell: bool = False
     """True if an earlier response announced more rows: some have left the listing since."""
+    one_response: bool = False
+    """True if all rows of the listing so far came in one response, so that none could move while it was read."""
+    beginning: Beginning = Beginning()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +102,8 @@ class Page(Generic[T]):
     """The ids of rows that are not of this kind."""
     derived_from: tuple[str, ...] | None = None
     """The ids of the listing's rows, if ``rows`` were derived from them."""
+    recent: tuple[str, ...] | None = ()
+    """The ids of rows that may have come after the reading began. None if their creation times are unknown."""
     place: PlaceInListing = field(default_factory=PlaceInListing)
 
     @classmethod
@@ -106,7 +121,7 @@ class Page(Generic[T]):
             else:
                 found.append(row)
         ids = tuple([row.source_id if isinstance(row, Entity) else row.id for row in found])
-        return Page(tuple(found), ids, rejected=tuple(rejected))
+        return Page(tuple(found), ids, rejected=tuple(rejected), place=PlaceInListing(one_response=True))
 
     @property
     def listed(self) -> tuple[str, ...]:
@@ -116,7 +131,9 @@ class Page(Generic[T]):
     def with_expected_ids(self, expected: ExpectedIds | None) -> "Page[T]":
         """Return the page with the total that another response implies. With None, the reading is not complete."""
         total = None if expected is None else expected.total_with(self.listed)
-        return replace(self, announced=total, total_source=TotalSource.EXPECTED_IDS)
+        # A reading that resumed would not compare the rows of its earlier pages with them.
+        place = replace(self.place, listing="")
+        return replace(self, announced=total, total_source=TotalSource.EXPECTED_IDS, place=place)
 
     def map(self, function: Callable[[T, *Data], U | None], *data: *Data) -> "Page[U]":
         """Return the page with ``function(row, *data)`` in place of each row.

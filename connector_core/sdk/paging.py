@@ -13,6 +13,8 @@ class Position:
     last_rows: int = 0
     rows: int = 0
     announced: int | None = None
+    began: float | None = None
+    """For a reading that resumes: the moment of its beginning."""
 
     def after(self, rows: int, announced: int | None) -> "Position":
         """Return the position after one more page. A page without a total keeps the last one."""
@@ -23,8 +25,10 @@ class Position:
 class Paging(Protocol):
     """Paging of a listing. ``query`` returns the parameters of the next page, and None at the end."""
 
-    resumable: ClassVar[bool]
-    """True if a reading may resume in the middle of the listing."""
+    @property
+    def appends(self) -> bool:
+        """True if new rows come last, so that a reading may resume in the middle of the listing."""
+        ...
 
     def query(self, position: Position) -> Mapping[str, str] | None: ...
 
@@ -46,18 +50,33 @@ class Sliced(Paging, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class RowRange:
+    """Rows of a listing that can be requested in pages of several sizes."""
+
+    paging: Sliced
+    start: int
+    count: int
+
+    def queries(self, size: int) -> list[Mapping[str, str]]:
+        """Return the queries of the pages of this size that hold the rows."""
+        return [self.paging.slice(offset, size) for offset in range(self.start, self.start + self.count, size)]
+
+
+@dataclass(frozen=True, slots=True)
 class PageNumber:
     """Paging by ``?page=1&per_page=50``, ended by the first empty page.
 
     A short page does not end the listing: a server that clamps the size, or leaves out rows, sends short pages.
+    Set ``appends`` if the request sorts the rows by a key that never changes and grows, such as their creation: only
+    then does an interrupted reading resume.
     """
 
-    resumable: ClassVar[bool] = True
     numbered: ClassVar[bool] = True
 
     size: int
     page: str = "page"
     per_page: str = "per_page"
+    appends: bool = False
 
     def query(self, position: Position) -> Mapping[str, str] | None:
         if position.pages and not position.last_rows:
@@ -70,14 +89,17 @@ class PageNumber:
 
 @dataclass(frozen=True, slots=True)
 class Offset:
-    """Paging by ``?offset=100&limit=50``, counted in rows from 0, ended by the first empty page."""
+    """Paging by ``?offset=100&limit=50``, counted in rows from 0, ended by the first empty page.
 
-    resumable: ClassVar[bool] = True
+    ``appends`` is as for ``PageNumber``.
+    """
+
     numbered: ClassVar[bool] = False
 
     size: int
     offset: str = "offset"
     limit: str = "limit"
+    appends: bool = False
 
     def query(self, position: Position) -> Mapping[str, str] | None:
         if position.pages and not position.last_rows:
@@ -92,7 +114,7 @@ class Offset:
 class Streamed:
     """One response with all rows, cut into pages of ``rows`` while it arrives, so that memory stays flat."""
 
-    resumable: ClassVar[bool] = False
+    appends: ClassVar[bool] = False
 
     rows: int = 100
 
@@ -104,7 +126,7 @@ class Streamed:
 class SinglePage:
     """One response with all rows. Further pages are requested only if it announces more rows than it has."""
 
-    resumable: ClassVar[bool] = False
+    appends: ClassVar[bool] = False
 
     page: str = "page"
 

@@ -78,3 +78,11 @@ class Listing(Wire, Generic[R]):
         are not among them are ``UNSET`` then, and never null.
         """
         return None
+
+    def created(self, row: R) -> Maybe[str | float]:  # noqa: ARG002 - overridden where rows carry it
+        """Return the time at which the provider created a row, as ISO 8601 text or in epoch seconds.
+
+        Override it if rows carry that time and it never changes: ``return row.created_at``. It proves, without another
+        request, that no row left the listing while it was read. It is compared, and never kept.
+        """
+        return None

@@ -72,6 +72,8 @@ CREATE TABLE checkpoints (
     staged INTEGER NOT NULL,
     resume_key TEXT NOT NULL,
     began_at TEXT NOT NULL,
+    first_total INTEGER,
+    began REAL,
     taken_at TEXT NOT NULL
 );
 

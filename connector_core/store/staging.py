@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from connector_core.outcomes import Run
+from connector_core.sdk.entities import Entity
+from connector_core.sdk.page import Page
 from connector_core.store.rows import Reading, StoredKind, drop_bodies
 from connector_core.store.sqlite import Cursor, Table, now, reads, timestamp, writes
 
@@ -36,6 +38,21 @@ class Checkpoint:
     """Fingerprint of token, account, options and version. A run with another one does not resume here."""
     began_at: str
     """Time at which the first page was read: a chain of interrupted runs grows no older than one."""
+    first_total: int | None = None
+    """The total that the first page announced."""
+    began: float | None = None
+    """A time before the first page was made, by the provider's clock; None if creation times are unknown."""
+
+    def continues(self, page: Page[Entity]) -> bool:
+        """Return True if the listing goes on behind this page as it did when the checkpoint was made.
+
+        Where new rows come last, the same page and the same total mean that no row before it has come or gone.
+        """
+        return (
+            page.place.listing == self.listing
+            and page.place.beginning.total == self.first_total
+            and digest_of([*page.ids, *page.skipped]) == self.ids_digest
+        )
 
 
 def digest_of(ids: Iterable[str]) -> bytes:
@@ -52,11 +69,12 @@ class Staging(Table):
             _insert(cursor, reading, rows[start : start + _ROWS_AT_ONCE])
         cursor.execute(
             "INSERT INTO checkpoints (reading, listing, page, rows_before, announced, ids_digest, resumable, staged, "
-            "resume_key, began_at, taken_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+            "resume_key, began_at, first_total, began, taken_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (reading) DO UPDATE SET listing = excluded.listing, page = excluded.page, "
             "rows_before = excluded.rows_before, announced = excluded.announced, ids_digest = excluded.ids_digest, "
             "resumable = excluded.resumable, staged = excluded.staged, resume_key = excluded.resume_key, "
-            "began_at = excluded.began_at, taken_at = excluded.taken_at",
+            "began_at = excluded.began_at, first_total = excluded.first_total, began = excluded.began, "
+            "taken_at = excluded.taken_at",
             (
                 reading.id,
                 checkpoint.listing,
@@ -68,6 +86,8 @@ class Staging(Table):
                 checkpoint.staged,
                 checkpoint.resume_key,
                 checkpoint.began_at,
+                checkpoint.first_total,
+                checkpoint.began,
                 now(),
             ),
         )
@@ -93,7 +113,8 @@ class Staging(Table):
         """
         moment = now()
         found = cursor.execute(
-            "SELECT c.reading, c.listing, c.page, c.rows_before, c.announced, c.ids_digest, c.staged, c.began_at "
+            "SELECT c.reading, c.listing, c.page, c.rows_before, c.announced, c.ids_digest, c.staged, c.began_at, "
+            "c.first_total, c.began "
             "FROM readings g JOIN checkpoints c ON c.reading = g.id "
             "WHERE g.integration = ? AND g.kind = ? AND g.is_open = 1 AND g.id <> ? "
             "AND c.resumable = 1 AND c.resume_key = ? AND c.began_at BETWEEN ? AND ? AND c.taken_at <= ? "
@@ -109,7 +130,7 @@ class Staging(Table):
         ).fetchone()
         if found is None:
             return None
-        earlier, listing, page, rows_before, announced, ids_digest, staged, began_at = found
+        earlier, listing, page, rows_before, announced, ids_digest, staged, began_at, first_total, began = found
         cursor.execute("DELETE FROM readings WHERE id = ?", (reading.id,))
         cursor.execute("UPDATE readings SET run_id = ? WHERE id = ?", (reading.run_id, earlier))
         checkpoint = Checkpoint(
@@ -122,6 +143,8 @@ class Staging(Table):
             staged=staged,
             resume_key=resume_key,
             began_at=began_at,
+            first_total=first_total,
+            began=began,
         )
         return Reading(earlier, reading.run_id, reading.of), checkpoint
 

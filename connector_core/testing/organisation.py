@@ -31,6 +31,7 @@ class Person:
     office: str
     manager: int | None
     start: date
+    created: datetime
     changed: datetime
     end: date | None = None
     contractor: bool = False
@@ -59,9 +60,10 @@ class Organisation:
         for _ in range(people):
             self.hire()
 
-    def hire(self) -> Person:
+    def hire(self, created: datetime | None = None) -> Person:
         """Append a new person. The first person manages the next nine, and these ten manage all others."""
         rnd, number = self._random, self._next
+        changed = self._tick()
         self._next += 1
         leader = number > 10 and number % 17 == 0
         start = _FOUNDED + timedelta(days=rnd.randrange(_HIRING_DAYS))
@@ -83,7 +85,8 @@ class Organisation:
                 start=start,
                 end=start + timedelta(days=30) if left else None,
                 contractor=number > 10 and rnd.random() < 0.1,
-                changed=self._tick(),
+                created=created or changed,
+                changed=changed,
             )
         )
         return self.people[-1]
@@ -147,7 +150,7 @@ class StaffSimulator(Simulator):
         return members
 
     def hire(self) -> Person:
-        return self.organisation.hire()
+        return self.organisation.hire(datetime.now(UTC))
 
     def erase(self, index: int) -> None:
         self.organisation.erase(index)

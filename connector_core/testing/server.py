@@ -111,7 +111,7 @@ class Simulator(ABC):
 
     @abstractmethod
     def hire(self) -> Any:
-        """Append a new person to the listing."""
+        """Append a new person to the listing, created now: by the clock of the ``Date`` that answers carry."""
 
     def erase(self, index: int) -> None:
         """Delete the person at this index."""
@@ -156,12 +156,13 @@ class Simulator(ABC):
         if kind == "clamp":
             self.largest_page = 7
         elif kind in CONCURRENT_CHANGES:
-            self._change_people(kind)
+            self.change_people(kind)
         elif kind in BODY_FAULTS:
             return replace(answer, body=faulty_body(kind, listed, answer.body))
         return answer
 
-    def _change_people(self, kind: str) -> None:
+    def change_people(self, kind: str) -> None:
+        """Make one of ``CONCURRENT_CHANGES``."""
         if kind in {"delete", "swap"} and len(self.people) > 1:
             self.erase(min(_DELETED, len(self.people) - 2))
         if kind in {"swap", "join"}:

@@ -129,16 +129,17 @@ class Namely(Connector[NamelyCredentials, NamelyOptions]):
     )
     async def employees(self) -> AsyncIterator[Page[Employee]]:
         # By a date that never changes: an employee who is hired during the scan is appended at its end.
-        async for page in self._profiles("created_at"):
+        async for page in self._profiles("created_at", appends=True):
             yield page
 
     @changes(Employee)
     async def employees_changed(self) -> AsyncIterator[Page[Employee]]:
-        async for page in self._profiles("-updated_at"):
+        async for page in self._profiles("-updated_at", appends=False):
             yield page
 
-    async def _profiles(self, sort: str) -> AsyncIterator[Page[Employee]]:
-        pages = self.api.pages("/profiles", Profiles, paging=PageNumber(size=50), params={"sort": sort})
+    async def _profiles(self, sort: str, *, appends: bool) -> AsyncIterator[Page[Employee]]:
+        paging = PageNumber(size=50, appends=appends)
+        pages = self.api.pages("/profiles", Profiles, paging=paging, params={"sort": sort})
         # Without it the stored departments stay as they are.
         structure = await self.optional(self._structure(), "departments_unresolved")
         async for page in pages:

@@ -26,8 +26,9 @@ class Profile(Row):
     preferred_name: Maybe[str] = UNSET
     full_name: Maybe[str] = UNSET
     user_status: Maybe[str] = UNSET
+    created_at: Maybe[int] = UNSET
     updated_at: Maybe[int] = UNSET
-    """Epoch seconds."""
+    """Epoch seconds, like ``created_at``."""
     job_title: Maybe[Titled | str] = UNSET
     """``{"title": "Intern"}`` is the documented form; some tenants send the plain string."""
     reports_to: Maybe[list[Reference]] = UNSET
@@ -59,6 +60,9 @@ class Profiles(Listing[Profile]):
         if self.meta.total_count is not None:
             return self.meta.total_count
         return self.meta.count if self.meta.count != len(self.rows) else None
+
+    def created(self, row: Profile) -> Maybe[float]:
+        return row.created_at
 
 
 class GroupLinks(Wire):

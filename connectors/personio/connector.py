@@ -26,7 +26,7 @@ _EMPLOYEES = "/company/employees"
 _PAGING = Offset(size=100)
 _ATTRIBUTES = (
     "First name, Last name, Preferred name, Email, Status, Position, Department, Office, Supervisor, Employment type, "
-    "Hire date, Termination date and Last modified"
+    "Hire date, Termination date, Created at and Last modified"
 )
 _READABLE = "Personio > your integration > Readable employee attributes: choose "
 
@@ -91,12 +91,12 @@ class Personio(Connector[PersonioCredentials]):
         products={Product.SMP},
         resource="Employees",
         description="The organisational structure, to tell where in the organisation which software is used.",
-        permission=_READABLE + "Department",
+        permission=_READABLE + "Department and Created at",
         provides=("name",),
         derived=True,
     )
     async def departments(self) -> AsyncIterator[Page[Department]]:
         """Read the departments that employees name: v1 does not list them."""
-        params = {"attributes[]": ("id", "department")}
+        params = {"attributes[]": ("id", "department", "created_at")}
         async for page in self.api.pages(_EMPLOYEES, People, paging=_PAGING, params=params):
             yield page.derive(to_departments)

@@ -140,6 +140,7 @@ class PersonioSimulator(StaffSimulator):
             "supervisor": None if one.manager is None else _of("Employee", {"id": _labelled("id", one.manager)}),
             "department": _of("Department", self._unit(one.department)),
             "office": _of("Office", {"id": 7, "name": one.office}),
+            "created_at": one.created.isoformat(),
             "last_modified_at": one.changed.isoformat(),
             "fix_salary": one.private(1),
             "dynamic_1146666": one.private(2),

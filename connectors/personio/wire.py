@@ -53,6 +53,7 @@ class Attributes(Wire):
     supervisor: Maybe[Labelled[Linked[Supervisor]]] = UNSET
     department: Maybe[Labelled[Linked[Unit]]] = UNSET
     office: Maybe[Labelled[Linked[Unit]]] = UNSET
+    created_at: Maybe[Labelled[str]] = UNSET
     last_modified_at: Maybe[Labelled[str]] = UNSET
 
 
@@ -78,3 +79,7 @@ class People(Listing[Person]):
     @property
     def announced(self) -> int | None:
         return self.metadata.total_elements
+
+    def created(self, row: Person) -> Maybe[str]:
+        created = row.attributes.created_at
+        return created.value if isinstance(created, Labelled) else None

@@ -8,7 +8,7 @@ import pytest
 from builders import GONE, PRESENT, SILENT, TITLE, certificate, difference, differing, missing
 from connector_core import Employee
 from connector_core.discovery.changes import plan, plan_removals, plan_updates
-from connector_core.outcomes import Standing
+from connector_core.outcomes import Proof, Standing
 from connector_core.reasons import Code, Reason
 from connector_core.store.comparison import Difference, Loss, Missing
 from connector_core.store.plans import Update
@@ -202,3 +202,10 @@ def test_only_a_complete_reading_plans_removals(standing: Standing) -> None:
     assert found.updates == 1
     removed, waiting = [one.source_id for one in found.removals], found.unconfirmed
     assert (removed, waiting) == ((["gone"], ("asked",)) if standing is Standing.COMPLETE else ([], ()))
+
+
+def test_two_scans_that_were_not_proven_remove_nothing_since_both_may_have_skipped_the_same_row() -> None:
+    rows = [missing("twice", missed_before=True), missing("denied", missed_before=True)]
+    found = plan(certificate(proof=Proof.DECLINED), differing(), rows, {"denied": GONE}, TITLE)
+    assert [one.source_id for one in found.removals] == ["denied"]
+    assert found.unconfirmed == ("twice",)

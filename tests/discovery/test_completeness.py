@@ -26,7 +26,7 @@ from connector_core.discovery.delta import ChangeCursor
 from connector_core.discovery.drift import ClearedValues
 from connector_core.discovery.results import Evidence, ReadResult
 from connector_core.discovery.tally import Tally
-from connector_core.outcomes import Began
+from connector_core.outcomes import Began, Proof
 from connector_core.reasons import Code, Reason
 from connector_core.settings import DriftSettings
 from connector_core.store.comparison import Comparison
@@ -168,6 +168,34 @@ def test_a_certificate_tells_how_the_reading_began_and_what_it_counted() -> None
     given = verified(evidence(result))
     assert (given.kind, given.seen, given.found, given.announced, given.pages) == ("Employee", 2, 1, 3, 1)
     assert (given.began, given.first_page, given.rejected) == (Began.RESUMED, 3, (REJECTED,))
+
+
+UNPROVEN = tally(
+    page("a", one_response=False, total=2, recent=None), page("b", one_response=False, number=2, last=True, recent=None)
+)
+SKIPPED = tally(
+    page("a", one_response=False, first_total=2),
+    page("c", one_response=False, number=2, last=True, total=2, recent=("c",)),
+)
+
+
+@pytest.mark.parametrize(
+    ("found", "proof"),
+    [
+        (evidence(), Proof.ONE_RESPONSE),
+        (evidence(read_result(UNPROVEN), compared(2)), Proof.DECLINED),
+        (evidence(read_result(problems=(FAILED,))), Proof.NONE),
+        (evidence(read_result(delta=delta_start()), compared(1, 1)), Proof.NONE),
+    ],
+)
+def test_a_complete_certificate_says_how_it_was_proven_that_no_row_was_skipped(found: Evidence, proof: Proof) -> None:
+    assert verified(found).proof is proof
+
+
+def test_counters_that_agree_do_not_hide_a_row_that_was_skipped() -> None:
+    given = verified(evidence(read_result(SKIPPED), compared(2)))
+    assert given.reasons == (Reason(Code.ROWS_UNACCOUNTED),)
+    assert given.proof is Proof.NONE
 
 
 def test_the_remedy_is_that_of_the_first_reason_which_has_one() -> None:

@@ -1,10 +1,15 @@
 """Completeness counters: distinct rows, totals, repeats, and the end of a listing."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 
 from builders import page, tally
 from connector_core import Rejection, TotalSource
 from connector_core.discovery.tally import BARREN_PAGES, Tally
+from connector_core.outcomes import Proof
+from connector_core.sdk.page import Beginning
 
 REJECTED = Rejection("x", "email", "wrong")
 
@@ -118,14 +123,17 @@ def test_a_listing_that_ended_and_does_not_add_up_has_moved(pages: list[object],
         ([page("a")], True),
         ([page("a", rejected=(REJECTED,))], False),
         ([page("a", "a")], False),
+        # Of rows that came after the beginning, more may stand on earlier pages.
+        ([page("a"), page("b", number=2, recent=("b",))], False),
+        ([page("a"), page("b", number=2, recent=None)], True),
     ],
 )
 def test_a_reading_resumes_only_behind_rows_that_were_all_staged(pages: list[object], *, staged: bool) -> None:
-    assert tally(*pages).all_staged is staged  # type: ignore[arg-type]
+    assert tally(*pages).resumable is staged  # type: ignore[arg-type]
 
 
 def test_restored_rows_are_counted_and_their_page_is_not_counted_again() -> None:
-    counted = Tally(announced=3)
+    counted = Tally(Beginning(3, 1.0))
     counted.restore(["a", "b"], entities=1)
     counted.note_listing(page("b", number=2, total=3))
     assert counted.add(page("c", number=3, last=True))
@@ -136,3 +144,87 @@ def test_restored_rows_are_counted_and_their_page_is_not_counted_again() -> None
 def test_one_page_with_a_total_source_sets_it_for_the_listing() -> None:
     promised = page("a", source=TotalSource.LISTING)
     assert tally(promised, page("b", number=2, last=True)).total_source is TotalSource.LISTING
+
+
+# ---- the proof that no row moved past the reader
+
+
+def paged(*pages: tuple[str, ...], recent: Sequence[str] | None = None, first_total: int | None = None) -> list[Any]:
+    """Return the pages of a listing, and the empty one that ends it."""
+    rows = [page(*ids, number=number, **part(ids, recent, first_total)) for number, ids in enumerate(pages, 1)]
+    return [*rows, page(number=len(pages) + 1, last=True, **part((), recent, first_total))]
+
+
+def part(ids: tuple[str, ...], recent: Sequence[str] | None, first_total: int | None) -> dict[str, Any]:
+    known = None if recent is None and ids else tuple(one for one in ids if one in (recent or ()))
+    return {"one_response": False, "first_total": first_total, "total": first_total, "recent": known}
+
+
+def second_pass(earlier: Tally, *pages: Any) -> Tally:
+    counted = Tally(earlier=earlier)
+    for one in pages:
+        counted.add(one)
+    return counted
+
+
+@pytest.mark.parametrize(
+    ("counted", "proof", "moved", "again"),
+    [
+        (tally(page("a"), page("b", number=2, last=True)), Proof.ONE_RESPONSE, False, False),
+        # Two lists that are each the only page of their response.
+        (tally(page("a", last=True), page("b", last=True)), Proof.NONE, False, True),
+        (
+            tally(page("a", last=True, one_response=False, total=1, source=TotalSource.EXPECTED_IDS)),
+            Proof.EXPECTED_IDS,
+            False,
+            False,
+        ),
+        # As many old rows as were announced first, and one that came meanwhile.
+        (tally(*paged(("a", "b"), ("c",), recent=(), first_total=3)), Proof.CREATION_TIMES, False, False),
+        # One left, one came, and the counters agree.
+        (tally(*paged(("a", "b"), ("d",), recent=("d",), first_total=3)), Proof.NONE, True, False),
+        # Nothing tells old rows from new ones, or how many there were.
+        (tally(*paged(("a", "b"), ("c",), first_total=3)), Proof.NONE, False, True),
+        (tally(*paged(("a", "b"), ("c",), recent=())), Proof.NONE, False, True),
+    ],
+)
+def test_what_proves_that_no_row_was_skipped(counted: Tally, proof: Proof, *, moved: bool, again: bool) -> None:
+    assert (counted.proof, counted.moved, counted.needs_another_pass) == (proof, moved, again)
+
+
+@pytest.mark.parametrize(
+    ("earlier", "again", "proof"),
+    [
+        (paged(("a", "b"), ("c",), first_total=3), paged(("a", "b"), ("c",), first_total=3), Proof.READ_TWICE),
+        # The first pass skipped c, and the second one cannot tell it from a row that came later.
+        (paged(("a", "b"), ("d",), first_total=3), paged(("b", "c"), ("d",), first_total=3), Proof.NONE),
+        # Without a total, both have to bring the same rows.
+        (paged(("a", "b"), ("c",)), paged(("a", "b"), ("c",)), Proof.READ_TWICE),
+        (paged(("a", "b"), ("c",)), paged(("a", "b"), ("c", "d")), Proof.NONE),
+        (paged(("a", "b"), ("c",)), paged(("a", "b")), Proof.NONE),
+        (paged(("a", "b"), ("b",)), paged(("a", "b")), Proof.NONE),
+        # A row that came too shortly before the first pass to look old is old in the second.
+        (paged(("a",), ("b",), recent=("b",), first_total=2), paged(("a",), ("b",), first_total=2), Proof.READ_TWICE),
+    ],
+)
+def test_two_passes_prove_each_other(earlier: list[Any], again: list[Any], proof: Proof) -> None:
+    counted = second_pass(tally(*earlier), *again)
+    assert counted.proof is proof
+    assert counted.moved is (proof is Proof.NONE)
+
+
+def test_a_resumed_reading_counts_the_rows_of_the_interrupted_one_against_its_first_total() -> None:
+    counted = Tally(Beginning(3, 1.0))
+    counted.restore(["a", "b"], entities=2)
+    counted.note_listing(page("b", number=2, one_response=False, first_total=3))
+    counted.add(page("d", number=3, one_response=False, recent=("d",)))
+    counted.add(page(number=4, one_response=False, last=True, total=3))
+    assert (counted.proof, counted.moved) == (Proof.NONE, True)
+
+
+def test_a_resumed_reading_without_creation_times_is_not_proven_by_an_empty_rest() -> None:
+    counted = Tally(Beginning(2, None))
+    counted.restore(["a", "b"], entities=2)
+    counted.note_listing(page("b", number=2, one_response=False, first_total=2))
+    counted.add(page(number=3, one_response=False, last=True, total=2))
+    assert (counted.proof, counted.needs_another_pass) == (Proof.NONE, True)

@@ -37,10 +37,12 @@ from planted.misreading import (
     StopsOnAShortPage,
     SwallowsErrors,
     TakesAbsentForUnknown,
+    TakesTheHireDate,
 )
 
 PLANTED: Mapping[type[AnyConnector], tuple[str, ...]] = {
-    IgnoresTheTotal: ("faults.certificate",),
+    IgnoresTheTotal: ("reading.throughout",),
+    TakesTheHireDate: ("reading.throughout",),
     AcceptsAMissingList: ("faults.shape",),
     GivesUpOnARejectedRow: ("faults.bad_text",),
     SwallowsErrors: ("faults.reported",),
@@ -62,7 +64,9 @@ PLANTED: Mapping[type[AnyConnector], tuple[str, ...]] = {
     DeniesEveryRow: ("reading.witness",),
     AsksTheListingAgain: ("reading.witness",),
     HidesThatLeaversStay: ("reading.leavers",),
-    MakesEverybodyAlike: ("reading.tenant", "reading.complete", "reading.fill", "reading.witness"),
+    MakesEverybodyAlike: (
+        *("reading.tenant", "reading.complete", "reading.throughout", "reading.fill", "reading.witness"),
+    ),
     KeepsEveryPage: ("scale.memory", "faults.bug"),
     FetchesRowsOneByOne: ("scale.requests", "scale.memory", "scale.blocking"),
     NumbersItsRows: (
@@ -73,6 +77,7 @@ PLANTED: Mapping[type[AnyConnector], tuple[str, ...]] = {
         "faults.lost",
         "faults.clamped",
         "faults.bug",
+        "reading.throughout",
     ),
     CachesRows: ("reading.follows", "scale.memory"),
     AssumesRows: ("faults.bug",),

@@ -43,6 +43,7 @@ class Person(Row):
     email: Maybe[str] = UNSET
     title: Maybe[str] = UNSET
     manager: Maybe[str] = UNSET
+    created: Maybe[str] = UNSET
 
 
 class People(Listing[Person]):
@@ -52,6 +53,9 @@ class People(Listing[Person]):
     @property
     def announced(self) -> int:
         return self.total
+
+    def created(self, row: Person) -> Maybe[str]:
+        return row.created
 
 
 class Owner(Wire):
@@ -89,7 +93,7 @@ class Example(Connector[ExampleCredentials]):
         lists_inactive=True,
     )
     async def employees(self) -> AsyncIterator[Page[Employee]]:
-        async for page in self.api.pages("/people", People, paging=PageNumber(size=25)):
+        async for page in self.api.pages("/people", People, paging=PageNumber(size=25, appends=True)):
             yield page.map(to_employee)
 
     @witnesses(Employee)

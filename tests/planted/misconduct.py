@@ -17,6 +17,7 @@ from connector_core import (
     Credentials,
     Employee,
     Listing,
+    Maybe,
     Page,
     PageNumber,
     ProtocolError,
@@ -48,6 +49,9 @@ class PeopleWithPay(Listing[PersonWithPay]):
     @property
     def announced(self) -> int:
         return self.total
+
+    def created(self, row: PersonWithPay) -> Maybe[str]:
+        return row.created
 
 
 class ParsesPrivateFields(Example):

@@ -23,7 +23,7 @@ from connector_core import (
 from connector_core.sdk.paging import Position
 from planted.example import Example, People, Person, to_employee
 
-PATH, PAGING = "/people", PageNumber(size=25)
+PATH, PAGING = "/people", PageNumber(size=25, appends=True)
 EXAMPLE = Example.declarations["Employee"]
 DECLARATION: dict[str, Any] = {
     "products": EXAMPLE.products,
@@ -45,6 +45,20 @@ class IgnoresTheTotal(Example):
     @declared
     async def employees(self) -> AsyncIterator[Page[Employee]]:
         async for page in self.api.pages(PATH, WithoutTotal, paging=PAGING):
+            yield page.map(to_employee)
+
+
+class HiredPeople(People):
+    def created(self, row: Person) -> Maybe[str]:  # noqa: ARG002 - that is its mistake
+        return "2020-01-01T00:00:00Z"
+
+
+class TakesTheHireDate(Example):
+    """Declares a date as the creation time that may lie before the creation, so that new rows look old."""
+
+    @declared
+    async def employees(self) -> AsyncIterator[Page[Employee]]:
+        async for page in self.api.pages(PATH, HiredPeople, paging=PAGING):
             yield page.map(to_employee)
 
 
@@ -91,7 +105,7 @@ class SwallowsErrors(Example):
 
 @dataclass(frozen=True, slots=True)
 class UntilShort:
-    resumable: ClassVar[bool] = True
+    appends: ClassVar[bool] = True
     size: int
 
     def query(self, position: Position) -> Mapping[str, str] | None:

@@ -3,6 +3,7 @@
 import random
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
@@ -25,7 +26,7 @@ class ExampleSimulator(Simulator):
         self._random = random.Random(seed)
         self._people: list[dict[str, Any]] = []
         for _ in range(people):
-            self.hire()
+            self._append("2020-01-01T00:00:00+00:00")
 
     @property
     def people(self) -> list[dict[str, Any]]:
@@ -35,6 +36,9 @@ class ExampleSimulator(Simulator):
         return {one["id"] for one in self.people} if kind is Employee else set()
 
     def hire(self) -> None:
+        self._append(datetime.now(UTC).isoformat())
+
+    def _append(self, created: str) -> None:
         number, place = self._random.randrange(10**12), len(self.people)
         title = self._random.choice(["Engineer", "Designer"])
         self.people.append(
@@ -45,13 +49,14 @@ class ExampleSimulator(Simulator):
                 "title": title if place % 10 != 4 else f" {title} ",
                 "active": True,
                 "manager": self.people[0]["id"] if self.people else None,
+                "created": created,
                 "ssn": f"private-{number}",
                 "pay": {"yearly": f"private-{number % 977}"},
             }
         )
 
     def evolve(self) -> tuple[str, ...]:
-        self.hire()
+        self._append("2021-01-01T00:00:00+00:00")
         self.people[5]["title"] = "Director"
         self.people[6]["active"] = False
         self.erase(8)

@@ -1,4 +1,4 @@
-"""Suite ``reading``: fault-free runs that find every row under its own id, and follow its changes."""
+"""Suite ``reading``: runs that find every row under its own id, follow its changes, and miss none while it moves."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +8,7 @@ from connector_core.messages import message
 from connector_core.reasons import Code
 from connector_core.sdk.connector import AnyConnector
 from connector_core.sdk.entities import Entity, Status
+from connector_core.testing.kit import moving
 from connector_core.testing.kit.findings import Findings
 from connector_core.testing.kit.harness import NAME, SEED, Harness, RunResult
 from connector_core.testing.kit.monitor import Monitor
@@ -27,6 +28,7 @@ async def examine(harness: Harness, findings: Findings) -> None:
     await _check_witnesses(harness, store, findings)
     await _check_changes(harness, store, findings)
     await _check_tenant(harness, findings)
+    await moving.examine(harness, findings)
 
 
 async def _check_changes(harness: Harness, store: Path, findings: Findings) -> None:

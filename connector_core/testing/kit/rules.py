@@ -89,6 +89,12 @@ RULES = _rules(
         "Lets time pass: some entity must be updated, and two runs later the store equals a new one in every field.",
     ),
     (
+        "reading.throughout",
+        Tier.SILVER,
+        "A reading is complete only if every row that was listed throughout has been read, in a first run too.",
+        "From an empty store, fresh and interrupted: people leave, join and change places between two responses.",
+    ),
+    (
         "reading.witness",
         Tier.SILVER,
         "A witness knows a row that was just read, denies one that does not exist, and asks otherwise than by a list.",

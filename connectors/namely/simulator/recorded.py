@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,9 @@ class Recording:
     def id_of(self, row: dict[str, Any]) -> str:
         return str(row["id"])
 
+    def created_at(self, row: dict[str, Any]) -> int:
+        return int(row["created_at"])
+
     def profile(self, row: dict[str, Any]) -> dict[str, Any]:
         return row
 
@@ -63,7 +67,7 @@ class Recording:
     def departments(self) -> list[Group]:
         return [group for group in self.groups if group.type_id == self._department]
 
-    def hire(self) -> None:
+    def hire(self, created: datetime | None = None) -> None:
         """Do nothing: a recording does not change."""
 
     def delete(self, person: dict[str, Any]) -> None:

@@ -54,7 +54,7 @@ class NamelySimulator(Simulator):
         return {one.id for one in self.directory.departments()}
 
     def hire(self) -> Any:
-        return self.directory.hire()
+        return self.directory.hire(datetime.now(UTC))
 
     def erase(self, index: int) -> None:
         self.directory.delete(self.people[index])
@@ -154,6 +154,8 @@ class NamelySimulator(Simulator):
 
     def _profiles(self, request: web.Request) -> Answer:
         visible = self._visible()
+        if request.query.get("sort") == "created_at":
+            visible = sorted(visible, key=self.directory.created_at)
         total = self.directory.total if self.behaviour.hidden_rows == "no" else len(visible)
         try:
             rows, meta = select(visible, self.directory.profile, request.query, self._paging(), total)

@@ -67,6 +67,9 @@ class Tenant:
     def id_of(self, person: Person) -> str:
         return person.id
 
+    def created_at(self, person: Person) -> int:
+        return person.created_at
+
     def profile(self, person: Person) -> dict[str, Any]:
         return profile_of(person, ChainMap(self.group_titles, self.teams), self._behaviour)
 
@@ -75,11 +78,11 @@ class Tenant:
 
     # ---- events in the company
 
-    def hire(self) -> Person:
+    def hire(self, created: datetime | None = None) -> Person:
         person = self._person(len(self.people))
         person.status = "active"
         self._touch(person)
-        person.created_at = person.updated_at
+        person.created_at = int(created.timestamp()) if created else person.updated_at
         self.people.append(person)
         return person
 
