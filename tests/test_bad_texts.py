@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 from aiohttp import web
+from attacks import EMPTY
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -284,6 +285,11 @@ PATHS = {
 }
 
 
+@pytest.mark.attack(
+    "A lone surrogate, a byte that is not UTF-8 or a raw newline in a declared field, at each provider",
+    "That row alone is rejected, with its id",
+    EMPTY,
+)
 @pytest.mark.parametrize("name", PATHS)
 async def test_bad_texts_cost_each_connector_their_own_rows(provider: StartProvider, name: str) -> None:
     place = await provider(name)
@@ -299,6 +305,7 @@ async def test_bad_texts_cost_each_connector_their_own_rows(provider: StartProvi
     assert [one.code for one in certificate.reasons][:1] == [Code.ROWS_REJECTED]
 
 
+@pytest.mark.attack("The same in a key that is not declared", "Every row is read, and the certificate notes it", EMPTY)
 @pytest.mark.parametrize("name", PATHS)
 async def test_bad_texts_in_other_keys_cost_a_connector_nothing_and_are_noted(
     provider: StartProvider, name: str

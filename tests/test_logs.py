@@ -185,6 +185,9 @@ def logging_check(connector: type[AnyConnector]) -> type[AnyConnector]:
     return made
 
 
+@pytest.mark.attack(
+    "A program logs tracebacks with the locals of frames, in any order of processors", "No secret, in whatever form"
+)
 @pytest.mark.filterwarnings("ignore:Remove `format_exc_info`")
 @pytest.mark.parametrize(
     ("name", "chain"), sorted({*(("bamboohr", chain) for chain in CHAINS), *((name, "without it") for name in OURS)})

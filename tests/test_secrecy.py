@@ -121,6 +121,9 @@ def quoting() -> Iterator[Threaded]:
         yield Threaded(simulator.host, served.port, str(served.ca_file), key, simulator)
 
 
+@pytest.mark.attack(
+    "A provider's error quotes the key, an e-mail and an identity number", "Shown without secrets, and kept nowhere"
+)
 def test_what_a_provider_says_is_shown_without_secrets_and_never_kept(
     quoting: Threaded, discover: Discover, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -69,6 +69,10 @@ def adds_everything(resolve: dict[str, str]) -> aiohttp.ClientSession:
 # ---- what a session carries from one request to another
 
 
+@pytest.mark.attack(
+    "A provider sets a cookie for one company, and an embedding program passes a session of its own",
+    "No cookie, header or hook reaches another company's requests",
+)
 @pytest.mark.parametrize("given", [False, True], ids=["own", "given"])
 async def test_nothing_of_one_tenant_or_of_the_program_is_sent_for_another(tmp_path: Path, given: bool) -> None:
     simulator = SetsCookies(20, 1, Behaviour())
@@ -140,6 +144,7 @@ async def test_a_name_without_an_endpoint_is_resolved_as_the_system_does() -> No
         assert await response.text() == "here"
 
 
+@pytest.mark.attack("Look-ups of two companies' host names hang", "Nothing else waits for them")
 @pytest.mark.usefixtures("hung")
 async def test_look_ups_that_hang_delay_no_other_and_no_work_of_the_program() -> None:
     slow, resolver = Resolver(timeout=60), Resolver()

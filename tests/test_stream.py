@@ -114,6 +114,7 @@ def test_a_value_that_cannot_be_parsed_strictly_comes_as_its_text(text: str, siz
     assert bytes(raw) == text.encode()
 
 
+@pytest.mark.attack("A value of 8 MB in pieces of 1 kB", "Cut in linear time")
 @pytest.mark.parametrize(
     "long",
     ['"' + "x" * 8_000_000 + '"', "[" + "[{}]," * 50_000 + "1]", "[" + '"\\ud83d",' * 200_000 + "1]"],
@@ -147,6 +148,7 @@ def test_a_body_of_any_accepted_encoding_is_inflated_up_to_the_limit(encoding: s
     assert inflate(packed, encoding, len(data) - 1) is None
 
 
+@pytest.mark.attack("4 MB of gzip with 200,000 empty members", "Inflated in linear time, up to a limit")
 @pytest.mark.parametrize("member", [b"", b"x"])
 def test_inflating_many_small_members_takes_linear_time_and_has_an_end(member: bytes) -> None:
     began = time.process_time()
@@ -274,6 +276,7 @@ async def test_a_listing_that_ends_with_a_full_page_or_without_one_ends(count: i
     assert pages[-1].announced == count
 
 
+@pytest.mark.attack("A large body", "The event loop goes on meanwhile")
 @pytest.mark.parametrize(("people", "elsewhere"), [(10, False), (60_000, True)])
 async def test_a_large_body_is_inflated_and_parsed_by_a_thread(people: int, elsewhere: bool) -> None:
     packed = gzip.compress(body(rows(0, people)), compresslevel=1)

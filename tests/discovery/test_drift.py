@@ -1,6 +1,7 @@
 """Fields that empty or do not come, end to end: stored values stay."""
 
 import pytest
+from attacks import FULL
 
 from connector_core import Code, SettingsError, Status, Verdict, WorkerType
 from connector_core.settings import DriftSettings
@@ -30,6 +31,9 @@ async def test_a_field_that_empties_keeps_its_values_until_the_loss_is_accepted(
     assert (await place.run()).verdict is Verdict.COMPLETE
 
 
+@pytest.mark.attack(
+    "All worker types become unknown, in a large or a small company", "The stored ones stay, and the run is held", FULL
+)
 @pytest.mark.parametrize("people", [2, 5, 60])
 async def test_worker_types_that_become_unknown_are_kept_however_few_they_are(namely: Start, people: int) -> None:
     place = await namely(people, connected=True)
@@ -44,6 +48,7 @@ async def test_worker_types_that_become_unknown_are_kept_however_few_they_are(na
     assert {one.worker_type for one in (await place.people()).values()} == {WorkerType.EMPLOYEE}
 
 
+@pytest.mark.attack("A field that few people have empties", "The stored values stay, and the run is held", FULL)
 async def test_a_field_that_few_people_have_is_kept_when_it_empties(namely: Start) -> None:
     place = await namely(connected=True)
     for number, one in enumerate(place.tenant.people):
@@ -62,6 +67,7 @@ async def test_a_field_that_few_people_have_is_kept_when_it_empties(namely: Star
     assert [one.end_date for one in (await place.people()).values()].count(None) == 60 - 12
 
 
+@pytest.mark.attack("The status of people comes as null", "Nobody leaves the active set", FULL)
 @pytest.mark.parametrize("number", [1, 60])
 async def test_a_status_that_does_not_come_takes_nobody_out_of_the_active_set(namely: Start, number: int) -> None:
     place = await namely(scanned=True)
@@ -91,6 +97,7 @@ async def test_an_accepted_loss_of_statuses_is_a_loss_of_people(namely: Start) -
     assert (await place.run()).verdict is Verdict.COMPLETE
 
 
+@pytest.mark.attack("Values are cleared a few at a time", "They add up, and are held", FULL)
 async def test_values_that_are_cleared_in_small_steps_add_up(namely: Start) -> None:
     place = await namely(scanned=True)
     place.host.settings = copied_settings(place.settings, drift=DriftSettings(share=0.1))

@@ -9,6 +9,7 @@ import pytest
 PROGRAM = Path(__file__).parents[1] / "many_changes.py"
 
 
+@pytest.mark.attack("Every stored row has changed", "Planning and applying need little memory", "full")
 @pytest.mark.slow
 def test_planning_and_applying_many_changes_needs_little_memory(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, PROGRAM, tmp_path, "40000"], capture_output=True, text=True, check=False)

@@ -49,9 +49,9 @@ class ExampleSimulator(Simulator):
                 "title": title if place % 10 != 4 else f" {title} ",
                 "active": True,
                 "manager": self.people[0]["id"] if self.people else None,
-                "created": created,
                 "ssn": f"private-{number}",
                 "pay": {"yearly": f"private-{number % 977}"},
+                "created": created,
             }
         )
 
