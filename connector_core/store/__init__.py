@@ -45,8 +45,7 @@ class Store:
         async with self.locks.hold(integration):
             yield
             try:
-                window = max(settings.losses.days, settings.drift.days)
-                await self.retention.prune(integration, settings.retention, window)
+                await self.retention.prune(integration, settings.retention, settings.losses)
             except StoreError as error:
                 structlog.get_logger().warning("retention_postponed", integration=integration, error=error.message)
 

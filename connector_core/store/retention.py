@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from connector_core.outcomes import State
-from connector_core.settings import RetentionSettings
+from connector_core.settings import LossSettings, RetentionSettings
 from connector_core.store.application import end_held
 from connector_core.store.sqlite import Cursor, Table, now, reads, timestamp, writes
 from connector_core.store.sqlite_space import shrink
@@ -17,12 +17,11 @@ _RUNS = 500
 _STEPS = 100
 """Most steps of a sort after a run: the rest is left to the next one."""
 
-# Runs that are kept at any age: of plans that wait, of losses and cleared values that still count, of scans that are
-# the first witness of a row's absence, and of readings that may be resumed.
+# Runs that are kept at any age: of plans that wait, of losses that still count, of scans that are the first witness of
+# a row's absence, and of readings that may be resumed.
 _NEEDED = (
     "SELECT run_id FROM changes WHERE integration = ? AND state = 'held' "
     "UNION SELECT run_id FROM changes WHERE integration = ? AND loss > 0 AND decided_at >= ? "
-    "UNION SELECT run_id FROM changes WHERE integration = ? AND cleared IS NOT NULL AND decided_at >= ? "
     "UNION SELECT missed_run FROM entities WHERE integration = ? AND missed_run IS NOT NULL "
     "UNION SELECT run_id FROM readings WHERE integration = ? AND is_open = 1 AND run_id IS NOT NULL"
 )
@@ -43,13 +42,10 @@ class _Limits:
 class Retention(Table):
     """Deletes history. Stored entities are never touched."""
 
-    async def prune(self, integration: str, settings: RetentionSettings, window: int) -> None:
-        """Delete what is too old of an integration, and leave deleted rows neither in the file nor in its log.
-
-        ``window`` is for how many days losses and cleared values count.
-        """
+    async def prune(self, integration: str, settings: RetentionSettings, losses: LossSettings) -> None:
+        """Delete what is too old of an integration, and leave deleted rows neither in the file nor in its log."""
         removed = False
-        if limits := await self._limits(integration, settings, window):
+        if limits := await self._limits(integration, settings, losses):
             removed = await self._has_removed(integration, limits)
             await self._date_losses(integration, limits)
             await self._discard_held(integration, limits)
@@ -68,7 +64,9 @@ class Retention(Table):
             pass
 
     @reads
-    def _limits(self, cursor: Cursor, integration: str, settings: RetentionSettings, window: int) -> _Limits | None:
+    def _limits(
+        self, cursor: Cursor, integration: str, settings: RetentionSettings, losses: LossSettings
+    ) -> _Limits | None:
         last = cursor.execute(
             "SELECT started_at FROM runs WHERE integration = ? ORDER BY n DESC LIMIT 2", (integration,)
         ).fetchall()
@@ -86,7 +84,7 @@ class Retention(Table):
             runs=before(settings.runs),
             changes=before(min(settings.changes, settings.runs)),
             held=before(settings.held),
-            losses=before(window),
+            losses=before(losses.days),
         )
 
     @reads
@@ -167,7 +165,7 @@ def _old_runs(cursor: Cursor, integration: str, limits: _Limits, before: str, *,
         "SELECT id FROM runs r WHERE integration = ? AND started_at < ? "  # noqa: S608 - ours
         f"AND {having} (SELECT 1 FROM changes c WHERE c.run_id = r.id) AND id NOT IN ({_NEEDED}) "
         "ORDER BY started_at LIMIT ?",
-        (integration, before, *[integration] * 2, limits.losses, integration, limits.losses, *[integration] * 2, _RUNS),
+        (integration, before, integration, integration, limits.losses, integration, integration, _RUNS),
     )
     return [run_id for (run_id,) in rows.fetchall()]
 
