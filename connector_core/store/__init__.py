@@ -45,7 +45,8 @@ class Store:
         async with self.locks.hold(integration):
             yield
             try:
-                await self.retention.prune(integration, settings.retention, settings.losses)
+                window = max(settings.losses.days, settings.drift.days)
+                await self.retention.prune(integration, settings.retention, window)
             except StoreError as error:
                 structlog.get_logger().warning("retention_postponed", integration=integration, error=error.message)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from connector_core.outcomes import State
-from connector_core.settings import LossSettings, RetentionSettings
+from connector_core.settings import RetentionSettings
 from connector_core.store.application import end_held
 from connector_core.store.sqlite import Cursor, Table, now, reads, timestamp, writes
 from connector_core.store.sqlite_space import shrink
@@ -17,11 +17,12 @@ _RUNS = 500
 _STEPS = 100
 """Most steps of a sort after a run: the rest is left to the next one."""
 
-# Runs that are kept at any age: of plans that wait, of losses that still count, of scans that are the first witness of
-# a row's absence, and of readings that may be resumed.
+# Runs that are kept at any age: of plans that wait, of losses and cleared values that still count, of scans that are
+# the first witness of a row's absence, and of readings that may be resumed.
 _NEEDED = (
     "SELECT run_id FROM changes WHERE integration = ? AND state = 'held' "
     "UNION SELECT run_id FROM changes WHERE integration = ? AND loss > 0 AND decided_at >= ? "
+    "UNION SELECT run_id FROM changes WHERE integration = ? AND cleared IS NOT NULL AND decided_at >= ? "
     "UNION SELECT missed_run FROM entities WHERE integration = ? AND missed_run IS NOT NULL "
     "UNION SELECT run_id FROM readings WHERE integration = ? AND is_open = 1 AND run_id IS NOT NULL"
 )
@@ -36,18 +37,21 @@ class _Limits:
     runs: str
     changes: str
     held: str
-    losses: str
+    window: str
 
 
 class Retention(Table):
     """Deletes history. Stored entities are never touched."""
 
-    async def prune(self, integration: str, settings: RetentionSettings, losses: LossSettings) -> None:
-        """Delete what is too old of an integration, and leave deleted rows neither in the file nor in its log."""
+    async def prune(self, integration: str, settings: RetentionSettings, window: int) -> None:
+        """Delete what is too old of an integration, and leave deleted rows neither in the file nor in its log.
+
+        ``window``: the days for which losses and cleared values count.
+        """
         removed = False
-        if limits := await self._limits(integration, settings, losses):
+        if limits := await self._limits(integration, settings, window):
             removed = await self._has_removed(integration, limits)
-            await self._date_losses(integration, limits)
+            await self._date_changes(integration, limits)
             await self._discard_held(integration, limits)
             for step in (self._delete_changes, self._delete_runs):
                 for _ in range(_STEPS):
@@ -64,9 +68,7 @@ class Retention(Table):
             pass
 
     @reads
-    def _limits(
-        self, cursor: Cursor, integration: str, settings: RetentionSettings, losses: LossSettings
-    ) -> _Limits | None:
+    def _limits(self, cursor: Cursor, integration: str, settings: RetentionSettings, window: int) -> _Limits | None:
         last = cursor.execute(
             "SELECT started_at FROM runs WHERE integration = ? ORDER BY n DESC LIMIT 2", (integration,)
         ).fetchall()
@@ -84,7 +86,7 @@ class Retention(Table):
             runs=before(settings.runs),
             changes=before(min(settings.changes, settings.runs)),
             held=before(settings.held),
-            losses=before(losses.days),
+            window=before(window),
         )
 
     @reads
@@ -98,16 +100,17 @@ class Retention(Table):
         return found.fetchone() is not None
 
     @writes
-    def _date_losses(self, cursor: Cursor, integration: str, limits: _Limits) -> None:
-        """Let losses that are dated in the future count from now: the clock was ahead, and they would count until then.
+    def _date_changes(self, cursor: Cursor, integration: str, limits: _Limits) -> None:
+        """Let changes that are dated in the future count from now: a clock was ahead, and they would count until then.
 
         If a run is dated in the future, too, it may be today's clock that is wrong.
         """
         if limits.newest <= (moment := now()):
-            cursor.execute(
-                "UPDATE changes SET decided_at = ? WHERE integration = ? AND loss > 0 AND decided_at > ?",
-                (moment, integration, moment),
-            )
+            for counts in ("loss > 0", "cleared IS NOT NULL"):
+                cursor.execute(
+                    f"UPDATE changes SET decided_at = ? WHERE integration = ? AND {counts} AND decided_at > ?",  # noqa: S608
+                    (moment, integration, moment),
+                )
 
     @writes
     def _discard_held(self, cursor: Cursor, integration: str, limits: _Limits) -> None:
@@ -165,7 +168,10 @@ def _old_runs(cursor: Cursor, integration: str, limits: _Limits, before: str, *,
         "SELECT id FROM runs r WHERE integration = ? AND started_at < ? "  # noqa: S608 - ours
         f"AND {having} (SELECT 1 FROM changes c WHERE c.run_id = r.id) AND id NOT IN ({_NEEDED}) "
         "ORDER BY started_at LIMIT ?",
-        (integration, before, integration, integration, limits.losses, integration, integration, _RUNS),
+        (
+            *(integration, before, integration, integration, limits.window, integration, limits.window),
+            *(integration, integration, _RUNS),
+        ),
     )
     return [run_id for (run_id,) in rows.fetchall()]
 

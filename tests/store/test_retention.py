@@ -15,7 +15,7 @@ from attacks import FULL
 
 from builders import person
 from connector_core import Account, Run, Status, StoreError
-from connector_core.settings import LossSettings, RetentionSettings
+from connector_core.settings import RetentionSettings
 from connector_core.store import Store
 from connector_core.store.comparison import Loss
 from connector_core.store.plans import Hold
@@ -24,7 +24,7 @@ from run_steps import RunSteps
 from world import Place, Start
 
 KEPT = RetentionSettings(runs=100, changes=100, held=30)
-WEEK = LossSettings(days=7)
+WEEK = 7
 
 
 def age(steps: RunSteps, run: Run, days: float) -> None:
@@ -121,6 +121,19 @@ async def test_losses_that_still_count_keep_their_run(steps: RunSteps) -> None:
     assert changes_of(steps, run) == 1
     steps.ask("UPDATE changes SET decided_at = '2020-01-01T00:00:00.000+00:00'")
     await prune(steps, RetentionSettings(runs=1, changes=1, held=1))
+    assert run.id not in await runs(steps)
+
+
+async def test_cleared_values_that_still_count_keep_their_run(steps: RunSteps) -> None:
+    await steps.applied(person("a", job_title="Lead"))
+    run = await steps.applied(person("a", job_title=None))
+    for _ in range(2):
+        await steps.applied(person("a"))
+    steps.ask(f"UPDATE runs SET started_at = '2020-01-01T00:00:00.000+00:00' WHERE id = '{run.id}'")
+    await prune(steps)
+    assert run.id in await runs(steps)
+    steps.ask("UPDATE changes SET decided_at = '2020-01-01T00:00:00.000+00:00'")
+    await prune(steps)
     assert run.id not in await runs(steps)
 
 
@@ -368,5 +381,5 @@ async def test_a_run_stands_even_if_nothing_can_be_pruned(namely: Start) -> None
         await place.run()
         report = await place.run()
         with pytest.raises(StoreError, match="refused"):
-            await place.host.store.retention.prune("acme", RetentionSettings(), LossSettings())
+            await place.host.store.retention.prune("acme", RetentionSettings(), WEEK)
     assert report.verdict.good
