@@ -110,6 +110,7 @@ def test_one_line_proves_a_separate_distribution(run: Run) -> None:
     assert re.search(r"example: platinum so far, by 15 of \d+ rules", done.stdout)
 
 
+@pytest.mark.slow
 def test_the_command_exits_with_4_for_a_broken_rule_and_write_repairs_the_readme(
     distribution: tuple[Path, dict[str, str]], run: Run, tmp_path: Path
 ) -> None:

@@ -9,10 +9,10 @@ import signal
 import subprocess
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import product
 from pathlib import Path
-from typing import get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import pytest
 
@@ -61,7 +61,14 @@ def test_there_are_twelve_ways_to_combine_authentication_and_paging() -> None:
     assert len(COMBINATIONS) == 12
 
 
-@pytest.mark.parametrize(("auth", "paging"), COMBINATIONS)
+def combinations() -> Iterator[Any]:
+    """Yield every combination: every day, each kind of paging once."""
+    for auth, paging in COMBINATIONS:
+        often = AUTH.index(auth) == PAGING.index(paging)
+        yield pytest.param(auth, paging, id=f"{auth}-{paging}", marks=[] if often else [pytest.mark.slow])
+
+
+@pytest.mark.parametrize(("auth", "paging"), list(combinations()))
 def test_every_combination_reads_what_it_declares(
     auth: str, paging: str, discover: Discover, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -83,6 +90,7 @@ def test_every_combination_reads_what_it_declares(
 TITLES = ["X", "Employee", "Client", "Staff", "None", "3M", "tüv süd", "Acme Human Resources (International) Ltd"]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_what_is_written_passes_the_linter_and_the_type_checker_whatever_is_answered(tmp_path: Path) -> None:
     for number, (auth, paging) in enumerate(COMBINATIONS):
@@ -117,6 +125,7 @@ def acmehr(discover: Discover, tmp_path: Path) -> tuple[Path, dict[str, str]]:
     return tmp_path / "mine", environment(tmp_path / "site")
 
 
+@pytest.mark.slow
 def test_a_distribution_installs_beside_the_others_and_runs(
     acmehr: tuple[Path, dict[str, str]], tmp_path: Path
 ) -> None:

@@ -41,6 +41,6 @@ def test_a_fault_does_no_harm_in_a_first_run(prepared: Prepared, tmp_path: Path,
 
 
 def test_a_killed_run_loses_nothing_and_applies_nothing_twice(tmp_path: Path) -> None:
-    command = [sys.executable, str(HERE / "kills.py"), "--rounds", "8", "--people", "300"]
+    command = [sys.executable, str(HERE / "kills.py"), "--rounds", "5", "--people", "300"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
