@@ -27,7 +27,7 @@ still existed, fields emptied, and people still missing after a fault-free run.
 
 def findings_of(connector: type[AnyConnector]) -> Findings:
     """Run all jobs, ``scale`` over fewer people than usual."""
-    findings = run_examiner(connector, partial(scale.examine, sizes=(1, 120, 600), traced=(120, 600)))
+    findings = run_examiner(connector, partial(scale.examine, sizes=(1, 120, 600), traced=(1_200, 2_400)))
     for job in jobs():
         if job != "scale":
             findings.add(run_job(connector, job))
