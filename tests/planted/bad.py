@@ -51,7 +51,7 @@ PLANTED: Mapping[type[AnyConnector], tuple[str, ...]] = {
     ParsesPrivateFields: ("secrecy.people",),
     LogsTheToken: ("secrecy.token",),
     LogsATraceback: ("secrecy.token",),
-    KeepsTheProvidersWords: ("secrecy.people",),
+    KeepsTheProvidersWords: ("secrecy.people", "faults.reported"),
     OpensItsOwnSession: ("manners.client",),
     Sleeps: ("manners.waits",),
     IgnoresCancellation: ("manners.deadline", "interruption.cancelled"),
