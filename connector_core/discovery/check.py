@@ -26,7 +26,7 @@ async def check_account(connector: AnyConnector, seconds: float) -> Account:
         raise UnavailableError(
             f"{connector.manifest.title} did not answer the check within {seconds:g} s",
             call=None,
-            hint="Try again later. The limit is [host] check_timeout in plugins.toml.",
+            hint="Try again later. The limits are [host] check_timeout and run_timeout in plugins.toml.",
         ) from None
 
 

@@ -1,5 +1,6 @@
 """Everything that one run needs, and the two fingerprints of what it reads with."""
 
+import asyncio
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -44,6 +45,11 @@ class RunContext:
     """The connector's version and options: what staged rows depend on besides the account and the token."""
     accepted_fields: frozenset[str] = frozenset()
     """Fields whose emptying the operator has accepted."""
+
+    def check_seconds(self) -> float:
+        """Return how long a check may take: no longer than the run."""
+        left = self.deadline - asyncio.get_running_loop().time()
+        return min(self.settings.check_timeout, max(left, 0.0))
 
     def resume_key(self, account: Account) -> str:
         """Return a fingerprint of what rows were read with: an interrupted reading is resumed only with the same."""

@@ -39,6 +39,16 @@ def by_field(one: Difference, kind: type[Entity]) -> RowDifference:
     return RowDifference(stored, read, changed, cleared)
 
 
+def is_alike(row: RowDifference, identity: Collection[str]) -> bool:
+    """Return True if a row is of the same thing as the stored one, as far as the fields of its ``identity`` tell."""
+    stored = [name for name in identity if row.stored.get(name)]
+    came = [name for name in stored if row.read.get(name)]
+    if stored and not came:
+        # Its name did not come, or not any more: then nothing else may be different.
+        return len(row.changed) == len(row.cleared)
+    return not stored or any(row.read[name] == row.stored[name] for name in came)
+
+
 class DifferenceCounts:
     """Running totals of the differences between a reading and the store: all that a judgement needs of them."""
 
@@ -52,6 +62,8 @@ class DifferenceCounts:
         """Rows in which another field changed than those that were cleared."""
         self._only_cleared: Counter[frozenset[str]] = Counter()
         """The other rows, by the fields that were cleared."""
+        self.alike = 0
+        """Rows that are of the same thing as the stored one, by more than their id."""
         self._turned: set[str] = set()
         """Rows that were active, and have another status now."""
         self._without_status: set[str] = set()
@@ -63,6 +75,7 @@ class DifferenceCounts:
             row = by_field(one, self._kind)
             self._absent.update([name for name in row.stored.keys() - row.read.keys() if row.stored[name] is not None])
             self.cleared.update(row.cleared)
+            self.alike += is_alike(row, self._kind.identity)
             if len(row.changed) > len(row.cleared):
                 self._changed += 1
             elif row.cleared:

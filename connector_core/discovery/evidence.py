@@ -9,14 +9,13 @@ from connector_core.discovery.completeness import incompleteness
 from connector_core.discovery.connector_errors import has_row
 from connector_core.discovery.context import RunContext
 from connector_core.discovery.drift import ClearedValues, DifferenceCounts, may_have_emptied
-from connector_core.discovery.guards import too_many_vanished
+from connector_core.discovery.guards import is_held
 from connector_core.discovery.read import KindReader
 from connector_core.discovery.results import Evidence, ReadResult
 from connector_core.discovery.witness import ask
 from connector_core.outcomes import Began, Forecast, Progress, Step
 from connector_core.sdk.connector import Account
 from connector_core.store import Reading, StoredKind
-from connector_core.store.comparison import Comparison
 
 ASKED_FOR_HELD = 50
 """Ids asked for where the removals are going to be held anyway: enough for an operator to decide."""
@@ -35,7 +34,7 @@ async def gather(
         evidence = await _compare(context, reader, result, account, full=full)
     if evidence.present:
         await context.store.entities.note_present(result.reading.of, evidence.present)
-    return await _count_differences(context, evidence) if evidence.comparison.differing else evidence
+    return await _count_differences(context, evidence)
 
 
 async def _compare(
@@ -50,33 +49,28 @@ async def _compare(
     evidence = Evidence(result, acceptance_key, comparison, DifferenceCounts(result.declaration.kind))
     if not full:
         return evidence
-    evidence = replace(evidence, recognised=await _count_recognised(context, result, comparison))
     # Removals are never planned from an incomplete or an empty read.
     if not result.tally.entities or incompleteness(result, comparison, context.title):
         return evidence
-    missed_by = datetime.now(UTC) - timedelta(hours=losses.second_scan_after)
-    missing = await store.comparisons.missing(result.reading, acceptance_key, missed_by)
+    missing = await store.comparisons.missing(result.reading, acceptance_key, _missed_by(context, result))
     unread = [one.source_id for one in missing if not one.other_kind]
     testimony = await _ask(context, reader, evidence, unread)
     return replace(evidence, missing=missing, testimony=testimony)
 
 
-async def _count_recognised(context: RunContext, result: ReadResult, comparison: Comparison) -> int | None:
-    """Count the rows that are those of a stored entity, by more than their id."""
-    if not comparison.stored or not comparison.staged:
-        return None
-    unchanged = comparison.staged - comparison.creates - comparison.differing
-    if 2 * unchanged >= min(comparison.stored, comparison.staged):
-        return unchanged  # Enough, so that the bodies need not be compared.
-    return await context.store.comparisons.count_alike(result.reading, result.declaration.kind.identity)
+def _missed_by(context: RunContext, result: ReadResult) -> datetime:
+    """Return when an earlier scan must have ended to be a witness: by our clock or the provider's, if ours is ahead."""
+    moments = [datetime.now(UTC)]
+    if result.tally.beginning and result.tally.beginning.moment:
+        moments.append(datetime.fromtimestamp(result.tally.beginning.moment, UTC))
+    return min(moments) - timedelta(hours=context.settings.losses.second_scan_after)
 
 
 async def _ask(
     context: RunContext, reader: KindReader, evidence: Evidence, source_ids: Sequence[str]
 ) -> dict[str, Testimony]:
     """Ask the provider about missing rows, if it is a witness that knows the rows that were just read."""
-    declaration, comparison = evidence.result.declaration, evidence.comparison
-    witness = declaration.witness
+    witness = evidence.result.declaration.witness
     if witness is None or not source_ids:
         return {}
 
@@ -89,8 +83,7 @@ async def _ask(
         if context.api.traffic().throttled > throttled_before:
             return True
         gone = sum([said is Testimony.GONE for said in found.values()])
-        held = declaration.lists_inactive and too_many_vanished(gone, comparison.stored, context.settings.losses)
-        return held and len(found) >= ASKED_FOR_HELD
+        return len(found) >= ASKED_FOR_HELD and (not context.apply or is_held(gone, evidence, context.settings.losses))
 
     def tell(asked: int) -> None:
         forecast = Forecast(len(source_ids) - asked, 0.0)
@@ -107,6 +100,8 @@ async def _count_differences(context: RunContext, evidence: Evidence) -> Evidenc
     comparisons, settings, reading = context.store.comparisons, context.settings.drift, evidence.result.reading
     kind = evidence.result.declaration.kind
     counts = DifferenceCounts(kind)
+    if not evidence.comparison.differing:
+        return evidence
     async for batch in comparisons.differences(reading):
         counts.add(batch)
     before = await comparisons.cleared_before(reading.of, settings.days)

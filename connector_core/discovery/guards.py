@@ -163,6 +163,16 @@ def _vanished(
         yield Hold.VANISHED, Reason(Code.STILL_NAMED, rows=len(named), example=min(named))
 
 
+def is_held(vanished: int, evidence: Evidence, settings: LossSettings) -> bool:
+    """Return True if the removal of so many rows that vanished is held, whatever is said of others."""
+    size = evidence.comparison.stored
+    return vanished > 0 and (
+        evidence.comparison.accepted_key != evidence.acceptance_key
+        or (vanished >= settings.at_least and vanished > settings.share * size)
+        or (evidence.result.declaration.lists_inactive and too_many_vanished(vanished, size, settings))
+    )
+
+
 def too_many_vanished(rows: int, size: int, settings: LossSettings) -> bool:
     """Return True if so many rows of a kind do not vanish where the provider keeps listing those that have left."""
     return rows >= settings.vanished_rows or rows >= settings.vanished_share * size

@@ -166,7 +166,7 @@ class KindReader:
                     await self._take_pages(one, pages, writer)
             except RejectedCredentialsError:
                 # Either the token died, and no kind can be read; or the provider forbids this resource like that.
-                await check_account(self.connector, self._context.settings.check_timeout)
+                await check_account(self.connector, self._context.check_seconds())
                 remedy, provider = declaration.permission, self._context.title
                 problems.append(Reason(Code.RESOURCE_REFUSED, provider=provider, remedy=remedy))
             except StoreError:

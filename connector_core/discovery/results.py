@@ -70,12 +70,18 @@ class Evidence:
     """The provider's answers about missing rows, by id."""
     named: frozenset[str] = frozenset()
     """Missing rows that other rows name, as their manager or department."""
-    recognised: int | None = None
-    """Rows that were read and have a stored row's id, and its name or e-mail; None where it was not counted."""
     cleared: Mapping[str, ClearedValues] = field(default_factory=dict)
     """For fields that came empty where a value is stored, often enough to be a warning sign."""
     dangling: Mapping[str, int] = field(default_factory=dict)
     """Links whose target is neither stored nor read, per field."""
+
+    @property
+    def recognised(self) -> int | None:
+        """The rows read that are those of a stored entity, by more than their id; None if nothing is stored."""
+        found = self.comparison
+        if not found.stored or not found.staged:
+            return None
+        return found.staged - found.creates - found.differing + self.differences.alike
 
     @property
     def present(self) -> tuple[str, ...]:

@@ -110,7 +110,7 @@ async def _check_and_read(
 
 
 async def _check(context: RunContext, connector: AnyConnector) -> Account:
-    account = await check_account(connector, context.settings.check_timeout)
+    account = await check_account(connector, context.check_seconds())
     structlog.get_logger().info("checked")
     await context.registry.run_started(context.run)
     return account

@@ -1,7 +1,7 @@
 """The second witness of a removal: the provider's answers about rows that it is asked for by their ids."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import structlog
 
@@ -17,7 +17,7 @@ async def ask(
     exists: Callable[[str], Awaitable[bool]],
     source_ids: Sequence[str],
     *,
-    controls: Collection[str],
+    controls: Sequence[str],
     deadline: float,
     enough: Callable[[Mapping[str, Testimony]], bool] = lambda _: False,
     tell: Callable[[int], None] = lambda _: None,
@@ -28,26 +28,34 @@ async def ask(
         exists: Returns True if the provider has a row, and False if it denies it.
         source_ids: The missing rows.
         controls: Rows that were just read. Where the provider does not know all of them, it answers the same for any
-            id, and is not believed: then nothing is said.
-        deadline: When to stop, by the event loop's clock. What was answered until then counts.
+            id, and is not believed: then nothing is said. One is asked for after every few rows, so that a route which
+            dies meanwhile is noticed: what it said since the last control does not count.
+        deadline: When to stop, by the event loop's clock. What was answered and controlled until then counts.
         enough: Tells from the answers so far if the other rows may wait for the next run.
         tell: Called with the number of answers so far.
     """
     found: dict[str, Testimony] = {}
     try:
         async with asyncio.timeout_at(deadline):
-            known = await _ask_at_once(exists, list(controls))
-            if not known or set(known.values()) != {Testimony.PRESENT}:
-                structlog.get_logger().warning("witness_unfit")
-                return found
-            for start in range(0, min(len(source_ids), LIMIT), AT_ONCE):
-                found |= await _ask_at_once(exists, source_ids[start : start + AT_ONCE])
+            fit = bool(controls) and await _knows(exists, controls)
+            for number, start in enumerate(range(0, min(len(source_ids), LIMIT), AT_ONCE)) if fit else ():
+                said = await _ask_at_once(exists, source_ids[start : start + AT_ONCE])
+                fit = await _knows(exists, [controls[number % len(controls)]])
+                if not fit:
+                    break
+                found |= said
                 tell(len(found))
                 if enough(found):
                     break
+            if not fit:
+                structlog.get_logger().warning("witness_unfit", asked=len(found))
     except TimeoutError:
         structlog.get_logger().warning("witness_stopped", asked=len(found), missing=len(source_ids))
     return found
+
+
+async def _knows(exists: Callable[[str], Awaitable[bool]], controls: Sequence[str]) -> bool:
+    return set((await _ask_at_once(exists, controls)).values()) == {Testimony.PRESENT}
 
 
 async def _ask_at_once(exists: Callable[[str], Awaitable[bool]], source_ids: Sequence[str]) -> dict[str, Testimony]:

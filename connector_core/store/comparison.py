@@ -1,7 +1,7 @@
 """The rows of a reading beside what is stored: everything that a plan is made from."""
 
 import json
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
@@ -16,7 +16,6 @@ from connector_core.store.sqlite import (
     holds,
     reads,
     timestamp,
-    value_of,
     values_of,
 )
 
@@ -214,12 +213,10 @@ class Comparisons(Table):
     ) -> frozenset[str]:
         """Return which of these ids the stored rows of a kind name in a field that this run leaves as it is.
 
-        ``reading`` is that of the kind; without one, all of its rows stay as they are. A row that it lacks names
-        nothing; neither does one whose field came.
+        ``reading`` is that of the kind; without one, all of its rows stay as they are. A row that it lacks is stored
+        still, and names what it named; one whose field came is not asked for here.
         """
-        stays = (
-            "1" if reading is None else f"l.digest IS NOT NULL AND r.body IS NOT NULL AND NOT {holds('r.body', field)}"
-        )
+        stays = "1" if reading is None else f"(l.n IS NULL OR (r.body IS NOT NULL AND NOT {holds('r.body', field)}))"
         rows = cursor.execute(
             f"SELECT DISTINCT v.value FROM entities e JOIN bodies b ON b.n = e.n "  # noqa: S608 - names of fields
             "LEFT JOIN latest l ON l.reading = ? AND l.source_id = e.source_id LEFT JOIN bodies r ON r.n = l.n, "
@@ -228,23 +225,6 @@ class Comparisons(Table):
             (reading.id if reading else None, of.integration, of.kind, json.dumps(sorted(source_ids))),
         )
         return frozenset([value for (value,) in rows])
-
-    @reads
-    def count_alike(self, cursor: Cursor, reading: Reading, fields: Sequence[str]) -> int:
-        """Count the rows that were read and have a stored row's id, and one of these fields in common with it.
-
-        A row that came without any of the fields contradicts nothing, and counts.
-        """
-        same = " OR ".join(f"{value_of('r.body', one)} = {value_of('b.body', one)}" for one in fields)
-        unread = " AND ".join(f"{value_of('r.body', one)} IS NULL" for one in fields)
-        (alike,) = cursor.execute(
-            "SELECT count(*) FROM latest l JOIN entities e ON e.integration = ? AND e.kind = ? "  # noqa: S608 - fields
-            "AND e.source_id = l.source_id JOIN bodies b ON b.n = e.n JOIN bodies r ON r.n = l.n "
-            "WHERE l.reading = ? AND l.digest IS NOT NULL "
-            f"AND (r.body IS NULL OR l.digest = e.digest OR {same or '1'} OR ({unread or '1'}))",
-            (reading.of.integration, reading.of.kind, reading.id),
-        ).fetchone()
-        return int(alike)
 
     @reads
     def count_unknown(

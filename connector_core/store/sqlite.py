@@ -54,11 +54,6 @@ def holds(body: str, field: str) -> str:
     return f"json_type({body}, '$.{field}') IS NOT NULL"
 
 
-def value_of(body: str, field: str) -> str:
-    """Return an expression over a column of bodies: the value of the field of that name."""
-    return f"json_extract({body}, '$.{field}')"
-
-
 def values_of(body: str, field: str) -> str:
     """Return a table with the column ``value``: the single value, or each of the several, of that field."""
     return f"json_each({body}, '$.{field}')"

@@ -11,7 +11,6 @@ from connector_core import (
     Call,
     Category,
     Connector,
-    ConnectorCoreError,
     Context,
     Department,
     Employee,
@@ -88,12 +87,13 @@ class Namely(Connector[NamelyCredentials, NamelyOptions]):
             raise self._explain(me, company)
         if not me.rows:
             raise ProtocolError("Namely did not say whose token this is", call=Call("GET", "/profiles/me"))
-        if isinstance(company, ConnectorCoreError):
+        if not isinstance(company, CompanyInfo):
             # Only its name is missing then.
-            self.log.warning("company_unnamed", error=company.code)
-        name = company.name if isinstance(company, CompanyInfo) else None
+            self.log.warning("company_unnamed", error=getattr(company, "code", "bug"))
+            company = CompanyInfo()
         domain = self.credentials.domain
-        return Account(name=name or domain, tenant=domain, owner=me.rows[0].id)
+        tenant = company.permalink or domain.partition(".")[0]
+        return Account(name=company.name or domain, tenant=tenant, owner=me.rows[0].id)
 
     def _explain(self, problem: BaseException, company: CompanyInfo | BaseException) -> BaseException:
         not_the_api = (ProtocolError, NotFoundError)

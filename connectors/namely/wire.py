@@ -109,4 +109,6 @@ class Authentication(Wire):
 
 class CompanyInfo(Wire):
     name: str | None = None
+    permalink: str | None = None
+    """The first label of its domain."""
     authentications: tuple[Authentication, ...] = ()

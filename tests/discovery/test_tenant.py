@@ -2,18 +2,21 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from attacks import FULL
 
-from builders import compared, evidence
-from connector_core import Account, Code, Employee, OtherTenantError, Reason, Verdict
+from builders import compared, declaration, delta_start, difference, evidence, read_result
+from connector_core import Account, Code, Department, Employee, OtherTenantError, Reason, Verdict
+from connector_core.discovery.drift import DifferenceCounts
+from connector_core.discovery.results import Evidence
 from connector_core.discovery.tenant import judge_tenant
 from connector_core.host import Host
 from connector_core.outcomes import State
 from connector_core.testing import SimulatorOptions, load
-from world import Provider, StartProvider
+from world import Provider, Start, StartProvider
 
 pytestmark = pytest.mark.jumping
 
@@ -36,43 +39,90 @@ def test_a_new_owner_of_the_token_is_no_other_tenant() -> None:
     assert judge_tenant(Account("Acme", "acme", "7"), Account("Acme", "acme", "8"), []) is None
 
 
+def read_people(staged: int, stored: int, *, same_ids: int, strangers: int = 0, delta: bool = False) -> Evidence:
+    """Return a reading in which so many rows have the id of a stored one, some of them with another name and e-mail."""
+    result = read_result(delta=delta_start()) if delta else read_result()
+    comparison = compared(staged, stored, creates=staged - same_ids, differing=strangers)
+    return evidence(result, comparison)
+
+
 @pytest.mark.parametrize(
-    ("staged", "stored", "recognised", "differs"),
+    ("staged", "stored", "same_ids", "strangers", "differs"),
     [
-        (80, 60, 60, False),
-        (80, 60, 30, False),
-        (80, 60, 29, True),
+        (80, 60, 60, 0, False),
+        (80, 60, 60, 30, False),
+        (80, 60, 60, 31, True),
+        # Other ids.
+        (80, 60, 30, 0, False),
+        (80, 60, 29, 0, True),
         # A reading that ended early, and one that brings many more people than there were.
-        (50, 60, 50, False),
-        (500, 5, 5, False),
-        # Of one or two rows nothing can be said.
-        (2, 60, 0, False),
-        (3, 60, 0, True),
-        (0, 60, None, False),
-        (60, 0, None, False),
+        (50, 60, 50, 0, False),
+        (500, 5, 5, 0, False),
+        # Few people, and few of many.
+        (5, 5, 5, 5, True),
+        (5, 5, 5, 2, False),
+        (2, 2, 2, 2, True),
+        (1, 1, 1, 1, True),
+        (12, 60, 11, 11, True),
+        (12, 60, 12, 3, False),
+        (60, 2, 2, 2, True),
+        (60, 2, 0, 0, True),
+        (0, 60, 0, 0, False),
+        (60, 0, 0, 0, False),
     ],
 )
-def test_most_rows_must_be_those_of_stored_ones(
-    staged: int, stored: int, recognised: int | None, *, differs: bool
+def test_rows_must_be_those_of_stored_ones_by_more_than_their_ids(
+    staged: int, stored: int, same_ids: int, strangers: int, *, differs: bool
 ) -> None:
-    read = evidence(comparison=compared(staged, stored), recognised=recognised)
-    found = judge_tenant(UNTOLD, UNTOLD, [read])
-    rows = min(staged, stored)
-    assert found == (Reason(Code.UNRECOGNISED, recognised=recognised, rows=rows) if differs else None)
+    found = judge_tenant(UNTOLD, UNTOLD, [read_people(staged, stored, same_ids=same_ids, strangers=strangers)])
+    assert (found.code if found else None) is (Code.UNRECOGNISED if differs else None)
 
 
-def test_a_few_departments_with_new_names_are_no_other_company() -> None:
-    people = evidence(comparison=compared(60, 60), recognised=58)
-    departments = evidence(comparison=compared(11, 11), recognised=0)
-    assert judge_tenant(UNTOLD, UNTOLD, [people, departments]) is None
+@pytest.mark.parametrize(("same_ids", "strangers", "differs"), [(0, 0, False), (2, 2, False), (3, 3, True)])
+def test_a_delta_may_read_new_people_only_but_no_others_in_their_place(
+    same_ids: int, strangers: int, *, differs: bool
+) -> None:
+    read = read_people(4, 60, same_ids=same_ids, strangers=strangers, delta=True)
+    assert bool(judge_tenant(UNTOLD, UNTOLD, [read])) is differs
+
+
+def test_people_decide_where_they_were_read() -> None:
+    result = replace(read_result(), declaration=declaration(Department))
+    departments = evidence(result, compared(11, 11, creates=0, differing=11))
+    assert judge_tenant(UNTOLD, UNTOLD, [departments])
+    assert not judge_tenant(UNTOLD, UNTOLD, [read_people(60, 60, same_ids=58), departments])
+    same = evidence(result, compared(11, 11, creates=0, differing=0))
+    assert judge_tenant(UNTOLD, UNTOLD, [same, read_people(60, 60, same_ids=60, strangers=60)])
+
+
+@pytest.mark.parametrize(
+    ("stored", "read", "alike"),
+    [
+        ({"email": "a@x", "display_name": "Ada"}, {"email": "b@x", "display_name": "Ada"}, True),
+        ({"email": "a@x", "display_name": "Ada"}, {"email": "a@x", "display_name": "Bob"}, True),
+        ({"email": "a@x", "display_name": "Ada"}, {"email": "b@x", "display_name": "Bob"}, False),
+        # Without a name that came, the rest must be the same.
+        ({"email": "a@x", "job_title": "Lead"}, {"job_title": "Lead"}, True),
+        ({"email": "a@x", "job_title": "Lead"}, {"email": None, "job_title": "Lead"}, True),
+        ({"email": "a@x", "job_title": "Lead"}, {"job_title": "Cook"}, False),
+        # Nothing is known by which the stored one could be recognised.
+        ({"job_title": "Lead"}, {"email": "b@x", "job_title": "Cook"}, True),
+    ],
+)
+def test_a_row_is_recognised_by_its_name_or_e_mail(
+    stored: dict[str, Any], read: dict[str, Any], *, alike: bool
+) -> None:
+    counts = DifferenceCounts(Employee)
+    counts.add([difference(stored, read)])
+    assert counts.alike == alike
 
 
 # ---- end to end
 
 
-def turn_into_another_company(place: Provider) -> None:
+def turn_into_another_company(place: Provider, people: int = 80) -> None:
     """Let the same credentials, at the same address, lead to another company from now on."""
-    other = load(f"connectors.{place.name}.simulator", SimulatorOptions(people=80, seed=8, behaviour={}))
+    other = load(f"connectors.{place.name}.simulator", SimulatorOptions(people=people, seed=8, behaviour={}))
     place.served.simulator = other
 
 
@@ -83,13 +133,16 @@ async def everything(place: Provider) -> Any:
 @pytest.mark.attack(
     "Another company answers to the same credentials, with the same ids", "Nothing is created, changed or removed", FULL
 )
+@pytest.mark.parametrize("sizes", [(60, 80), (60, 12), (12, 60), (5, 5), (2, 60)])
 @pytest.mark.parametrize("name", ["namely", "bamboohr", "hibob", "personio"])
-async def test_another_company_behind_the_same_credentials_changes_nothing(provider: StartProvider, name: str) -> None:
-    place = await provider(name)
+async def test_another_company_behind_the_same_credentials_changes_nothing(
+    provider: StartProvider, name: str, sizes: tuple[int, int]
+) -> None:
+    place = await provider(name, sizes[0])
     await place.connect()
     await place.run()
     before = await everything(place)
-    turn_into_another_company(place)
+    turn_into_another_company(place, sizes[1])
     for _ in range(2):
         report = await place.run()
         assert report.verdict is Verdict.HELD
@@ -141,6 +194,19 @@ async def test_another_companys_credentials_are_refused_for_a_name_that_is_taken
         await other.connect(change_tenant=True)
         assert (await other.run()).verdict is Verdict.HELD
         assert await everything(other) == before
+
+
+@pytest.mark.attack("The provider names another company than when it was connected", "Every change is held", FULL)
+async def test_a_run_that_finds_another_tenant_holds_everything_though_the_people_are_known(namely: Start) -> None:
+    place = await namely(scanned=True)
+    place.simulator.permalink = "globex"
+    place.tenant.people[3].title = "Moved"
+    place.tenant.hire()
+    report = await place.run()
+    assert report.verdict is Verdict.HELD
+    plan = report["Employee"].plan
+    assert plan.held_because[0] == Reason(Code.OTHER_TENANT, tenant="globex", stored="acme")
+    assert plan.held == plan.creates + plan.updates > 1
 
 
 async def test_the_same_people_at_a_new_address_of_the_company_go_on(provider: StartProvider) -> None:

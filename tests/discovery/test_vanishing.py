@@ -6,6 +6,7 @@ import pytest
 from attacks import FULL
 
 from connector_core import Code, Department, Employee, Verdict
+from connector_core.testing import Faults
 from misbehaving import Denying, Hiding
 from world import AT_ONCE, UNGUARDED, Start, StartProvider
 
@@ -111,3 +112,19 @@ async def test_a_department_that_nobody_names_is_removed_by_a_second_scan(provid
         assert (await place.run())["Department"].plan.removes == removed
     assert len(before - (await place.departments()).keys()) == 1
     assert (await place.departments()).keys() == place.simulator.ids(Department)
+
+
+@pytest.mark.attack("A department vanishes while the people who name it cannot be read", "Its removal is held", FULL)
+async def test_people_who_were_not_read_go_on_naming_their_department(namely: Start) -> None:
+    place = await namely(scanned=True, losses=UNGUARDED)
+    named = next(one for person in (await place.people()).values() for one in person.department_source_ids)
+    group = next(one for one in place.tenant.groups if one.id == named)
+    place.tenant.groups.remove(group)
+    # Their listing fails on its first page, so no row of this run says where they are.
+    place.simulator.faults = Faults("500@2x99:/profiles")
+    report = await place.run()
+    assert not report["Employee"].certificate.complete
+    plan = report["Department"].plan
+    assert (plan.removes, plan.held) == (1, 1)
+    assert [one.code for one in plan.held_because] == [Code.STILL_NAMED]
+    assert named in await place.departments()

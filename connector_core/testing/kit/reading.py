@@ -10,8 +10,11 @@ from connector_core.sdk.connector import AnyConnector
 from connector_core.sdk.entities import Entity, Status
 from connector_core.testing.kit import moving
 from connector_core.testing.kit.findings import Findings
-from connector_core.testing.kit.harness import NAME, SEED, Harness, RunResult
+from connector_core.testing.kit.harness import NAME, PEOPLE, SEED, Harness, RunResult
 from connector_core.testing.kit.monitor import Monitor
+
+FEW = 12
+"""People of a small company, whose ids may all be those of a larger one."""
 
 
 async def examine(harness: Harness, findings: Findings) -> None:
@@ -53,12 +56,13 @@ async def _check_witnesses(harness: Harness, store: Path, findings: Findings) ->
 
 async def _check_tenant(harness: Harness, findings: Findings) -> None:
     """Let the same credentials lead to another company's people."""
-    harness.reset()
-    store = await harness.connected_store()
-    before = await harness.run(store)
-    harness.reset(seed=SEED + 1)
-    for difference in differences(await harness.run(store), before):
-        findings.fail("reading.tenant", difference)
+    for people in (PEOPLE, FEW):
+        harness.reset()
+        store = await harness.connected_store()
+        before = await harness.run(store)
+        harness.reset(people, seed=SEED + 1)
+        for difference in differences(await harness.run(store), before):
+            findings.fail("reading.tenant", f"{people} others: {difference}")
 
 
 def _check_leavers(connector: type[AnyConnector], result: RunResult, findings: Findings) -> None:

@@ -39,6 +39,8 @@ class NamelySimulator(Simulator):
         self.directory: Directory = directory
         self.behaviour = behaviour
         self.host = directory.host
+        self.permalink = ""
+        """The company's name for addresses; empty for the first label of the host."""
         self.credentials = {"domain": directory.host, "personal_access_token": directory.token}
         self.notes = directory.notes
         self.latency = behaviour.latency / 1000
@@ -146,7 +148,7 @@ class NamelySimulator(Simulator):
         kind = "saml" if self.behaviour.owner == "sso" else "email_password"
         return {
             "name": self.directory.company_name,
-            "permalink": self.host.partition(".")[0],
+            "permalink": self.permalink or self.host.partition(".")[0],
             "background_url": None,
             "logo_url": None,
             "authentications": [{"type": kind, "init_url": "/users/login"}],
