@@ -103,7 +103,7 @@ def test_a_good_connector_keeps_every_rule(job: str) -> None:
 
 
 def test_a_good_connector_keeps_the_rules_of_scale() -> None:
-    findings = run_examiner(Example, partial(scale.examine, sizes=(1, 120, 1_200), traced=(500, 2_000)))
+    findings = run_examiner(Example, partial(scale.examine, sizes=(1, 120, 1_200), traced=(1_100, 2_600)))
     assert findings.problems == {}
     assert {"1 people", "1,200 people", "memory"} <= findings.measures.keys()
 

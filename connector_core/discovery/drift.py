@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from connector_core.errors import StoreError
 from connector_core.sdk.entities import Entity, Status
 from connector_core.settings import DriftSettings
 from connector_core.store.comparison import Difference
@@ -30,7 +31,13 @@ class RowDifference:
 
 def by_field(one: Difference, kind: type[Entity]) -> RowDifference:
     """Compare the two bodies of a difference."""
-    stored, read = _decode(one.stored), _decode(one.read)
+    try:
+        stored, read = _decode(one.stored), _decode(one.read)
+    except msgspec.DecodeError:
+        # Not quoted: it is a person.
+        raise StoreError(
+            "The store is damaged: it holds a row that cannot be read.", hint="Restore the file from a copy."
+        ) from None
     before = stored.get
     changed = [name for name, value in read.items() if value != before(name)]
     cleared = [

@@ -19,6 +19,8 @@ from connector_core.store import Reading, StoredKind
 
 ASKED_FOR_HELD = 50
 """Ids asked for where the removals are going to be held anyway: enough for an operator to decide."""
+CLOCKS_DIFFER = timedelta(minutes=1)
+"""The difference between our clock and the provider's that means nothing."""
 CONTROLS = 3
 """Rows just read that a witness has to know before its denials are believed."""
 
@@ -62,7 +64,7 @@ def _missed_by(context: RunContext, result: ReadResult) -> datetime:
     """Return when an earlier scan must have ended to be a witness: by our clock or the provider's, if ours is ahead."""
     moments = [datetime.now(UTC)]
     if result.tally.beginning and result.tally.beginning.moment:
-        moments.append(datetime.fromtimestamp(result.tally.beginning.moment, UTC))
+        moments.append(datetime.fromtimestamp(result.tally.beginning.moment, UTC) + CLOCKS_DIFFER)
     return min(moments) - timedelta(hours=context.settings.losses.second_scan_after)
 
 
