@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import threading
+import time
 from datetime import UTC, datetime
 from types import ModuleType
 
@@ -12,7 +13,18 @@ from structlog.testing import capture_logs
 from connector_core import Run
 from connector_core.host import Host
 from connector_core.observers import OBSERVER_SECONDS
+from connector_core.outcomes import (
+    Certificate,
+    DataProfile,
+    KindPlan,
+    KindReport,
+    Report,
+    Standing,
+    Traffic,
+    Verdict,
+)
 from connector_core.plugins import Registry, load
+from connector_core.reasons import Code, Reason
 from connector_core.settings import PluginSettings, Settings
 from installed import Folder
 from world import Start
@@ -22,7 +34,7 @@ OBSERVER = """
 import asyncio, threading, time
 from connector_core import hookimpl
 
-told, release = [], threading.Event()
+told, release, gate = [], threading.Event(), threading.Semaphore(0)
 
 @hookimpl
 {}def discovery_run_started(run):
@@ -115,6 +127,83 @@ async def test_an_observer_is_called_for_one_run_at_a_time(folder: Folder) -> No
     registry, module = observed(folder, "", "told.append('in'); time.sleep(0.01); told.append('out')")
     await asyncio.gather(*[registry.run_started(RUN) for _ in range(3)])
     assert module.told == ["in", "out"] * 3
+
+
+@pytest.mark.attack("Other runs keep an observer busy", "Each of its calls has ten seconds of its own")
+@pytest.mark.jumping
+async def test_the_calls_of_other_runs_do_not_make_an_observer_late(folder: Folder) -> None:
+    registry, module = observed(folder, "", "gate.acquire(timeout=9); told.append('in time')")
+
+    def end(number: int) -> None:
+        module.gate.release()
+        while len(module.told) < number:
+            time.sleep(0.0001)
+
+    for number in range(1, 6):
+        asyncio.get_running_loop().call_later(4 * number, end, number)
+    with capture_logs() as logs:
+        await asyncio.gather(*[registry.run_started(RUN) for _ in range(5)])
+    assert (module.told, logs) == (["in time"] * 5, [])
+
+
+@pytest.mark.attack("An observer hangs in the call of another run", "A run that waits for its turn goes on with it")
+@pytest.mark.jumping
+async def test_who_waits_for_an_observer_that_hangs_is_not_held(folder: Folder) -> None:
+    registry, module = observed(folder, "", "release.wait(30)")
+    with capture_logs() as logs:
+        await asyncio.gather(*[registry.run_started(RUN) for _ in range(3)])
+    assert asyncio.get_running_loop().time() == pytest.approx(OBSERVER_SECONDS, abs=0.1)
+    assert sorted([one["event"] for one in logs]) == ["observer_failed", "observer_skipped", "observer_skipped"]
+    module.release.set()
+
+
+CHANGING = """
+from connector_core import hookimpl
+
+told = []
+
+@hookimpl
+def discovery_kind_certified(run, certificate):
+    certificate.profile.emptied.pop("job_title")
+    certificate.reasons[0].parameters["read"] = 60
+    object.__setattr__(certificate, "standing", "complete")
+    told.append("certificate")
+
+@hookimpl
+def discovery_plan_made(run, plans):
+    object.__setattr__(plans[0], "held", 0)
+    told.append("plans")
+
+@hookimpl
+def discovery_run_finished(report):
+    report.removed["1"] = "Somebody"
+    report.kinds[0].certificate.profile.emptied.clear()
+    told.append("report")
+"""
+
+
+@pytest.mark.attack("An observer changes what it is told", "It has changed a copy")
+async def test_an_observer_cannot_change_what_a_run_has_found(folder: Folder) -> None:
+    def found() -> tuple[Certificate, KindPlan, Report]:
+        short = Reason(Code.TOTAL_DIFFERS, read=59, announced=60)
+        profile = DataProfile(emptied={"job_title": (9, 9)})
+        certificate = Certificate("Employee", Standing.INCOMPLETE, 59, 60, 59, 1, reasons=(short,), profile=profile)
+        plan = KindPlan("Employee", creates=0, updates=0, removes=1, held=1)
+        kinds, traffic = (KindReport(certificate, plan),), Traffic(1, 0, 0)
+        removed = {"2": "Ann"}
+        report = Report(
+            RUN, Verdict.HELD, kinds, applied=True, removed=removed, traffic=traffic, finished_at=RUN.started_at
+        )
+        return certificate, plan, report
+
+    module = folder.add(CHANGING)
+    registry = load(Settings(plugins={"stranger": PluginSettings()}))
+    certificate, plan, report = found()
+    await registry.kind_certified(RUN, certificate)
+    await registry.plan_made(RUN, (plan,))
+    await registry.run_finished(report)
+    assert sys.modules[module].told == ["certificate", "plans", "report"]
+    assert (certificate, plan, report) == found()
 
 
 async def test_a_run_that_is_cancelled_does_not_wait_for_its_observer(folder: Folder) -> None:
