@@ -92,6 +92,10 @@ class CredentialsError(ConnectorCoreError):
         super().__init__(message, hint=hint)
         self.field = field
 
+    def edit(self, edited: Callable[[str], str]) -> None:
+        super().edit(edited)
+        self.field = edited(self.field)
+
 
 class InvalidCredentialsError(CredentialsError):
     code = "credentials_invalid"

@@ -16,7 +16,7 @@ from connector_core.connections import Connections
 from connector_core.contract import declared, declared_fields, options_of
 from connector_core.discovery import ProgressCallback, RunContext, check, discover
 from connector_core.discovery.check import refuse_unreadable
-from connector_core.discovery.connector_errors import credentials_of
+from connector_core.discovery.connector_errors import connector_errors, credentials_of
 from connector_core.discovery.tenant import refuse_other_tenant
 from connector_core.errors import ConnectorCoreError, SettingsError
 from connector_core.http import HttpApi
@@ -214,7 +214,9 @@ class Host:
 
     def _read_with(self, connector: type[AnyConnector]) -> str:
         entry = self.registry.entry(connector.manifest.name)
-        return f"{entry.distribution} {entry.version} {options_of(connector, entry.settings).model_dump_json()}"
+        with connector_errors(connector):
+            options = options_of(connector, entry.settings).model_dump_json()
+        return f"{entry.distribution} {entry.version} {options}"
 
     async def held(self, name: str) -> Held | None:
         """Return the held plan, if there is one."""

@@ -70,7 +70,7 @@ class _Outcome:
 
     integration: str
     report: Report | None = None
-    error: Exception | None = None
+    error: Exception | SystemExit | None = None
 
     @property
     def exit_code(self) -> int:
@@ -87,7 +87,7 @@ async def _run_each(names: Sequence[str], run_one: Callable[[str], Awaitable[Rep
         async with gate:
             try:
                 return _Outcome(integration, report=await run_one(integration))
-            except Exception as error:  # noqa: BLE001 - a bug in one run is no reason to end the others
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - one run is no reason to end the others
                 return _Outcome(integration, error=error)
 
     async with asyncio.TaskGroup() as group:

@@ -13,7 +13,7 @@ from connector_core.sdk.connector import Account, AnyConnector
 from connector_core.sdk.credentials import Credentials
 from connector_core.sdk.entities import Entity
 from connector_core.sdk.page import Page
-from connector_core.secrecy import presentable
+from connector_core.secrecy import hiding, presentable
 
 _LONGEST = 1000
 """Characters of each text of an error."""
@@ -56,12 +56,23 @@ def _is_cancelled() -> bool:
 
 def credentials_of(connector: type[AnyConnector], fields: Mapping[str, str | SecretStr]) -> Credentials:
     """Validate the fields of a form. InvalidCredentialsError names those that are wrong."""
-    with connector_errors(connector):
+    # A connector may put them into an error of ours, which is shown as it is.
+    with hiding(_secrets_among(connector, fields)), connector_errors(connector):
         credentials = connector.credentials_type.parse(fields)
-        public = credentials.public()
-    if odd := [value for value in public.values() if not isinstance(value, str | int | float | None)]:
+    if odd := [value for value in credentials.public().values() if not isinstance(value, str | int | float | None)]:
         raise _unfit(connector, odd[0], "the fields of its credentials", "a text or a secret")
     return credentials
+
+
+def _secrets_among(connector: type[AnyConnector], fields: Mapping[str, str | SecretStr]) -> list[SecretStr]:
+    """Return the secrets of a form as they were typed, and without the space around them."""
+    with connector_errors(connector):
+        names = {field.name for field in connector.credentials_type.form() if field.secret}
+    given = {name: value if isinstance(value, SecretStr) else SecretStr(value) for name, value in fields.items()}
+    secret = [given[name] for name, value in fields.items() if name in names or isinstance(value, SecretStr)]
+    # Space alone is no secret, and hiding it would make every text unreadable.
+    filled = [one for one in secret if one.get_secret_value().strip()]
+    return [*filled, *(SecretStr(one.get_secret_value().strip()) for one in filled)]
 
 
 async def account_of(connector: AnyConnector) -> Account:

@@ -141,7 +141,10 @@ def _at(response: Any, dotted: str) -> Any:
 def signature(manifest: Manifest, credentials: Credentials, send: Send) -> Signature:
     """Return the signature that the manifest declares. ``send`` fetches a token if one is needed."""
     auth = manifest.auth
-    fields = {name: value if isinstance(value, SecretStr) else SecretStr(str(value)) for name, value in credentials}
+    fields = {
+        name: value if isinstance(value, SecretStr) else SecretStr(str(value))
+        for name, value in vars(credentials).items()
+    }
     if isinstance(auth, ClientCredentials):
         return Renewable(auth, fields, send)
     if isinstance(auth, Basic):

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, LiteralString, Self
+from typing import Any, LiteralString, Self, final
 
 from pydantic import (
     BaseModel,
@@ -127,6 +127,13 @@ class Credentials(BaseModel):
     # hide_input_in_errors: a failing SecretStr would print the secret in str(ValidationError).
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: object) -> None:
+        """Refuse a connector's own version of what the host calls throughout a run."""
+        for name in ("secrets", "public"):
+            if name in cls.model_fields or getattr(cls, name) is not getattr(Credentials, name):
+                raise TypeError(f"{cls.__name__} must not define {name}, which the host calls.")
+
     @field_validator("*")
     @classmethod
     def _fits_a_header(cls, value: object) -> object:
@@ -181,10 +188,12 @@ class Credentials(BaseModel):
             for name, field in schema.get("properties", {}).items()
         )
 
+    @final
     def secrets(self) -> dict[str, SecretStr]:
         """Return the secret fields by name."""
-        return {name: value for name, value in self if isinstance(value, SecretStr)}
+        return {name: value for name, value in vars(self).items() if isinstance(value, SecretStr)}
 
+    @final
     def public(self) -> dict[str, Any]:
         """Return the fields that are not secret by name."""
-        return {name: value for name, value in self if not isinstance(value, SecretStr)}
+        return {name: value for name, value in vars(self).items() if not isinstance(value, SecretStr)}

@@ -2,10 +2,12 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Mapping
+import warnings
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from pydantic import field_validator
@@ -13,11 +15,13 @@ from pydantic import field_validator
 from connector_core import (
     Account,
     Connector,
+    ConnectorCoreError,
     DiscoveryError,
     Employee,
     InvalidCredentialsError,
     Page,
     Product,
+    RejectedCredentialsError,
     SecretStr,
     discovers,
     witnesses,
@@ -32,6 +36,14 @@ from world import Discover, Running
 INIT = "    def __init__(self, context):\n        {}\n\n    async def check"
 RULE = "    def rule(self, kind):\n        {}\n\n    async def check"
 VALIDATOR = '    @field_validator("domain")\n    def odd(cls, value):\n        raise KeyError(value)\n\nclass Stranger('
+OPTIONS = """class Odd(Options):
+    size: int = 1
+
+    @field_serializer("size")
+    def odd(self, value):
+        raise SystemExit("canary")
+
+class Stranger(Connector[StrangerCredentials, Odd])"""
 CHECK, LISTING = 'return Account("one", "1")', "yield Page.single(())"
 
 ENDS_ITS_RUN = {
@@ -39,6 +51,7 @@ ENDS_ITS_RUN = {
     "exits": ("    async def check", INIT.format("raise SystemExit(0)")),
     "validates": ("class Stranger(", VALIDATOR),
     "cancels": (CHECK, "raise asyncio.CancelledError"),
+    "serializes": ("class Stranger(Connector[StrangerCredentials])", OPTIONS),
     "nobody": (CHECK, "return None"),
     "number": (CHECK, "return Account('one', 1)"),
 }
@@ -57,7 +70,9 @@ ENDS_ITS_KIND = {
 
 def install(folder: Folder, name: str, changed: tuple[str, str]) -> None:
     source = CONNECTOR.replace('"stranger"', f'"{name}"').replace("api_key", "personal_access_token")
-    folder.add("import asyncio\nfrom pydantic import field_validator\n" + source.replace(*changed), name=name)
+    folder.add(
+        "import asyncio\nfrom pydantic import field_serializer, field_validator\n" + source.replace(*changed), name=name
+    )
 
 
 def add_integrations(store: Path, names: tuple[str, ...]) -> None:
@@ -168,12 +183,15 @@ async def test_a_witness_that_gives_no_answer_does_not_say_that_a_row_is_gone(co
         await has_row(opened(connector), "has_person", "1")
 
 
-async def test_a_bug_of_ours_in_one_run_ends_no_other() -> None:
+@pytest.mark.parametrize("bug", [ZeroDivisionError, SystemExit])
+async def test_a_bug_of_ours_in_one_run_ends_no_other(bug: type[BaseException]) -> None:
     async def run(integration: str) -> Any:
-        return integration if integration == "good" else 1 / 0
+        if integration == "bad":
+            raise bug
+        return integration
 
     bad, good = await _run_each(["bad", "good"], run, 1)
-    assert (bad.exit_code, type(bad.error)) == (4, ZeroDivisionError)
+    assert (bad.exit_code, type(bad.error)) == (4, bug)
     assert (str(good.report), good.error) == ("good", None)
 
 
@@ -210,6 +228,65 @@ def test_a_validator_of_a_connector_cannot_quote_a_secret(key: str | SecretStr) 
     with pytest.raises(InvalidCredentialsError) as caught:
         credentials_of(with_credentials(Quoting), fields)
     assert caught.value.message == "api_key: the key … is not known."
+
+
+class Advising(ExampleCredentials):
+    """Quotes the secret in each text of an error of ours."""
+
+    @field_validator("api_key", mode="after")
+    @classmethod
+    def _known(cls, value: SecretStr) -> SecretStr:
+        key = value.get_secret_value()
+        raise InvalidCredentialsError(f"{key} is not known.", hint=f"Not {key}, nor {quote(key, safe='')}.", field=key)
+
+
+class Trimming(ExampleCredentials):
+    """Quotes the secret without the space around it."""
+
+    @field_validator("api_key", mode="before")
+    @classmethod
+    def _known(cls, value: str | SecretStr) -> str:
+        key = value.get_secret_value() if isinstance(value, SecretStr) else value
+        raise RejectedCredentialsError(f"{key.strip()} is not known.", hint=key)
+
+
+class Leaving(ExampleCredentials):
+    """Quotes the secret in an exit."""
+
+    @field_validator("api_key", mode="after")
+    @classmethod
+    def _known(cls, value: SecretStr) -> SecretStr:
+        raise SystemExit(value.get_secret_value())
+
+
+@pytest.mark.attack("A connector quotes the secret that it was given in an error of ours", "It is shown without it")
+@pytest.mark.parametrize("credentials", [Advising, Trimming, Leaving])
+@pytest.mark.parametrize("typed", [str, SecretStr])
+@pytest.mark.parametrize("key", ["canary/key", "  canary/key "])
+def test_an_error_of_ours_cannot_quote_a_secret_either(
+    credentials: type[ExampleCredentials], typed: Callable[[str], str | SecretStr], key: str
+) -> None:
+    with pytest.raises(ConnectorCoreError) as caught:
+        credentials_of(with_credentials(credentials), {"domain": "acme.hr.example", "api_key": typed(key)})
+    error = caught.value
+    assert "canary" not in f"{error} {error.message} {error.hint} {getattr(error, 'field', '')}"
+
+
+def test_a_secret_of_spaces_leaves_an_error_readable() -> None:
+    with pytest.raises(InvalidCredentialsError, match="api_key: contains a space"):
+        credentials_of(Example, {"domain": "acme.hr.example", "api_key": "  "})
+
+
+@pytest.mark.attack("Credentials bring their own secrets() or public()", "The connector is refused")
+@pytest.mark.parametrize("name", ["secrets", "public"])
+def test_what_the_host_asks_credentials_throughout_a_run_is_not_the_connectors(name: str) -> None:
+    def exits(_: object) -> None:
+        raise SystemExit(3)
+
+    with pytest.raises(TypeError, match=f"Own must not define {name}, which the host calls"):
+        type("Own", (ExampleCredentials,), {"__module__": __name__, name: exits})
+    with pytest.raises(TypeError, match=f"Own must not define {name}"), warnings.catch_warnings(action="ignore"):
+        type("Own", (ExampleCredentials,), {"__module__": __name__, "__annotations__": {name: str}})
 
 
 def test_credentials_that_cannot_be_kept_are_the_connectors_fault() -> None:
