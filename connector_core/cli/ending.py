@@ -1,17 +1,27 @@
 """The ways in which a command fails: what happened, what to do, and the exit code."""
 
 import asyncio
+import re
 import sys
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
-from cyclopts import CoercionError, CycloptsError, UnknownOptionError, UnusedCliTokensError, ValidationError
+from cyclopts import (
+    CoercionError,
+    CycloptsError,
+    UnknownCommandError,
+    UnknownOptionError,
+    UnusedCliTokensError,
+    ValidationError,
+)
 from cyclopts.exceptions import ArgumentOrderError
 
 from connector_core.errors import ConnectorCoreError, ProviderError
 
 INTERRUPTED = 130
+_NAME = re.compile(r"--?[a-z]{1,12}(-[a-z]{1,12}){0,3}", re.ASCII)
+"""The form of an option's name: a few words. Anything else behind the hyphens may be a secret."""
 
 
 class DeclinedError(Exception):
@@ -87,15 +97,21 @@ def ending_of(error: BaseException) -> Ending:
 
 def _without_values(error: CycloptsError) -> str:
     """Return the message of an error about what was typed, without the values: one may be a secret."""
+    unnamed = ""
     if isinstance(error, UnknownOptionError):
         typed = error.token.keyword or error.token.value
         # As in --token=VALUE, or -tVALUE.
         name = typed.partition("=")[0] if typed.startswith("--") else typed[:2]
         error.token = error.token.evolve(keyword=name, value="")
+        if name != typed[:2] and not _NAME.fullmatch(name):
+            unnamed = f": {name}"
+    elif isinstance(error, UnknownCommandError) and error.unused_tokens:
+        unnamed = f' "{error.unused_tokens[0]}"'
     elif isinstance(error, CoercionError) and error.token:
         error.token = error.token.evolve(value="…")
     elif isinstance(error, ValidationError):
         error.value = "…"
     elif isinstance(error, ArgumentOrderError):
         error.token = "…"  # noqa: S105 - an argument
-    return " ".join(str(error).split())
+    # The nearest name that is known is still suggested.
+    return " ".join(str(error).replace(f"{unnamed}.", ".", 1).split())
