@@ -5,10 +5,11 @@ import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import wait
 from contextlib import redirect_stdout
+from contextvars import ContextVar
 from functools import partial
 from importlib.metadata import EntryPoint
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, TextIO, cast
 
 import pluggy
 from pydantic import ValidationError
@@ -26,6 +27,9 @@ from connector_core.threads import in_thread
 NAMESPACE = "connectors"
 SLOW_SECONDS = 1.0
 """After so long, a plugin that is still loading is named."""
+
+_IS_PLUGIN: ContextVar[bool] = ContextVar("connector_core_is_plugin", default=False)
+"""True in the thread in which a plugin is loaded."""
 
 Loader = Callable[[pluggy.PluginManager, EntryPoint, PluginSettings], type[AnyConnector] | None]
 
@@ -57,6 +61,8 @@ def load_plugin(
             on_slow(point.name)
             wait((loading,), timeout - SLOW_SECONDS)
     if not loading.done():
+        if not isinstance(sys.stdout, _Output):
+            sys.stdout = cast("TextIO", _Output(sys.stdout))
         raise PluginLoadError(f"{point.value} has not loaded within {timeout:g} s.")
     result = loading.result()
     if isinstance(result, BaseException):
@@ -69,7 +75,18 @@ def load_plugin(
     return connector
 
 
+class _Output:
+    """Standard output, except for plugins that were given up: what they print goes to standard error."""
+
+    def __init__(self, stdout: TextIO) -> None:
+        self._stdout = stdout
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.stderr if _IS_PLUGIN.get() else self._stdout, name)
+
+
 def _loaded(point: EntryPoint, settings: PluginSettings) -> tuple[Any, type[AnyConnector] | None]:
+    _IS_PLUGIN.set(True)
     if point.value.split(":")[0].split(".")[0] == NAMESPACE and (place := hidden_namespace()):
         raise PluginLoadError(
             f"A package named {NAMESPACE} at {place} hides the connectors: rename it, or remove it from the path."

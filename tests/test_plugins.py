@@ -175,6 +175,31 @@ async def test_a_plugin_that_hangs_is_given_up_and_joins_the_others_no_more(fold
     assert module.told == []
 
 
+LATE_PRINTS = """
+import sys, threading
+release, ended = threading.Event(), threading.Event()
+release.wait(9)
+print("canary")
+sys.stdout.write("canary")
+ended.set()
+"""
+
+
+@pytest.mark.attack("A plugin that was given up prints afterwards", "Standard output has none of it")
+def test_a_plugin_that_was_given_up_prints_no_more_to_standard_output(
+    folder: Folder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = [folder.add(LATE_PRINTS, name=name) for name in ("stranger", "other")]
+    load(allow("stranger", "other"), timeout=0.01)
+    for name in names:
+        sys.modules[name].release.set()
+        assert sys.modules[name].ended.wait(9)
+    sys.stdout.write("ours\n")
+    said = capsys.readouterr()
+    assert said.out == "ours\n"
+    assert said.err.count("canary") == 4
+
+
 def test_a_plugin_that_is_slow_is_named_after_a_second(folder: Folder, discover: Discover, tmp_path: Path) -> None:
     folder.add("import time\ntime.sleep(1.05)\n" + CONNECTOR)
     (tmp_path / "plugins.toml").write_text("[plugins.stranger]")
