@@ -151,7 +151,7 @@ def test_the_catalogue_and_the_page_of_an_integration(discover: Discover) -> Non
         (("simulate", "namely", "--set", "colour=red"), "colour"),
         (("simulate", "namely", "--set", "colour"), "NAME=VALUE"),
         (("simulate", "namely", "--recorded", "nowhere"), "cannot be read"),
-        (("sing",), "sing"),
+        (("sing",), "Unknown command. Available commands: list"),
     ],
 )
 @pytest.mark.usefixtures("acme")
