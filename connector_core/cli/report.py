@@ -122,6 +122,10 @@ def _of_profile(profile: DataProfile) -> Iterator[tuple[str, str]]:
         fields = ", ".join(f"{name} ({gone:,} of {size:,})" for name, (gone, size) in profile.emptied.items())
         intended = "If this is intended rather than a lost permission, rerun with --accept FIELD."
         yield f"Fields came empty where values are stored: {fields}. The values are kept. {intended}", "yellow"
+    if profile.emptied_rows:
+        came, lost = counted(profile.emptied_rows, "row"), ", ".join(profile.emptied_example)
+        intended = "If this is intended rather than a lost permission, rerun with --accept FIELD for each."
+        yield f"{came} came nearly empty; one lost {lost} at once. The values are kept. {intended}", "yellow"
     unread: dict[int, list[str]] = {}
     for field, rows in profile.unread.items():
         if field not in profile.emptied:

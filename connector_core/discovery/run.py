@@ -204,9 +204,16 @@ async def _save_updates(context: RunContext, one: KindResult) -> None:
     """Make the updates and save them, batch by batch, so that memory stays flat."""
     if not one.changes.updates:
         return
-    result, emptied, provider = one.evidence.result, one.certificate.profile.emptied, context.title
+    result, profile = one.evidence.result, one.certificate.profile
     async for batch in context.store.comparisons.differences(result.reading):
-        updates = plan_updates(batch, result.declaration.kind, emptied, provider, accepted=context.accepted_fields)
+        updates = plan_updates(
+            batch,
+            result.declaration.kind,
+            profile.emptied,
+            context.title,
+            accepted=context.accepted_fields,
+            rows_stay=profile.emptied_rows > 0,
+        )
         await context.store.plans.add_updates(context.run, result.reading.of, updates, one.hold)
 
 
@@ -274,7 +281,9 @@ async def _next_scans(context: RunContext, account: Account, kinds: list[KindRes
             is_delta=result.delta is not None,
             started_at=context.run.started_at,
             resume_key=context.resume_key(account),
-            kept=one.evidence.differences.kept(one.certificate.profile.emptied),
+            kept=one.evidence.differences.kept(
+                one.certificate.profile.emptied, rows_stay=one.certificate.profile.emptied_rows > 0
+            ),
         )
         if scan:
             scans[one.plan.kind] = scan
@@ -288,7 +297,7 @@ def verdict(kinds: Sequence[KindReport], *, applied: bool) -> Verdict:
         return Verdict.DEFERRED
     if Standing.INCOMPLETE in standings:
         return Verdict.INCOMPLETE
-    if any(one.certificate.profile.emptied or (applied and one.plan.held) for one in kinds):
+    if any(one.certificate.profile.doubted or (applied and one.plan.held) for one in kinds):
         return Verdict.HELD
     return Verdict.CAUGHT_UP if Standing.CAUGHT_UP in standings else Verdict.COMPLETE
 
