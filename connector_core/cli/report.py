@@ -11,12 +11,12 @@ from rich.text import Text
 from connector_core.cli.encoding import plain
 from connector_core.cli.ending import with_stop
 from connector_core.cli.output import console, table
+from connector_core.data_profile import DataProfile
 from connector_core.host import Host
 from connector_core.messages import PROOFS, RUN_AGAIN, action, began, counted, message
 from connector_core.outcomes import (
     Certificate,
     Change,
-    DataProfile,
     KindPlan,
     KindReport,
     Operation,

@@ -44,7 +44,7 @@ def plan(
     provider: str,
 ) -> KindChanges:
     """Plan the updates of rows that were read, and, only if everything was read, the removals of missing ones."""
-    emptied, rows_stay = certificate.profile.emptied, certificate.profile.emptied_rows > 0
+    emptied, rows_stay = certificate.profile.emptied, certificate.profile.rows_stay
     updates, leavers = differences.updates(emptied, rows_stay=rows_stay), differences.leavers(emptied)
     if not certificate.complete:
         return KindChanges(updates, leavers)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from builders import TITLE, certificate, difference, differing
 from connector_core import Employee, Status, WorkerType
+from connector_core.data_profile import DataProfile
 from connector_core.discovery.changes import plan, plan_updates
 from connector_core.discovery.drift import (
     ClearedValues,
@@ -18,7 +19,6 @@ from connector_core.discovery.drift import (
     may_have_emptied,
     rows_emptied,
 )
-from connector_core.outcomes import DataProfile
 from connector_core.settings import DriftSettings
 from connector_core.store.comparison import Loss
 

@@ -4,8 +4,8 @@ import pytest
 
 from builders import certificate, kind_plan
 from connector_core import KindReport, Standing, Verdict
+from connector_core.data_profile import DataProfile
 from connector_core.discovery.run import verdict
-from connector_core.outcomes import DataProfile
 
 COMPLETE = KindReport(certificate(), kind_plan())
 CAUGHT_UP = KindReport(certificate(Standing.CAUGHT_UP), kind_plan())
