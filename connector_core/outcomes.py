@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Self
 
+from connector_core.data_profile import DataProfile
 from connector_core.reasons import Reason
 from connector_core.sdk.connector import Account, Declaration
 from connector_core.sdk.page import Rejection
@@ -104,23 +105,6 @@ class Run:
     @classmethod
     def begin(cls, integration: str, connector: str, product: str, kinds: Iterable[str]) -> Self:
         return cls(uuid.uuid4().hex, integration, connector, product, tuple(kinds), datetime.now(UTC))
-
-
-@dataclass(frozen=True, slots=True)
-class DataProfile:
-    """Contents of the rows of a kind, and oddities in them. None of it makes a reading incomplete."""
-
-    filled: Mapping[str, float] = field(default_factory=dict)
-    """The share of rows in which each field is filled."""
-    unread: Mapping[str, int] = field(default_factory=dict)
-    """Fields that did not come, and for how many rows; their stored values stay."""
-    emptied: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    """Fields that came empty too often to be believed: how many values were cleared, and of how many. They stay."""
-    dangling: Mapping[str, int] = field(default_factory=dict)
-    """Links whose target is not known, per field."""
-    without_email: int = 0
-    sharing_email: int = 0
-    """Rows whose e-mail another row has, too."""
 
 
 @dataclass(frozen=True, slots=True)

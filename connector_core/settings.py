@@ -116,6 +116,12 @@ class DriftSettings(_Settings):
     """… within this many days …"""
     all_of: Annotated[int, Field(ge=1, le=1_000_000)] = 2
     """… or all of those in the rows that were read, if there are at least this many."""
+    at_most: Annotated[int, Field(ge=1, le=1_000_000_000)] = 50
+    """More cleared values of one field than this, within the days, are not believed, however small their share."""
+    rows: Annotated[int, Field(ge=1, le=1_000_000)] = 3
+    """Rows that came nearly empty are not believed from this many on, within the days …"""
+    rows_share: Annotated[float, Field(ge=0, le=1)] = 0.01
+    """… or from this share of the kind, whichever is reached first."""
 
 
 class DeltaSettings(_Settings):

@@ -142,10 +142,11 @@ async def provider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
             people: int = 60,
             *,
             losses: LossSettings = LossSettings(),  # noqa: B008 - frozen
+            simulator: Simulator | None = None,
             **behaviour: str,
         ) -> Provider:
             options = SimulatorOptions(people=people, seed=7, behaviour=behaviour)
-            simulator = load(f"connectors.{name}.simulator", options)
+            simulator = simulator or load(f"connectors.{name}.simulator", options)
             served = await stack.enter_async_context(serve(simulator))
             monkeypatch.setenv("SSL_CERT_FILE", str(served.ca_file))
             store, http = tmp_path / "people.sqlite", HttpSettings(**QUICK)

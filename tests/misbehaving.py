@@ -8,6 +8,8 @@ from aiohttp import web
 
 from connector_core import Employee, Page, PageNumber, Product, discovers
 from connector_core.testing import Answer
+from connector_core.testing.organisation import Person
+from connectors.bamboohr.simulator import BambooHRSimulator
 from connectors.namely.simulator import NamelySimulator
 from planted.example import Example, People, to_employee
 
@@ -147,6 +149,34 @@ class Overstated(NamelySimulator):
         body = json.loads(answer.body)
         body["meta"]["total_count"] += 1
         return rewritten(answer, body)
+
+
+class RestrictedNamely(NamelySimulator):
+    """Sends null for ``lost`` keys of the ``restricted`` people, as after a permission that was lost for these."""
+
+    restricted: frozenset[str] = frozenset()
+    lost: tuple[str, ...] = ()
+
+    def answer(self, request: web.Request) -> Answer:
+        answer = super().answer(request)
+        if not (self.restricted and is_listing(request)):
+            return answer
+        body = json.loads(answer.body)
+        for one in body["profiles"]:
+            if one["id"] in self.restricted:
+                one.update(dict.fromkeys(self.lost))
+        return rewritten(answer, body)
+
+
+class RestrictedBambooHR(BambooHRSimulator):
+    """Sends null for ``lost`` fields of the ``restricted`` people, as after a permission that was lost for these."""
+
+    restricted: frozenset[str] = frozenset()
+    lost: tuple[str, ...] = ()
+
+    def _row(self, one: Person) -> dict[str, Any]:
+        row = super()._row(one)
+        return row | dict.fromkeys(self.lost) if row["id"] in self.restricted else row
 
 
 class Unsorted(NamelySimulator):

@@ -23,14 +23,33 @@ from rich.console import Console
 from connector_core.cli.encoding import encode, plain, stream_csv, stream_json
 from connector_core.cli.main import COMMANDS, app
 from connector_core.cli.output import console, error_console, table
+from connectors.namely.simulator import NamelySimulator, Tenant
 from terminal import Terminal
-from world import DISCOVER, OURS, Discover, Running
+from world import DISCOVER, OURS, Discover, Running, Threaded
 
 
 @pytest.fixture
 def connected(acme: Running, discover: Discover) -> Running:
     assert discover("connect", "namely", "--name", "acme", "--domain", acme.host).code == 0
     return acme
+
+
+def test_the_report_says_how_many_rows_came_nearly_empty_and_what_one_of_them_lost(
+    simulated: Threaded, connected: Running, discover: Discover, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert connected is simulated
+    assert discover("run", "acme").code == 0
+    assert isinstance(simulated.simulator, NamelySimulator)
+    assert isinstance(simulated.simulator.directory, Tenant)
+    # The tenant is shared, so the values come back.
+    for one in simulated.simulator.directory.people[20:22]:
+        for field in ("email", "title", "start"):
+            monkeypatch.setattr(one, field, "")
+    done = discover("run", "acme")
+    assert done.code == 1
+    said = " ".join(done.out.split())
+    assert "Employee: 2 rows came nearly empty; one lost email, job_title, start_date at once." in said
+    assert "rerun with --accept FIELD for each" in said
 
 
 def test_the_way_from_connecting_to_looking(acme: Running, discover: Discover) -> None:

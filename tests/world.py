@@ -144,7 +144,13 @@ class Provider:
 
 class StartProvider(Protocol):
     async def __call__(
-        self, name: str, people: int = ..., *, losses: LossSettings = ..., **behaviour: str
+        self,
+        name: str,
+        people: int = ...,
+        *,
+        losses: LossSettings = ...,
+        simulator: Simulator | None = ...,
+        **behaviour: str,
     ) -> Provider: ...
 
 

@@ -11,12 +11,12 @@ from rich.text import Text
 from connector_core.cli.encoding import plain
 from connector_core.cli.ending import with_stop
 from connector_core.cli.output import console, table
+from connector_core.data_profile import DataProfile
 from connector_core.host import Host
 from connector_core.messages import PROOFS, RUN_AGAIN, action, began, counted, message
 from connector_core.outcomes import (
     Certificate,
     Change,
-    DataProfile,
     KindPlan,
     KindReport,
     Operation,
@@ -122,6 +122,10 @@ def _of_profile(profile: DataProfile) -> Iterator[tuple[str, str]]:
         fields = ", ".join(f"{name} ({gone:,} of {size:,})" for name, (gone, size) in profile.emptied.items())
         intended = "If this is intended rather than a lost permission, rerun with --accept FIELD."
         yield f"Fields came empty where values are stored: {fields}. The values are kept. {intended}", "yellow"
+    if profile.emptied_rows:
+        came, lost = counted(profile.emptied_rows, "row"), ", ".join(profile.emptied_example)
+        intended = "If this is intended rather than a lost permission, rerun with --accept FIELD for each."
+        yield f"{came} came nearly empty; one lost {lost} at once. The values are kept. {intended}", "yellow"
     unread: dict[int, list[str]] = {}
     for field, rows in profile.unread.items():
         if field not in profile.emptied:

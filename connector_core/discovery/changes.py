@@ -6,7 +6,7 @@ from enum import Enum
 
 import msgspec
 
-from connector_core.discovery.drift import STATUS, DifferenceCounts, RowDifference, by_field
+from connector_core.discovery.drift import STATUS, DifferenceCounts, RowDifference, by_field, lost_together
 from connector_core.outcomes import Certificate, Proof
 from connector_core.reasons import Code, Reason
 from connector_core.sdk.entities import Entity, Status
@@ -44,8 +44,8 @@ def plan(
     provider: str,
 ) -> KindChanges:
     """Plan the updates of rows that were read, and, only if everything was read, the removals of missing ones."""
-    emptied = certificate.profile.emptied
-    updates, leavers = differences.updates(emptied), differences.leavers(emptied)
+    emptied, rows_stay = certificate.profile.emptied, certificate.profile.rows_stay
+    updates, leavers = differences.updates(emptied, rows_stay=rows_stay), differences.leavers(emptied)
     if not certificate.complete:
         return KindChanges(updates, leavers)
     if certificate.proof is Proof.DECLINED:
@@ -62,16 +62,19 @@ def plan_updates(
     provider: str,
     *,
     accepted: Collection[str] = (),
+    rows_stay: bool = False,
 ) -> list[Update]:
     """Plan the updates of rows that were read with other content.
 
     An absent field leaves the stored value as it was. A field that has ``emptied`` is believed where it holds a
-    value, and not where it is empty; one whose emptying was ``accepted`` is believed.
+    value, and not where it is empty; one whose emptying was ``accepted`` is believed. With ``rows_stay`` no row is
+    believed that came nearly empty, where it is empty.
     """
     updates = []
     for one in differences:
         row = by_field(one, kind)
-        kept = [name for name in row.cleared if name in emptied]
+        lost = lost_together(row, kind, accepted) if rows_stay else ()
+        kept = [name for name in row.cleared if name in emptied or name in lost]
         if len(row.changed) > len(kept):
             updates.append(_update(one, row, kept, accepted, provider))
     return updates

@@ -1,10 +1,11 @@
 """Completeness of a reading: its counters and evidence become coded reasons, and these a certificate."""
 
+from connector_core.data_profile import DataProfile
 from connector_core.discovery.delta import delta_problems
-from connector_core.discovery.drift import emptied_fields
+from connector_core.discovery.drift import emptied_fields, rows_emptied
 from connector_core.discovery.results import Evidence, ReadResult
 from connector_core.discovery.tally import Tally
-from connector_core.outcomes import Certificate, DataProfile, Proof, Standing
+from connector_core.outcomes import Certificate, Proof, Standing
 from connector_core.reasons import Code, Reason
 from connector_core.sdk.page import TotalSource
 from connector_core.settings import DriftSettings
@@ -18,14 +19,15 @@ def verify(evidence: Evidence, drift: DriftSettings, *, accepted: frozenset[str]
 
     Args:
         evidence: Everything that was read and asked.
-        drift: When a field that emptied is not believed.
+        drift: When a field or a row that emptied is not believed.
         accepted: Fields whose emptying the operator has accepted.
         provider: Its title.
     """
     result, tally, profile = evidence.result, evidence.result.tally, evidence.result.profile
-    emptied = emptied_fields(evidence.cleared, drift)
-    emptied = {name: counts for name, counts in emptied.items() if name not in accepted}
-    kept = evidence.differences.kept(emptied)
+    differences = evidence.differences
+    emptied = emptied_fields(evidence.cleared, drift, result.declaration.kind, accepted)
+    rows_stay = rows_emptied(differences.nearly_empty, evidence.emptied_before, evidence.comparison.stored, drift)
+    kept = differences.kept(emptied, rows_stay=rows_stay)
     if result.delta:
         reasons = _delta_reasons(evidence, frozenset(kept), provider)
     else:
@@ -43,11 +45,13 @@ def verify(evidence: Evidence, drift: DriftSettings, *, accepted: frozenset[str]
         began=result.began,
         first_page=result.first_page,
         proof=_proof(result, reasons),
-        remedy=_remedy(reasons) or (result.declaration.permission if emptied else ""),
+        remedy=_remedy(reasons) or (result.declaration.permission if emptied or rows_stay else ""),
         profile=DataProfile(
             filled=profile.shares(),
             unread=dict(sorted((kept | profile.unread).items())),
             emptied=emptied,
+            emptied_rows=differences.nearly_empty if rows_stay else 0,
+            emptied_example=differences.example if rows_stay else (),
             dangling=evidence.dangling,
             without_email=profile.without_email,
             sharing_email=profile.sharing_email,

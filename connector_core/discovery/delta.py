@@ -165,7 +165,7 @@ def next_scan(
     absent = {name for name, rows in profile.unread.items() if rows == profile.rows}
     # Not later than the run: a date in the future would hide every change until then.
     newest = min(utc(profile.newest), started_at) if profile.newest else None
-    applied = not (plan.held or certificate.profile.emptied)
+    applied = not (plan.held or certificate.profile.doubted)
     if certificate.complete and applied and not (plan.unconfirmed or set(kept) - absent):
         return LastScan(resume_key, started_at, newest, certificate.seen - certificate.found, frozenset(absent))
     if before is None:

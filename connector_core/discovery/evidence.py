@@ -1,5 +1,6 @@
 """The last part of reading: ask the provider about missing rows, and read once more where it still has them."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -8,7 +9,7 @@ from connector_core.discovery.changes import Testimony
 from connector_core.discovery.completeness import incompleteness
 from connector_core.discovery.connector_errors import has_row
 from connector_core.discovery.context import RunContext
-from connector_core.discovery.drift import ClearedValues, DifferenceCounts, may_have_emptied
+from connector_core.discovery.drift import ClearedValues, DifferenceCounts, came_nearly_empty, may_have_emptied
 from connector_core.discovery.guards import is_held
 from connector_core.discovery.read import KindReader
 from connector_core.discovery.results import Evidence, ReadResult
@@ -48,7 +49,8 @@ async def _compare(
     if result.bounded:
         await store.staging.forget_new_rows(result.reading)
     comparison = await store.comparisons.compare(result.reading, losses.days)
-    evidence = Evidence(result, acceptance_key, comparison, DifferenceCounts(result.declaration.kind))
+    counts = DifferenceCounts(result.declaration.kind, context.accepted_fields)
+    evidence = Evidence(result, acceptance_key, comparison, counts)
     if not full:
         return evidence
     # Removals are never planned from an incomplete or an empty read.
@@ -101,19 +103,23 @@ async def _count_differences(context: RunContext, evidence: Evidence) -> Evidenc
     """Count what differs from the stored rows, batch by batch, and the stored values that would be cleared."""
     comparisons, settings, reading = context.store.comparisons, context.settings.drift, evidence.result.reading
     kind = evidence.result.declaration.kind
-    counts = DifferenceCounts(kind)
+    counts = DifferenceCounts(kind, context.accepted_fields)
     if not evidence.comparison.differing:
         return evidence
     async for batch in comparisons.differences(reading):
         counts.add(batch)
-    before = await comparisons.cleared_before(reading.of, settings.days)
-    fields = may_have_emptied(counts.cleared, before, settings)
+    together = await comparisons.cleared_before(reading.of, settings.days)
+    before: Counter[str] = Counter()
+    for names, rows in together.items():
+        before.update(dict.fromkeys(names, rows))
+    fields = may_have_emptied(counts.cleared, before, settings, kind)
     stored = await comparisons.count_values(reading, {name: kind.unknown.get(name, "") for name in fields})
     cleared = {
         name: ClearedValues(counts.cleared[name], read, before.get(name, 0), of_all)
         for name, (read, of_all) in stored.items()
     }
-    return replace(evidence, differences=counts, cleared=cleared)
+    emptied_before = sum([rows for names, rows in together.items() if came_nearly_empty(names, kind)])
+    return replace(evidence, differences=counts, cleared=cleared, emptied_before=emptied_before)
 
 
 async def link(context: RunContext, evidence: Evidence, all_read: Sequence[Evidence]) -> Evidence:

@@ -72,6 +72,8 @@ class Evidence:
     """Missing rows that other rows name, as their manager or department."""
     cleared: Mapping[str, ClearedValues] = field(default_factory=dict)
     """For fields that came empty where a value is stored, often enough to be a warning sign."""
+    emptied_before: int = 0
+    """Rows that came nearly empty within the window already."""
     dangling: Mapping[str, int] = field(default_factory=dict)
     """Links whose target is neither stored nor read, per field."""
 

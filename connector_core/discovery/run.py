@@ -204,9 +204,10 @@ async def _save_updates(context: RunContext, one: KindResult) -> None:
     """Make the updates and save them, batch by batch, so that memory stays flat."""
     if not one.changes.updates:
         return
-    result, emptied, provider = one.evidence.result, one.certificate.profile.emptied, context.title
+    result, profile, accepted = one.evidence.result, one.certificate.profile, context.accepted_fields
+    kind, emptied, rows_stay = result.declaration.kind, profile.emptied, profile.rows_stay
     async for batch in context.store.comparisons.differences(result.reading):
-        updates = plan_updates(batch, result.declaration.kind, emptied, provider, accepted=context.accepted_fields)
+        updates = plan_updates(batch, kind, emptied, context.title, accepted=accepted, rows_stay=rows_stay)
         await context.store.plans.add_updates(context.run, result.reading.of, updates, one.hold)
 
 
@@ -262,7 +263,7 @@ async def _next_scans(context: RunContext, account: Account, kinds: list[KindRes
     """Return what the next delta of each kind starts from, where that has changed."""
     scans = {}
     for one in kinds if context.apply else ():
-        result = one.evidence.result
+        result, profile = one.evidence.result, one.certificate.profile
         if not result.declaration.changes:
             continue
         before = await context.store.last_scans.find(result.reading.of)
@@ -274,7 +275,7 @@ async def _next_scans(context: RunContext, account: Account, kinds: list[KindRes
             is_delta=result.delta is not None,
             started_at=context.run.started_at,
             resume_key=context.resume_key(account),
-            kept=one.evidence.differences.kept(one.certificate.profile.emptied),
+            kept=one.evidence.differences.kept(profile.emptied, rows_stay=profile.rows_stay),
         )
         if scan:
             scans[one.plan.kind] = scan
@@ -288,7 +289,7 @@ def verdict(kinds: Sequence[KindReport], *, applied: bool) -> Verdict:
         return Verdict.DEFERRED
     if Standing.INCOMPLETE in standings:
         return Verdict.INCOMPLETE
-    if any(one.certificate.profile.emptied or (applied and one.plan.held) for one in kinds):
+    if any(one.certificate.profile.doubted or (applied and one.plan.held) for one in kinds):
         return Verdict.HELD
     return Verdict.CAUGHT_UP if Standing.CAUGHT_UP in standings else Verdict.COMPLETE
 

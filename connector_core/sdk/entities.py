@@ -83,6 +83,8 @@ class Entity(BaseModel):
     """The fields with ids of other entities, and the kind of these."""
     identity: ClassVar[tuple[str, ...]] = ()
     """Fields of which one at least stays the same for as long as the id means the same thing, such as a name."""
+    companions: ClassVar[Mapping[str, str]] = {}
+    """The fields that hold the provider's word for another one, and this: both are believed, or neither."""
     unknown: ClassVar[Mapping[str, str]] = {}
     """The fields whose default is ``UNKNOWN``, and that word: it is no value."""
     _names: ClassVar[frozenset[str]]
@@ -156,6 +158,7 @@ class Employee(Entity):
         "primary_department_source_id": "Department",
     }
     identity = ("email", "display_name")
+    companions = {"source_status": "status"}
 
     display_name: str | None = None
     """With the preferred name, if there is one."""

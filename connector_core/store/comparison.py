@@ -11,7 +11,6 @@ from connector_core.store.sqlite import (
     IDS,
     Cursor,
     Table,
-    each,
     filled,
     holds,
     reads,
@@ -183,15 +182,14 @@ class Comparisons(Table):
         return dict(zip(fields, zip(counts[: len(fields)], counts[len(fields) :], strict=True), strict=True))
 
     @reads
-    def cleared_before(self, cursor: Cursor, of: StoredKind, days: int) -> dict[str, int]:
-        """Count, by field, the values that were cleared within so many days."""
+    def cleared_before(self, cursor: Cursor, of: StoredKind, days: int) -> dict[tuple[str, ...], int]:
+        """Count the rows that lost values within so many days, by the fields that were cleared together."""
         rows = cursor.execute(
-            f"SELECT j.value, count(*) FROM changes c, {each('c.cleared')} j "  # noqa: S608 - ours
-            "WHERE c.integration = ? AND c.kind = ? "
-            "AND c.cleared IS NOT NULL AND c.state = 'applied' AND c.decided_at >= ? GROUP BY j.value",
+            "SELECT cleared, count(*) FROM changes WHERE integration = ? AND kind = ? "
+            "AND cleared IS NOT NULL AND state = 'applied' AND decided_at >= ? GROUP BY cleared",
             (of.integration, of.kind, timestamp(datetime.now(UTC) - timedelta(days=days))),
         )
-        return dict(rows.fetchall())
+        return {tuple(json.loads(cleared)): number for cleared, number in rows}
 
     @reads
     def some_read(self, cursor: Cursor, reading: Reading, number: int) -> tuple[str, ...]:

@@ -44,11 +44,6 @@ def filled(field: str, unknown: str = "") -> str:
     return f"coalesce(json_extract(b.body, '$.{field}'), '') NOT IN ('', '[]', 0, '{unknown}')"
 
 
-def each(column: str) -> str:
-    """Return a table with the column ``value``, from a column that holds a JSON list."""
-    return f"json_each({column})"
-
-
 def holds(body: str, field: str) -> str:
     """Return an expression over a column of bodies: whether the field of that name came, even as null."""
     return f"json_type({body}, '$.{field}') IS NOT NULL"

@@ -218,6 +218,7 @@ def test_a_field_that_came_for_one_row_was_read() -> None:
         (certificate(), {"plan": kind_plan(held=1)}),
         (certificate(), {"plan": kind_plan(unconfirmed=1)}),
         (certificate(profile=certificate().profile.__class__(emptied={"email": (9, 9)})), {}),
+        (certificate(profile=certificate().profile.__class__(emptied_rows=3)), {}),
         (certificate(), {"kept": ("email",)}),
         (CAUGHT_UP, {"plan": kind_plan(held=1)}),
         (certificate(Standing.INCOMPLETE, reasons=(Reason(Code.READ_FAILED),)), {}),

@@ -6,7 +6,10 @@ from attacks import FULL
 from connector_core import Code, SettingsError, Status, Verdict, WorkerType
 from connector_core.settings import DriftSettings
 from connector_core.testing import Faults
-from world import Start, copied_settings
+from connectors.bamboohr.simulator import Behaviour as BambooHRBehaviour
+from connectors.namely.simulator import Behaviour, Tenant
+from misbehaving import RestrictedBambooHR, RestrictedNamely
+from world import Start, StartProvider, copied_settings
 
 pytestmark = pytest.mark.jumping
 
@@ -68,7 +71,7 @@ async def test_a_field_that_few_people_have_is_kept_when_it_empties(namely: Star
 
 
 @pytest.mark.attack("The status of people comes as null", "Nobody leaves the active set", FULL)
-@pytest.mark.parametrize("number", [1, 60])
+@pytest.mark.parametrize("number", [1, 9, 60])
 async def test_a_status_that_does_not_come_takes_nobody_out_of_the_active_set(namely: Start, number: int) -> None:
     place = await namely(scanned=True)
     before = await place.people()
@@ -78,8 +81,9 @@ async def test_a_status_that_does_not_come_takes_nobody_out_of_the_active_set(na
     report = await place.run()
     assert report.verdict is Verdict.HELD
     assert report["Employee"].certificate.profile.emptied["status"] == (number, 60)
-    assert {key: one.status for key, one in (await place.people()).items()} == {
-        key: one.status for key, one in before.items()
+    # Neither does the provider's word for it go.
+    assert {key: (one.status, one.source_status) for key, one in (await place.people()).items()} == {
+        key: (one.status, one.source_status) for key, one in before.items()
     }
 
 
@@ -112,6 +116,83 @@ async def test_values_that_are_cleared_in_small_steps_add_up(namely: Start) -> N
     # Six of sixty are a tenth; the seventh is one too many, and so is the next that is read with it.
     assert emptied == [None] * 6 + [(7, 60), (8, 60)]
     assert [one.job_title for one in (await place.people()).values()].count(None) == 6
+
+
+def restricted(name: str) -> RestrictedNamely | RestrictedBambooHR:
+    if name == "namely":
+        return RestrictedNamely(Tenant(400, 7, Behaviour()), Behaviour())
+    return RestrictedBambooHR(400, 7, BambooHRBehaviour())
+
+
+IDENTITY = {
+    "namely": ("full_name", "first_name", "last_name", "preferred_name", "email"),
+    "bamboohr": ("displayName", "firstName", "lastName", "preferredName", "workEmail"),
+}
+WORK = {
+    "namely": ("job_title", "reports_to", "start_date", "departure_date"),
+    "bamboohr": ("jobTitle", "supervisorEId", "hireDate", "terminationDate"),
+}
+NAMES = ["display_name", "first_name", "last_name", "email"]
+ACCEPTED = [*NAMES, "job_title", "manager_source_id", "start_date", "end_date"]
+
+
+@pytest.mark.attack(
+    "A permission is lost for some of 400 people: most of their fields come as null at once",
+    "The stored values stay, and the run is held",
+    FULL,
+)
+@pytest.mark.parametrize("number", [3, 40])
+@pytest.mark.parametrize("name", ["namely", "bamboohr"])
+async def test_people_who_come_nearly_empty_keep_their_values_until_the_loss_is_accepted(
+    provider: StartProvider, name: str, number: int
+) -> None:
+    simulator = restricted(name)
+    place = await provider(name, simulator=simulator)
+    await place.connect()
+    await place.run()
+    before = await place.people()
+    # The head of the company has no manager to lose.
+    simulator.restricted = frozenset([key for key, one in before.items() if one.manager_source_id][:number])
+    for simulator.lost in (IDENTITY[name] + WORK[name], IDENTITY[name], WORK[name]):
+        report = await place.run()
+        profile = report["Employee"].certificate.profile
+        # No field by itself lost enough to be a warning sign.
+        assert (report.verdict, profile.emptied, profile.emptied_rows) == (Verdict.HELD, {}, number)
+        assert len(profile.emptied_example) >= 2
+        assert await place.people() == before
+    simulator.lost = IDENTITY[name] + WORK[name]
+    assert (await place.run(accept=ACCEPTED)).verdict is Verdict.COMPLETE
+    assert {key for key, one in (await place.people()).items() if not one.display_name} == simulator.restricted
+    assert (await place.run()).verdict is Verdict.COMPLETE
+
+
+async def test_people_who_come_nearly_empty_one_at_a_time_add_up(provider: StartProvider) -> None:
+    simulator = restricted("namely")
+    place = await provider("namely", simulator=simulator)
+    await place.connect()
+    await place.run()
+    simulator.lost = IDENTITY["namely"] + WORK["namely"]
+    ids = list(await place.people())
+    emptied = []
+    for number in range(1, 5):
+        simulator.restricted = frozenset(ids[:number])
+        emptied.append((await place.run())["Employee"].certificate.profile.emptied_rows)
+    assert emptied == [0, 0, 1, 2]
+    assert [one.display_name for one in (await place.people()).values()].count(None) == 2
+
+
+@pytest.mark.parametrize("name", ["bamboohr", "namely"])
+async def test_the_providers_word_stays_with_the_status(provider: StartProvider, name: str) -> None:
+    simulator = restricted(name)
+    place = await provider(name, simulator=simulator)
+    await place.connect()
+    await place.run()
+    before = await place.people()
+    simulator.restricted = frozenset(list(before)[:9])
+    simulator.lost = ("status", "user_status")
+    report = await place.run()
+    assert report["Employee"].certificate.profile.emptied.keys() == {"status", "source_status"}
+    assert await place.people() == before
 
 
 async def test_values_whose_loss_was_accepted_count_no_more(namely: Start) -> None:

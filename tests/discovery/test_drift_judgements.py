@@ -8,9 +8,17 @@ from hypothesis import strategies as st
 
 from builders import TITLE, certificate, difference, differing
 from connector_core import Employee, Status, WorkerType
+from connector_core.data_profile import DataProfile
 from connector_core.discovery.changes import plan, plan_updates
-from connector_core.discovery.drift import ClearedValues, by_field, emptied_fields, may_have_emptied
-from connector_core.outcomes import DataProfile
+from connector_core.discovery.drift import (
+    ClearedValues,
+    DifferenceCounts,
+    by_field,
+    emptied_fields,
+    lost_together,
+    may_have_emptied,
+    rows_emptied,
+)
 from connector_core.settings import DriftSettings
 from connector_core.store.comparison import Loss
 
@@ -37,7 +45,7 @@ SETTINGS = DriftSettings()
     ],
 )
 def test_values_are_kept_above_a_share_and_a_number(now: int, stored: int, *, held: bool) -> None:
-    found = emptied_fields({"end_date": ClearedValues(now, read=stored, stored=stored)}, SETTINGS)
+    found = emptied_fields({"end_date": ClearedValues(now, read=stored, stored=stored)}, SETTINGS, Employee)
     assert found == ({"end_date": (now, stored)} if held else {})
 
 
@@ -59,6 +67,22 @@ def test_what_was_cleared_within_the_window_counts(one: ClearedValues, counts: t
     assert one.excess(SETTINGS) == counts
 
 
+@pytest.mark.parametrize(
+    ("one", "counts"),
+    [
+        (ClearedValues(50, read=200_000, stored=200_000), None),
+        (ClearedValues(51, read=200_000, stored=200_000), (51, 200_000)),
+        (ClearedValues(40_000, read=200_000, stored=200_000), (40_000, 200_000)),
+        (ClearedValues(1, read=199_950, recent=50, stored=199_950), (51, 200_000)),
+    ],
+)
+def test_more_than_a_number_of_values_are_kept_however_small_their_share(
+    one: ClearedValues, counts: tuple[int, int] | None
+) -> None:
+    assert one.excess(SETTINGS) == counts
+    assert one.excess(DriftSettings(at_most=40_000)) is None
+
+
 def test_the_thresholds_are_settings() -> None:
     one = ClearedValues(5, read=100, stored=100)
     assert one.excess(SETTINGS) is None
@@ -71,12 +95,66 @@ def test_the_thresholds_are_settings() -> None:
 
 def test_a_single_status_is_not_cleared() -> None:
     one = ClearedValues(1, read=60, stored=10_000)
-    assert emptied_fields({"status": one, "email": one}, SETTINGS) == {"status": (1, 60)}
+    assert emptied_fields({"status": one, "email": one}, SETTINGS, Employee) == {"status": (1, 60)}
+
+
+def test_the_providers_word_for_a_status_is_believed_no_more_than_the_status() -> None:
+    one = ClearedValues(1, read=60, stored=60)
+    both = {"source_status": one, "status": one}
+    assert emptied_fields(both, SETTINGS, Employee) == {"source_status": (1, 60), "status": (1, 60)}
+    assert emptied_fields({"source_status": one}, SETTINGS, Employee) == {}
+    assert emptied_fields(both, SETTINGS, Employee, {"status"}) == {}
+    assert emptied_fields(both, SETTINGS, Employee, {"source_status"}) == {"status": (1, 60)}
+
+
+@pytest.mark.parametrize(
+    ("stored", "read", "lost"),
+    [
+        # All that identifies the row, as far as it had it.
+        ({"email": "a", "display_name": "A"}, {"email": None, "display_name": None}, {"email", "display_name"}),
+        ({"display_name": "A"}, {"display_name": None}, {"display_name"}),
+        ({"email": "a", "display_name": "A"}, {"display_name": None}, set()),
+        ({"email": "a", "display_name": "A"}, {"email": None, "display_name": "B"}, set()),
+        # Or several values.
+        (
+            {"email": "a", "job_title": "Lead", "start_date": "2020-01-01", "last_name": "A"},
+            {"email": "a", "job_title": None, "start_date": None, "last_name": None},
+            {"job_title", "start_date", "last_name"},
+        ),
+        ({"job_title": "Lead", "last_name": "A"}, {"job_title": None, "last_name": None}, set()),
+        ({}, {"email": "a"}, set()),
+    ],
+)
+def test_a_row_came_nearly_empty_where_it_lost_its_identity_or_several_values(
+    stored: dict[str, Any], read: dict[str, Any], lost: set[str]
+) -> None:
+    row = by_field(difference(stored, read), Employee)
+    assert lost_together(row, Employee) == lost
+    assert lost_together(row, Employee, accepted=lost) == set()
+
+
+@pytest.mark.parametrize(
+    ("now", "recent", "size", "held"),
+    [
+        (2, 0, 400, False),
+        (3, 0, 400, True),
+        (1, 2, 400, True),
+        (0, 9, 400, False),
+        # One of a hundred or fewer is a hundredth.
+        (1, 0, 100, True),
+        (1, 0, 101, False),
+    ],
+)
+def test_rows_that_came_nearly_empty_are_kept_from_a_number_or_a_share_on(
+    now: int, recent: int, size: int, *, held: bool
+) -> None:
+    assert rows_emptied(now, recent, size, SETTINGS) is held
+    assert not rows_emptied(now, recent, size, DriftSettings(rows=100, rows_share=1))
 
 
 def test_stored_values_are_counted_only_where_enough_are_cleared() -> None:
     cleared = {"email": 1, "end_date": 1, "job_title": 2, "status": 1}
-    assert may_have_emptied(cleared, {"end_date": 1}, SETTINGS) == ["end_date", "job_title", "status"]
+    assert may_have_emptied(cleared, {"end_date": 1}, SETTINGS, Employee) == ["end_date", "job_title", "status"]
 
 
 # ---- what a difference clears
@@ -126,6 +204,7 @@ def test_kept_fields_are_counted_where_a_value_is_stored_and_none_came() -> None
 
 VALUES = {
     "email": st.sampled_from(["a", "b", "", None]),
+    "display_name": st.sampled_from(["A", None]),
     "job_title": st.sampled_from(["Lead", None]),
     "status": st.sampled_from([*map(str, Status), None]),
     "worker_type": st.sampled_from(list(map(str, WorkerType))),
@@ -133,13 +212,25 @@ VALUES = {
 BODIES = st.fixed_dictionaries({}, optional=VALUES)
 
 
-@given(rows=st.lists(st.tuples(BODIES, BODIES), max_size=6), emptied=st.sets(st.sampled_from(sorted(VALUES))))
+FIELDS = st.sets(st.sampled_from(sorted(VALUES)))
+
+
+@given(
+    rows=st.lists(st.tuples(BODIES, BODIES), max_size=6),
+    emptied=FIELDS,
+    accepted=FIELDS,
+    rows_stay=st.booleans(),
+)
 def test_the_counts_are_those_of_the_updates_that_are_made(
-    rows: list[tuple[dict[str, Any], dict[str, Any]]], emptied: set[str]
+    rows: list[tuple[dict[str, Any], dict[str, Any]]], emptied: set[str], accepted: set[str], *, rows_stay: bool
 ) -> None:
+    # Nobody's status is doubted only because the row came nearly empty: it always is, or its loss was accepted.
+    emptied = (emptied | {"status"}) - accepted
     differences = [difference(stored, read, f"p{number}") for number, (stored, read) in enumerate(rows)]
-    given = certificate(profile=DataProfile(emptied=dict.fromkeys(emptied, (1, 1))))
-    changes = plan(given, differing(*differences), (), {}, TITLE)
-    updates = plan_updates(differences, Employee, emptied, TITLE)
+    given = certificate(profile=DataProfile(emptied=dict.fromkeys(emptied, (1, 1)), emptied_rows=int(rows_stay)))
+    counts = DifferenceCounts(Employee, accepted)
+    counts.add(differences)
+    changes = plan(given, counts, (), {}, TITLE)
+    updates = plan_updates(differences, Employee, emptied, TITLE, accepted=accepted, rows_stay=rows_stay)
     assert changes.updates == len(updates)
     assert changes.leavers == {one.source_id for one in updates if one.loss is Loss.ACTIVE}

@@ -4,8 +4,8 @@ import pytest
 
 from builders import certificate, kind_plan
 from connector_core import KindReport, Standing, Verdict
+from connector_core.data_profile import DataProfile
 from connector_core.discovery.run import verdict
-from connector_core.outcomes import DataProfile
 
 COMPLETE = KindReport(certificate(), kind_plan())
 CAUGHT_UP = KindReport(certificate(Standing.CAUGHT_UP), kind_plan())
@@ -13,6 +13,7 @@ INCOMPLETE = KindReport(certificate(Standing.INCOMPLETE), kind_plan())
 DEFERRED = KindReport(certificate(Standing.DEFERRED), kind_plan())
 HELD = KindReport(certificate(), kind_plan(held=1))
 EMPTIED = KindReport(certificate(profile=DataProfile(emptied={"email": (9, 9)})), kind_plan())
+EMPTIED_ROWS = KindReport(certificate(profile=DataProfile(emptied_rows=3)), kind_plan())
 
 
 @pytest.mark.parametrize(
@@ -22,6 +23,7 @@ EMPTIED = KindReport(certificate(profile=DataProfile(emptied={"email": (9, 9)}))
         ([COMPLETE, CAUGHT_UP], Verdict.CAUGHT_UP),
         ([CAUGHT_UP, HELD], Verdict.HELD),
         ([COMPLETE, EMPTIED], Verdict.HELD),
+        ([COMPLETE, EMPTIED_ROWS], Verdict.HELD),
         ([HELD, INCOMPLETE], Verdict.INCOMPLETE),
         ([INCOMPLETE, DEFERRED, HELD], Verdict.DEFERRED),
     ],
