@@ -11,11 +11,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from connector_core import Run
+from connector_core.data_profile import DataProfile
 from connector_core.host import Host
 from connector_core.observers import OBSERVER_SECONDS
 from connector_core.outcomes import (
     Certificate,
-    DataProfile,
     KindPlan,
     KindReport,
     Report,
