@@ -7,7 +7,6 @@ from connector_core.outcomes import State
 from connector_core.settings import RetentionSettings
 from connector_core.store.application import end_held
 from connector_core.store.sqlite import Cursor, Table, now, reads, timestamp, writes
-from connector_core.store.sqlite_space import shrink
 from connector_core.store.staging import close_readings
 
 _ROWS = 5_000
@@ -41,16 +40,14 @@ class _Limits:
 
 
 class Retention(Table):
-    """Deletes history. Stored entities are never touched."""
+    """Deletes history. Stored entities are never touched, and ``Erasures`` clears the files."""
 
     async def prune(self, integration: str, settings: RetentionSettings, window: int) -> None:
-        """Delete what is too old of an integration, and leave deleted rows neither in the file nor in its log.
+        """Delete what is too old of an integration.
 
         ``window``: the days for which losses and cleared values count.
         """
-        removed = False
         if limits := await self._limits(integration, settings, window):
-            removed = await self._has_removed(integration, limits)
             await self._date_changes(integration, limits)
             await self._discard_held(integration, limits)
             for step in (self._delete_changes, self._delete_runs):
@@ -58,8 +55,6 @@ class Retention(Table):
                     if not await step(integration, limits):
                         break
             await self._delete_empty_readings(integration)
-        await shrink(self._database, anew=removed)
-        await self._database.erase()
 
     async def clear(self, integration: str) -> None:
         """Delete all history of an integration that is about to be removed."""
@@ -88,16 +83,6 @@ class Retention(Table):
             held=before(settings.held),
             window=before(window),
         )
-
-    @reads
-    def _has_removed(self, cursor: Cursor, integration: str, limits: _Limits) -> bool:
-        """Return True if entities were removed since the last run began."""
-        found = cursor.execute(
-            "SELECT 1 FROM changes WHERE integration = ? AND loss > 0 AND decided_at >= ? AND state = 'applied' "
-            "AND operation = 'remove' LIMIT 1",
-            (integration, limits.newest),
-        )
-        return found.fetchone() is not None
 
     @writes
     def _date_changes(self, cursor: Cursor, integration: str, limits: _Limits) -> None:
