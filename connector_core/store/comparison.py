@@ -86,14 +86,19 @@ class Comparison:
     """A complete reading of the kind has been accepted."""
     lost_before: Mapping[str, LostBefore] = field(default_factory=dict)
     """The rows lost within the window, by id."""
+    created_before: int = 0
+    """The rows that runs created within the window, unasked, after the first reading of the kind."""
 
 
 class Comparisons(Table):
     """Questions about a reading and the stored rows."""
 
     @reads
-    def compare(self, cursor: Cursor, reading: Reading, days: int) -> Comparison:
-        """Compare an indexed reading with what is stored. ``days`` is the window for earlier losses."""
+    def compare(self, cursor: Cursor, reading: Reading, days: int, growth_days: int = 7) -> Comparison:
+        """Compare an indexed reading with what is stored.
+
+        ``days`` is the window for earlier losses, ``growth_days`` that for earlier creates.
+        """
         of = reading.of
         (staged,) = cursor.execute(
             "SELECT count(*) FROM latest WHERE reading = ? AND digest IS NOT NULL", (reading.id,)
@@ -117,6 +122,7 @@ class Comparisons(Table):
                 "AND e.source_id = l.source_id WHERE l.reading = ? AND l.digest <> e.digest",
                 (of.integration, of.kind, reading.id),
             ).fetchone()
+        lost_before = _lost_before(cursor, of, days)
         return Comparison(
             staged=staged,
             stored=stored,
@@ -125,7 +131,8 @@ class Comparisons(Table):
             differing=differing,
             accepted_key=accepted[0] if accepted else None,
             was_complete=bool(accepted and accepted[1]),
-            lost_before=_lost_before(cursor, of, days),
+            lost_before=lost_before,
+            created_before=_created_before(cursor, of, growth_days, stored),
         )
 
     @reads
@@ -245,6 +252,28 @@ class Comparisons(Table):
             (json.dumps(sorted(source_ids)), target.integration, target.kind, reading),
         ).fetchone()
         return int(unknown)
+
+
+def _created_before(cursor: Cursor, of: StoredKind, days: int, stored: int) -> int:
+    """Count the rows that runs created within the window, without those that the kind began with.
+
+    It began with its first complete reading; before one, with the first run that created any. What an operator has
+    approved since, as its run had ended, is no growth to ask about again.
+    """
+    moment = datetime.now(UTC)
+    created = cursor.execute(
+        "SELECT n, count(*) FROM (SELECT min(r.n) AS n FROM runs r JOIN changes c ON c.run_id = r.id AND c.kind = ? "
+        "WHERE r.integration = ? AND r.started_at BETWEEN ? AND ? AND c.operation = 'create' AND c.state = 'applied' "
+        "AND c.decided_at <= r.finished_at AND r.n > coalesce((SELECT o.n FROM runs o JOIN certificates t "
+        "ON t.run_id = o.id AND t.kind = ? AND t.complete = 1 WHERE o.integration = ? ORDER BY o.n LIMIT 1), 0) "
+        "GROUP BY c.source_id) GROUP BY n ORDER BY n",
+        (
+            *(of.kind, of.integration, timestamp(moment - timedelta(days=days)), timestamp(moment)),
+            *(of.kind, of.integration),
+        ),
+    ).fetchall()
+    counts = [count for _, count in created]
+    return sum(counts) if sum(counts) < stored else sum(counts[1:])
 
 
 def _lost_before(cursor: Cursor, of: StoredKind, days: int) -> dict[str, LostBefore]:
