@@ -18,7 +18,7 @@ from connector_core.discovery import ProgressCallback, RunContext, check, discov
 from connector_core.discovery.check import refuse_unreadable
 from connector_core.discovery.connector_errors import connector_errors, credentials_of
 from connector_core.discovery.tenant import refuse_other_tenant
-from connector_core.errors import BusyError, ConnectorCoreError, SettingsError
+from connector_core.errors import ConnectorCoreError, SettingsError
 from connector_core.http import HttpApi
 from connector_core.outcomes import Change, CheckReport, Operation, Report, Run, State
 from connector_core.plugins import Registry, load
@@ -136,33 +136,13 @@ class Host:
     async def remove(self, name: str) -> None:
         """Remove an integration, its secrets, its data and its history.
 
-        BusyError if another process prevents that its traces go from the files: they go with the next run or removal,
-        or when this is called again.
+        BusyError if traces of it stay in the files, because another process uses them: call it again later.
         """
-        removed = await self.is_removed(name)
-        if not removed:
-            await self.store.integrations.get(name)
-        try:
-            async with self.store.locks.hold(name):
-                if not removed:
-                    await self.store.retention.clear(name)
-                    await self.store.integrations.remove(name)
-                await self._erase(name)
-        finally:
-            await self.store.locks.forget(name)
+        await self.store.remove(name)
 
     async def is_removed(self, name: str) -> bool:
         """Return True if an integration was removed, but traces of it may be left in the files."""
-        return await self.store.integrations.find(name) is None and await self.store.erasures.is_due(name)
-
-    async def _erase(self, name: str) -> None:
-        try:
-            await self.store.erasures.finish(insist=True)
-        except BusyError as error:
-            raise BusyError(
-                f"{name} has been removed, but traces of it may be left in the store's files. {error.message}",
-                hint=f"They go with the next run, or now: discover remove {name}",
-            ) from None
+        return await self.store.is_removed(name)
 
     async def rotate_secrets(self, *, forget: bool = False) -> int:
         """Seal every integration's secrets with a new key; return how many integrations.

@@ -100,7 +100,8 @@ class BoundSettings(_Settings):
     """The most that a run reads of one kind, so that a listing without an end fills no disk."""
 
     rows: Annotated[int, Field(ge=1)] = 2_000_000
-    """Most rows. A read that exceeds a bound ends there, is not complete, and creates nothing."""
+    """Most rows, also of a listing that is read beside the kind. A read that exceeds a bound ends there, is not
+    complete, and creates nothing."""
     bytes: Annotated[int, Field(ge=1)] = 2 * 1024**3
     """Most bytes of the rows as they are stored."""
     rejected: Annotated[int, Field(ge=1)] = 10_000

@@ -15,7 +15,7 @@ from connector_core.outcomes import Began, Operation, State
 from connector_core.settings import BoundSettings, GrowthSettings, LossSettings
 from connector_core.store.plans import Hold
 from connector_core.testing import Faults
-from misbehaving import Endless
+from misbehaving import Endless, EndlessGroups
 from world import Place, Start, copied_settings
 
 SETTINGS = GrowthSettings(times=2.0, at_least=100)
@@ -214,3 +214,32 @@ async def test_a_kind_that_multiplies_in_small_steps_is_held_and_asked_about_onc
         for _ in range(60):
             place.tenant.hire()
         assert (await host.run("acme")).verdict is Verdict.COMPLETE
+
+
+@pytest.mark.jumping
+async def test_the_bytes_of_an_interrupted_reading_count_when_it_resumes(namely: Start) -> None:
+    place = await namely(220, connected=True)
+    place.simulator.faults = Faults("500@5x9:/profiles")
+    await place.run("employees")
+    place.simulator.faults = Faults()
+    ((size,),) = place.query("SELECT sum(length(CAST(body AS BLOB))) FROM bodies")
+    people = (await bounded(place, bytes=size + 100))["Employee"].certificate
+    assert people.began is Began.RESUMED
+    assert people.reasons[0] == Reason(Code.BOUND_REACHED, setting="bytes", bound=size + 100)
+
+
+@pytest.mark.attack(
+    "A listing without an end beside the kind: of ids, or of groups", "It ends at the same bound", EMPTY
+)
+@pytest.mark.jumping
+async def test_an_endless_listing_beside_the_kind_ends_at_the_bound_and_names_it(namely: Start) -> None:
+    place = await namely(connected=True, simulator=EndlessGroups)
+    async with Host(copied_settings(place.settings, bounds=BoundSettings(rows=500))) as host:
+        report = await host.run("acme")
+    (reason,) = report["Department"].certificate.reasons[:1]
+    assert reason.code is Code.READ_FAILED
+    assert "the listing has more than [host.bounds] rows = 500" in str(reason.parameters["message"])
+    assert report["Department"].plan.creates == 0
+    # The people are read without them.
+    assert report["Employee"].plan.creates == 60
+    assert 0 < len([one for one in place.simulator.requests if one.path.endswith("/groups")]) < 100
