@@ -69,9 +69,10 @@ class Retention(Table):
         ).fetchall()
         if len(last) < 2:
             return None
-        # Counted from the earlier of the last two: a clock that is ahead for one run deletes nothing.
+        # Counted from the earlier of the last two: a clock that is ahead for one run deletes nothing. And never from a
+        # moment to come: however many runs were dated ahead, they delete nothing once the clock is right.
         earlier, later = sorted([started_at for (started_at,) in last])
-        moment = datetime.fromisoformat(earlier)
+        moment = datetime.fromisoformat(min(earlier, now()))
 
         def before(days: int) -> str:
             return timestamp(moment - timedelta(days=days))

@@ -193,6 +193,22 @@ async def test_one_run_with_a_clock_that_is_ahead_deletes_nothing(steps: RunStep
     assert len(await runs(steps)) == 5
 
 
+@pytest.mark.parametrize("runs_ahead", [2, 5])
+async def test_runs_that_were_dated_ahead_delete_nothing_once_the_clock_is_right(
+    steps: RunSteps, runs_ahead: int
+) -> None:
+    await steps.applied(person("a"))
+    for _ in range(runs_ahead):
+        age(steps, await steps.applied(person("a")), -3650)
+    # As after a plan was applied.
+    await prune(steps)
+    assert len(await runs(steps)) == 1 + runs_ahead
+    for _ in range(2):
+        await steps.applied(person("a"))
+        await prune(steps)
+    assert len(await runs(steps)) == 3 + runs_ahead
+
+
 async def test_losses_that_are_dated_in_the_future_count_from_today(steps: RunSteps) -> None:
     await steps.applied(person("a", status=Status.ACTIVE), person("b"))
     ahead = await steps.applied(person("b"), removed=("a",))
