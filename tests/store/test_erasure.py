@@ -9,7 +9,7 @@ import pytest
 from attacks import FULL
 
 from connector_core import BusyError, UnknownIntegrationError
-from world import UNGUARDED, Start
+from world import UNGUARDED, Discover, Running, Start
 
 pytestmark = pytest.mark.jumping
 
@@ -169,3 +169,18 @@ async def test_a_decided_plan_leaves_nothing_of_it_behind(namely: Start, tmp_pat
     left = b"Keeper of the Keys" if decide == "discard" else email.encode()
     assert left
     assert left not in kept(tmp_path)
+
+
+def test_a_removal_is_repeated_on_the_command_line_until_nothing_is_left(
+    acme: Running, discover: Discover, tmp_path: Path
+) -> None:
+    assert discover("connect", "namely", "--name", "acme", "--domain", acme.host).code == 0
+    assert discover("remove", "acme", "--yes").code == 0
+    assert discover("remove", "acme", "--yes").code == 2
+    # As another process leaves it that is killed before it has erased.
+    (store,) = tmp_path.rglob("*.sqlite")
+    with closing(sqlite3.connect(store)) as connection, connection:
+        connection.execute("INSERT INTO erasures (integration) VALUES ('acme')")
+    done = discover("remove", "acme", "--yes")
+    assert (done.code, "acme has been removed" in done.out) == (0, True)
+    assert discover("remove", "acme", "--yes").code == 2
