@@ -39,6 +39,7 @@ class Connections:
             credentials,
             settings=self._settings.http,
             quotas=self._quotas[account],
+            bounds=self._settings.bounds,
         )
 
     def _session(self) -> aiohttp.ClientSession:

@@ -134,14 +134,15 @@ class Host:
             return await check(opened, kinds, forecast, seconds=self.settings.host.check_timeout)
 
     async def remove(self, name: str) -> None:
-        """Remove an integration, its secrets, its data and its history."""
-        await self.store.integrations.get(name)
-        try:
-            async with self.store.locks.hold(name):
-                await self.store.retention.clear(name)
-                await self.store.integrations.remove(name)
-        finally:
-            await self.store.locks.forget(name)
+        """Remove an integration, its secrets, its data and its history.
+
+        BusyError if traces of it stay in the files, because another process uses them: call it again later.
+        """
+        await self.store.remove(name)
+
+    async def is_removed(self, name: str) -> bool:
+        """Return True if an integration was removed, but traces of it may be left in the files."""
+        return await self.store.is_removed(name)
 
     async def rotate_secrets(self, *, forget: bool = False) -> int:
         """Seal every integration's secrets with a new key; return how many integrations.

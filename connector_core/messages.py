@@ -135,7 +135,9 @@ HELD: Mapping[Code, Message] = {
         "Look them up at the provider, and apply the plan only if they were deleted there.",
     ),
     Code.TOO_MANY_NEW: Message(
-        "{creates:row} would be created where {stored} are stored, more than {times:.3g} times as many", _GROWTH
+        "{creates:row} would be created within {days:day} where {stored} were stored, more than {times:.3g} times as "
+        "many",
+        _GROWTH,
     ),
     Code.MORE_THAN_ANNOUNCED: Message(
         "{creates:row} would be created from an incomplete read, more than {times:.3g} times the {announced} announced",

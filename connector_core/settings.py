@@ -89,16 +89,19 @@ class GrowthSettings(_Settings):
     """When creates that multiply a kind are held for approval. A first complete reading is applied, however large."""
 
     times: Annotated[float, Field(ge=1, le=1_000_000)] = 2.0
-    """Creates are held if they are more than this many times the rows that are stored …"""
-    at_least: Annotated[int, Field(ge=1, le=1_000_000_000)] = 500
-    """… and at least this many."""
+    """Creates are held if they are more than this many times the rows that were stored …"""
+    at_least: Annotated[int, Field(ge=1, le=1_000_000_000)] = 100
+    """… and at least this many …"""
+    days: Annotated[int, Field(ge=1, le=3650)] = 7
+    """… within this many days. What an operator approved does not count again."""
 
 
 class BoundSettings(_Settings):
     """The most that a run reads of one kind, so that a listing without an end fills no disk."""
 
     rows: Annotated[int, Field(ge=1)] = 2_000_000
-    """Most rows. A read that exceeds a bound ends there, is not complete, and creates nothing."""
+    """Most rows, also of a listing that is read beside the kind. A read that exceeds a bound ends there, is not
+    complete, and creates nothing."""
     bytes: Annotated[int, Field(ge=1)] = 2 * 1024**3
     """Most bytes of the rows as they are stored."""
     rejected: Annotated[int, Field(ge=1)] = 10_000

@@ -62,6 +62,21 @@ class Endless(NamelySimulator):
         return rewritten(answer, body)
 
 
+class EndlessGroups(NamelySimulator):
+    """Lists new groups on every page, for ever, and announces more than any number of them."""
+
+    def answer(self, request: web.Request) -> Answer:
+        if not request.path.endswith("/groups"):
+            return super().answer(request)
+        number = request.query.get("page", "1")
+        answer = super().answer(request.clone(rel_url=request.rel_url.without_query_params("page")))
+        body = json.loads(answer.body)
+        for one in body["groups"]:
+            one["id"] = f"{number}-{one['id']}"
+        body["meta"]["count"] = 10**9
+        return rewritten(answer, body)
+
+
 class Mute(NamelySimulator):
     """Lists people, and answers no question about one of them."""
 

@@ -52,7 +52,7 @@ GIVEN: dict[Code, dict[str, Any]] = {
     Code.ABSENT_TWICE: {},
     Code.OTHER_TENANT: {"tenant": "globex", "stored": "acme"},
     Code.UNRECOGNISED: {"recognised": 3, "rows": 1200},
-    Code.TOO_MANY_NEW: {"creates": 1201, "stored": 600, "times": 2.0},
+    Code.TOO_MANY_NEW: {"creates": 1201, "stored": 600, "days": 7, "times": 2.0},
     Code.MORE_THAN_ANNOUNCED: {"creates": 5000, "announced": 60, "times": 2.0},
     Code.ACCEPTANCE_CHANGED: {},
     Code.TOO_MANY_LOST: {"lost": 1200, "size": 3000, "days": 7, "share": 0.2},
@@ -65,7 +65,7 @@ SAID = {
     Code.BOUND_REACHED: (
         "The listing exceeds [host.bounds] rows = 2,000,000, so reading stopped, and nothing is created"
     ),
-    Code.TOO_MANY_NEW: "1,201 rows would be created where 600 are stored, more than 2 times as many",
+    Code.TOO_MANY_NEW: "1,201 rows would be created within 7 days where 600 were stored, more than 2 times as many",
     Code.READ_FAILED: "GET /groups: Namely answered 500",
     Code.ROWS_REPEATED: "1 row came twice, so others may have been missed",
     Code.LISTING_EMPTY: "The listing is empty, and the store has 1 row",

@@ -114,6 +114,8 @@ def remove(
 
 async def _describe_stored(name: str, flags: Flags) -> str:
     async with flags.host() as host:
+        if await host.is_removed(name):
+            return "removed before; traces may be left in the store's files"
         stored = await _stored(host, name)
     return ", ".join(f"{number:,} {kind}" for kind, number in stored.items()) or "no entities"
 

@@ -10,7 +10,14 @@ from connector_core.store.staging import StagedRow
 
 def size_of(rows: Iterable[StagedRow]) -> int:
     """Return the bytes of the bodies of these rows."""
-    return sum([len(body) if body.isascii() else len(body.encode()) for _, body, *_ in rows if body is not None])
+    return sum([size_of_body(body) for _, body, *_ in rows])
+
+
+def size_of_body(body: str | None) -> int:
+    """Return the bytes of a body; 0 for a row of another kind."""
+    if body is None:
+        return 0
+    return len(body) if body.isascii() else len(body.encode())
 
 
 def bound_reached(tally: Tally, size: int, settings: BoundSettings) -> Reason | None:

@@ -48,7 +48,7 @@ async def _compare(
     await store.staging.index_latest_rows(result.reading)
     if result.bounded:
         await store.staging.forget_new_rows(result.reading)
-    comparison = await store.comparisons.compare(result.reading, losses.days)
+    comparison = await store.comparisons.compare(result.reading, losses.days, context.settings.growth.days)
     counts = DifferenceCounts(result.declaration.kind, context.accepted_fields)
     evidence = Evidence(result, acceptance_key, comparison, counts)
     if not full:

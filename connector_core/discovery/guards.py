@@ -80,16 +80,19 @@ def _held(changes: KindChanges, creates: int, hold: Hold) -> int:
 def growth_reason(comparison: Comparison, certificate: Certificate, settings: GrowthSettings) -> Reason | None:
     """Return why creates are held; None when they are few enough, or all that a first complete reading has found.
 
-    Before a kind was complete once, what is stored says nothing of its size: only what is announced does.
+    What an incomplete reading announces may be no more than what it has read, so it is measured against what is stored,
+    too, once there is something.
     """
-    creates, times = comparison.creates, settings.times
-    if creates < settings.at_least:
+    if not comparison.creates or (certificate.complete and not comparison.was_complete):
         return None
-    if comparison.was_complete and comparison.stored:
-        if creates > times * comparison.stored:
-            return Reason(Code.TOO_MANY_NEW, creates=creates, stored=comparison.stored, times=times)
-    elif not certificate.complete and certificate.announced is not None and creates > times * certificate.announced:
-        return Reason(Code.MORE_THAN_ANNOUNCED, creates=creates, announced=certificate.announced, times=times)
+    creates, stored = comparison.creates + comparison.created_before, comparison.stored - comparison.created_before
+    times, announced = settings.times, certificate.announced
+    if stored > 0 and creates >= settings.at_least and creates > times * stored:
+        return Reason(Code.TOO_MANY_NEW, creates=creates, stored=stored, days=settings.days, times=times)
+    if comparison.was_complete or announced is None or comparison.creates < settings.at_least:
+        return None
+    if comparison.creates > times * announced:
+        return Reason(Code.MORE_THAN_ANNOUNCED, creates=comparison.creates, announced=announced, times=times)
     return None
 
 

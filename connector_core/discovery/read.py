@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from connector_core.discovery.bounds import bound_reached, size_of
+from connector_core.discovery.bounds import bound_reached, size_of, size_of_body
 from connector_core.discovery.check import check_account
 from connector_core.discovery.connector_errors import connector_errors, next_page, pages_of, rule_of
 from connector_core.discovery.context import RunContext
@@ -142,6 +142,7 @@ class KindReader:
             with connector_errors(one.connector):
                 entities = [kind.model_validate_json(body) for _, body in rows if body is not None]
             one.tally.restore([source_id for source_id, _ in rows], len(entities))
+            one.size += sum([size_of_body(body) for _, body in rows])
             one.profile.add(entities)
 
     # ---- one pass over the listing

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import aiohttp
 
 from connector_core.errors import Call, NotFoundError
+from connector_core.http.bounds import bounded
 from connector_core.http.client import Client, RequestListener
 from connector_core.http.pace import Pace
 from connector_core.http.pages import PagedListing
@@ -27,7 +28,7 @@ from connector_core.sdk.manifest import Manifest
 from connector_core.sdk.page import Page, T
 from connector_core.sdk.paging import Paging, Position, Streamed
 from connector_core.sdk.wire import Listing, R
-from connector_core.settings import HttpSettings
+from connector_core.settings import BoundSettings, HttpSettings
 
 _CLOSING = 0.05
 """Seconds in which connections that are still being opened end."""
@@ -45,10 +46,12 @@ class HttpApi:
         *,
         settings: HttpSettings,
         quotas: Quotas,
+        bounds: BoundSettings | None = None,
     ) -> None:
         self._session = session
         self._settings = settings
         self._quotas = quotas
+        self._bounds = bounds or BoundSettings()
         self._client = Client(session, tls, manifest, credentials, settings=settings, quotas=quotas)
         self._pace = Pace(settings.at_once)
         self._listings: list[tuple[str, PagedListing[Any] | StreamedListing[Any]]] = []
@@ -75,15 +78,16 @@ class HttpApi:
         body: Mapping[str, Any] | None = None,
     ) -> AsyncIterator[Page[R]]:
         listed: PagedListing[R] | StreamedListing[R]
+        start = Position()
         if isinstance(paging, Streamed):
             request = Request.for_listing(path, params, body, streamed=True)
             listed = StreamedListing(self._client, request, listing, paging.rows, self._settings.largest_answer)
         else:
             request = Request.for_listing(path, params, body)
-            start = self._positions.get(request.listing, Position())
+            start = self._positions.get(request.listing, start)
             listed = self._paged(request, listing, paging, start)
         self._listings.append((path, listed))
-        return listed.deliver()
+        return bounded(listed.deliver(), start, self._bounds.rows, request.call)
 
     def _paged(self, request: Request, listing: type[Listing[R]], paging: Paging, start: Position) -> PagedListing[R]:
         async def fetch(query: Mapping[str, str], *, listener: RequestListener, divisible: bool) -> ParsedPage[R]:

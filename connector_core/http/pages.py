@@ -12,7 +12,7 @@ as the pace allows. A page request starts with a slot, and goes through these st
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from math import ceil
@@ -89,7 +89,7 @@ class PagedListing(Generic[R]):
         if paging.query(start) is not None:
             self._request_next()
 
-    async def deliver(self) -> AsyncIterator[Page[R]]:
+    async def deliver(self) -> AsyncGenerator[Page[R], None]:
         """Yield every page, in order; the last is the one that ends the listing."""
         try:
             while self._requests:

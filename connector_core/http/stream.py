@@ -2,7 +2,7 @@
 
 import asyncio
 from array import array
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any, Generic
@@ -54,7 +54,7 @@ class StreamedListing(Generic[R]):
         self._task = asyncio.create_task(self._read())
         self._task.add_done_callback(_look_at_error)
 
-    async def deliver(self) -> AsyncIterator[Page[R]]:
+    async def deliver(self) -> AsyncGenerator[Page[R], None]:
         """Yield every page, in order. Raises the error that ended the response early."""
         try:
             while page := await self._pages.get():

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import structlog
 
-from connector_core.errors import StoreError
+from connector_core.errors import BusyError, StoreError
 from connector_core.settings import HostSettings
 from connector_core.store.application import Applied
 from connector_core.store.comparison import Comparisons
 from connector_core.store.entities import Entities
+from connector_core.store.erasure import Erasures
 from connector_core.store.integrations import Integration, Integrations
 from connector_core.store.last_scans import LastScan, LastScans
 from connector_core.store.locks import Locks
@@ -38,17 +39,61 @@ class Store:
         self.plans = Plans(self._database)
         self.last_scans = LastScans(self._database)
         self.retention = Retention(self._database)
+        self.erasures = Erasures(self._database)
 
     @asynccontextmanager
     async def changing(self, integration: str, settings: HostSettings) -> AsyncIterator[None]:
-        """Within this context an integration is locked. At its end what is too old is deleted, if that is possible."""
+        """Within this context an integration is locked. At its end what is too old is deleted, if possible."""
         async with self.locks.hold(integration):
-            yield
             try:
-                window = max(settings.losses.days, settings.drift.days)
-                await self.retention.prune(integration, settings.retention, window)
-            except StoreError as error:
-                structlog.get_logger().warning("retention_postponed", integration=integration, error=error.message)
+                yield
+            except StoreError:
+                # It would fail at that, too.
+                raise
+            except Exception:
+                # Of an integration that fails for months, too, what is too old goes. A cancelled run does not wait.
+                await self._prune(integration, settings)
+                raise
+            await self._prune(integration, settings)
+
+    async def remove(self, integration: str) -> None:
+        """Remove an integration, all of its rows, and its traces in the files.
+
+        BusyError if another process prevents the last of these: the traces go with the next run, or when this is
+        called again.
+        """
+        removed = await self.is_removed(integration)
+        if not removed:
+            await self.integrations.get(integration)
+        try:
+            async with self.locks.hold(integration):
+                if not removed:
+                    await self.retention.clear(integration)
+                    await self.integrations.remove(integration)
+                await self._erase(integration)
+        finally:
+            await self.locks.forget(integration)
+
+    async def is_removed(self, integration: str) -> bool:
+        """Return True if an integration was removed, but traces of it may be left in the files."""
+        return await self.integrations.find(integration) is None and await self.erasures.is_due(integration)
+
+    async def _erase(self, integration: str) -> None:
+        try:
+            await self.erasures.finish(insist=True)
+        except BusyError as error:
+            raise BusyError(
+                f"{integration} has been removed, but traces of it may be left in the store's files. {error.message}",
+                hint=f"They go with the next run, or now: discover remove {integration}",
+            ) from None
+
+    async def _prune(self, integration: str, settings: HostSettings) -> None:
+        """Delete what is too old, and erase what was removed. A failure is logged: it is not the run's."""
+        try:
+            await self.retention.prune(integration, settings.retention, max(settings.losses.days, settings.drift.days))
+            await self.erasures.finish()
+        except StoreError as error:
+            structlog.get_logger().warning("retention_postponed", integration=integration, error=error.message)
 
     async def aclose(self) -> None:
         await self._database.aclose()

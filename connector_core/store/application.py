@@ -9,6 +9,7 @@ import msgspec
 from connector_core.outcomes import Run, State
 from connector_core.reasons import Reason, encode_hook
 from connector_core.store.comparison import NEW_ROWS
+from connector_core.store.erasure import note_removal
 from connector_core.store.rows import Reading, drop_bodies
 from connector_core.store.sqlite import IDS, Cursor, now
 
@@ -111,6 +112,7 @@ def _apply_changes(cursor: Cursor, integration: str, run_id: str, state: State) 
         arguments,
     ).fetchall()
     if gone:
+        note_removal(cursor)
         which = f"n IN (SELECT value FROM {IDS})"  # noqa: S608 - a constant
         drop_bodies(cursor, integration, which, json.dumps([n for (n,) in gone]))
     rest = cursor.execute(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 
+from connector_core.store.growth import created_before
 from connector_core.store.rows import Reading, StoredKind
 from connector_core.store.sqlite import (
     IDS,
@@ -86,14 +87,19 @@ class Comparison:
     """A complete reading of the kind has been accepted."""
     lost_before: Mapping[str, LostBefore] = field(default_factory=dict)
     """The rows lost within the window, by id."""
+    created_before: int = 0
+    """The rows that runs created within the window, unasked, after the first reading of the kind."""
 
 
 class Comparisons(Table):
     """Questions about a reading and the stored rows."""
 
     @reads
-    def compare(self, cursor: Cursor, reading: Reading, days: int) -> Comparison:
-        """Compare an indexed reading with what is stored. ``days`` is the window for earlier losses."""
+    def compare(self, cursor: Cursor, reading: Reading, days: int, growth_days: int = 7) -> Comparison:
+        """Compare an indexed reading with what is stored.
+
+        ``days`` is the window for earlier losses, ``growth_days`` that for earlier creates.
+        """
         of = reading.of
         (staged,) = cursor.execute(
             "SELECT count(*) FROM latest WHERE reading = ? AND digest IS NOT NULL", (reading.id,)
@@ -117,6 +123,7 @@ class Comparisons(Table):
                 "AND e.source_id = l.source_id WHERE l.reading = ? AND l.digest <> e.digest",
                 (of.integration, of.kind, reading.id),
             ).fetchone()
+        lost_before = _lost_before(cursor, of, days)
         return Comparison(
             staged=staged,
             stored=stored,
@@ -125,7 +132,8 @@ class Comparisons(Table):
             differing=differing,
             accepted_key=accepted[0] if accepted else None,
             was_complete=bool(accepted and accepted[1]),
-            lost_before=_lost_before(cursor, of, days),
+            lost_before=lost_before,
+            created_before=created_before(cursor, of, growth_days, stored),
         )
 
     @reads

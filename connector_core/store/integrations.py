@@ -10,8 +10,8 @@ from connector_core.errors import SettingsError, UnknownIntegrationError
 from connector_core.outcomes import State
 from connector_core.sdk.connector import Account
 from connector_core.store.application import end_held
+from connector_core.store.erasure import note_removal
 from connector_core.store.sqlite import Cursor, Table, now, reads, timestamp, writes
-from connector_core.store.sqlite_space import shrink
 from connector_core.store.staging import close_readings
 
 T = TypeVar("T")
@@ -130,7 +130,7 @@ class Integrations(Table):
     async def reseal(self, renew: Callable[[bytes], bytes]) -> int:
         """Renew every seal, all or none; return how many there were."""
         count = await self._reseal(renew)
-        await self._database.erase(copies=True)
+        await self._database.erase(copies=True, insist=True)
         return count
 
     @writes
@@ -142,16 +142,18 @@ class Integrations(Table):
         return len(rows)
 
     async def remove(self, name: str) -> None:
-        """Remove an integration, its secrets, its entities and its history."""
+        """Remove an integration, its secrets, its entities and its history.
+
+        Its traces in the files are due from then on: see ``Erasures``.
+        """
         await self._remove(name)
-        await shrink(self._database, anew=True)
-        await self._database.erase(copies=True)
 
     @writes
     def _remove(self, cursor: Cursor, name: str) -> None:
         # First what points to bodies, then everything else.
         cursor.execute("DELETE FROM entities WHERE integration = ?", (name,))
         cursor.execute("DELETE FROM integrations WHERE name = ?", (name,))
+        note_removal(cursor, name)
 
 
 def _integration(row: tuple[Any, ...]) -> Integration:

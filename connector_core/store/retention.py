@@ -7,7 +7,6 @@ from connector_core.outcomes import State
 from connector_core.settings import RetentionSettings
 from connector_core.store.application import end_held
 from connector_core.store.sqlite import Cursor, Table, now, reads, timestamp, writes
-from connector_core.store.sqlite_space import shrink
 from connector_core.store.staging import close_readings
 
 _ROWS = 5_000
@@ -41,16 +40,14 @@ class _Limits:
 
 
 class Retention(Table):
-    """Deletes history. Stored entities are never touched."""
+    """Deletes history. Stored entities are never touched, and ``Erasures`` clears the files."""
 
     async def prune(self, integration: str, settings: RetentionSettings, window: int) -> None:
-        """Delete what is too old of an integration, and leave deleted rows neither in the file nor in its log.
+        """Delete what is too old of an integration.
 
         ``window``: the days for which losses and cleared values count.
         """
-        removed = False
         if limits := await self._limits(integration, settings, window):
-            removed = await self._has_removed(integration, limits)
             await self._date_changes(integration, limits)
             await self._discard_held(integration, limits)
             for step in (self._delete_changes, self._delete_runs):
@@ -58,8 +55,6 @@ class Retention(Table):
                     if not await step(integration, limits):
                         break
             await self._delete_empty_readings(integration)
-        await shrink(self._database, anew=removed)
-        await self._database.erase()
 
     async def clear(self, integration: str) -> None:
         """Delete all history of an integration that is about to be removed."""
@@ -74,9 +69,10 @@ class Retention(Table):
         ).fetchall()
         if len(last) < 2:
             return None
-        # Counted from the earlier of the last two: a clock that is ahead for one run deletes nothing.
+        # Counted from the earlier of the last two: a clock that is ahead for one run deletes nothing. And never from a
+        # moment to come: however many runs were dated ahead, they delete nothing once the clock is right.
         earlier, later = sorted([started_at for (started_at,) in last])
-        moment = datetime.fromisoformat(earlier)
+        moment = datetime.fromisoformat(min(earlier, now()))
 
         def before(days: int) -> str:
             return timestamp(moment - timedelta(days=days))
@@ -88,16 +84,6 @@ class Retention(Table):
             held=before(settings.held),
             window=before(window),
         )
-
-    @reads
-    def _has_removed(self, cursor: Cursor, integration: str, limits: _Limits) -> bool:
-        """Return True if entities were removed since the last run began."""
-        found = cursor.execute(
-            "SELECT 1 FROM changes WHERE integration = ? AND loss > 0 AND decided_at >= ? AND state = 'applied' "
-            "AND operation = 'remove' LIMIT 1",
-            (integration, limits.newest),
-        )
-        return found.fetchone() is not None
 
     @writes
     def _date_changes(self, cursor: Cursor, integration: str, limits: _Limits) -> None:

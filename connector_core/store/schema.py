@@ -149,6 +149,12 @@ CREATE TABLE acceptances (
     PRIMARY KEY (integration, kind)
 );
 
+-- Removals whose traces are still to be erased from the files; ``integration`` where one was removed as a whole.
+CREATE TABLE erasures (
+    n {identity},
+    integration TEXT
+);
+
 -- The last full scan of a kind that was applied completely, and the watermark of the deltas since.
 CREATE TABLE last_scans (
     integration TEXT NOT NULL REFERENCES integrations (name) ON DELETE CASCADE,

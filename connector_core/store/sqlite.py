@@ -103,11 +103,11 @@ class Database:
 
         return await self._call(write, self._patience)
 
-    async def erase(self, *, copies: bool = False) -> None:
+    async def erase(self, *, copies: bool = False, insist: bool = False) -> bool:
         """Leave no deleted row behind in the write-ahead log; the pages themselves are zeroed as rows go.
 
-        With ``copies`` the copies that migrations kept go, too, and another process that reads the log for long is a
-        BusyError. Without, the rows in the log may go later.
+        With ``copies`` the copies that migrations kept go, too. With ``insist`` another process that reads the log for
+        long is a BusyError. Without, the rows in the log may go later: False is returned.
         """
 
         def erase(connection: sqlite3.Connection) -> None:
@@ -121,10 +121,12 @@ class Database:
                 )
 
         try:
-            await self._call(erase, self._patience if copies else _ERASE_PATIENCE)
+            await self._call(erase, self._patience if insist else _ERASE_PATIENCE)
         except BusyError:
-            if copies:
+            if insist:
                 raise
+            return False
+        return True
 
     async def aclose(self) -> None:
         """Close the connection and end the thread. May be called again."""

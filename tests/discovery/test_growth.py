@@ -15,7 +15,7 @@ from connector_core.outcomes import Began, Operation, State
 from connector_core.settings import BoundSettings, GrowthSettings, LossSettings
 from connector_core.store.plans import Hold
 from connector_core.testing import Faults
-from misbehaving import Endless
+from misbehaving import Endless, EndlessGroups
 from world import Place, Start, copied_settings
 
 SETTINGS = GrowthSettings(times=2.0, at_least=100)
@@ -42,6 +42,22 @@ def test_creates_are_held_if_they_multiply_a_kind_that_was_complete(
     comparison = compared(creates, stored, creates=creates, was_complete=True)
     reason = growth_reason(comparison, certificate(standing, announced=None), SETTINGS)
     assert (reason and reason.code) is code
+
+
+@pytest.mark.parametrize("was_complete", [False, True])
+def test_creates_in_small_steps_add_up_within_the_window(*, was_complete: bool) -> None:
+    comparison = compared(99, 159, creates=99, created_before=99, was_complete=was_complete)
+    reason = growth_reason(comparison, certificate(Standing.INCOMPLETE, announced=None), SETTINGS)
+    assert reason == Reason(Code.TOO_MANY_NEW, creates=198, stored=60, days=7, times=2.0)
+    nothing_new = compared(99, 159, created_before=99, was_complete=was_complete)
+    assert growth_reason(nothing_new, certificate(Standing.INCOMPLETE), SETTINGS) is None
+
+
+def test_an_incomplete_reading_of_a_kind_that_never_was_complete_is_measured_against_what_is_stored() -> None:
+    # Where the total is counted from what was read, it vouches for nothing.
+    given = certificate(Standing.INCOMPLETE, announced=3059)
+    reason = growth_reason(compared(3059, 59, creates=3000), given, SETTINGS)
+    assert reason == Reason(Code.TOO_MANY_NEW, creates=3000, stored=59, days=7, times=2.0)
 
 
 @pytest.mark.parametrize("stored", [0, 3])
@@ -147,7 +163,7 @@ async def test_a_kind_that_multiplies_is_held_until_it_is_approved(namely: Start
         assert report.verdict is Verdict.HELD
         people = report["Employee"]
         assert people.certificate.complete
-        assert people.plan.held_because == (Reason(Code.TOO_MANY_NEW, creates=61, stored=60, times=1.0),)
+        assert people.plan.held_because == (Reason(Code.TOO_MANY_NEW, creates=61, stored=60, days=7, times=1.0),)
         assert (people.plan.creates, people.plan.held, people.plan.updates) == (61, 61, 1)
         counts = await host.count_changes(report.run.id)
         assert counts["Employee", Operation.CREATE, State.HELD] == 61
@@ -171,3 +187,59 @@ async def test_a_first_run_that_was_cut_short_is_followed_by_one_that_asks_nothi
         report = await host.run("acme", kinds=["employees"])
         assert report.verdict is Verdict.COMPLETE
         assert (report["Employee"].plan.creates, report["Employee"].plan.held) == (170, 0)
+
+
+@pytest.mark.attack(
+    "A listing that grows a little with each run, until it is three times as long", "The creates are held", FULL
+)
+@pytest.mark.jumping
+async def test_a_kind_that_multiplies_in_small_steps_is_held_and_asked_about_once(namely: Start) -> None:
+    place = await namely(scanned=True)
+    place.settings = copied_settings(place.settings, growth=GrowthSettings(times=1.0, at_least=50))
+    async with Host(place.settings) as host:
+        for hired in (40, 40, 1):
+            for _ in range(hired):
+                place.tenant.hire()
+            report = await host.run("acme")
+            held = hired == 40 and len(place.tenant.people) == 140
+            assert report.verdict is (Verdict.HELD if held else Verdict.COMPLETE)
+            if held:
+                reason = Reason(Code.TOO_MANY_NEW, creates=80, stored=60, days=7, times=1.0)
+                assert report["Employee"].plan.held_because == (reason,)
+                assert len(await place.people()) == 100
+                await host.apply("acme")
+        assert len(await place.people()) == 141
+        # Eight days later the steps of today do not count any more.
+        place.execute("UPDATE runs SET started_at = strftime('%Y-%m-%dT%H:%M:%f+00:00', started_at, '-8 days')")
+        for _ in range(60):
+            place.tenant.hire()
+        assert (await host.run("acme")).verdict is Verdict.COMPLETE
+
+
+@pytest.mark.jumping
+async def test_the_bytes_of_an_interrupted_reading_count_when_it_resumes(namely: Start) -> None:
+    place = await namely(220, connected=True)
+    place.simulator.faults = Faults("500@5x9:/profiles")
+    await place.run("employees")
+    place.simulator.faults = Faults()
+    ((size,),) = place.query("SELECT sum(length(CAST(body AS BLOB))) FROM bodies")
+    people = (await bounded(place, bytes=size + 100))["Employee"].certificate
+    assert people.began is Began.RESUMED
+    assert people.reasons[0] == Reason(Code.BOUND_REACHED, setting="bytes", bound=size + 100)
+
+
+@pytest.mark.attack(
+    "A listing without an end beside the kind: of ids, or of groups", "It ends at the same bound", EMPTY
+)
+@pytest.mark.jumping
+async def test_an_endless_listing_beside_the_kind_ends_at_the_bound_and_names_it(namely: Start) -> None:
+    place = await namely(connected=True, simulator=EndlessGroups)
+    async with Host(copied_settings(place.settings, bounds=BoundSettings(rows=500))) as host:
+        report = await host.run("acme")
+    (reason,) = report["Department"].certificate.reasons[:1]
+    assert reason.code is Code.READ_FAILED
+    assert "the listing has more than [host.bounds] rows = 500" in str(reason.parameters["message"])
+    assert report["Department"].plan.creates == 0
+    # The people are read without them.
+    assert report["Employee"].plan.creates == 60
+    assert 0 < len([one for one in place.simulator.requests if one.path.endswith("/groups")]) < 100

@@ -12,6 +12,7 @@ from attacks import EMPTY
 from connector_core import Account, BusyError
 from connector_core.outcomes import Progress
 from connector_core.store import Store
+from connector_core.store.erasure import Erasures
 from connector_core.store.integrations import Integrations
 from connector_core.store.sqlite import Database
 from processes import beside
@@ -135,11 +136,13 @@ async def test_what_a_reader_keeps_in_the_log_is_an_error_of_a_removal_that_may_
 ) -> None:
     await store.aclose()
     async with aclosing(Database(path, patience=0.05)) as database:
-        integrations = Integrations(database)
+        await Integrations(database).remove("acme")
         with closing(sqlite3.connect(path)) as reader:
             reader.execute("BEGIN")
             reader.execute("SELECT * FROM integrations").fetchall()
             with pytest.raises(BusyError, match="still in its write-ahead log"):
-                await integrations.remove("acme")
-        await integrations.remove("acme")
+                await Erasures(database).finish(insist=True)
+            assert await Erasures(database).is_due("acme")
+        await Erasures(database).finish(insist=True)
+        assert not await Erasures(database).is_due("acme")
     assert b"sealed" not in path.read_bytes()

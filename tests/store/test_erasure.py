@@ -1,11 +1,15 @@
 """Removed and replaced values are left in no file."""
 
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from attacks import FULL
 
-from world import UNGUARDED, Start
+from connector_core import BusyError, UnknownIntegrationError
+from world import UNGUARDED, Discover, Running, Start
 
 pytestmark = pytest.mark.jumping
 
@@ -91,6 +95,55 @@ async def test_what_is_left_of_a_moved_row_goes_when_a_person_is_removed(
     assert b"Keeper of the Keys" not in kept(tmp_path)
 
 
+@pytest.mark.attack(
+    "A person is removed, and the erasure is missed: the store is busy, or the program is killed",
+    "The next run of any integration erases what is left",
+    FULL,
+)
+@pytest.mark.parametrize("clock_was_ahead", [False, True])
+async def test_what_could_not_be_erased_goes_with_a_later_run(
+    namely: Start, tmp_path: Path, *, clock_was_ahead: bool
+) -> None:
+    place = await namely(scanned=True, losses=UNGUARDED)
+    leave_remnant(tmp_path / "people.sqlite", b"Keeper of the Keys")
+    place.tenant.delete(place.tenant.people[-1])
+    # A run applies the removal, and is ended before it has erased.
+    with place.failing("DELETE ON erasures"):
+        await place.run()
+    leave_remnant(tmp_path / "people.sqlite", b"Chronicler")
+    if clock_was_ahead:
+        ahead = (datetime.now(UTC) + timedelta(days=3650)).isoformat(timespec="milliseconds")
+        place.execute(f"UPDATE runs SET started_at = '{ahead}'")
+    assert b"Chronicler" in kept(tmp_path)
+    await place.run()
+    assert b"Chronicler" not in kept(tmp_path)
+    assert b"Keeper of the Keys" not in kept(tmp_path)
+    assert place.query("SELECT count(*) FROM erasures") == [(0,)]
+
+
+@pytest.mark.attack(
+    "Another process reads the store while an integration is removed",
+    "The error says that traces are left; removed again, or by the next run, they go",
+    FULL,
+)
+async def test_a_removal_that_a_reader_has_hindered_is_finished_later(namely: Start, tmp_path: Path) -> None:
+    place = await namely(scanned=True)
+    host = place.simulator.host
+    with closing(sqlite3.connect(place.settings.host.store)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM integrations").fetchall()
+        with pytest.raises(BusyError, match="acme has been removed, but traces") as caught:
+            await place.host.remove("acme")
+    assert "discover remove acme" in caught.value.hint
+    assert await place.host.integrations() == []
+    assert host.encode() in kept(tmp_path)
+    assert await place.host.is_removed("acme")
+    await place.host.remove("acme")
+    assert host.encode() not in kept(tmp_path)
+    with pytest.raises(UnknownIntegrationError):
+        await place.host.remove("acme")
+
+
 async def test_an_old_value_is_in_no_file_of_a_host_that_stays_open(namely: Start, tmp_path: Path) -> None:
     place = await namely(scanned=True)
     one = place.tenant.people[3]
@@ -116,3 +169,18 @@ async def test_a_decided_plan_leaves_nothing_of_it_behind(namely: Start, tmp_pat
     left = b"Keeper of the Keys" if decide == "discard" else email.encode()
     assert left
     assert left not in kept(tmp_path)
+
+
+def test_a_removal_is_repeated_on_the_command_line_until_nothing_is_left(
+    acme: Running, discover: Discover, tmp_path: Path
+) -> None:
+    assert discover("connect", "namely", "--name", "acme", "--domain", acme.host).code == 0
+    assert discover("remove", "acme", "--yes").code == 0
+    assert discover("remove", "acme", "--yes").code == 2
+    # As another process leaves it that is killed before it has erased.
+    (store,) = tmp_path.rglob("*.sqlite")
+    with closing(sqlite3.connect(store)) as connection, connection:
+        connection.execute("INSERT INTO erasures (integration) VALUES ('acme')")
+    done = discover("remove", "acme", "--yes")
+    assert (done.code, "acme has been removed" in done.out) == (0, True)
+    assert discover("remove", "acme", "--yes").code == 2

@@ -12,6 +12,7 @@ from attacks import FULL
 
 from connector_core import Account, StoreError
 from connector_core.store import Store
+from connector_core.store.erasure import Erasures
 from connector_core.store.integrations import Integrations
 from connector_core.store.schema import APPLICATION_ID, VERSION
 from connector_core.store.sqlite import Database
@@ -162,4 +163,5 @@ async def test_copies_and_drafts_go_with_a_removed_integration_and_no_other_file
         other.write_bytes(b"an operator's")
     async with aclosing(newer(path)) as database:
         await Integrations(database).remove("acme")
+        await Erasures(database).finish(insist=True)
     assert sorted(tmp_path.iterdir()) == sorted([path, *others])

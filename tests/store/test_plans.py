@@ -124,7 +124,7 @@ async def test_a_removed_integration_leaves_no_row_in_any_table(steps: RunSteps)
     await steps.plan(run, reading, "b", hold=Hold.EVERYTHING)
     await steps.finish(run, {"Employee": ("b",)}, Employee=last_scan())
     await steps.start()
-    await steps.store.integrations.remove("acme")
+    await steps.store.remove("acme")
     tables = [
         name
         for (name,) in steps.ask("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")

@@ -14,7 +14,7 @@ import pytest
 from attacks import FULL
 
 from builders import person
-from connector_core import Account, Run, Status, StoreError
+from connector_core import Account, RejectedCredentialsError, Run, Status, StoreError
 from connector_core.settings import RetentionSettings
 from connector_core.store import Store
 from connector_core.store.comparison import Loss
@@ -36,6 +36,7 @@ def age(steps: RunSteps, run: Run, days: float) -> None:
 
 async def prune(steps: RunSteps, settings: RetentionSettings = KEPT) -> None:
     await steps.store.retention.prune("acme", settings, WEEK)
+    await steps.store.erasures.finish()
     for problem in ("integrity_check", "foreign_key_check"):
         assert steps.ask(f"PRAGMA {problem}") in ([("ok",)], [])
 
@@ -192,6 +193,22 @@ async def test_one_run_with_a_clock_that_is_ahead_deletes_nothing(steps: RunStep
     assert len(await runs(steps)) == 5
 
 
+@pytest.mark.parametrize("runs_ahead", [2, 5])
+async def test_runs_that_were_dated_ahead_delete_nothing_once_the_clock_is_right(
+    steps: RunSteps, runs_ahead: int
+) -> None:
+    await steps.applied(person("a"))
+    for _ in range(runs_ahead):
+        age(steps, await steps.applied(person("a")), -3650)
+    # As after a plan was applied.
+    await prune(steps)
+    assert len(await runs(steps)) == 1 + runs_ahead
+    for _ in range(2):
+        await steps.applied(person("a"))
+        await prune(steps)
+    assert len(await runs(steps)) == 3 + runs_ahead
+
+
 async def test_losses_that_are_dated_in_the_future_count_from_today(steps: RunSteps) -> None:
     await steps.applied(person("a", status=Status.ACTIVE), person("b"))
     ahead = await steps.applied(person("b"), removed=("a",))
@@ -236,6 +253,7 @@ Delete = Callable[[RunSteps], Awaitable[None]]
 async def remove(steps: RunSteps) -> None:
     await steps.store.retention.clear("acme")
     await steps.store.integrations.remove("acme")
+    await steps.store.erasures.finish(insist=True)
 
 
 @pytest.mark.parametrize(("delete", "shapes"), [(prune, (3, 7_000)), (prune, (600, 20)), (remove, (3, 7_000))])
@@ -365,6 +383,23 @@ async def test_a_run_prunes_what_is_too_old(namely: Start) -> None:
     reports = [await place.run() for _ in range(2)]
     assert {one.run.id for one in await place.host.history("acme")} == {one.run.id for one in reports}
     assert len(await place.people()) == 60
+
+
+@pytest.mark.jumping
+async def test_a_run_that_fails_prunes_what_is_too_old_and_keeps_its_own_error(namely: Start) -> None:
+    place = await namely(scanned=True)
+    place.tenant.hire()
+    await place.run(apply=False)
+    _age_all(place, 1000)
+    place.tenant.token = "another"
+    for _ in range(2):
+        with pytest.raises(RejectedCredentialsError):
+            await place.run()
+    assert await place.host.store.plans.held("acme") is None
+    assert len(await place.host.history("acme")) == 2
+    _age_all(place, 1000)
+    with place.failing("DELETE ON runs"), pytest.raises(RejectedCredentialsError):
+        await place.run()
 
 
 def _age_all(place: Place, days: int) -> None:
