@@ -3,14 +3,28 @@
 A test says what it tries, and what must hold: ``@pytest.mark.attack("what is tried", "what must hold", EMPTY, FULL)``.
 """
 
+import json
+import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import NamedTuple
 
 import pytest
 
+HOLDS = "holds"
 EMPTY, FULL = "empty", "full"
 """Stores that an attack starts from. Some attacks have nothing to do with what is stored."""
+
+
+class Row(NamedTuple):
+    """A row of the table."""
+
+    what: str
+    stores: str
+    promise: str
+    outcome: str
 
 
 @dataclass
@@ -26,7 +40,7 @@ class Attack:
     def outcome(self) -> str:
         if not self.outcomes:
             return "not tried"
-        return "holds" if self.outcomes == {"passed"} else "**does not hold**"
+        return HOLDS if self.outcomes == {"passed"} else "**does not hold**"
 
 
 class Collection:
@@ -51,19 +65,23 @@ class Collection:
 
 
 def collect(*options: str) -> list[Attack]:
-    """Run the attacks, and return them with their outcomes, in the order of their tests."""
+    """Run the attacks in this process, and return them with their outcomes, in the order of their tests."""
     found = Collection()
     folder = Path(__file__).parent
-    # In this process: the outcomes are noted here.
     pytest.main(["-q", "--override-ini=addopts=", "--import-mode=importlib", *options, str(folder)], [found])
     return list(found.attacks.values())
 
 
-def rows(attacks: list[Attack]) -> list[tuple[str, str, str, str]]:
-    """Return a row for each attack: what is tried, from which stores, what must hold, and the outcome."""
-    return [(one.what, " and ".join(one.stores) or "any", one.promise, one.outcome) for one in attacks]
+def collect_elsewhere() -> list[Row]:
+    """Run the attacks in a process of their own, where pytest is the first to import what is tested."""
+    with NamedTemporaryFile("r", encoding="utf-8", suffix=".json") as file:
+        subprocess.run([sys.executable, __file__, file.name], stdout=sys.stderr, check=False)
+        return [Row(*row) for row in json.load(file)]
+
+
+def rows(attacks: list[Attack]) -> list[Row]:
+    return [Row(one.what, " and ".join(one.stores) or "any", one.promise, one.outcome) for one in attacks]
 
 
 if __name__ == "__main__":
-    for row in rows(collect(*sys.argv[1:])):
-        sys.stdout.write(f"{row}\n")
+    Path(sys.argv[1]).write_text(json.dumps(rows(collect(*sys.argv[2:]))), encoding="utf-8")

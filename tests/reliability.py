@@ -12,7 +12,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from attacks import collect, rows
+from attacks import HOLDS, Row, collect_elsewhere
 from cryptography.fernet import Fernet
 
 from connector_core import Certificate, Employee, RejectedCredentialsError
@@ -146,7 +146,7 @@ def _emptied(before: Employee, after: Employee) -> int:
     )
 
 
-def _document(outcomes: list[Outcome], attacks: list[tuple[str, str, str, str]], kills: Kills, rounds: int) -> str:
+def _document(outcomes: list[Outcome], attacks: list[Row], kills: Kills, rounds: int) -> str:
     lines = [
         "# Reliability",
         "",
@@ -211,10 +211,10 @@ def main() -> int:
                     one = clock.run(try_fault(prepared, fault, lasting=lasting, empty=empty, folder=folder))
                     outcomes.append(one)
                     sys.stderr.write(f"{one.harm or ' '} {one.fault} {one.times}: {one.result} ({one.fired})\n")
-    tried = collect()
-    DOCUMENT.write_text(_document(outcomes, rows(tried), kills, options.rounds), encoding="utf-8")
+    tried = collect_elsewhere()
+    DOCUMENT.write_text(_document(outcomes, tried, kills, options.rounds), encoding="utf-8")
     harm = kills.harm + sum(one.harm for one in outcomes) + sum(one.fired == 0 for one in outcomes)
-    harm += sum(one.outcome != "holds" for one in tried)
+    harm += sum(one.outcome != HOLDS for one in tried)
     sys.stderr.write(f"{kills}\nharm: {harm}\n")
     return min(harm, 1)
 
