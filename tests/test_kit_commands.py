@@ -27,6 +27,7 @@ FAST = ("-p", "no:hypothesispytest", "-p", "no:asyncio")
 """Options for nested sessions: without plugins that are slow to load and not needed."""
 
 
+@pytest.mark.slow
 def test_the_command_prints_every_rule_of_the_chosen_suites(discover: Discover) -> None:
     done = discover("test", "namely", "--suite", "declaration", "--suite", "reading")
     assert done.code == 0
@@ -103,6 +104,7 @@ def run(distribution: tuple[Path, dict[str, str]]) -> Run:
     return partial(subprocess.run, cwd=project, env=settings, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_one_line_proves_a_separate_distribution(run: Run) -> None:
     done = run([sys.executable, "-m", "pytest", "-q", "-k", "reading or declaration", *FAST])
     assert done.returncode == 0, done.stdout

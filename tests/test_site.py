@@ -97,6 +97,7 @@ def test_each_broken_link_and_each_page_outside_the_navigation_fails_the_build(c
     assert "forgotten.md" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_connector_that_is_added_needs_no_other_line(copied: Path) -> None:
     shutil.copytree(copied / "connectors" / "namely", copied / "connectors" / "another")
     done = build(copied, copied / "site")
