@@ -1,4 +1,4 @@
-"""Work in a thread of its own, for code of plugins: it may hang, and the process goes on, and ends, without it."""
+"""Work in a thread of its own, for code that may hang, as a plugin's: the process goes on, and ends, without it."""
 
 from collections.abc import Callable
 from concurrent.futures import Future

@@ -101,11 +101,11 @@ async def _ask(
 
 async def _count_differences(context: RunContext, evidence: Evidence) -> Evidence:
     """Count what differs from the stored rows, batch by batch, and the stored values that would be cleared."""
+    if not evidence.comparison.differing:
+        return evidence
     comparisons, settings, reading = context.store.comparisons, context.settings.drift, evidence.result.reading
     kind = evidence.result.declaration.kind
     counts = DifferenceCounts(kind, context.accepted_fields)
-    if not evidence.comparison.differing:
-        return evidence
     async for batch in comparisons.differences(reading):
         counts.add(batch)
     together = await comparisons.cleared_before(reading.of, settings.days)

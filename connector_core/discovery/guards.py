@@ -27,7 +27,7 @@ class LossCount:
         return len(self.planned | self.recent)
 
     def exceeds(self, settings: LossSettings) -> bool:
-        return bool(self.planned) and self.lost >= settings.at_least and self.lost > settings.share * self.size
+        return bool(self.planned) and too_many_lost(self.lost, self.size, settings)
 
 
 def guard(
@@ -101,8 +101,7 @@ def _losses(changes: KindChanges, evidence: Evidence, settings: LossSettings) ->
     because = loss_reason(
         _count(changes, comparison, Loss.OTHER, comparison.stored),
         _count(changes, comparison, Loss.ACTIVE, comparison.active),
-        # Rows that only incomplete runs brought have no accepted key: nothing vouches for their loss either.
-        acceptance_changed=comparison.accepted_key != evidence.acceptance_key and comparison.stored > 0,
+        acceptance_changed=evidence.acceptance_changed,
         settings=settings,
     )
     if because:
@@ -170,10 +169,15 @@ def is_held(vanished: int, evidence: Evidence, settings: LossSettings) -> bool:
     """Return True if the removal of so many rows that vanished is held, whatever is said of others."""
     size = evidence.comparison.stored
     return vanished > 0 and (
-        evidence.comparison.accepted_key != evidence.acceptance_key
-        or (vanished >= settings.at_least and vanished > settings.share * size)
+        evidence.acceptance_changed
+        or too_many_lost(vanished, size, settings)
         or (evidence.result.declaration.lists_inactive and too_many_vanished(vanished, size, settings))
     )
+
+
+def too_many_lost(rows: int, size: int, settings: LossSettings) -> bool:
+    """Return True if so many of a kind's rows are not lost unasked within the window."""
+    return rows >= settings.at_least and rows > settings.share * size
 
 
 def too_many_vanished(rows: int, size: int, settings: LossSettings) -> bool:

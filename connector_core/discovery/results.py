@@ -78,6 +78,14 @@ class Evidence:
     """Links whose target is neither stored nor read, per field."""
 
     @property
+    def acceptance_changed(self) -> bool:
+        """True if the token, the account or the rule is not that of the last accepted reading.
+
+        Rows that only incomplete runs brought have no accepted key: nothing vouches for their loss either.
+        """
+        return self.comparison.accepted_key != self.acceptance_key and self.comparison.stored > 0
+
+    @property
     def recognised(self) -> int | None:
         """The rows read that are those of a stored entity, by more than their id; None if nothing is stored."""
         found = self.comparison

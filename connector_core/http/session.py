@@ -4,17 +4,17 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Mapping
-from contextlib import suppress
-from threading import Thread
+from functools import partial
 from types import MappingProxyType
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from connector_core.settings import Endpoint
+from connector_core.threads import in_thread
 
 _Name = tuple[str, int, socket.AddressFamily]
-_Found = list[ResolveResult] | OSError
+_LookUp = asyncio.Future[list[ResolveResult] | BaseException]
 
 LOOK_UP_TIMEOUT = 10.0
 """Seconds for a look-up, where no setting says otherwise."""
@@ -38,7 +38,7 @@ class Resolver(AbstractResolver):
     def __init__(self, endpoints: Mapping[str, Endpoint] = NO_ENDPOINTS, *, timeout: float = LOOK_UP_TIMEOUT) -> None:
         self._endpoints = endpoints
         self._timeout = timeout
-        self._under_way: dict[_Name, asyncio.Future[_Found]] = {}
+        self._under_way: dict[_Name, _LookUp] = {}
         """A look-up that took too long is not begun again: the next request for it waits for its end."""
 
     async def resolve(
@@ -53,38 +53,24 @@ class Resolver(AbstractResolver):
         if not ended:
             raise socket.gaierror(socket.EAI_AGAIN, "The look-up took too long")
         found = look_up.result()
-        if isinstance(found, OSError):
+        if isinstance(found, BaseException):
             raise found
         return found
 
-    def _begin(self, name: _Name) -> "asyncio.Future[_Found]":
-        """Look a name up in a daemon thread: one that hangs delays no other, nor the end of the process."""
-        loop = asyncio.get_running_loop()
-        look_up: asyncio.Future[_Found] = loop.create_future()
-
-        def end(found: _Found) -> None:
-            del self._under_way[name]
-            look_up.set_result(found)
-
-        def run() -> None:
-            found = _look_up(*name)
-            with suppress(RuntimeError):  # The loop has been closed meanwhile.
-                loop.call_soon_threadsafe(end, found)
-
-        Thread(target=run, name="look-up", daemon=True).start()
-        self._under_way[name] = look_up
+    def _begin(self, name: _Name) -> _LookUp:
+        """Look a name up in a thread of its own: one that hangs delays no other, nor the end of the process."""
+        look_up = self._under_way[name] = asyncio.wrap_future(in_thread("look-up", partial(_look_up, *name)))
+        look_up.add_done_callback(lambda _: self._under_way.pop(name))
         return look_up
 
     async def close(self) -> None: ...
 
 
-def _look_up(host: str, port: int, family: socket.AddressFamily) -> _Found:
+def _look_up(host: str, port: int, family: socket.AddressFamily) -> list[ResolveResult]:
     try:
         found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
-    except OSError as error:
-        return error
     except ValueError:
-        return socket.gaierror(socket.EAI_NONAME, "It is not a valid host name")
+        raise socket.gaierror(socket.EAI_NONAME, "It is not a valid host name") from None
     return [_result(host, str(address[0]), int(address[1]), version) for version, _, _, _, address in found]
 
 

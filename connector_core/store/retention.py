@@ -1,5 +1,6 @@
 """Retention: what is too old is deleted, in steps that are short, and whole each."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -107,18 +108,14 @@ class Retention(Table):
     def _delete_changes(self, cursor: Cursor, integration: str, limits: _Limits) -> bool:
         """Delete some changes of old runs; return False when there are none left."""
         runs = _old_runs(cursor, integration, limits, limits.changes, having="EXISTS")
-        left = _ROWS
-        for run_id in runs:
-            left -= _delete_some_changes(cursor, run_id, left)
-            if left <= 0:
-                break
+        _delete_changes_of(cursor, runs)
         return bool(runs)
 
     @writes
     def _delete_runs(self, cursor: Cursor, integration: str, limits: _Limits) -> bool:
         """Delete some old runs whose changes are gone; return False when there are none left."""
         runs = _old_runs(cursor, integration, limits, limits.runs, having="NOT EXISTS")
-        cursor.executemany("DELETE FROM runs WHERE id = ?", [(run_id,) for run_id in runs])
+        _delete_empty_runs(cursor, runs)
         return bool(runs)
 
     @writes
@@ -138,13 +135,9 @@ class Retention(Table):
 
     @writes
     def _clear_step(self, cursor: Cursor, integration: str) -> bool:
-        runs = cursor.execute("SELECT id FROM runs WHERE integration = ? LIMIT ?", (integration, _RUNS)).fetchall()
-        left = _ROWS
-        for (run_id,) in runs:
-            left -= _delete_some_changes(cursor, run_id, left)
-            if left <= 0:
-                break
-            cursor.execute("DELETE FROM runs WHERE id = ?", (run_id,))
+        rows = cursor.execute("SELECT id FROM runs WHERE integration = ? LIMIT ?", (integration, _RUNS))
+        runs = [run_id for (run_id,) in rows.fetchall()]
+        _delete_empty_runs(cursor, _delete_changes_of(cursor, runs))
         return bool(runs)
 
 
@@ -160,6 +153,21 @@ def _old_runs(cursor: Cursor, integration: str, limits: _Limits, before: str, *,
         ),
     )
     return [run_id for (run_id,) in rows.fetchall()]
+
+
+def _delete_empty_runs(cursor: Cursor, runs: Iterable[str]) -> None:
+    cursor.executemany("DELETE FROM runs WHERE id = ?", [(run_id,) for run_id in runs])
+
+
+def _delete_changes_of(cursor: Cursor, runs: Iterable[str]) -> list[str]:
+    """Delete changes of these runs, as many as one step may; return the runs that have none left."""
+    left, emptied = _ROWS, []
+    for run_id in runs:
+        left -= _delete_some_changes(cursor, run_id, left)
+        if left <= 0:
+            break
+        emptied.append(run_id)
+    return emptied
 
 
 def _delete_some_changes(cursor: Cursor, run_id: str, most: int) -> int:
