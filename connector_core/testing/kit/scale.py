@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
+from connector_core.outcomes import Progress
 from connector_core.settings import HttpSettings
 from connector_core.testing.kit.findings import Findings
 from connector_core.testing.kit.harness import Harness, RunResult
@@ -87,29 +88,29 @@ async def _check_memory(harness: Harness, findings: Findings, few: int, many: in
         findings.fail("scale.memory", problem)
 
 
+def _collect(_: Progress) -> None:
+    """Collect the objects left of a page: until the collector visits them, they look like growth."""
+    gc.collect()
+
+
 @asynccontextmanager
 async def _recorded(harness: Harness, people: int) -> AsyncIterator[Callable[[], Awaitable[int]]]:
     """Record the answers of a run, and give a function that returns the peak of traced bytes in a replay of it.
 
     One page is requested at a time: pages read ahead would add a constant that is larger than the growth.
     """
-
-    def collect() -> None:
-        """Collect what is left of a page: it is not growth because it has not been visited yet."""
-        gc.collect()
-
     replay = Replay(harness.reset(people))
     harness.served.handle = replay.handle
     one_by_one = HttpSettings(at_once=1)
 
     async def peak() -> int:
         with harness.copy_of(store) as copy:
-            # What was there before is not visited again, so that a collection after every page takes no time.
+            # Objects that were there before are not visited again, so that a collection after every page takes no time.
             gc.collect()
             gc.freeze()
             tracemalloc.start()
             try:
-                await harness.run(copy, read_stored=False, http=one_by_one, progress=lambda _: collect())
+                await harness.run(copy, read_stored=False, http=one_by_one, progress=_collect)
                 return tracemalloc.get_traced_memory()[1]
             finally:
                 tracemalloc.stop()
