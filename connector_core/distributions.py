@@ -27,11 +27,11 @@ def find_plugins() -> tuple[list[EntryPoint], list[Distribution]]:
     unreadable: list[Distribution] = []
     try:
         points += entry_points(group=GROUP)
-    except Exception:  # noqa: BLE001 - one distribution's, whatever is wrong with it: a slower look tells which
+    except Exception:  # noqa: BLE001 - one distribution is broken: each is read alone, to find it
         for distribution in _distributions():
             try:
                 points += distribution.entry_points.select(group=GROUP)
-            except Exception:  # noqa: BLE001 - the same
+            except Exception:  # noqa: BLE001 - reported as unreadable
                 unreadable.append(distribution)
     return sorted(points, key=lambda point: (point.name, identity(point.dist))), unreadable
 
@@ -46,7 +46,7 @@ def identity(distribution: Distribution | None) -> tuple[str, str]:
     """Return its name and version. Cached: each access parses all of its metadata again."""
     try:
         return (distribution.name or "", distribution.version or "") if distribution else ("", "")
-    except Exception:  # noqa: BLE001 - its metadata is missing or cannot be read
+    except Exception:  # noqa: BLE001 - its metadata is broken, so it counts as nameless
         return "", ""
 
 

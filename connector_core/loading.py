@@ -109,7 +109,7 @@ def _brief(error: BaseException) -> str:
     """Return the error's type and message, on one line."""
     try:
         said = " ".join(str(error).split())[:300]
-    except BaseException:  # noqa: BLE001 - the error's own code
+    except BaseException:  # noqa: BLE001 - its __str__ is the plugin's code
         said = "an error that cannot be printed"
     return f"{type(error).__name__}: {said}"
 

@@ -69,7 +69,7 @@ class HttpSettings(_Settings):
 
 
 class LossSettings(_Settings):
-    """When losses (removals, and people turned inactive) are held for approval."""
+    """Limits above which losses (removals, and people turned inactive) are held for approval."""
 
     share: Annotated[float, Field(ge=0, le=1)] = 0.2
     """Losses are held if they are more than this share of the kind …"""
@@ -78,7 +78,7 @@ class LossSettings(_Settings):
     days: Annotated[int, Field(ge=1, le=3650)] = 7
     """… within this many days."""
     vanished_rows: Annotated[int, Field(ge=1, le=1_000_000)] = 3
-    """Where a provider keeps listing those who have left, rows that are listed no longer are held from this many …"""
+    """Removals of rows that left the listing are held from this many on, if former employees stay listed …"""
     vanished_share: Annotated[float, Field(ge=0, le=1)] = 0.01
     """… or from this share of the kind, whichever is reached first."""
     second_scan_after: Annotated[float, Field(ge=0, le=8760)] = 12
@@ -86,7 +86,7 @@ class LossSettings(_Settings):
 
 
 class GrowthSettings(_Settings):
-    """When creates that multiply a kind are held for approval. A first complete reading is applied, however large."""
+    """Limits above which creates are held for approval. A first complete reading is applied, however large."""
 
     times: Annotated[float, Field(ge=1, le=1_000_000)] = 2.0
     """Creates are held if they are more than this many times the rows that were stored …"""
@@ -109,7 +109,7 @@ class BoundSettings(_Settings):
 
 
 class DriftSettings(_Settings):
-    """When a field that came empty is not believed. A status never is."""
+    """Limits above which fields that came empty are not believed. A status never is."""
 
     share: Annotated[float, Field(ge=0, le=1)] = 0.2
     """A field's stored values are kept if more than this share of them would be cleared …"""
@@ -137,7 +137,7 @@ class DeltaSettings(_Settings):
 
 
 class RetentionSettings(_Settings):
-    """How long history is kept. What is older goes after the next run of its integration."""
+    """Days for which history is kept. Older history is deleted after the next run of its integration."""
 
     runs: Annotated[int, Field(ge=1, le=36_500)] = 400
     """Days for which a run and its certificates are kept. The newest two stay at any age."""

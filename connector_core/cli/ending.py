@@ -112,6 +112,6 @@ def _without_values(error: CycloptsError) -> str:
     elif isinstance(error, ValidationError):
         error.value = "…"
     elif isinstance(error, ArgumentOrderError):
-        error.token = "…"  # noqa: S105 - an argument
+        error.token = "…"  # noqa: S105 - the argument that was typed, no password
     # The nearest name that is known is still suggested.
     return " ".join(str(error).replace(f"{unnamed}.", ".", 1).split())

@@ -87,7 +87,7 @@ async def _run_each(names: Sequence[str], run_one: Callable[[str], Awaitable[Rep
         async with gate:
             try:
                 return _Outcome(integration, report=await run_one(integration))
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - one run is no reason to end the others
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - it is shown, and the others go on
                 return _Outcome(integration, error=error)
 
     async with asyncio.TaskGroup() as group:

@@ -37,7 +37,7 @@ class RunContext:
     api: HttpApi
     progress: ProgressCallback
     deadline: float
-    """When to stop talking to the provider, by the event loop's clock."""
+    """The last moment for requests to the provider, by the event loop's clock."""
     apply: bool = True
     delta: bool = False
     """Read only what has changed, where that is possible."""

@@ -184,8 +184,8 @@ def emptied_fields(
 ) -> dict[str, tuple[int, int]]:
     """Return the fields that are not believed where they are empty: how many values were cleared, and of how many.
 
-    Nobody stops having a status, and without one a person is active no longer: a single one is enough. A field that
-    says the same as another in the provider's word is believed no more than that one.
+    One cleared status is enough: an employee always has one, and without it no longer counts as active. A field that
+    holds the provider's word for another one is believed no more than that one.
     """
     found = {name: one.excess(settings) for name, one in cleared.items()}
     if STATUS in cleared:

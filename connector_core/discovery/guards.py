@@ -1,4 +1,4 @@
-"""When changes wait for an operator: pure decisions on counts."""
+"""Decisions on the changes that wait for an operator: plain functions of counts."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

@@ -42,7 +42,7 @@ class Profile:
         self.sharing_email = 0
         """Rows whose e-mail an earlier row has, too."""
         self.newest: datetime | None = None
-        """When the row that was changed last was changed."""
+        """The latest time at which a row was changed."""
 
     def add(self, entities: Sequence[Entity]) -> None:
         """Count the rows of a page. DiscoveryError if one is of another kind."""

@@ -81,7 +81,7 @@ class KindReader:
         self._reading = reading
         self._checking = checking
         self._deadline = deadline
-        """When reading stops, in the loop's time."""
+        """The end of reading, by the event loop's clock."""
 
     async def read(self) -> ReadResult:
         """Read and stage the kind. A failure of the provider ends this kind only, with its reason."""

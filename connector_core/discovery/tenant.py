@@ -1,4 +1,4 @@
-"""Whose rows were read: those of the company whose rows are stored, or another's. Plain functions of data."""
+"""Judgement of the company whose rows were read: the stored one, or another. Plain functions of data."""
 
 from collections.abc import Sequence
 

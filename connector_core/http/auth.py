@@ -49,7 +49,7 @@ class Fixed:
     async def headers(self) -> Signed:
         return self._headers
 
-    async def discard(self, rejected: Signed) -> bool:  # noqa: ARG002 - the protocol has it
+    async def discard(self, rejected: Signed) -> bool:  # noqa: ARG002 - named by the protocol
         return False
 
 

@@ -57,7 +57,7 @@ class Inflater:
                 given = view[at : at + self._input]
                 try:
                     out = self._member.decompress(given, self._piece)
-                except isal_zlib.error:  # type: ignore[misc]  # Its stubs say that it is an instance.
+                except isal_zlib.error:  # type: ignore[misc]  # The stubs declare an instance, not a class.
                     raise ValueError("it is not gzip") from None
                 unused = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
                 at += len(given) - len(unused)

@@ -23,7 +23,7 @@ class Quota:
         """The most requests that a window has held."""
         self._window = limit.per + max(limit.per * _SLACK, _LEAST_SLACK)
         self._sent: deque[float] = deque()
-        """When the requests of the last window were let through, in the loop's time."""
+        """The times at which the requests of the last window were let through, by the event loop's clock."""
         self._turn = asyncio.Lock()
 
     def covers(self, path: str) -> bool:

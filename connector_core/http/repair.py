@@ -19,7 +19,7 @@ _VALID = re.compile(
 )
 """Some valid strings and what lies between them: not all at once, since a match holds up the whole process."""
 _COLON = re.compile(r"[ \t\n\r]*+:")
-"""What follows a string that is a key."""
+"""The end of a key, behind its string."""
 _MOST = 1_000
 """Bad strings in one value."""
 

@@ -1,4 +1,4 @@
-"""Which failed requests are sent again, and when."""
+"""Retries: the failed requests that are sent again, and the waits before them."""
 
 from dataclasses import dataclass, replace
 from random import uniform

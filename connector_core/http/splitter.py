@@ -15,7 +15,7 @@ _SPACE = re.compile(r"[ \t\n\r]*")
 _IN_STRING = re.compile(r'(?:[^"\\]++|\\.)*+', re.DOTALL)
 _FLAT = r'[^"\[\]{}]++|"(?:[^"\\]++|\\.)*+"'
 _IN_BRACKETS = re.compile(rf"(?:{_FLAT}|[\[{{](?:{_FLAT})*+[\]}}])*+", re.DOTALL)
-"""What needs no look at its brackets: strings, and brackets without others in them."""
+"""Text that leaves the depth as it is: strings, and pairs of brackets without others in them."""
 _IN_LITERAL = re.compile(r'[^ \t\n\r,:\[\]{}"]*+')
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 _AFTER_VALUE = frozenset(" \t\n\r,:]}")

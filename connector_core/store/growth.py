@@ -1,4 +1,4 @@
-"""How much a kind has grown of late."""
+"""Recent growth of a kind."""
 
 from datetime import UTC, datetime, timedelta
 

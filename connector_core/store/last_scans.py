@@ -24,7 +24,7 @@ class LastScan:
     unread: frozenset[str]
     """Fields that came for no row at all."""
     due: Reason | None = None
-    """Why the next scan must be a full one, if it must."""
+    """The reason why the next scan must be a full one, if it must."""
 
 
 class LastScans(Table):
