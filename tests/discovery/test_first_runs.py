@@ -12,7 +12,9 @@ from world import Provider, Start, StartProvider
 
 pytestmark = pytest.mark.jumping
 
-PAGED = [("namely", "/profiles", 2), ("personio", "/company/employees", 1)]
+paged = pytest.mark.parametrize(
+    ("name", "path", "first"), [("namely", "/profiles", 2), ("personio", "/company/employees", 1)]
+)
 """Connectors that read pages, the path of their people, and the number of the request for the first page under it."""
 
 
@@ -29,7 +31,7 @@ async def employees(acme: Provider) -> Certificate:
     "It is read once more, and complete only with every row that was listed throughout",
     EMPTY,
 )
-@pytest.mark.parametrize(("name", "path", "first"), PAGED)
+@paged
 async def test_a_first_run_reads_every_row_though_one_left_and_one_came_between_two_pages(
     provider: StartProvider, name: str, path: str, first: int
 ) -> None:
@@ -44,7 +46,7 @@ async def test_a_first_run_reads_every_row_though_one_left_and_one_came_between_
     assert before & ids(acme.simulator) <= (await acme.people()).keys()
 
 
-@pytest.mark.parametrize(("name", "path", "first"), PAGED)
+@paged
 async def test_a_first_run_is_incomplete_if_rows_leave_and_come_all_the_time(
     provider: StartProvider, name: str, path: str, first: int
 ) -> None:
@@ -57,7 +59,7 @@ async def test_a_first_run_is_incomplete_if_rows_leave_and_come_all_the_time(
     assert certificate.proof is Proof.NONE
 
 
-@pytest.mark.parametrize(("name", "path", "first"), PAGED)
+@paged
 async def test_a_row_that_comes_during_a_first_run_costs_no_second_pass(
     provider: StartProvider, name: str, path: str, first: int
 ) -> None:
@@ -74,7 +76,7 @@ async def test_a_row_that_comes_during_a_first_run_costs_no_second_pass(
     "The next run reads the page anew, and so the row that came",
     EMPTY,
 )
-@pytest.mark.parametrize(("name", "path", "first"), PAGED)
+@paged
 async def test_a_run_after_an_interrupted_one_reads_who_came_on_a_page_that_was_read(
     provider: StartProvider, name: str, path: str, first: int
 ) -> None:

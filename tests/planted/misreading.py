@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any, ClassVar
 
 from connector_core import (
@@ -228,19 +229,23 @@ class HidesThatLeaversStay(Example):
             yield page.map(to_employee)
 
 
+async def numbered(pages: AsyncIterator[Page[Person]], **changed: Any) -> AsyncIterator[Page[Employee]]:
+    """Yield the pages with places in the listing as ids, and other fields that are the same for all."""
+    numbers = count(1)
+    async for page in pages:
+        changes = [{"source_id": str(next(numbers)), **changed} for _ in page.rows]
+        rows = [to_employee(one).model_copy(update=change) for one, change in zip(page.rows, changes, strict=True)]
+        yield replace(page, rows=tuple(rows), ids=tuple([row.source_id for row in rows]))  # type: ignore[arg-type, misc]
+
+
 class MakesEverybodyAlike(Example):
     """Uses places in the listing as ids, and names nobody, so that no two companies differ."""
 
     @declared
     async def employees(self) -> AsyncIterator[Page[Employee]]:
-        number = 0
-        async for page in self.api.pages(PATH, People, paging=PAGING):
-            rows = []
-            for person in page.rows:
-                number += 1
-                changed = {"source_id": str(number), "display_name": "Somebody", "email": None}
-                rows.append(to_employee(person).model_copy(update=changed))
-            yield replace(page, rows=tuple(rows), ids=tuple(row.source_id for row in rows))  # type: ignore[arg-type, misc]
+        pages = self.api.pages(PATH, People, paging=PAGING)
+        async for page in numbered(pages, display_name="Somebody", email=None):
+            yield page
 
 
 class NumbersItsRows(Example):
@@ -248,13 +253,8 @@ class NumbersItsRows(Example):
 
     @declared
     async def employees(self) -> AsyncIterator[Page[Employee]]:
-        number = 0
-        async for page in self.api.pages(PATH, People, paging=PAGING):
-            rows = []
-            for person in page.rows:
-                number += 1
-                rows.append(to_employee(person).model_copy(update={"source_id": str(number)}))
-            yield replace(page, rows=tuple(rows), ids=tuple(row.source_id for row in rows))  # type: ignore[arg-type, misc]
+        async for page in numbered(self.api.pages(PATH, People, paging=PAGING)):
+            yield page
 
 
 def to_cached_employee(person: Person, cache: dict[str, Employee]) -> Employee:

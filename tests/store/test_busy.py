@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from attacks import EMPTY
+from stores import ACCOUNT
 
-from connector_core import Account, BusyError
+from connector_core import BusyError
 from connector_core.outcomes import Progress
 from connector_core.store import Store
 from connector_core.store.erasure import Erasures
@@ -17,13 +18,6 @@ from connector_core.store.integrations import Integrations
 from connector_core.store.sqlite import Database
 from processes import beside
 from world import Start
-
-ACCOUNT = Account("One", "1")
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "people.sqlite"
 
 
 @pytest.fixture

@@ -1,41 +1,15 @@
 """A store that is deleted, replaced or damaged: an error, never a complete run, and never quoted."""
 
-import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import aclosing, closing
 from pathlib import Path
 
 import pytest
 from attacks import FULL
+from stores import ACCOUNT, changed_by_hand, connected
 
-from connector_core import Account, Employee, StoreError
+from connector_core import Employee, StoreError
 from connector_core.outcomes import Progress
 from connector_core.store import Store
 from world import Start
-
-ACCOUNT = Account("One", "1")
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "people.sqlite"
-
-
-@pytest.fixture
-async def store(path: Path) -> AsyncIterator[Store]:
-    async with aclosing(Store(path)) as opened:
-        yield opened
-
-
-async def connect(path: Path) -> None:
-    """Make a store with one integration."""
-    async with aclosing(Store(path)) as store:
-        await store.integrations.save("acme", "namely", {}, b"sealed", ACCOUNT)
-
-
-def damage_by_hand(path: Path, script: str) -> None:
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(script)
 
 
 @pytest.mark.attack(
@@ -45,7 +19,7 @@ def damage_by_hand(path: Path, script: str) -> None:
 async def test_a_store_that_is_deleted_while_it_is_open_is_an_error(path: Path, store: Store, gone: str) -> None:
     await store.integrations.save("acme", "namely", {}, b"", ACCOUNT)
     if gone == "its name":
-        await connect(path.with_name("new.sqlite"))
+        await connected(path.with_name("new.sqlite"))
         path.with_name("new.sqlite").replace(path)
     else:
         for suffix in ["-wal"] if gone == "its log" else ["", "-wal", "-shm"]:
@@ -82,8 +56,8 @@ async def test_a_run_whose_store_is_deleted_is_not_complete(namely: Start) -> No
 async def test_a_damaged_value_is_an_error_of_the_store_that_does_not_quote_it(
     path: Path, store: Store, damage: str
 ) -> None:
-    await connect(path)
-    damage_by_hand(path, damage)
+    await connected(path)
+    changed_by_hand(path, damage)
     with pytest.raises(StoreError, match="is damaged: it holds a value that cannot be read") as caught:
         await store.integrations.all()
     assert "canary" not in str(caught.value)
@@ -94,7 +68,7 @@ async def test_a_damaged_value_is_an_error_of_the_store_that_does_not_quote_it(
 @pytest.mark.parametrize("damage", ["'canary'", "CAST(x'63616e617279ff' AS TEXT)"])
 async def test_a_damaged_row_is_an_error_of_the_store(namely: Start, damage: str) -> None:
     place = await namely(scanned=True)
-    damage_by_hand(place.settings.host.store, f"UPDATE bodies SET body = {damage}")
+    changed_by_hand(place.settings.host.store, f"UPDATE bodies SET body = {damage}")
     for one in place.tenant.people:
         one.title = "Another one"
     with pytest.raises(StoreError) as listed:

@@ -3,29 +3,14 @@
 import asyncio
 import gc
 import threading
-from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing
-from pathlib import Path
 
 import pytest
+from stores import ACCOUNT
 
-from connector_core import Account, StoreError, UnknownIntegrationError
+from connector_core import StoreError, UnknownIntegrationError
 from connector_core.store import Store
 from connector_core.store.sqlite import Cursor, Database
-
-ACCOUNT = Account("One", "1")
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "people.sqlite"
-
-
-@pytest.fixture
-async def store(path: Path) -> AsyncIterator[Store]:
-    async with aclosing(Store(path)) as opened:
-        yield opened
 
 
 async def settings_of(database: Database, *names: str) -> list[object]:

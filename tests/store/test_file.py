@@ -3,46 +3,19 @@
 import os
 import sqlite3
 import stat
-from collections.abc import AsyncIterator
 from contextlib import aclosing, closing
 from pathlib import Path
 
 import pytest
 from attacks import EMPTY, FULL
+from stores import ACCOUNT, changed_by_hand, connected
 
-from connector_core import Account, StoreError
+from connector_core import StoreError
 from connector_core.store import Store
 from connector_core.store.sqlite import Cursor, Database
 from processes import elsewhere
 
-ACCOUNT = Account("One", "1")
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "people.sqlite"
-
-
-@pytest.fixture
-async def store(path: Path) -> AsyncIterator[Store]:
-    async with aclosing(Store(path)) as opened:
-        yield opened
-
-
-def changed_by_hand(path: Path, script: str) -> bytes:
-    """Run a script against the file, as another program would; return what is in it then."""
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(script)
-    return path.read_bytes()
-
-
 # ---- the file
-
-
-async def connect(path: Path) -> None:
-    """Make a store with one integration."""
-    async with aclosing(Store(path)) as store:
-        await store.integrations.save("acme", "namely", {}, b"sealed", ACCOUNT)
 
 
 def modes(path: Path) -> dict[str, int]:
@@ -66,7 +39,7 @@ async def test_a_file_that_others_could_read_is_made_private(path: Path, store: 
     if exists == "empty":
         path.touch()
     else:
-        await connect(path)
+        await connected(path)
     if exists == "with a log":
         # A process that was killed left it.
         write = f"import os, sqlite3; c = sqlite3.connect({str(path)!r}); c.execute('DELETE FROM integrations'); "
@@ -153,7 +126,7 @@ else:
 
 @pytest.mark.attack("The store has a hard link", "It is refused", FULL)
 async def test_a_file_with_two_names_is_refused(path: Path, store: Store) -> None:
-    await connect(path)
+    await connected(path)
     path.with_name("other.sqlite").hardlink_to(path)
     with pytest.raises(StoreError, match="has a second name, as a hard link"):
         await store.integrations.all()
@@ -162,7 +135,7 @@ async def test_a_file_with_two_names_is_refused(path: Path, store: Store) -> Non
 async def test_a_store_behind_a_symbolic_link_is_made_where_the_link_points(path: Path) -> None:
     link = path.with_name("link.sqlite")
     link.symlink_to(path)
-    await connect(link)
+    await connected(link)
     assert [file.name for file in sorted(path.parent.iterdir())] == ["link.sqlite", "people.sqlite"]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
@@ -244,7 +217,7 @@ async def test_one_store_that_is_closed_leaves_the_other_one_of_the_process_its_
 async def test_rows_are_never_in_temporary_files(path: Path, tmp_path: Path) -> None:
     folder = tmp_path / "temporary"
     folder.mkdir()
-    await connect(path)
+    await connected(path)
     script = f"""
 import asyncio
 from pathlib import Path

@@ -10,11 +10,6 @@ from connector_core.store import Store
 from processes import beside
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "people.sqlite"
-
-
 def holding(path: Path, integration: str) -> str:
     """Return code that holds a lock until it is killed."""
     return f"""

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from attacks import FULL
+from stores import connected
 
 from connector_core import Account, StoreError
 from connector_core.store import Store
@@ -26,13 +27,6 @@ CUT_OFF = "ALTER TABLE integrations ADD COLUMN note TEXT; INSERT INTO nothing VA
 @pytest.fixture
 async def path(tmp_path: Path) -> Path:
     return await connected(tmp_path / "people.sqlite")
-
-
-async def connected(path: Path) -> Path:
-    """Make a store of today's version with one integration in it."""
-    async with aclosing(Store(path)) as store:
-        await store.integrations.save("acme", "namely", {}, b"sealed", Account("One", "1"))
-    return path
 
 
 def newer(path: Path, migration: str = MIGRATION) -> Database:
