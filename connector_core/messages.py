@@ -77,6 +77,10 @@ NOTES: Mapping[Code, Message] = {
     Code.TEXTS_INVALID: Message(
         "{provider} sent text that is not valid JSON or Unicode in {places:place}, but in no field that is read"
     ),
+    Code.VALUES_UNREADABLE: Message(
+        "{provider} sent a {field} that is not as promised in {rows:row}, whose stored value stays",
+        "Fix it at the provider, or report this to the connector's author.",
+    ),
 }
 DELTA_BEHIND: Mapping[Code, Message] = {
     Code.CHANGES_ENDED_EARLY: Message(

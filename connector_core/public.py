@@ -57,13 +57,14 @@ from connector_core.sdk.manifest import (
 )
 from connector_core.sdk.page import Page, PlaceInListing, Rejection, RowRejectedError, TotalSource
 from connector_core.sdk.paging import Offset, PageNumber, Paging, SinglePage, Streamed
+from connector_core.sdk.texts import normal_form
 from connector_core.sdk.values import (
+    IdsByName,
     as_tuple,
     day,
     department_fields,
     first,
     full_name,
-    ids_by_name,
     link,
     lookup,
     moment,
@@ -99,6 +100,7 @@ __all__ = [
     "ForbiddenError",
     "Header",
     "Identifier",
+    "IdsByName",
     "InsecureError",
     "InvalidCredentialsError",
     "KindPlan",
@@ -157,10 +159,10 @@ __all__ = [
     "first",
     "full_name",
     "hookimpl",
-    "ids_by_name",
     "link",
     "lookup",
     "moment",
+    "normal_form",
     "text",
     "witnesses",
     "words",

@@ -31,6 +31,7 @@ from connector_core.testing.kit.rules import RULES
 from connector_core.testing.listing_faults import LISTING_FAULTS
 from connector_core.testing.network_faults import NETWORK_FAULTS, THROTTLES
 from connector_core.testing.readme import MARKED, PARTS, readme_of, table, tier_in
+from connector_core.testing.spellings import SPELLINGS
 
 ROOT = Path(__file__).parents[1]
 
@@ -151,7 +152,7 @@ def faults(_: str) -> str:
     rows = [("`500`, any status", "Send the HTML page of a proxy with this status.")]
     rows += [(f"`{name}`", inspect.getdoc(fault) or "") for name, fault in NETWORK_FAULTS.items()]
     rows += [(f"`{name}`", f"Throttle the request. {description}") for name, (description, _) in THROTTLES.items()]
-    rows += [(f"`{name}`", description) for name, description in LISTING_FAULTS.items()]
+    rows += [(f"`{name}`", description) for name, description in (LISTING_FAULTS | SPELLINGS).items()]
     return table(("fault", "what the simulator does"), rows)
 
 

@@ -223,9 +223,9 @@ class Answering(ExampleSimulator):
         return await self._script(request)
 
 
-def status(number: int, content_type: str = "application/json") -> Script:
+def status(number: int, content_type: str = "application/json", text: bytes = b"{}") -> Script:
     async def answer(_: web.Request) -> web.StreamResponse:
-        return web.Response(status=number, body=b"{}", content_type=content_type)
+        return web.Response(status=number, body=text, content_type=content_type)
 
     return answer
 
@@ -274,7 +274,7 @@ FAILURES: dict[str, tuple[Script, type[ProviderError]]] = {
     "bad gateway": (status(502), UnavailableError),
     "redirect": (status(302), ProtocolError),
     "bad request": (status(400), ProtocolError),
-    "not the API": (status(200, "text/html"), ProtocolError),
+    "not the API": (status(200, "text/html", b"<!DOCTYPE html>"), ProtocolError),
     "not JSON": (body(b"{"), MalformedError),
     "another shape": (body(b'{"people": 1}'), MalformedError),
     "another type": (body(b'{"total": [], "people": []}'), MalformedError),

@@ -3,6 +3,7 @@
 import asyncio
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import urlencode
@@ -127,9 +128,13 @@ def _issued(auth: ClientCredentials, response: Any) -> _Issued | None:
     token, lifetime = _at(response, auth.token), _at(response, auth.lifetime)
     if not (isinstance(token, str) and token.isascii() and token.isprintable() and token):
         return None
+    with suppress(msgspec.ValidationError):
+        # Some providers write it as text.
+        seconds = msgspec.convert(lifetime, float, strict=False)
+        if 0 < seconds < _LONGEST_LIFETIME:
+            return _Issued(SecretStr(token), max(seconds - _MARGIN, seconds / 2))
     # Without a lifetime, a token is used until it is rejected.
-    known = isinstance(lifetime, int | float) and 0 < lifetime < _LONGEST_LIFETIME
-    return _Issued(SecretStr(token), max(float(lifetime) - _MARGIN, float(lifetime) / 2) if known else float("inf"))
+    return _Issued(SecretStr(token), float("inf"))
 
 
 def _at(response: Any, dotted: str) -> Any:

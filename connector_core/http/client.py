@@ -9,9 +9,11 @@
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, Iterator
+from codecs import BOM_UTF8
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
@@ -33,7 +35,7 @@ from connector_core.http.auth import Signed, signature
 from connector_core.http.inflate import inflate
 from connector_core.http.quotas import Quotas
 from connector_core.http.request import Request
-from connector_core.http.responses import clock_of, raise_for_status
+from connector_core.http.responses import clock_of, raise_for_page, raise_for_status
 from connector_core.http.retry import Failures, RetryPolicy
 from connector_core.sdk.credentials import Credentials
 from connector_core.sdk.manifest import Manifest
@@ -63,6 +65,16 @@ class RequestListener(Protocol):
     def failed(self, began: float, now: float) -> None:
         """Note that the provider throttled or failed the attempt that began at ``began``, or did not answer it."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Received:
+    """A good response that was read to its end."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytearray
+    """As it came, compressed or not."""
 
 
 class _NoListener:
@@ -125,16 +137,20 @@ class Client:
         """
 
         async def attempt() -> T:
-            body, encoding = await self._request_signed(request, self._read, listener)
+            received = await self._request_signed(request, self._read, listener)
             # Other responses are taken in, and the next requests go out, before this one is parsed.
             await asyncio.sleep(0)
-            small = self._inflated(request, body, encoding, min(_SMALL, self._settings.largest_answer))
+            small = self._inflated(request, received, min(_SMALL, self._settings.largest_answer))
             if small is not None:
                 return parse(small)
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._large_bodies, self._parse_large, request, body, encoding, parse)
+            return await loop.run_in_executor(self._large_bodies, self._parse_large, request, received, parse)
 
         return await self._request_with_retries(request, attempt, divisible=divisible)
+
+    def raise_for_page(self, request: Request, response: aiohttp.ClientResponse, beginning: bytes) -> None:
+        """Raise ProtocolError if a good response that begins so is not of the API."""
+        raise_for_page(self._manifest, request, response.status, response.headers, beginning)
 
     async def stream(self, request: Request, read: Read[T]) -> T:
         """Return what ``read`` makes of a good response, which it reads while it arrives."""
@@ -263,30 +279,33 @@ class Client:
             kind = type(error).__name__
             raise UnavailableError(f"{title} broke the connection ({kind})", call=call) from None
 
-    async def _read(self, response: aiohttp.ClientResponse) -> tuple[bytearray, str]:
-        """Return the body, as it came, and its encoding."""
+    async def _read(self, response: aiohttp.ClientResponse) -> _Received:
         body = bytearray()
         async for chunk in response.content.iter_any():
             body += chunk
             if len(body) > self._settings.largest_answer:
                 break
-        return body, response.headers.get("Content-Encoding", "")
+        return _Received(response.status, response.headers, body)
 
-    def _parse_large(self, request: Request, body: bytearray, encoding: str, parse: Callable[[bytes], T]) -> T:
+    def _parse_large(self, request: Request, received: _Received, parse: Callable[[bytes], T]) -> T:
         largest = self._settings.largest_answer
-        inflated = self._inflated(request, body, encoding, largest)
+        inflated = self._inflated(request, received, largest)
         if inflated is None:
             message = f"{self._manifest.title} sent more than {largest} bytes in one response"
             raise ProtocolError(message, call=request.call)
         return parse(inflated)
 
-    def _inflated(self, request: Request, body: bytearray, encoding: str, largest: int) -> bytes | None:
+    def _inflated(self, request: Request, received: _Received, largest: int) -> bytes | None:
         """Return the body as it was before compression, or None if that is longer than ``largest``."""
         try:
-            return inflate(body, encoding, largest)
+            body = inflate(received.body, received.headers.get("Content-Encoding", ""), largest)
         except ValueError as error:
             message = f"{self._manifest.title} sent a body that cannot be inflated: {error}"
             raise UnavailableError(message, call=request.call) from None
+        if body is None:
+            return None
+        raise_for_page(self._manifest, request, received.status, received.headers, body)
+        return body.removeprefix(BOM_UTF8)
 
 
 def _signing(signed: Signed) -> aiohttp.ClientMiddlewareType:

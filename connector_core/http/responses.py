@@ -1,5 +1,6 @@
 """Status and headers of a response: usable, or an error by whose fault it is."""
 
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -18,6 +19,9 @@ from connector_core.secrecy import presentable
 
 _SAID = 200
 """Characters of a provider's own words that are shown."""
+_BLANKS = b" \t\r\n" + BOM_UTF8
+_JSON = frozenset({b"{", b"["})
+"""The first byte of an object, and of an array."""
 _DIGITS = 11
 _LONGEST = 365 * 86_400
 """Seconds: a longer wait is cut to a year."""
@@ -26,8 +30,8 @@ _EPOCH = 1_000_000_000
 
 
 def raise_for_status(manifest: Manifest, request: Request, status: int, headers: Mapping[str, str]) -> None:
-    """Raise the error that the response stands for. Return if its body may be parsed."""
-    if 200 <= status < 300 and status not in manifest.throttled_by and _is_json(headers):
+    """Raise the error that the status of a response stands for. Return if it is a good one."""
+    if 200 <= status < 300 and status not in manifest.throttled_by:
         return
     call = request.call
     said = presentable(headers.get(manifest.reason_header, ""), _SAID) if manifest.reason_header else ""
@@ -46,9 +50,23 @@ def raise_for_status(manifest: Manifest, request: Request, status: int, headers:
         raise UnavailableError(answered, call=call, said=said, gateway=status in {502, 504})
     if 300 <= status < 400:
         raise ProtocolError(f"{answered}, a redirect, so it is not the API", call=call, said=said)
-    if status >= 400:
-        raise ProtocolError(answered, call=call, said=said)
-    raise ProtocolError(f"{answered} with a body that is not JSON, so it is not the API", call=call, said=said)
+    raise ProtocolError(answered, call=call, said=said)
+
+
+def raise_for_page(manifest: Manifest, request: Request, status: int, headers: Mapping[str, str], body: bytes) -> None:
+    """Raise ProtocolError if a good response is not of the API, by its type and by how its body begins.
+
+    A body that begins as JSON does is believed, whatever its type: servers and proxies write odd ones.
+    """
+    if not (_is_json(headers) or without_blanks(body)[:1] in _JSON):
+        said = presentable(headers.get(manifest.reason_header, ""), _SAID) if manifest.reason_header else ""
+        message = f"{manifest.title} answered {status} with a body that is not JSON, so it is not the API"
+        raise ProtocolError(message, call=request.call, said=said)
+
+
+def without_blanks(body: bytes) -> bytes:
+    """Return a body from its first byte that is neither a blank nor part of a byte order mark."""
+    return body.lstrip(_BLANKS)
 
 
 def _is_json(headers: Mapping[str, str]) -> bool:

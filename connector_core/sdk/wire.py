@@ -40,6 +40,11 @@ class Titled(Wire):
     title: Maybe[str] = UNSET
 
 
+def number_as_text(value: float) -> str:
+    """Return a number as it would be written as text: ``7`` for 7.0, too."""
+    return str(int(value)) if value % 1 == 0 else str(value)
+
+
 class Row(Wire):
     """One row of a listing, with the provider's own id."""
 

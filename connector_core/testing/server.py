@@ -23,6 +23,7 @@ from connector_core.sdk.entities import Entity
 from connector_core.testing.fault_script import Faults
 from connector_core.testing.listing_faults import BODY_FAULTS, CONCURRENT_CHANGES, LISTING_FAULTS, Listed, faulty_body
 from connector_core.testing.network_faults import NETWORK_FAULTS, THROTTLES, proxy_page, throttle_response
+from connector_core.testing.spellings import SPELLINGS, respelled
 
 _DELETED = 11
 """Index of the person whom a concurrent change deletes: on the first page, and behind all managers, since the reports
@@ -144,6 +145,8 @@ class Simulator(ABC):
         answer = self.answer(request)
         if kind in LISTING_FAULTS:
             answer = self._apply_listing_fault(kind, path, answer)
+        elif kind in SPELLINGS and answer.status == 200:
+            answer = self._respell(kind, path, answer)
         response = _response(request, answer)
         return await NETWORK_FAULTS[kind](request, response) if kind in NETWORK_FAULTS else response
 
@@ -160,6 +163,13 @@ class Simulator(ABC):
         elif kind in BODY_FAULTS:
             return replace(answer, body=faulty_body(kind, listed, answer.body))
         return answer
+
+    def _respell(self, kind: str, path: str, answer: Answer) -> Answer:
+        if not any("json" in value for name, value in answer.headers if name == "Content-Type"):
+            return answer
+        listed = next((one for one in self.listings if one.path == path and one.people), None)
+        headers = (("Content-Type", "text/html"),) if kind == "content_type" else answer.headers
+        return replace(answer, body=respelled(kind, answer.body, listed), headers=headers)
 
     def change_people(self, kind: str) -> None:
         """Make one of ``CONCURRENT_CHANGES``."""

@@ -13,6 +13,7 @@ from connector_core import (
     Department,
     Employee,
     ExpectedIds,
+    IdsByName,
     Manifest,
     NotFoundError,
     Page,
@@ -126,7 +127,7 @@ class BambooHR(Connector[BambooHRCredentials]):
             raise ProtocolError("there is no list of departments", call=Call("GET", "/meta/lists"))
         return found.options
 
-    async def _names(self) -> dict[str, str]:
+    async def _names(self) -> IdsByName:
         return names_of(await self._options())
 
     async def _expected_ids(self) -> ExpectedIds:

@@ -1,16 +1,16 @@
 """Map BambooHR's rows to entities. No request is made here."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from connector_core import (
     Department,
     Employee,
+    IdsByName,
     Status,
     WorkerType,
     day,
     department_fields,
     full_name,
-    ids_by_name,
     link,
     lookup,
     moment,
@@ -24,16 +24,16 @@ _WORKERS = {
 }
 
 
-def names_of(options: Iterable[Option]) -> dict[str, str]:
-    """Return the id of each department by its name."""
-    return ids_by_name((one.name, one.id, one.archived != "yes") for one in options if one.name)
+def names_of(options: Iterable[Option]) -> IdsByName:
+    """Return the ids of the departments by their names."""
+    return IdsByName((one.name, one.id, one.archived != "yes") for one in options if one.name)
 
 
 def to_department(option: Option) -> Department:
     return Department.of(option, active=option.archived != "yes")
 
 
-def to_employee(person: Person, departments: Mapping[str, str] | None) -> Employee:
+def to_employee(person: Person, departments: IdsByName | None) -> Employee:
     preferred = person.preferred_name and person.last_name and full_name(person.preferred_name, person.last_name)
     return Employee.of(
         person,

@@ -1,6 +1,6 @@
 """Map HiBob's rows to entities. No request is made here."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,11 +8,11 @@ from connector_core import (
     UNSET,
     Department,
     Employee,
+    IdsByName,
     Maybe,
     Status,
     day,
     department_fields,
-    ids_by_name,
     link,
     lookup,
     text,
@@ -27,8 +27,7 @@ class Departments:
     """The departments by what a row may hold: an id or a name."""
 
     ids: frozenset[str]
-    names: Mapping[str, str]
-    """The id of each name."""
+    names: IdsByName
 
 
 def units_in(items: Iterable[Item], parent: str | None = None) -> Iterator[Unit]:
@@ -41,7 +40,7 @@ def units_in(items: Iterable[Item], parent: str | None = None) -> Iterator[Unit]
 
 def departments_of(units: Iterable[Unit]) -> Departments:
     found = tuple(units)
-    names = ids_by_name((one.name or "", one.id, one.active) for one in found)
+    names = IdsByName((one.name or "", one.id, one.active) for one in found)
     return Departments(frozenset(one.id for one in found), names)
 
 
@@ -55,7 +54,7 @@ def to_employee(person: Person, departments: Departments | None) -> Employee:
     return Employee.of(
         person,
         employee_number=text(work.employee_id_in_company),
-        job_title=readable.title or text(work.title),
+        job_title=readable.title or _unless_id(text(work.title)),
         location_name=work.site,
         source_status=internal.status,
         status=lookup(_STATUSES, internal.status, Status.UNKNOWN),
@@ -64,6 +63,11 @@ def to_employee(person: Person, departments: Departments | None) -> Employee:
         manager_source_id=link(work.manager if work.reports_to is UNSET else work.reports_to and work.reports_to.id),
         **_department(text(work.department), departments),
     )
+
+
+def _unless_id(value: Maybe[str]) -> Maybe[str]:
+    """Return the text of a list item. Without its readable form, a number is the item's id."""
+    return UNSET if value and value.isdigit() else value
 
 
 def _department(value: Maybe[str], departments: Departments | None) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from connector_core import (
     link,
     lookup,
     moment,
+    normal_form,
     words,
 )
 from connectors.personio.wire import Attributes, Labelled, Linked, Person, Unit
@@ -86,10 +87,10 @@ def _display_name(attributes: Attributes) -> Maybe[str]:
 
 
 def _department_id(unit: Maybe[Unit]) -> Maybe[str]:
-    """Return the id. Where there is none, it is made of the name, in lower case and with single spaces."""
+    """Return the id. Where there is none, it is made of the name: the same for names that look the same."""
     if not unit:
         return unit
     name = full_name(unit.name)
     if name is None:
         return UNSET
-    return f"department:{' '.join(name.split()).casefold()}" if unit.id is None else str(unit.id)
+    return f"department:{normal_form(name)}" if unit.id is None else str(unit.id)

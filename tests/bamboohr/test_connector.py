@@ -11,6 +11,7 @@ from connector_core import (
     UNSET,
     Call,
     Code,
+    IdsByName,
     PlaceInListing,
     Reason,
     RejectedCredentialsError,
@@ -26,7 +27,7 @@ from world import StartProvider
 pytestmark = pytest.mark.jumping
 
 SAMPLE = Path(__file__).parents[3] / "shared" / "samples" / "bamboohr" / "custom_report_employees.json"
-DEPARTMENTS = {"Sales": "17"}
+DEPARTMENTS = IdsByName([("Sales", "17", True)])
 UNKNOWN = Reason(Code.EXPECTED_IDS_MISSING)
 
 
@@ -70,9 +71,9 @@ def test_without_the_list_of_departments_stored_ones_stay() -> None:
 
 def test_an_archived_department_stays_one_and_gives_way_to_another_of_its_name() -> None:
     options = (Option(number=1, name="Sales"), Option(number=2, name="Sales", archived="yes"))
-    assert names_of(options) == {"Sales": "1"} == names_of(reversed(options))
+    assert names_of(options).find("Sales") == "1" == names_of(reversed(options)).find("Sales")
     # Two in use of one name are nobody's to choose from.
-    assert names_of((*options, Option(number=3, name="Sales"))) == {}
+    assert names_of((*options, Option(number=3, name="Sales"))).find("Sales") is None
     assert [to_department(one).active for one in options] == [True, False]
 
 
@@ -80,7 +81,7 @@ def test_an_archived_department_stays_one_and_gives_way_to_another_of_its_name()
 def test_the_recorded_report_is_read_whole() -> None:
     recorded = json.loads(SAMPLE.read_text())["body"]
     page = parse_page(Call("POST", "/reports/custom"), Report, json.dumps(recorded).encode()).at(PlaceInListing())
-    names = {row["department"]: row["department"] for row in recorded["employees"]}
+    names = IdsByName((row["department"], row["department"], True) for row in recorded["employees"])
     people = page.map(to_employee, names)
     assert len(people.rows) == len(recorded["employees"]) == 40
     assert not people.rejected

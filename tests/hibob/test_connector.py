@@ -6,14 +6,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from connector_core import Code, Employee, Reason, RejectedCredentialsError, Status, Verdict
+from connector_core import Code, Employee, IdsByName, Reason, RejectedCredentialsError, Status, Verdict
 from connectors.hibob.mapping import Departments, departments_of, to_department, to_employee, units_in
 from connectors.hibob.wire import Item, Person
 from world import AT_ONCE, UNGUARDED, StartProvider
 
 pytestmark = pytest.mark.jumping
 
-DEPARTMENTS = Departments(frozenset({"267"}), {"Sales": "267"})
+DEPARTMENTS = Departments(frozenset({"267"}), IdsByName([("Sales", "267", True)]))
 SALES = {"department_source_ids": ("267",), "primary_department_source_id": "267"}
 
 
@@ -60,12 +60,16 @@ def test_a_list_is_a_tree_whose_branches_are_departments_too() -> None:
         ("1", "Product", None, True),
         ("2", "Design", "1", False),
     ]
-    assert departments_of(units) == Departments(frozenset({"1", "2"}), {"Product": "1", "Design": "2"})
+    known = departments_of(units)
+    assert known.ids == {"1", "2"}
+    assert [known.names.find(name) for name in ("Product", "Design")] == ["1", "2"]
 
 
 def test_a_name_that_two_departments_have_tells_neither() -> None:
     items = (Item(number=1, name="EMEA", children=(Item(number=2, name="Sales"),)), Item(number=3, name="Sales"))
-    assert departments_of(units_in(items)) == Departments(frozenset({"1", "2", "3"}), {"EMEA": "1"})
+    found = departments_of(units_in(items))
+    assert found.ids == {"1", "2", "3"}
+    assert [found.names.find(name) for name in ("EMEA", "Sales")] == ["1", None]
 
 
 async def test_an_item_without_a_name_is_rejected_alone(provider: StartProvider) -> None:

@@ -131,6 +131,18 @@ RULES = _rules(
         "Reads the fill rates of a fault-free run.",
     ),
     (
+        "values.spelling",
+        Tier.SILVER,
+        "However the provider spells a value, what is stored is the same.",
+        "Respells all answers: numbers as text, empty lists for objects, dates that mean none, look-alikes, and so on.",
+    ),
+    (
+        "values.unreadable",
+        Tier.SILVER,
+        "A value that cannot be read empties no field and costs no row; a row that cannot is rejected by its id.",
+        "Gives one value of each row a wrong type, then all values of one row.",
+    ),
+    (
         "secrecy.token",
         Tier.BRONZE,
         "No secret appears in a log, output, error, report or file.",
