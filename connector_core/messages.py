@@ -78,7 +78,7 @@ NOTES: Mapping[Code, Message] = {
         "{provider} sent text that is not valid JSON or Unicode in {places:place}, but in no field that is read"
     ),
     Code.VALUES_UNREADABLE: Message(
-        "{provider} sent a {field} that is not as promised in {rows:row}, whose stored value stays",
+        "{field} could not be read in {rows:row} of {provider}, whose stored value stays",
         "Fix it at the provider, or report this to the connector's author.",
     ),
 }

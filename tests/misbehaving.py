@@ -213,7 +213,7 @@ class MergesRows(Example):
     @_discovers_people
     async def employees(self) -> AsyncIterator[Page[Employee]]:
         async for page in self.api.pages("/people", People, paging=PageNumber(size=25)):
-            yield page.map(lambda row: Employee(source_id="same", display_name=row.name))
+            yield page.map(lambda row: Employee.of(row, source_id="same", display_name=row.name))
 
 
 class Broken(Example):
