@@ -169,7 +169,7 @@ class UnavailableError(ProviderError):
 
 
 class ThrottledError(ProviderError):
-    """``retry_after`` is how many seconds the provider asks to wait, or None if it does not say."""
+    """``retry_after`` is how many seconds the provider asks to wait, or None if it names no time ahead."""
 
     code = "provider_throttled"
     retryable = True
@@ -178,7 +178,8 @@ class ThrottledError(ProviderError):
         self, message: str, *, call: Call | None, hint: str = "", said: str = "", retry_after: float | None = None
     ) -> None:
         super().__init__(message, call=call, hint=hint, said=said)
-        self.retry_after = retry_after
+        # "In 0 seconds" would be answered at once, and again, until no attempt is left.
+        self.retry_after = retry_after if retry_after and retry_after > 0 else None
 
 
 class ForbiddenError(ProviderError):

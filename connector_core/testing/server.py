@@ -84,6 +84,8 @@ class Simulator(ABC):
     private: re.Pattern[bytes]
     """Pattern of every private value that it sends. No match may be found outside of its answers."""
     throttle_status = 429
+    reset_header = "X-RateLimit-Reset"
+    """Header in which the provider says when it accepts requests again."""
     largest_page: int | None = None
     """Most rows a page may have, once the fault ``clamp`` has lowered the provider's own limit."""
 
@@ -138,7 +140,7 @@ class Simulator(ABC):
         await asyncio.sleep(self.latency)
         kind = fault.kind if fault else ""
         if kind in THROTTLES:
-            return throttle_response(kind, self.throttle_status)
+            return throttle_response(kind, self.throttle_status, self.reset_header)
         if kind.isdigit():
             return proxy_page(int(kind))
         answer = self.answer(request)
