@@ -3,7 +3,7 @@
 ::
 
     ConnectorCoreError                 code · hint · retryable · exit_code
-    ├── SettingsError                  plugins.toml, the command line, or the key of secrets    exit 2
+    ├── SettingsError                  plugins.toml, a flag, the environment, or the key        exit 2
     │   └── UnknownIntegrationError    no integration of that name
     ├── PluginError                    a plugin cannot be used                                  exit 2
     │   ├── PluginLoadError            it could not be imported

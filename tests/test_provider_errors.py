@@ -352,7 +352,7 @@ async def listed(api: HttpApi, paging: Paging) -> list[Page[Person]]:
 async def answering(script: Script) -> AsyncIterator[HttpApi]:
     simulator = Answering(script)
     credentials = ExampleCredentials.parse(simulator.credentials)
-    settings = {"tries": 1, "throttle_tries": 1, "page_timeout": 30, "largest_answer": LIMIT}
+    settings: dict[str, Any] = {"tries": 1, "throttle_tries": 1, "page_timeout": 30, "largest_answer": LIMIT}
     async with reached(simulator, Example.manifest, credentials, **settings) as api:
         yield api
 

@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from copy import copy
 from dataclasses import replace
 from functools import partial
@@ -47,12 +47,13 @@ class HttpApi:
         settings: HttpSettings,
         quotas: Quotas,
         bounds: BoundSettings | None = None,
+        direct: Collection[str] = (),
     ) -> None:
         self._session = session
         self._settings = settings
         self._quotas = quotas
         self._bounds = bounds or BoundSettings()
-        self._client = Client(session, tls, manifest, credentials, settings=settings, quotas=quotas)
+        self._client = Client(session, tls, manifest, credentials, settings=settings, quotas=quotas, direct=direct)
         self._pace = Pace(settings.at_once)
         self._listings: list[tuple[str, PagedListing[Any] | StreamedListing[Any]]] = []
         self._waited_before = quotas.waited

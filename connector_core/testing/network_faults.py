@@ -65,6 +65,18 @@ async def headers(request: web.Request, _: web.Response) -> web.StreamResponse:
     return _close(request)
 
 
+async def long_header(_: web.Request, answer: web.Response) -> web.StreamResponse:
+    """Send a header of 32 kibibytes, which is read."""
+    answer.headers["X-Filler"] = "x" * 32_768
+    return answer
+
+
+async def huge_header(_: web.Request, answer: web.Response) -> web.StreamResponse:
+    """Send a header of 128 kibibytes."""
+    answer.headers["X-Filler"] = "x" * 131_072
+    return answer
+
+
 async def flood(request: web.Request, answer: web.Response) -> web.StreamResponse:
     """Send a body of two gibibytes."""
     answer.headers.pop("Content-Encoding", None)
@@ -106,7 +118,10 @@ async def quote(request: web.Request, answer: web.Response) -> web.StreamRespons
 
 NETWORK_FAULTS: dict[str, NetworkFault] = {
     fault.__name__: fault
-    for fault in (reset, stall, truncate, cutzip, drip, headers, flood, bomb, html, garbage, empty, quote)
+    for fault in (
+        *(reset, stall, truncate, cutzip, drip, headers, long_header, huge_header, flood, bomb),
+        *(html, garbage, empty, quote),
+    )
 }
 
 _AN_HOUR = 3600
