@@ -32,14 +32,18 @@ class Connections:
         account = (manifest.name, json.dumps(credentials.public(), sort_keys=True, default=str))
         if account not in self._quotas:
             self._quotas[account] = Quotas(limits_of(manifest, registry.settings(manifest.name)))
+        # Before a session is opened, which would stay open if this fails.
+        tls = self._tls
         return HttpApi(
             self._session(),
-            self._tls,
+            tls,
             manifest,
             credentials,
             settings=self._settings.http,
             quotas=self._quotas[account],
             bounds=self._settings.bounds,
+            # At an address of this machine's network, or of this machine: no proxy knows it.
+            direct=self._settings.resolve.keys(),
         )
 
     def _session(self) -> aiohttp.ClientSession:

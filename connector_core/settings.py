@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from connector_core.errors import SettingsError
 from connector_core.problems import problems
+from connector_core.proxies import NO_PROXY, Proxy
 from connector_core.sdk.manifest import Manifest, RateLimit
 
 DEFAULT_FILE = "plugins.toml"
@@ -45,8 +46,14 @@ def _endpoint(value: str) -> str:
     return value
 
 
+def _proxy(value: str) -> str:
+    if value not in {"", NO_PROXY} and Proxy.parse(SecretStr(value)).authorization:
+        raise ValueError("must not hold credentials: set the environment variable HTTPS_PROXY instead")
+    return value
+
+
 class HttpSettings(_Settings):
-    """Time-outs, retries and limits of the HTTP client."""
+    """Time-outs, retries, limits and the proxy of the HTTP client."""
 
     connect_timeout: Seconds = 10
     """Seconds to resolve the host name, and again to open a connection, TLS included."""
@@ -66,6 +73,9 @@ class HttpSettings(_Settings):
     """If the provider asks to wait more seconds than this, the run ends as deferred."""
     largest_answer: Annotated[int, Field(gt=0)] = 64 * 1024 * 1024
     """Most bytes in one response, decompressed."""
+    proxy: Annotated[str, AfterValidator(_proxy)] = ""
+    """The proxy to every provider, such as `http://proxy.example:3128`, in place of the environment's; `none` for no
+    proxy. Without it, HTTPS_PROXY, ALL_PROXY and NO_PROXY decide."""
 
 
 class LossSettings(_Settings):
@@ -177,7 +187,7 @@ class HostSettings(_Settings):
     run_timeout: Seconds = 14_400
     """Seconds after which a run stops reading, and asking for missing rows; the next one resumes."""
     resolve: Mapping[str, Annotated[str, AfterValidator(_endpoint)]] = {}
-    """Host name to address and port, as for curl's --connect-to."""
+    """Host name to address and port, as for curl's --connect-to. They are reached without a proxy."""
 
     def endpoints(self) -> dict[str, Endpoint]:
         return {host: Endpoint.parse(value) for host, value in self.resolve.items()}

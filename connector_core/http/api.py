@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from copy import copy
 from dataclasses import replace
 from functools import partial
@@ -14,7 +14,8 @@ import aiohttp
 
 from connector_core.errors import Call, NotFoundError
 from connector_core.http.bounds import bounded
-from connector_core.http.client import Client, RequestListener
+from connector_core.http.client import Client
+from connector_core.http.listener import RequestListener
 from connector_core.http.pace import Pace
 from connector_core.http.pages import PagedListing
 from connector_core.http.parsing import ParsedPage, parse, parse_page
@@ -47,12 +48,13 @@ class HttpApi:
         settings: HttpSettings,
         quotas: Quotas,
         bounds: BoundSettings | None = None,
+        direct: Collection[str] = (),
     ) -> None:
         self._session = session
         self._settings = settings
         self._quotas = quotas
         self._bounds = bounds or BoundSettings()
-        self._client = Client(session, tls, manifest, credentials, settings=settings, quotas=quotas)
+        self._client = Client(session, tls, manifest, credentials, settings=settings, quotas=quotas, direct=direct)
         self._pace = Pace(settings.at_once)
         self._listings: list[tuple[str, PagedListing[Any] | StreamedListing[Any]]] = []
         self._waited_before = quotas.waited

@@ -10,33 +10,33 @@
 import asyncio
 import ssl
 from codecs import BOM_UTF8
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
 
 import aiohttp
 import structlog
+from multidict import CIMultiDict
 from yarl import URL
 
 from connector_core.errors import (
     ConnectorCoreError,
-    InsecureError,
     ProtocolError,
     ProviderError,
     RejectedCredentialsError,
-    SettingsError,
     ThrottledError,
     UnavailableError,
 )
 from connector_core.http.auth import Signed, signature
+from connector_core.http.connection_errors import LONGEST_HEADER, Destination, connection_errors
 from connector_core.http.inflate import inflate
+from connector_core.http.listener import NO_LISTENER, RequestListener
 from connector_core.http.quotas import Quotas
 from connector_core.http.request import Request
 from connector_core.http.responses import clock_of, raise_for_page, raise_for_status
 from connector_core.http.retry import Failures, RetryPolicy
+from connector_core.proxies import Proxies, Proxy
 from connector_core.sdk.credentials import Credentials
 from connector_core.sdk.manifest import Manifest
 from connector_core.sdk.page import T
@@ -51,22 +51,6 @@ Read = Callable[[aiohttp.ClientResponse], Awaitable[T]]
 """Reads a good response while its connection is open. Called again if the request is sent again."""
 
 
-class RequestListener(Protocol):
-    """Follows one request through its attempts. Times are the event loop's."""
-
-    async def before_sending(self) -> None:
-        """Return when the next attempt may be sent, as soon as the quota allows it."""
-        ...
-
-    def answered(self, seconds: float, clock: float | None) -> None:
-        """Note a good response that took this time, and the provider's time in it. It may still be unreadable."""
-        ...
-
-    def failed(self, began: float, now: float) -> None:
-        """Note that the provider throttled or failed the attempt that began at ``began``, or did not answer it."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class _Received:
     """A good response that was read to its end."""
@@ -75,18 +59,6 @@ class _Received:
     headers: Mapping[str, str]
     body: bytearray
     """As it came, compressed or not."""
-
-
-class _NoListener:
-    """Listens to requests that are no part of a listing."""
-
-    async def before_sending(self) -> None: ...
-
-    def answered(self, seconds: float, clock: float | None) -> None: ...
-    def failed(self, began: float, now: float) -> None: ...
-
-
-_NO_LISTENER = _NoListener()
 
 
 class Client:
@@ -101,6 +73,7 @@ class Client:
         *,
         settings: HttpSettings,
         quotas: Quotas,
+        direct: Collection[str] = (),
     ) -> None:
         self.requests = self.retries = self.throttled = self.completed = 0
         """``completed``: their response was read to its end. The connections of the others may still be closing."""
@@ -109,6 +82,7 @@ class Client:
         self._manifest = manifest
         self._settings = settings
         self._quotas = quotas
+        self._proxies = Proxies(settings.proxy, direct)
         self._base = manifest.base_url.format_map(credentials.public())
         self._signature = signature(manifest, credentials, self.request)
         self._log = structlog.get_logger()
@@ -124,7 +98,7 @@ class Client:
         request: Request,
         parse: Callable[[bytes], T],
         *,
-        listener: RequestListener = _NO_LISTENER,
+        listener: RequestListener = NO_LISTENER,
         divisible: bool = False,
     ) -> T:
         """Return what ``parse`` makes of the body of a good response.
@@ -154,7 +128,7 @@ class Client:
 
     async def stream(self, request: Request, read: Read[T]) -> T:
         """Return what ``read`` makes of a good response, which it reads while it arrives."""
-        return await self._request_with_retries(request, partial(self._request_signed, request, read, _NO_LISTENER))
+        return await self._request_with_retries(request, partial(self._request_signed, request, read, NO_LISTENER))
 
     async def _request_with_retries(
         self, request: Request, attempt: Callable[[], Awaitable[T]], *, divisible: bool = False
@@ -221,13 +195,15 @@ class Client:
     async def _send(self, request: Request, signed: Signed, read: Read[T]) -> tuple[T, float | None]:
         """Send the request over verified TLS, to a host of the manifest only. Return also the provider's time."""
         url = URL(self._base + request.call.path, encoded=True).with_query(request.params)
-        if url.scheme != "https" or not self._manifest.allows(url.host or ""):
-            raise ProtocolError(f"{url.host} is not a host of this connector", call=request.call)
+        host = url.host or ""
+        if url.scheme != "https" or not self._manifest.allows(host):
+            raise ProtocolError(f"{host} is not a host of this connector", call=request.call)
+        proxy = self._proxies.to(host, url.port or 443)
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
         if request.body is not None:
             headers["Content-Type"] = request.content_type
         self.requests += 1
-        with self._mapped_errors(request, url):
+        with connection_errors(Destination(self._manifest.title, host, request.call, proxy)):
             async with self._session.request(
                 request.call.method,
                 url,
@@ -237,7 +213,9 @@ class Client:
                 allow_redirects=False,
                 auto_decompress=False,
                 raise_for_status=False,
-                middlewares=(_signing(signed),),
+                max_field_size=LONGEST_HEADER,
+                proxy=str(proxy) if proxy else None,
+                middlewares=(_signing(signed, proxy),),
                 # Ours, whatever the session's own connector says: TLS is always verified.
                 ssl=self._tls,
             ) as response:
@@ -251,33 +229,6 @@ class Client:
         if request.streamed:
             return aiohttp.ClientTimeout(total=None, connect=page, sock_connect=connect, sock_read=page)
         return aiohttp.ClientTimeout(total=page, sock_connect=connect)
-
-    @contextmanager
-    def _mapped_errors(self, request: Request, url: URL) -> Iterator[None]:
-        """Within this context, errors of aiohttp and of the system become ours."""
-        title, call = self._manifest.title, request.call
-        try:
-            yield
-        except TimeoutError:
-            raise UnavailableError(f"{title} did not answer in time", call=call) from None
-        except aiohttp.ClientConnectorCertificateError:
-            raise InsecureError(
-                f"The certificate of {title} is not trusted",
-                call=call,
-                hint="If a proxy inspects TLS here, name its certificate authority in SSL_CERT_FILE.",
-            ) from None
-        except aiohttp.ClientConnectorError as error:
-            what = "resolved" if isinstance(error, aiohttp.ClientConnectorDNSError) else "reached"
-            raise UnavailableError(
-                f"{title} ({url.host}) cannot be {what}",
-                call=call,
-                hint="Check the network of this machine, and the address in the integration's credentials.",
-            ) from None
-        except aiohttp.InvalidURL:
-            raise SettingsError(f"The address of {title} that the credentials give is not a valid URL") from None
-        except (aiohttp.ClientError, OSError, ssl.SSLError) as error:
-            kind = type(error).__name__
-            raise UnavailableError(f"{title} broke the connection ({kind})", call=call) from None
 
     async def _read(self, response: aiohttp.ClientResponse) -> _Received:
         body = bytearray()
@@ -308,11 +259,16 @@ class Client:
         return body.removeprefix(BOM_UTF8)
 
 
-def _signing(signed: Signed) -> aiohttp.ClientMiddlewareType:
-    """Return a middleware that signs a request at the last moment: aiohttp's frames have its headers as locals."""
+def _signing(signed: Signed, proxy: Proxy | None) -> aiohttp.ClientMiddlewareType:
+    """Return a middleware that signs a request at the last moment: aiohttp's frames have its headers as locals.
+
+    The proxy is sent its own credentials only, with the request for a tunnel.
+    """
 
     async def sign(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
         request.headers.update({name: value.get_secret_value() for name, value in signed.items()})
+        if proxy and proxy.authorization:
+            request.proxy_headers = CIMultiDict({"Proxy-Authorization": proxy.authorization.get_secret_value()})
         return await send(request)
 
     return sign

@@ -162,6 +162,9 @@ class Manifest(BaseModel):
     limits: tuple[RateLimit, ...] = ()
     throttled_by: frozenset[int] = frozenset({429})
     """The statuses for too many requests. A 5xx counts only with a Retry-After or the like."""
+    reset_header: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]*$")] = ""
+    """The header that says when too many requests are over: in seconds, or as a time of the epoch. Without a
+    Retry-After it is read before the usual ones: X-RateLimit-Reset, X-Rate-Limit-Reset and RateLimit-Reset."""
     reason_header: str = ""
     """The header with the provider's error message, if its bodies have none. Shown by a check, and never stored."""
     rejected: Advice = Advice("The provider rejected the credentials.", (), "Check them and connect again.")

@@ -6,7 +6,6 @@ import importlib
 import json
 import os
 import re
-import ssl
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
@@ -85,6 +84,8 @@ class Simulator(ABC):
     private: re.Pattern[bytes]
     """Pattern of every private value that it sends. No match may be found outside of its answers."""
     throttle_status = 429
+    reset_header = "X-RateLimit-Reset"
+    """Header in which the provider says when it accepts requests again."""
     largest_page: int | None = None
     """Most rows a page may have, once the fault ``clamp`` has lowered the provider's own limit."""
 
@@ -139,7 +140,7 @@ class Simulator(ABC):
         await asyncio.sleep(self.latency)
         kind = fault.kind if fault else ""
         if kind in THROTTLES:
-            return throttle_response(kind, self.throttle_status)
+            return throttle_response(kind, self.throttle_status, self.reset_header)
         if kind.isdigit():
             return proxy_page(int(kind))
         answer = self.answer(request)
@@ -216,18 +217,24 @@ class Served:
 
 
 @asynccontextmanager
-async def serve(simulator: Simulator, port: int = 0) -> AsyncIterator[Served]:
-    """Serve a simulator over TLS on the loopback address, under its own host name. Port 0 takes a free port."""
+async def serve(simulator: Simulator, port: int = 0, certificate: str = "good") -> AsyncIterator[Served]:
+    """Serve a simulator over TLS on the loopback address, under its own host name.
+
+    Args:
+        simulator: The simulator.
+        port: The port; 0 takes a free one.
+        certificate: A ``Certificate``: another than the good one must be refused by clients.
+    """
     try:
         import trustme
+
+        from connector_core.testing.certificates import Certificate, server_context
     except ImportError:
         raise SettingsError(
             "The simulator needs trustme.", hint='Install it: pip install "connector-core[simulator]"'
         ) from None
     authority = trustme.CA(organization_name="connector-core simulator")
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    # Valid for sibling hosts too: an unknown tenant must be recognised by its answer, not by a TLS error.
-    authority.issue_cert(simulator.host, f"*.{simulator.host.partition('.')[2]}").configure_cert(context)
+    context = server_context(authority, simulator.host, Certificate(certificate))
     with tempfile.TemporaryDirectory(prefix="connector-core-") as folder:
         ca_file = Path(folder) / "ca.pem"
         authority.cert_pem.write_to_path(str(ca_file))

@@ -248,7 +248,13 @@ RULES = _rules(
         "manners.quota",
         Tier.GOLD,
         "The provider's quota is respected.",
-        "By the jumping clock, no window may exceed a declared limit, and every Retry-After is waited out.",
+        "No window may exceed a declared limit. Every Retry-After and reset is waited out, by the provider's clock.",
+    ),
+    (
+        "manners.throttled",
+        Tier.GOLD,
+        "A throttle costs time only: the run waits, and ends complete.",
+        "Throttles a request: for seconds, by a clock that is an hour off, for none, and until a moment that is past.",
     ),
     (
         "manners.deadline",
