@@ -194,6 +194,17 @@ async def test_the_embedding_how_tos_own_test_passes(tmp_path: Path) -> None:
     await executed("embed", "test_people.py").test_people_come_and_go(tmp_path)
 
 
+async def test_the_embedding_how_tos_examination_finds_a_problem(
+    namely: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = await namely(scanned=True)
+    problems = executed("embed", "examined.py").problems
+    assert await problems(place.settings) == []
+    monkeypatch.setenv("SSL_CERT_FILE", "missing.pem")
+    (found,) = await problems(place.settings)
+    assert found.startswith("trust: SSL_CERT_FILE names missing.pem")
+
+
 def test_the_embedding_how_tos_settings_and_logs_are_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert executed("embed", "configured.py").settings.host.losses.share == 0.1
     logs = executed("embed", "logs.py")

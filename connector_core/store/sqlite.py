@@ -85,6 +85,11 @@ class Database:
         """The file, without symbolic links."""
         return self._file.path
 
+    def look(self) -> tuple[int, int, int] | None:
+        """Return the facts of the file without opening it (see ``DatabaseFile.look``). The call blocks."""
+        with self._mapped():
+            return self._file.look()
+
     async def read(self, function: Callable[Concatenate[Cursor, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what ``function(cursor, ...)`` reads."""
 

@@ -55,6 +55,20 @@ class DatabaseFile:
         self._opened = {self.path: found, self._beside(_LOG): _identity(self._beside(_LOG))}
         return connection
 
+    def look(self) -> tuple[int, int, int] | None:
+        """Return the bytes of the file and its log, the version of its tables, and the current one.
+
+        None if there is no store yet. Nothing is created, locked or changed.
+        """
+        if not self.path.exists() or self.path.stat().st_size == 0:
+            return None
+        self._refuse_files_of_others()
+        with closing(self._unlocked()) as header:
+            (version,) = header.execute("PRAGMA user_version").fetchone()
+        self._refuse_newer(version)
+        size = sum(one.stat().st_size for one in (self.path, self._beside(_LOG)) if one.exists())
+        return size, version, self._version
+
     def check(self) -> None:
         """Raise StoreError if the file was deleted or replaced since it was opened: what is written to it is lost."""
         for file, identity in self._opened.items():
@@ -83,13 +97,16 @@ class DatabaseFile:
             )
         if found.st_size == 0:
             return
-        # As it is in the file itself: without a lock, a log or a recovery. Nothing is changed by that.
-        with closing(sqlite3.connect(f"{self.path.as_uri()}?immutable=1", uri=True)) as header:
+        with closing(self._unlocked()) as header:
             # Another process may be writing: the file is shorter than it says then, which would be an error otherwise.
             header.execute("PRAGMA writable_schema = ON").close()
             (application,) = header.execute("PRAGMA application_id").fetchone()
         if application != schema.APPLICATION_ID:
             raise self._foreign()
+
+    def _unlocked(self) -> sqlite3.Connection:
+        """Open the file as it is: without a lock, a log or a recovery. Nothing is changed by that."""
+        return sqlite3.connect(f"{self.path.as_uri()}?immutable=1", uri=True)
 
     def _foreign(self) -> StoreError:
         return StoreError(f"{self.path} is the database of another program.", hint="Name another file for the store.")
