@@ -40,6 +40,7 @@ COMMANDS = (
     ("entities", "entities:entities", "List the stored entities of one kind: as a table, --json or --csv."),
     ("history", "history:history", "List the runs of an integration, with their certificates and changes."),
     ("remove", "integrations:remove", "Remove an integration with its secrets, its data and its history."),
+    ("settings", "settings:settings", "List every key of plugins.toml, with its default and its meaning."),
     (
         "doctor",
         "doctor:doctor",

@@ -31,7 +31,7 @@ def packages() -> Finding:
     found = {one.name: version(one.name) for one in needed if one.marker is None}
     unfit = [f"{one} (installed: {found[one.name]})" for one in needed if one.name in found and not _fits(one, found)]
     if unfit:
-        remedy = f"Install it again: python -m pip install --upgrade {OWN}"
+        remedy = f"Install what it needs: python -m pip install {OWN}"
         return Finding("packages", Health.PROBLEM, f"Too old or too new: {', '.join(unfit)}.", remedy)
     return Finding("packages", Health.OK, ", ".join(f"{name} {found[name]}" for name in sorted(_SHOWN)))
 
