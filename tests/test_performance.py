@@ -2,9 +2,13 @@
 
 from pathlib import Path
 
+import pytest
+
 from benchmarks.opening import MISSED, REACHED, UNKNOWN, WHY, opening
 
-DOCUMENT = (Path(__file__).parents[1] / "docs" / "performance.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[1]
+DOCUMENT = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 BEGINNING = DOCUMENT[DOCUMENT.index("## What is reached") : DOCUMENT.index("\n## 1. ")]
 
 
@@ -37,3 +41,37 @@ def test_a_bound_that_was_not_measured_is_neither_reached_nor_missed() -> None:
     )
     assert WHY["1"].split()[0] in made
     assert WHY["3"] not in made
+
+
+COLUMNS = ("ours", "Airbyte CDK", "Singer tap to target-jsonl", "dlt to files", "", "requests, 8 threads")
+"""Of the README's table, as the document calls them. Nango was not measured."""
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def measured(figure: int, name: str, column: int) -> float:
+    """Return what the document says of a competitor in a figure, without the spread."""
+    section = DOCUMENT.partition(f"\n## {figure}. ")[2].partition("\n## ")[0]
+    (row,) = [line for line in section.splitlines() if line.startswith(f"| {name} |")]
+    return float(cells(row)[column].partition(" ")[0].replace(",", ""))
+
+
+@pytest.mark.parametrize(
+    ("start", "figure", "column", "unit"),
+    [
+        ("| 10,000 people, 50 ms", 1, 1, "{:.1f} s"),
+        ("| 100,000 people, no", 2, 1, "{:.1f} s"),
+        ("| memory", 2, 3, "{:.0f} MB"),
+    ],
+)
+def test_the_readme_compares_by_what_the_document_has_measured(start: str, figure: int, column: int, unit: str) -> None:
+    (line,) = [line for line in README.splitlines() if line.startswith(start)]
+    for said, name in zip(cells(line)[1:], COLUMNS, strict=True):
+        assert said == (unit.format(measured(figure, name, column)) if name else "not measured")
+
+
+def test_the_readme_names_as_many_missed_bounds_as_there_are() -> None:
+    missed, reached = rows("What is not reached", MISSED), rows("What is reached, and why it matters", REACHED)
+    assert f"[{len(missed)} of {len(missed) + len(reached)} bounds](docs/performance.md#what-is-not-reached)" in README

@@ -216,6 +216,12 @@ def test_links_in_the_documents_lead_somewhere() -> None:
             assert (document.parent / target).exists(), (document, target)
 
 
+def test_the_readme_spells_out_the_products_before_it_uses_their_abbreviations() -> None:
+    beginning = " ".join(README.partition("\n## ")[0].split())
+    assert "enterprise architecture management (**EAM**)" in beginning
+    assert "SaaS management platform (**SMP**)" in beginning
+
+
 async def test_the_readmes_example_of_embedding_discovers_a_tenant(
     namely: Start, capsys: pytest.CaptureFixture[str]
 ) -> None:
