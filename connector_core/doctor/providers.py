@@ -9,7 +9,7 @@ import aiohttp
 from yarl import URL
 
 from connector_core.doctor.finding import Finding, Health, failure
-from connector_core.errors import InsecureError, PluginError, UnavailableError
+from connector_core.errors import ConnectorCoreError, InsecureError, PluginError, UnavailableError
 from connector_core.http import open_session, tls_context
 from connector_core.http.clock import clock_difference
 from connector_core.plugins import Registry
@@ -37,9 +37,12 @@ async def clocks(settings: HostSettings, registry: Registry, integrations: Itera
     providers = {one.url.host: one for integration in integrations if (one := _provider(integration, registry))}
     if not providers:
         return []
+    try:
+        tls = tls_context()
+    except (ConnectorCoreError, OSError) as error:
+        return [failure("clocks", error)]
     gate, deadline = asyncio.Semaphore(_AT_ONCE), asyncio.get_running_loop().time() + _ALL_SECONDS
     async with open_session(settings.endpoints(), timeout=_SECONDS) as session:
-        tls = tls_context()
 
         async def compare(one: _Provider) -> Finding:
             try:
@@ -56,7 +59,7 @@ def _provider(integration: Integration, registry: Registry) -> _Provider | None:
     try:
         manifest = registry.connector(integration.connector).manifest
         url = URL(manifest.base_url.format_map(integration.fields))
-    except (PluginError, KeyError, ValueError):
+    except (PluginError, LookupError, AttributeError, ValueError):
         return None
     return _Provider(manifest.title, url) if manifest.allows(url.host or "") else None
 

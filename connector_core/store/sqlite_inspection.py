@@ -1,35 +1,24 @@
 """SQLite: a store's file, looked at without being changed."""
 
 import sqlite3
-from dataclasses import dataclass
 from time import monotonic
 
 from connector_core.store.sqlite import Cursor, Table, reads
+from connector_core.store.sqlite_file import StoreFile
 
 _INSTRUCTIONS = 10_000
 """Steps of SQLite between two looks at the time: well under a millisecond."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoreFile:
-    """The file of a store. ``version`` is that of its tables, ``current`` the one that this program writes."""
-
-    size: int
-    """Bytes, with those of its log."""
-    version: int
-    current: int
 
 
 class Inspection(Table):
     """Looks at the store itself, and not at what it holds."""
 
     def file(self) -> StoreFile | None:
-        """Return the facts of the file, or None if there is no store yet: it is not created. StoreError if it is none.
+        """Return the facts of the file, or None if there is no store yet. StoreError if it is the file of another.
 
-        It is neither locked nor changed, whatever its version is. The call blocks.
+        Nothing is created, locked or changed, whatever the version is. The call blocks.
         """
-        found = self._database.look()
-        return StoreFile(*found) if found else None
+        return self._database.look()
 
     @reads
     def damage(self, cursor: Cursor, seconds: float) -> str | None:
