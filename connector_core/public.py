@@ -30,7 +30,18 @@ from connector_core.errors import (
     UnknownIntegrationError,
 )
 from connector_core.hookspecs import hookimpl
-from connector_core.outcomes import Certificate, KindPlan, KindReport, Report, Run, Standing, Verdict
+from connector_core.outcomes import (
+    Certificate,
+    Change,
+    KindPlan,
+    KindReport,
+    Operation,
+    Report,
+    Run,
+    Standing,
+    State,
+    Verdict,
+)
 from connector_core.reasons import Code, Reason
 from connector_core.sdk.connector import (
     Account,
@@ -84,6 +95,7 @@ __all__ = [
     "Call",
     "Category",
     "Certificate",
+    "Change",
     "ClientCredentials",
     "Code",
     "Connector",
@@ -111,6 +123,7 @@ __all__ = [
     "Maybe",
     "NotFoundError",
     "Offset",
+    "Operation",
     "Options",
     "OtherTenantError",
     "Page",
@@ -137,6 +150,7 @@ __all__ = [
     "SettingsError",
     "SinglePage",
     "Standing",
+    "State",
     "Status",
     "StoreError",
     "Streamed",

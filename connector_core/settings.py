@@ -194,8 +194,12 @@ class HostSettings(_Settings):
 
 
 class LimitSettings(_Settings):
+    """A quota under one path of the provider."""
+
     requests: Annotated[int, Field(ge=1, le=1_000_000)]
+    """Most requests under this path …"""
     per: Seconds
+    """… within so many seconds."""
 
 
 class PluginSettings(_Settings):
@@ -258,7 +262,7 @@ def _explain(path: Path, error: ValidationError) -> SettingsError:
     for keys, said in problems(error):
         line = _line_of(text, keys)
         lines.append(f"{f'line {line}: ' if line else ''}{'.'.join(keys)}: {said}")
-    return SettingsError(f"{path}: {'; '.join(lines)}.", hint="docs/settings.md lists every key.")
+    return SettingsError(f"{path}: {'; '.join(lines)}.", hint="Every key, with its meaning: discover settings")
 
 
 def _line_of(text: list[str], keys: list[str]) -> int:

@@ -37,6 +37,19 @@ class Vault:
         self._file = Path(os.path.realpath(key_file or default_key_file()))
         self._draft = self._file.with_name(f".{self._file.name}.draft")
 
+    @property
+    def place(self) -> str:
+        """The place of the key: the name of the variable, or the file."""
+        return KEY_VARIABLE if self._key else str(self._file)
+
+    def has_key(self) -> bool:
+        """Return False as long as nothing was sealed, and no key was given."""
+        return bool(self._key) or self._exists()
+
+    def verify(self) -> None:
+        """Raise SettingsError if there is no key, or one that cannot be used."""
+        self._fernet()
+
     @asynccontextmanager
     async def sealing(self) -> AsyncIterator[Callable[[Mapping[str, SecretStr]], bytes]]:
         """Within this context the key stays. Yields the function that seals secrets.
@@ -100,9 +113,8 @@ class Vault:
         try:
             return MultiFernet([Fernet(key) for key in self._keys()])
         except ValueError:
-            where = KEY_VARIABLE if self._key else str(self._file)
             raise SettingsError(
-                f"The key in {where} is not a Fernet key.",
+                f"The key in {self.place} is not a Fernet key.",
                 hint="It is 32 bytes in URL-safe base64, as `openssl rand -base64 32 | tr +/ -_` prints.",
             ) from None
 

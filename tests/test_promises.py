@@ -187,10 +187,39 @@ def test_the_documents_that_operators_read_hold_commands() -> None:
         assert COMMAND.findall((ROOT / document).read_text(encoding="utf-8")), document
 
 
+def said_in(module: ast.Module) -> list[str]:
+    """The texts of a module that it may print: not its docstrings."""
+    silent = {id(node.value) for node in ast.walk(module) if isinstance(node, ast.Expr)}
+    texts = [node for node in ast.walk(module) if isinstance(node, ast.Constant) and id(node) not in silent]
+    return [one.value for one in texts if isinstance(one.value, str)]
+
+
+def test_no_message_names_a_file_or_a_command_that_only_a_clone_has() -> None:
+    only_there = re.compile(
+        r"docs/|tests/|benchmarks/|\.venv|ARCHITECTURE|CONTRIBUTING|\bmake (setup|demo|test|dist|docs|generate)\b"
+    )
+    # It is for those who work in a clone: discover new --in-tree.
+    in_tree = "connector_core/cli/scaffold.py"
+    found = {
+        file.relative_to(ROOT).as_posix(): text
+        for file in CODE
+        for text in said_in(ast.parse(file.read_text(encoding="utf-8")))
+        if only_there.search(text)
+    }
+    assert found.pop(in_tree)
+    assert found == {}
+
+
 def test_links_in_the_documents_lead_somewhere() -> None:
     for document in DOCUMENTS:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8")):
             assert (document.parent / target).exists(), (document, target)
+
+
+def test_the_readme_spells_out_the_products_before_it_uses_their_abbreviations() -> None:
+    beginning = " ".join(README.partition("\n## ")[0].split())
+    assert "enterprise architecture management (**EAM**)" in beginning
+    assert "SaaS management platform (**SMP**)" in beginning
 
 
 async def test_the_readmes_example_of_embedding_discovers_a_tenant(

@@ -57,6 +57,7 @@ def test_no_command_prints_or_keeps_a_canary(
         ("entities", "acme", "departments"),
         ("history", "acme"),
         ("secrets", "rotate"),
+        ("doctor",),
     ]
     for command in commands:
         for as_json in ((), ("--json",)) if "--csv" not in command else ((),):

@@ -92,7 +92,11 @@ def ending_of(error: BaseException) -> Ending:
     # A place, never a traceback with data in it.
     last = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{type(error).__name__} in {last.name}, line {last.lineno} of {Path(last.filename).name}"
-    return Ending("bug", f"This is a bug: {where}.", "Report it with the command that you ran.")
+    return Ending(
+        "bug",
+        f"This is a bug: {where}.",
+        "Report it with the command that you ran, and with what `discover doctor` prints.",
+    )
 
 
 def _without_values(error: CycloptsError) -> str:

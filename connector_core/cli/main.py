@@ -40,6 +40,12 @@ COMMANDS = (
     ("entities", "entities:entities", "List the stored entities of one kind: as a table, --json or --csv."),
     ("history", "history:history", "List the runs of an integration, with their certificates and changes."),
     ("remove", "integrations:remove", "Remove an integration with its secrets, its data and its history."),
+    ("settings", "settings:settings", "List every key of plugins.toml, with its default and its meaning."),
+    (
+        "doctor",
+        "doctor:doctor",
+        "Examine this installation: Python, settings, store, key, plugins, integrations, and the providers' clocks.",
+    ),
     ("secrets", "secrets:app", "Manage the key that seals the secrets in the store."),
     ("simulate", "simulation:simulate", "Serve a connector's simulator over TLS on this machine, until Ctrl-C."),
     ("demo", "simulation:demo", "Discover a simulated organisation twice, and show what changed in between."),

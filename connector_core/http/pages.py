@@ -19,7 +19,7 @@ from math import ceil
 from typing import Generic, Protocol
 
 from connector_core.errors import UnavailableError
-from connector_core.http.client import RequestListener
+from connector_core.http.listener import RequestListener
 from connector_core.http.first_response import FirstResponse
 from connector_core.http.pace import Pace, PageSizes
 from connector_core.http.parsing import ParsedPage

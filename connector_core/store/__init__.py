@@ -20,6 +20,7 @@ from connector_core.store.retention import Retention
 from connector_core.store.rows import Reading, StoredKind
 from connector_core.store.runs import Runs, RunSummary
 from connector_core.store.sqlite import Database
+from connector_core.store.sqlite_inspection import Inspection
 from connector_core.store.staging import Staging
 
 __all__ = ["Applied", "Held", "Integration", "LastScan", "Reading", "RunSummary", "Store", "StoredKind"]
@@ -40,6 +41,7 @@ class Store:
         self.last_scans = LastScans(self._database)
         self.retention = Retention(self._database)
         self.erasures = Erasures(self._database)
+        self.inspection = Inspection(self._database)
 
     @asynccontextmanager
     async def changing(self, integration: str, settings: HostSettings) -> AsyncIterator[None]:

@@ -17,7 +17,7 @@ import msgspec
 
 from connector_core.errors import BusyError, StoreError
 from connector_core.store import schema
-from connector_core.store.sqlite_file import DatabaseFile, transaction
+from connector_core.store.sqlite_file import DatabaseFile, StoreFile, transaction
 
 Cursor = sqlite3.Cursor
 P = ParamSpec("P")
@@ -63,7 +63,7 @@ class Database:
 
     The thread is the store's own: the event loop's default executor belongs to the whole program, which may block it.
     Neither waits while another process keeps the store busy: the call is made again, until ``patience`` seconds are
-    over.
+    over. Any event loop of the program may call: observers have their own.
     """
 
     def __init__(
@@ -84,6 +84,11 @@ class Database:
     def path(self) -> Path:
         """The file, without symbolic links."""
         return self._file.path
+
+    def look(self) -> StoreFile | None:
+        """Return the facts of the file without opening it. The call blocks."""
+        with self._mapped():
+            return self._file.look()
 
     async def read(self, function: Callable[Concatenate[Cursor, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what ``function(cursor, ...)`` reads."""
@@ -134,7 +139,6 @@ class Database:
             try:
                 await self._on_thread(self._close)
             finally:
-                self._closed = True
                 self._thread.shutdown(wait=False)
 
     async def _call(self, work: Callable[[sqlite3.Connection], T], patience: float) -> T:
@@ -142,8 +146,6 @@ class Database:
         clock, wait = asyncio.get_running_loop().time, _FIRST_WAIT
         deadline = clock() + patience
         while True:
-            if self._closed:
-                raise StoreError(f"The store {self.path} is closed.")
             try:
                 return await self._on_thread(self._do, work)
             except BusyError:
@@ -153,7 +155,10 @@ class Database:
             wait = min(2 * wait, _LONGEST_WAIT)
 
     async def _on_thread(self, function: Callable[..., T], *args: Any) -> T:
-        call = asyncio.get_running_loop().run_in_executor(self._thread, function, *args)
+        try:
+            call = asyncio.get_running_loop().run_in_executor(self._thread, function, *args)
+        except RuntimeError:
+            raise self._is_closed() from None
         try:
             return await asyncio.shield(call)
         except asyncio.CancelledError:
@@ -166,6 +171,9 @@ class Database:
             raise
 
     def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        if self._closed:
+            # By another event loop, while this call waited for its turn.
+            raise self._is_closed()
         with self._mapped():
             if self._connection is None:
                 self._connection = self._file.open()
@@ -174,9 +182,13 @@ class Database:
             return result
 
     def _close(self) -> None:
+        self._closed = True
         if self._connection:
             self._connection.close()
             self._connection = None
+
+    def _is_closed(self) -> StoreError:
+        return StoreError(f"The store {self.path} is closed.")
 
     @contextmanager
     def _mapped(self) -> Iterator[None]:
