@@ -29,13 +29,14 @@ class Connections:
 
     def api(self, manifest: Manifest, credentials: Credentials, registry: Registry) -> HttpApi:
         """Return a client for one run. All of one provider account share its quotas, which outlive the runs."""
+        settings = registry.settings(manifest.name)
         account = (manifest.name, json.dumps(credentials.public(), sort_keys=True, default=str))
         if account not in self._quotas:
-            self._quotas[account] = Quotas(limits_of(manifest, registry.settings(manifest.name)))
+            self._quotas[account] = Quotas(limits_of(manifest, settings))
         return HttpApi(
             self._session(),
             self._tls,
-            manifest,
+            manifest.at(settings.address),
             credentials,
             settings=self._settings.http,
             quotas=self._quotas[account],

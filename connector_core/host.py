@@ -217,7 +217,7 @@ class Host:
         entry = self.registry.entry(connector.manifest.name)
         with connector_errors(connector):
             options = options_of(connector, entry.settings).model_dump_json()
-        return f"{entry.distribution} {entry.version} {options}"
+        return f"{entry.distribution} {entry.version} {options} {entry.settings.address}"
 
     async def held(self, name: str) -> Held | None:
         """Return the held plan, if there is one."""

@@ -41,6 +41,16 @@ class Report(Listing[Person]):
         return frozenset(one.id for one in self.fields)
 
 
+class Ending(Row, rename="camel"):
+    """One row of the report about ends of employment."""
+
+    termination_date: Maybe[str] = UNSET
+
+
+class Endings(Listing[Ending]):
+    rows: list[Ending] = field(name="employees")
+
+
 class Change(Wire):
     id: str
     action: str | None = None
@@ -67,6 +77,10 @@ class MetaList(Wire):
 
     alias: str | None = None
     options: tuple[Option, ...] = ()
+
+
+class Company(Wire, rename="camel"):
+    display_name: str | None = None
 
 
 class Owner(Wire):
