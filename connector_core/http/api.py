@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from copy import copy
 from dataclasses import replace
 from functools import partial
@@ -76,7 +76,7 @@ class HttpApi:
         paging: Paging,
         params: Params | None = None,
         body: Mapping[str, Any] | None = None,
-    ) -> AsyncIterator[Page[R]]:
+    ) -> AsyncGenerator[Page[R], None]:
         listed: PagedListing[R] | StreamedListing[R]
         start = Position()
         if isinstance(paging, Streamed):

@@ -3,7 +3,7 @@
 import inspect
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar, get_args
 
@@ -54,11 +54,11 @@ class Api(Protocol):
         paging: Paging,
         params: Params | None = None,
         body: Mapping[str, Any] | None = None,
-    ) -> AsyncIterator[Page[R]]:
+    ) -> AsyncGenerator[Page[R], None]:
         """Return the pages of a listing in order, including the one that ends it. With a JSON ``body``, send POSTs.
 
         The first page is requested at once: call this for two listings before you read either, and they are fetched
-        concurrently.
+        concurrently. Close it (``contextlib.aclosing``) if you do not read it to its end.
         """
         ...
 
