@@ -185,8 +185,8 @@ class BambooHR(Connector[BambooHRCredentials]):
     async def _expected_ids(self) -> ExpectedIds:
         """Return all who ever changed and were not deleted. A few who have not changed since 2011 may be missing."""
         changes = await self.api.get("/employees/changed", Changes, params={"since": "1970-01-01T00:00:00Z"})
-        found = changes.employees.values() if isinstance(changes.employees, dict) else changes.employees
-        return ExpectedIds(one.id for one in found if one.action != "Deleted")
+        found = changes.employees if isinstance(changes.employees, dict) else {}
+        return ExpectedIds(one for one, change in found.items() if change.action != "Deleted")
 
 
 def _today() -> date:

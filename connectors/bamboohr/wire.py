@@ -52,7 +52,6 @@ class Endings(Listing[Ending]):
 
 
 class Change(Wire):
-    id: str
     action: str | None = None
 
 
