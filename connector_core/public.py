@@ -56,7 +56,7 @@ from connector_core.sdk.manifest import (
     RateLimit,
 )
 from connector_core.sdk.page import Page, PlaceInListing, Rejection, RowRejectedError, TotalSource
-from connector_core.sdk.paging import Offset, PageNumber, Paging, SinglePage, Streamed
+from connector_core.sdk.paging import Cursor, Offset, PageNumber, Paging, SinglePage, Streamed
 from connector_core.sdk.values import (
     as_tuple,
     day,
@@ -90,6 +90,7 @@ __all__ = [
     "Context",
     "Credentials",
     "CredentialsError",
+    "Cursor",
     "Department",
     "DepartmentKind",
     "DiscoveryError",

@@ -76,14 +76,15 @@ class HttpApi:
         paging: Paging,
         params: Params | None = None,
         body: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> AsyncGenerator[Page[R], None]:
         listed: PagedListing[R] | StreamedListing[R]
         start = Position()
         if isinstance(paging, Streamed):
-            request = Request.for_listing(path, params, body, streamed=True)
+            request = Request.for_listing(path, params, body, headers, streamed=True)
             listed = StreamedListing(self._client, request, listing, paging.rows, self._settings.largest_answer)
         else:
-            request = Request.for_listing(path, params, body)
+            request = Request.for_listing(path, params, body, headers)
             start = self._positions.get(request.listing, start)
             listed = self._paged(request, listing, paging, start)
         self._listings.append((path, listed))

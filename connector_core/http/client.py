@@ -207,7 +207,7 @@ class Client:
         url = URL(self._base + request.call.path, encoded=True).with_query(request.params)
         if url.scheme != "https" or not self._manifest.allows(url.host or ""):
             raise ProtocolError(f"{url.host} is not a host of this connector", call=request.call)
-        headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
+        headers = {**request.headers, "Accept": "application/json", "Accept-Encoding": "gzip"}
         if request.body is not None:
             headers["Content-Type"] = request.content_type
         self.requests += 1

@@ -43,6 +43,7 @@ class ParsedPage(Generic[R]):
     """Places with a text that is not valid, outside of what is declared."""
     created: tuple[Maybe[str | float], ...] | None = None
     """The creation times of the rows, as the provider writes them; None where rows carry none."""
+    next_cursor: str | None = None
 
     @property
     def size(self) -> int:
@@ -201,6 +202,7 @@ def parsed(
         rejected=tuple(rejected),
         repaired=repaired,
         created=None if type(response).created is Listing.created else tuple(map(response.created, rows)),
+        next_cursor=response.next_cursor,
     )
 
 

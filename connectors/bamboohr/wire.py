@@ -1,5 +1,7 @@
 """The parts of BambooHR's responses that are read. The parser skips all others."""
 
+from typing import Literal
+
 from connector_core import UNSET, Listing, Maybe, Row, Wire, field
 
 
@@ -47,8 +49,14 @@ class Ending(Row, rename="camel"):
     termination_date: Maybe[str] = UNSET
 
 
+class EndingField(Wire):
+    id: Literal["id", "terminationDate"]
+
+
 class Endings(Listing[Ending]):
     rows: list[Ending] = field(name="employees")
+    fields: list[EndingField]
+    """With any other field it is another report, which does not tell the ends that lie ahead."""
 
 
 class Change(Wire):

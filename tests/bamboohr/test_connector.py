@@ -123,7 +123,7 @@ def test_an_end_ahead_is_known_from_the_other_report_and_changes_no_status(
     assert (found.end_date if "end_date" in found.model_fields_set else UNSET) == wanted
 
 
-@pytest.mark.parametrize("fault", ["500@2x99", "drop_row@2"])
+@pytest.mark.parametrize("fault", ["500@2x99", "repeat@1x99", "drop_row@2"])
 async def test_what_the_other_report_lacks_stays_as_it_is_stored(provider: StartProvider, fault: str) -> None:
     # The last of them is under notice.
     bamboo = await provider("bamboohr", 62)

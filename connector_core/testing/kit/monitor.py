@@ -151,10 +151,12 @@ class _MonitoredApi:
         paging: Paging,
         params: Params | None = None,
         body: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> AsyncGenerator[Page[R], None]:
         self._check_repeat(path)
         # Called here and not in the generator: the client promises to request the first page at once.
-        return self._recorded(path, paging, self._api.pages(path, listing, paging=paging, params=params, body=body))
+        listed = self._api.pages(path, listing, paging=paging, params=params, body=body, headers=headers)
+        return self._recorded(path, paging, listed)
 
     async def _recorded(
         self, path: str, paging: Paging, listed: AsyncGenerator[Page[R], None]
