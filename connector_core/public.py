@@ -67,7 +67,7 @@ from connector_core.sdk.manifest import (
     RateLimit,
 )
 from connector_core.sdk.page import Page, PlaceInListing, Rejection, RowRejectedError, TotalSource
-from connector_core.sdk.paging import Offset, PageNumber, Paging, SinglePage, Streamed
+from connector_core.sdk.paging import Cursor, Offset, PageNumber, Paging, SinglePage, Streamed
 from connector_core.sdk.texts import normal_form
 from connector_core.sdk.values import (
     IdsByName,
@@ -103,6 +103,7 @@ __all__ = [
     "Context",
     "Credentials",
     "CredentialsError",
+    "Cursor",
     "Department",
     "DepartmentKind",
     "DiscoveryError",

@@ -211,6 +211,8 @@ class PluginSettings(_Settings):
     """The distribution it must come from; needed only where two have a plugin of this name."""
     limits: Mapping[str, LimitSettings] = {}
     """Quota by path, instead of the manifest's."""
+    address: str = ""
+    """The provider's address, by a name that the connector's page lists; empty for the usual one."""
     options: Mapping[str, Any] = {}
     """The connector's own options."""
 

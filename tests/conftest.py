@@ -143,6 +143,7 @@ async def provider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
             people: int = 60,
             *,
             losses: LossSettings = LossSettings(),  # noqa: B008 - frozen
+            plugin: PluginSettings = PluginSettings(),  # noqa: B008 - frozen
             simulator: Simulator | None = None,
             **behaviour: str,
         ) -> Provider:
@@ -153,7 +154,7 @@ async def provider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
             store, http = tmp_path / "people.sqlite", HttpSettings(**QUICK)
             settings = Settings(
                 host=HostSettings(store=store, resolve=served.resolve, http=http, losses=losses),
-                plugins={name: PluginSettings()},
+                plugins={name: plugin},
             )
             return Provider(name, served, await stack.enter_async_context(Host(settings)))
 

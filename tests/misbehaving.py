@@ -189,8 +189,8 @@ class RestrictedBambooHR(BambooHRSimulator):
     restricted: frozenset[str] = frozenset()
     lost: tuple[str, ...] = ()
 
-    def _row(self, one: Person) -> dict[str, Any]:
-        row = super()._row(one)
+    def _row(self, person: Person, *, ahead: bool) -> dict[str, Any]:
+        row = super()._row(person, ahead=ahead)
         return row | dict.fromkeys(self.lost) if row["id"] in self.restricted else row
 
 

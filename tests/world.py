@@ -149,6 +149,7 @@ class StartProvider(Protocol):
         people: int = ...,
         *,
         losses: LossSettings = ...,
+        plugin: PluginSettings = ...,
         simulator: Simulator | None = ...,
         **behaviour: str,
     ) -> Provider: ...

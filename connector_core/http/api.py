@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
 from copy import copy
 from dataclasses import replace
 from functools import partial
@@ -78,14 +78,15 @@ class HttpApi:
         paging: Paging,
         params: Params | None = None,
         body: Mapping[str, Any] | None = None,
-    ) -> AsyncIterator[Page[R]]:
+        headers: Mapping[str, str] | None = None,
+    ) -> AsyncGenerator[Page[R], None]:
         listed: PagedListing[R] | StreamedListing[R]
         start = Position()
         if isinstance(paging, Streamed):
-            request = Request.for_listing(path, params, body, streamed=True)
+            request = Request.for_listing(path, params, body, headers, streamed=True)
             listed = StreamedListing(self._client, request, listing, paging.rows, self._settings.largest_answer)
         else:
-            request = Request.for_listing(path, params, body)
+            request = Request.for_listing(path, params, body, headers)
             start = self._positions.get(request.listing, start)
             listed = self._paged(request, listing, paging, start)
         self._listings.append((path, listed))

@@ -199,7 +199,7 @@ class Client:
         if url.scheme != "https" or not self._manifest.allows(host):
             raise ProtocolError(f"{host} is not a host of this connector", call=request.call)
         proxy = self._proxies.to(host, url.port or 443)
-        headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
+        headers = {**request.headers, "Accept": "application/json", "Accept-Encoding": "gzip"}
         if request.body is not None:
             headers["Content-Type"] = request.content_type
         self.requests += 1

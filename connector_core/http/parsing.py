@@ -45,6 +45,7 @@ class ParsedPage(Generic[R]):
     """The place of each value that could not be read, in a row that is used without it."""
     created: tuple[Maybe[str | float], ...] | None = None
     """The creation times of the rows, as the provider writes them; None where rows carry none."""
+    next_cursor: str | None = None
 
     @property
     def size(self) -> int:
@@ -222,6 +223,7 @@ def parsed(response: Listing[R], parser: "RowParser[R] | None" = None, repaired:
         repaired=repaired + (parser.repaired if parser else 0),
         unreadable=tuple(parser.unreadable) if parser else (),
         created=None if type(response).created is Listing.created else tuple(map(response.created, rows)),
+        next_cursor=response.next_cursor,
     )
 
 

@@ -84,6 +84,11 @@ class Listing(Wire, Generic[R]):
         """
         return None
 
+    @property
+    def next_cursor(self) -> str | None:
+        """The cursor of the next page; None on the last one. Override it if the provider pages by ``Cursor``."""
+        return None
+
     def created(self, row: R) -> Maybe[str | float]:  # noqa: ARG002 - overridden where rows carry it
         """Return the time at which the provider created a row, as ISO 8601 text or in epoch seconds.
 

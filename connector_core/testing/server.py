@@ -75,6 +75,8 @@ class Simulator(ABC):
 
     host: str
     """Host name that clients reach it by."""
+    other_hosts: tuple[str, ...] = ()
+    """Sibling host names that it answers to as well."""
     credentials: Mapping[str, str]
     """Valid credentials, as an operator types them."""
     notes: tuple[str, ...] = ()
@@ -204,8 +206,9 @@ class Served:
 
     @property
     def resolve(self) -> dict[str, str]:
-        """Entry for ``[host.resolve]`` in plugins.toml."""
-        return {self.simulator.host: f"127.0.0.1:{self.port}"}
+        """Entries for ``[host.resolve]`` in plugins.toml."""
+        hosts = (self.simulator.host, *self.simulator.other_hosts)
+        return dict.fromkeys(hosts, f"127.0.0.1:{self.port}")
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         return await (self.handle or self.simulator.handle)(request)

@@ -16,10 +16,12 @@ from connector_core import (
     link,
     lookup,
     text,
+    words,
 )
 from connectors.hibob.wire import Internal, Item, Person, ReadableWork, Unit, Work
 
-_STATUSES = {"active": Status.ACTIVE, "inactive": Status.INACTIVE}
+_STAGES = {"hired": Status.PENDING, "employed": Status.ACTIVE, "terminated": Status.INACTIVE}
+_ACCESS = {"active": Status.ACTIVE, "inactive": Status.INACTIVE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +52,31 @@ def to_department(unit: Unit) -> Department:
 
 def to_employee(person: Person, departments: Departments | None) -> Employee:
     work, internal = person.work or Work(), person.internal or Internal()
+    status = _status(internal)
     readable = (person.human_readable and person.human_readable.work) or ReadableWork()
     return Employee.of(
         person,
         employee_number=text(work.employee_id_in_company),
         job_title=readable.title or _unless_id(text(work.title)),
         location_name=work.site,
-        source_status=internal.status,
-        status=lookup(_STATUSES, internal.status, Status.UNKNOWN),
+        source_status=status,
+        status=lookup(_STAGES | _ACCESS, status, Status.UNKNOWN),
         start_date=day(work.start_date),
         end_date=day(internal.termination_date),
         manager_source_id=link(work.manager if work.reports_to is UNSET else work.reports_to and work.reports_to.id),
         **_department(text(work.department), departments),
     )
+
+
+def _status(internal: Internal) -> Maybe[str]:
+    """Return ``hired``, ``employed`` or ``terminated``; if the stage did not come, the right to sign in.
+
+    People in any other stage are employed and on some kind of leave, which must not be told.
+    """
+    stage = words(internal.lifecycle_status or None)
+    if not stage:
+        return internal.status
+    return stage if stage in _STAGES else "employed"
 
 
 def _unless_id(value: Maybe[str]) -> Maybe[str]:
