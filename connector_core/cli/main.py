@@ -42,7 +42,7 @@ COMMANDS = (
     ("remove", "integrations:remove", "Remove an integration with its secrets, its data and its history."),
     ("secrets", "secrets:app", "Manage the key that seals the secrets in the store."),
     ("simulate", "simulation:simulate", "Serve a connector's simulator over TLS on this machine, until Ctrl-C."),
-    ("demo", "simulation:demo", "Discover a simulated organisation twice, and show what changed in between."),
+    ("demo", "demo:demo", "Discover a simulated organisation twice, and show what changed in between."),
     (
         "test",
         "kit:prove_connector",

@@ -1,18 +1,20 @@
 """The base of simulators: a local TLS server that answers as a provider does, faults included."""
 
 import asyncio
+import errno
 import gzip
 import importlib
 import json
 import os
 import re
 import ssl
-import tempfile
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from aiohttp import web
@@ -20,6 +22,7 @@ from multidict import CIMultiDict
 
 from connector_core.errors import SettingsError
 from connector_core.sdk.entities import Entity
+from connector_core.testing.authority import authority_in
 from connector_core.testing.fault_script import Faults
 from connector_core.testing.listing_faults import BODY_FAULTS, CONCURRENT_CHANGES, LISTING_FAULTS, Listed, faulty_body
 from connector_core.testing.network_faults import NETWORK_FAULTS, THROTTLES, proxy_page, throttle_response
@@ -27,6 +30,7 @@ from connector_core.testing.network_faults import NETWORK_FAULTS, THROTTLES, pro
 _DELETED = 11
 """Index of the person whom a concurrent change deletes: on the first page, and behind all managers, since the reports
 of a deleted manager would change too."""
+_PORTS = range(20_000, 30_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,8 @@ class Simulator(ABC):
     private: re.Pattern[bytes]
     """Pattern of every private value that it sends. No match may be found outside of its answers."""
     throttle_status = 429
+    live = False
+    """True while time passes by the clock: people whom ``evolve`` hires are created now."""
     largest_page: int | None = None
     """Most rows a page may have, once the fault ``clamp`` has lowered the provider's own limit."""
 
@@ -119,7 +125,10 @@ class Simulator(ABC):
 
     @abstractmethod
     def evolve(self) -> tuple[str, ...]:
-        """Let time pass: hire one, change one, let one leave, erase one. Return a sentence for each."""
+        """Let time pass: hire one, change one, let one leave, erase one. Return a sentence for each.
+
+        It may be called any number of times, so an organisation that has become too small hires more.
+        """
 
     def path_of(self, request: web.Request) -> str:
         """Return the path that fault scripts and listings use for this request."""
@@ -206,35 +215,46 @@ class Served:
 
 
 @asynccontextmanager
-async def serve(simulator: Simulator, port: int = 0) -> AsyncIterator[Served]:
-    """Serve a simulator over TLS on the loopback address, under its own host name. Port 0 takes a free port."""
-    try:
-        import trustme
-    except ImportError:
-        raise SettingsError(
-            "The simulator needs trustme.", hint='Install it: pip install "connector-core[simulator]"'
-        ) from None
-    authority = trustme.CA(organization_name="connector-core simulator")
+async def serve(simulator: Simulator, port: int = 0, *, keep: Path | None = None) -> AsyncIterator[Served]:
+    """Serve a simulator over TLS on the loopback address, under its own host name.
+
+    Args:
+        simulator: What answers.
+        port: Port 0 takes a free port.
+        keep: Folder that keeps the authority of its certificate; without one, another authority is made each time.
+    """
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    # Valid for sibling hosts too: an unknown tenant must be recognised by its answer, not by a TLS error.
-    authority.issue_cert(simulator.host, f"*.{simulator.host.partition('.')[2]}").configure_cert(context)
-    with tempfile.TemporaryDirectory(prefix="connector-core-") as folder:
-        ca_file = Path(folder) / "ca.pem"
-        authority.cert_pem.write_to_path(str(ca_file))
+    with TemporaryDirectory(prefix="connector-core-") as folder:
+        authority, ca_file = await authority_in(keep or Path(folder))
+        # Valid for sibling hosts too: an unknown tenant must be recognised by its answer, not by a TLS error.
+        authority.issue_cert(simulator.host, f"*.{simulator.host.partition('.')[2]}").configure_cert(context)
         served = Served(simulator, port, ca_file)
         runner = web.AppRunner(served.application(), access_log=None, handler_cancellation=True, shutdown_timeout=0.2)
         await runner.setup()
         try:
-            site = web.TCPSite(runner, "127.0.0.1", port, ssl_context=context)
-            try:
-                await site.start()
-            except OSError as error:
-                raise SettingsError(f"Cannot listen on port {port}: {error.strerror}.") from None
+            await _listen(web.TCPSite(runner, "127.0.0.1", port, ssl_context=context), port)
             (address, *_) = runner.addresses
             served.port = address[1]
             yield served
         finally:
             await runner.cleanup()
+
+
+async def _listen(site: web.TCPSite, port: int) -> None:
+    try:
+        await site.start()
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise SettingsError(
+                f"Port {port} is in use, perhaps by another simulator.",
+                hint="Stop what listens there, or choose another port; --port 0 takes a free one.",
+            ) from None
+        raise SettingsError(f"Cannot listen on port {port}: {os.strerror(error.errno or 0)}.") from None
+
+
+def port_of(connector: str) -> int:
+    """Return the port of a connector's simulator: always the same, and none that a system hands out by itself."""
+    return _PORTS[zlib.crc32(connector.encode()) % len(_PORTS)]
 
 
 def load(module: str, options: SimulatorOptions) -> Simulator:
