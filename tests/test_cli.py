@@ -11,8 +11,9 @@ import re
 import signal
 import sqlite3
 import subprocess
+import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from cyclopts import App
 from rich.console import Console
 
 from connector_core.cli.encoding import encode, plain, stream_csv, stream_json
-from connector_core.cli.main import COMMANDS, app
+from connector_core.cli.main import COMMANDS, app, invoke
 from connector_core.cli.output import console, error_console, table
 from connectors.namely.simulator import NamelySimulator, Tenant
 from terminal import Terminal
@@ -242,18 +243,56 @@ def test_every_command_has_help_and_takes_json(discover: Discover) -> None:
     assert "discover" in discover("--version").out or discover("--version").out[0].isdigit()
 
 
+@contextlib.contextmanager
+def without_reader(stream: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Replace a stream by a pipe whose reader has gone."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w", buffering=1) as pipe, monkeypatch.context() as patched:
+        patched.setattr(sys, stream, pipe)
+        yield
+
+
 @pytest.mark.usefixtures("connected")
-def test_a_reader_that_goes_away_is_no_error() -> None:
-    subprocess.run([DISCOVER, "run", "acme"], check=True, capture_output=True)
-    done = subprocess.run(
-        f"{DISCOVER} entities acme employees --json | head -c 10",
-        shell=True,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert len(done.stdout) == 10
-    assert done.stderr == ""
+def test_a_reader_that_goes_away_ends_a_command_quietly(
+    discover: Discover, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert discover("run", "acme").code == 0
+    for command in (
+        "list",
+        "list --json",
+        "show namely",
+        "integrations",
+        "check acme",
+        "run acme",
+        "run acme --json",
+        "entities acme employees",
+        "entities acme employees --json",
+        "entities acme employees --csv",
+        "history acme",
+        "history acme --json",
+    ):
+        capsys.readouterr()
+        with without_reader("stdout", monkeypatch):
+            assert invoke(command.split()) == 141, command
+        assert [line for line in capsys.readouterr().err.splitlines() if not line.startswith("{")] == [], command
+    # What was to be done is done.
+    assert len(discover("history", "acme", "--json").json()["runs"]) == 3
+
+
+@pytest.mark.parametrize("arguments", ["check nobody", "check nobody --json", "check --wrong"])
+def test_an_error_without_a_reader_has_its_exit_code(arguments: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with without_reader("stderr", monkeypatch):
+        assert invoke(arguments.split()) == 2
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["list"]])
+def test_a_process_whose_reader_has_gone_ends_as_by_sigpipe(arguments: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as pipe:
+        done = subprocess.run([DISCOVER, *arguments], stdout=pipe, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (141, b"")
 
 
 def wait_for_connection(port: int) -> None:

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from connector_core.cli.encoding import plain
+from connector_core.cli.streams import silence
 from connector_core.messages import counted
 from connector_core.outcomes import Forecast
 
@@ -25,6 +26,13 @@ class PlainConsole(Console):
 
     def print(self, *objects: Any, **options: Any) -> None:
         super().print(*(_plain_lines(one) if isinstance(one, str) else one for one in objects), **options)
+
+    def on_broken_pipe(self) -> None:
+        """Let the command end. Where errors and progress have no reader, it goes on in silence."""
+        if not self.stderr:
+            raise BrokenPipeError
+        self.quiet = True
+        silence(sys.stderr)
 
 
 def _plain_lines(text: str) -> str:
