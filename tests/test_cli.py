@@ -398,7 +398,37 @@ HARMLESS = "Zoë Łuka 北 山田\u3000太郎 علی\u200cرضا o\xa0brien"  # 
 
 def test_a_name_cannot_drive_the_terminal() -> None:
     assert plain(f"Eve {CONTROLS}") == "Eve \ufffd[2J\ufffd31m\ufffd\ufffd\ufffd\ufffd     "
-    assert plain(HARMLESS) == HARMLESS
+    assert plain("Eve\u2066\u202a\u2069\ufeff") == "Eve\ufffd\ufffd\ufffd\ufffd"
+
+
+# Spelled as they have to be, with the columns that each takes.
+NAMES = {
+    "علی\u200cرضا": 6,  # noqa: RUF001
+    "क्\u200dष": 1,
+    "\U0001f469\u200d\U0001f680 Ann": 6,
+    "o\xa0brien": 7,
+    "Zoe\u0308 Le\u0301a": 7,
+    "Łuka": 4,
+    "山田\u3000太郎": 10,
+    "김민준": 6,
+    "Trần": 4,
+    "אבי": 3,
+}
+
+
+def test_a_name_is_shown_as_it_is_spelled_and_what_stands_behind_it_is_aligned(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in (*NAMES, HARMLESS):
+        assert plain(name) == name
+    console().print(table(["Name", "Status"], [[name, "active"] for name in NAMES]))
+    for line, (name, columns) in zip(capsys.readouterr().out.splitlines()[2:], NAMES.items(), strict=True):
+        assert line.rstrip() == f"{name}{' ' * (10 - columns)}  active"
+
+
+def test_marks_of_direction_arrange_no_other_column() -> None:
+    assert plain("\u200fאבי (x)\u200e \u061cعلي") == "אבי (x) علي"  # noqa: RUF001
+    assert json.loads(encode("\u200fאבי")) == "\u200fאבי"  # noqa: RUF001
 
 
 @pytest.mark.parametrize("stream", [console, error_console])
