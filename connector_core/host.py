@@ -55,7 +55,7 @@ class Host:
         self.settings = settings or Settings()
         self.store = Store(self.settings.host.store)
         self._connections = Connections(self.settings.host, session)
-        self._vault = vault or Vault()
+        self._vault = vault or Vault(key_file=self.settings.host.key_file)
         self._registry = registry
 
     async def __aenter__(self) -> Self:

@@ -160,6 +160,8 @@ class RetentionSettings(_Settings):
 class HostSettings(_Settings):
     store: Path = Path(DEFAULT_STORE)
     """The database."""
+    key_file: Path | None = None
+    """File of the key that seals the secrets of this database. Without it: `DISCOVER_SECRET_KEY`, or the user's own."""
     http: HttpSettings = HttpSettings()
     """See [host.http]."""
     losses: LossSettings = LossSettings()
@@ -242,8 +244,12 @@ class Settings(_Settings):
             settings = cls.model_validate(values)
         except ValidationError as error:
             raise _explain(path, error) from None
-        place = store or path.parent / settings.host.store
-        return settings.model_copy(update={"host": settings.host.model_copy(update={"store": place})})
+        host = settings.host
+        places = {
+            "store": store or path.parent / host.store,
+            "key_file": path.parent / host.key_file if host.key_file else None,
+        }
+        return settings.model_copy(update={"host": host.model_copy(update=places)})
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -16,9 +16,10 @@ import msgspec
 
 from connector_core.messages import action, message
 from connector_core.reasons import Reason
+from connector_core.secrecy import JOINERS
 
-_JOINERS = "\u200c\u200d"
-"""Invisible, harmless, and part of Persian names and of emoji."""
+_MARKS = str.maketrans("", "", "\u200e\u200f\u061c")
+"""Marks of direction. They are part of Hebrew and Arabic texts, but beside other columns they would arrange those."""
 _FORMULA = re.compile(r"(?:^|;)\s*(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
 """The beginning of a formula, in narrow and wide letters. Some spreadsheets start a cell at a semicolon, too."""
 
@@ -28,11 +29,14 @@ def plain(value: object) -> str:
     text = str(value)
     if text.isprintable():
         return text
-    return "".join(char if _is_shown(char) else " " if char.isspace() else "\N{REPLACEMENT CHARACTER}" for char in text)
+    return "".join(
+        char if _is_shown(char) else " " if char.isspace() else "\N{REPLACEMENT CHARACTER}"
+        for char in text.translate(_MARKS)
+    )
 
 
 def _is_shown(char: str) -> bool:
-    return char.isprintable() or char in _JOINERS or unicodedata.category(char) == "Zs"
+    return char.isprintable() or char in JOINERS or unicodedata.category(char) == "Zs"
 
 
 def encode(value: Any) -> str:

@@ -17,6 +17,7 @@ from cyclopts import (
 )
 from cyclopts.exceptions import ArgumentOrderError
 
+from connector_core.cli.streams import silence
 from connector_core.errors import ConnectorCoreError, ProviderError
 
 INTERRUPTED = 130
@@ -53,7 +54,10 @@ class Ending:
         if as_json:
             from connector_core.cli.encoding import print_json
 
-            print_json(self.as_json(), stream=sys.stderr)
+            try:
+                print_json(self.as_json(), stream=sys.stderr)
+            except BrokenPipeError:
+                silence(sys.stderr)
             return
         from connector_core.cli.encoding import plain
         from connector_core.cli.output import error_console

@@ -3,8 +3,6 @@
 import asyncio
 import gc
 import inspect
-import io
-import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -13,6 +11,7 @@ from typing import NoReturn
 
 from cyclopts import App
 
+from connector_core.cli import streams
 from connector_core.cli.ending import INTERRUPTED, ending_of
 from connector_core.cli.loop import run_async
 
@@ -48,7 +47,7 @@ COMMANDS = (
     ),
     ("secrets", "secrets:app", "Manage the key that seals the secrets in the store."),
     ("simulate", "simulation:simulate", "Serve a connector's simulator over TLS on this machine, until Ctrl-C."),
-    ("demo", "simulation:demo", "Discover a simulated organisation twice, and show what changed in between."),
+    ("demo", "demo:demo", "Discover a simulated organisation twice, and show what changed in between."),
     (
         "test",
         "kit:prove_connector",
@@ -74,7 +73,7 @@ for _name, _place, _help in COMMANDS:
 
 def main() -> NoReturn:
     """Run the command line of this process."""
-    _repair_streams()
+    streams.repair()
     gc.disable()
     try:
         code = invoke(sys.argv[1:], ready=_start_collecting)
@@ -96,10 +95,12 @@ def invoke(arguments: Sequence[str], *, ready: Callable[[], None] | None = None)
         if inspect.iscoroutine(result):
             result = run_async(result)
         sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader of our output has gone. Python would complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return INTERRUPTED
+    except (BrokenPipeError, SystemExit) as error:
+        # rich, which prints the help, makes the one of the other.
+        if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):
+            raise
+        streams.silence(sys.stdout)
+        return streams.READER_GONE
     except (Exception, KeyboardInterrupt, asyncio.CancelledError) as error:  # noqa: BLE001 - an ending for each
         ending = ending_of(error)
         ending.show(as_json="--json" in arguments)
@@ -115,13 +116,3 @@ def _start_collecting() -> None:
     """
     gc.freeze()
     gc.enable()
-
-
-def _repair_streams() -> None:
-    """Replace closed streams, and let every stream print characters that its encoding lacks."""
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is None:
-            setattr(sys, name, io.TextIOWrapper(io.FileIO(os.devnull, "w")))
-        elif isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")

@@ -130,8 +130,10 @@ def _of_profile(profile: DataProfile) -> Iterator[tuple[str, str]]:
     for field, rows in profile.unread.items():
         if field not in profile.emptied:
             unread.setdefault(rows, []).append(field)
-    for rows, fields_unread in unread.items():
-        yield f"{counted(rows, 'row')} came without {', '.join(fields_unread)}; stored values are kept.", ""
+    if unread:
+        (most, names), *others = sorted(unread.items(), reverse=True)
+        fewer = "".join(f", and {rows:,} without {', '.join(one)}" for rows, one in others)
+        yield f"{counted(most, 'row')} came without {', '.join(names)}{fewer}; stored values are kept.", ""
     if profile.without_email:
         yield f"{counted(profile.without_email, 'row')} without an e-mail.", ""
     if profile.sharing_email:

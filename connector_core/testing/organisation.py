@@ -19,6 +19,8 @@ _FOUNDED = date(2015, 1, 5)
 _HIRING_DAYS = 4_000
 _AHEAD = timedelta(days=30)
 """How far ahead lies what is known to come."""
+_CHANGED = 4
+"""People whom ``evolve`` changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ class Organisation:
         self._random = random.Random(seed)  # noqa: S311 - repeatable, not secret
         self._now = datetime(2026, 1, 5, 9, tzinfo=UTC)
         self._next = 1
+        self._fewest = max(_CHANGED, people // 3)
         self.days_passed = timedelta()
         """Days by which this company is ahead of the real date."""
         self.people: list[Person] = []
@@ -118,7 +121,7 @@ class Organisation:
             office=" " if number % 41 == 0 else office,
             manager=None if number == 1 else 1 if number <= 10 else rnd.randint(1, 10),
             start=start,
-            end=start + timedelta(days=30) if left else None,
+            end=start + timedelta(days=30) if left and created is None else None,
             contractor=number > 10 and rnd.random() < 0.1,
             created=created or changed,
             changed=changed,
@@ -148,34 +151,44 @@ class Organisation:
             for person in self.people
         ]
 
-    def evolve(self) -> tuple[str, ...]:
-        """Promote one person, move one, let one leave, erase one and hire one. Return a sentence for each."""
-        begun = [index for index, one in enumerate(self.people) if one.active and one.start <= self.today]
-        candidates = [index for index in begun if self.people[index].number > 10]
-        promoted, moved, leaver, erased = self._random.sample(candidates, 4)
-        elsewhere = next(one for one in DEPARTMENTS if one != self.people[moved].department)
+    def evolve(self, now: datetime | None = None) -> tuple[str, ...]:
+        """Promote one person, move one, let one leave, erase one and hire one. Return a sentence for each.
+
+        An organisation that has become too small hires more. They are created ``now``, or when the last one changed.
+        """
+        now = now or self._now
+        hired = []
+        while len(candidates := self._candidates()) < self._fewest:
+            hired.append(self.hire(now))
+        promoted, moved, leaver, erased = self._random.sample(candidates, _CHANGED)
+        elsewhere = self._random.choice([one for one in DEPARTMENTS if one != self.people[moved].department])
         self._change(promoted, title="Vice President")
         self._change(moved, department=elsewhere)
         self._change(leaver, end=self._now.date())
         sentences = [
-            f"{self._name(promoted)} is promoted.",
-            f"{self._name(moved)} moves to {elsewhere}.",
-            f"{self._name(leaver)} leaves.",
-            f"{self._name(erased)} is erased.",
+            f"{_name(self.people[promoted])} is promoted.",
+            f"{_name(self.people[moved])} moves to {elsewhere}.",
+            f"{_name(self.people[leaver])} leaves.",
+            f"{_name(self.people[erased])} is erased.",
         ]
         self.erase(erased)
-        self.hire()
-        return (*sentences, f"{self._name(-1)} is hired.")
+        hired.append(self.hire(now))
+        return (*sentences, *(f"{_name(one)} is hired." for one in hired))
+
+    def _candidates(self) -> list[int]:
+        begun = [index for index, one in enumerate(self.people) if one.active and one.start <= self.today]
+        return [index for index in begun if self.people[index].number > 10]
 
     def _change(self, index: int, **fields: Any) -> None:
         self.people[index] = replace(self.people[index], changed=self._tick(), **fields)
 
-    def _name(self, index: int) -> str:
-        return f"{self.people[index].first} {self.people[index].last}"
-
     def _tick(self) -> datetime:
         self._now += timedelta(seconds=1)
         return self._now
+
+
+def _name(person: Person) -> str:
+    return f"{person.first} {person.last}"
 
 
 class StaffSimulator(Simulator):
@@ -218,4 +231,4 @@ class StaffSimulator(Simulator):
         self.organisation.erase(index)
 
     def evolve(self) -> tuple[str, ...]:
-        return self.organisation.evolve()
+        return self.organisation.evolve(datetime.now(UTC) if self.live else None)

@@ -1,17 +1,19 @@
 """The base of simulators: a local TLS server that answers as a provider does, faults included."""
 
 import asyncio
+import errno
 import gzip
 import importlib
 import json
 import os
 import re
-import tempfile
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from aiohttp import web
@@ -19,6 +21,7 @@ from multidict import CIMultiDict
 
 from connector_core.errors import SettingsError
 from connector_core.sdk.entities import Entity
+from connector_core.testing.authority import authority_in
 from connector_core.testing.fault_script import Faults
 from connector_core.testing.listing_faults import BODY_FAULTS, CONCURRENT_CHANGES, LISTING_FAULTS, Listed, faulty_body
 from connector_core.testing.network_faults import NETWORK_FAULTS, THROTTLES, proxy_page, throttle_response
@@ -27,6 +30,7 @@ from connector_core.testing.spellings import SPELLINGS, respelled
 _DELETED = 11
 """Index of the person whom a concurrent change deletes: on the first page, and behind all managers, since the reports
 of a deleted manager would change too."""
+_PORTS = range(20_000, 30_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,8 @@ class Simulator(ABC):
     throttle_status = 429
     reset_header = "X-RateLimit-Reset"
     """Header in which the provider says when it accepts requests again."""
+    live = False
+    """True while time passes by the clock: people whom ``evolve`` hires are created now."""
     largest_page: int | None = None
     """Most rows a page may have, once the fault ``clamp`` has lowered the provider's own limit."""
 
@@ -123,7 +129,10 @@ class Simulator(ABC):
 
     @abstractmethod
     def evolve(self) -> tuple[str, ...]:
-        """Let time pass: hire one, change one, let one leave, erase one. Return a sentence for each."""
+        """Let time pass: hire one, change one, let one leave, erase one. Return a sentence for each.
+
+        It may be called any number of times, so an organisation that has become too small hires more.
+        """
 
     def path_of(self, request: web.Request) -> str:
         """Return the path that fault scripts and listings use for this request."""
@@ -220,41 +229,50 @@ class Served:
 
 
 @asynccontextmanager
-async def serve(simulator: Simulator, port: int = 0, certificate: str = "good") -> AsyncIterator[Served]:
+async def serve(
+    simulator: Simulator, port: int = 0, *, certificate: str = "good", keep: Path | None = None
+) -> AsyncIterator[Served]:
     """Serve a simulator over TLS on the loopback address, under its own host name.
 
     Args:
-        simulator: The simulator.
-        port: The port; 0 takes a free one.
+        simulator: What answers.
+        port: Port 0 takes a free port.
         certificate: A ``Certificate``: another than the good one must be refused by clients.
+        keep: Folder that keeps the authority of its certificate; without one, another authority is made each time.
     """
-    try:
-        import trustme
-
+    with TemporaryDirectory(prefix="connector-core-") as folder:
+        authority, ca_file = await authority_in(keep or Path(folder))
+        # Imported late: it needs trustme, which comes with an extra.
         from connector_core.testing.certificates import Certificate, server_context
-    except ImportError:
-        raise SettingsError(
-            "The simulator needs trustme.", hint='Install it: pip install "connector-core[simulator]"'
-        ) from None
-    authority = trustme.CA(organization_name="connector-core simulator")
-    context = server_context(authority, simulator.host, Certificate(certificate))
-    with tempfile.TemporaryDirectory(prefix="connector-core-") as folder:
-        ca_file = Path(folder) / "ca.pem"
-        authority.cert_pem.write_to_path(str(ca_file))
+
+        context = server_context(authority, simulator.host, Certificate(certificate))
         served = Served(simulator, port, ca_file)
         runner = web.AppRunner(served.application(), access_log=None, handler_cancellation=True, shutdown_timeout=0.2)
         await runner.setup()
         try:
-            site = web.TCPSite(runner, "127.0.0.1", port, ssl_context=context)
-            try:
-                await site.start()
-            except OSError as error:
-                raise SettingsError(f"Cannot listen on port {port}: {error.strerror}.") from None
+            await _listen(web.TCPSite(runner, "127.0.0.1", port, ssl_context=context), port)
             (address, *_) = runner.addresses
             served.port = address[1]
             yield served
         finally:
             await runner.cleanup()
+
+
+async def _listen(site: web.TCPSite, port: int) -> None:
+    try:
+        await site.start()
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise SettingsError(
+                f"Port {port} is in use, perhaps by another simulator.",
+                hint="Stop what listens there, or choose another port; --port 0 takes a free one.",
+            ) from None
+        raise SettingsError(f"Cannot listen on port {port}: {os.strerror(error.errno or 0)}.") from None
+
+
+def port_of(connector: str) -> int:
+    """Return the port of a connector's simulator: always the same, and none that a system hands out by itself."""
+    return _PORTS[zlib.crc32(connector.encode()) % len(_PORTS)]
 
 
 def load(module: str, options: SimulatorOptions) -> Simulator:
