@@ -93,7 +93,7 @@ def test_entities_are_csv_too(discover: Discover) -> None:
 @pytest.mark.usefixtures("connected")
 def test_a_plan_is_shown_then_applied_or_dropped(discover: Discover) -> None:
     done = discover("run", "acme", "--plan")
-    assert done.code == 0
+    assert done.code == 1
     assert "discover apply acme" in done.out
     assert "Create" in done.out
     assert discover("entities", "acme", "employees", "--json").json() == {"entities": []}
@@ -102,7 +102,7 @@ def test_a_plan_is_shown_then_applied_or_dropped(discover: Discover) -> None:
     done = discover("discard", "acme", "--yes")
     assert done.out.endswith("72 changes discarded.\n")
     assert discover("apply", "acme", "--yes").code == 2
-    assert discover("run", "acme", "--plan", "--json").code == 0
+    assert discover("run", "acme", "--plan", "--json").code == 1
     assert discover("apply", "acme", "--yes", "--json").json() == {"integration": "acme", "applied": 72, "stale": 0}
     assert len(discover("entities", "acme", "employees", "--json").json()["entities"]) == 60
 
@@ -594,7 +594,7 @@ def test_saying_no_does_nothing(discover: Discover) -> None:
 
 @pytest.mark.usefixtures("connected")
 def test_on_a_terminal_ctrl_c_at_the_question_about_a_plan_leaves_it_held(discover: Discover) -> None:
-    assert discover("run", "acme", "--plan").code == 0
+    assert discover("run", "acme", "--plan").code == 1
     terminal = Terminal("apply", "acme")
     terminal.wait_for("Apply 72 changes?")
     assert "and 55 more Employee creates" in terminal.seen

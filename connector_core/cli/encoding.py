@@ -73,12 +73,18 @@ def print_json(value: Any, *, stream: TextIO | None = None) -> None:
 
 async def stream_json(head: Mapping[str, Any], key: str, rows: AsyncIterable[Any]) -> None:
     """Print ``{**head, key: [row, ...]}`` as one line of JSON. Rows are written as they come, so memory stays flat."""
+    await write_json(head, key, rows)
+    sys.stdout.write("\n")
+
+
+async def write_json(head: Mapping[str, Any], key: str, rows: AsyncIterable[Any]) -> None:
+    """Write the same without the end of the line: it may be a part of something larger."""
     opening = encode({**head, key: []}).removesuffix("]}")
     before = opening
     async for row in rows:
         sys.stdout.write(f"{before}{encode(row)}")
         before = ", "
-    sys.stdout.write(f"{opening}]}}\n" if before is opening else "]}\n")
+    sys.stdout.write(f"{opening}]}}" if before is opening else "]}")
 
 
 def _convert(value: Any) -> Any:

@@ -26,7 +26,7 @@ COMMANDS = (
     (
         "integrations",
         "integrations:integrations",
-        "List the integrations: connector, last run and its verdict, stored rows, age of the credentials.",
+        "List the integrations: connector, last run, its verdict, waiting plan, stored rows, age of the credentials.",
     ),
     (
         "check",

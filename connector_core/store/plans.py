@@ -4,9 +4,12 @@ import json
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Flag, auto
+from functools import partial
+from typing import Any
 
 import msgspec
 
+from connector_core.field_changes import FieldChange
 from connector_core.outcomes import Certificate, Change, Operation, Run, State
 from connector_core.reasons import Code, Reason, decode_hook
 from connector_core.store.application import (
@@ -17,12 +20,12 @@ from connector_core.store.application import (
     end_held,
     reason_text,
 )
+from connector_core.store.changes import in_pages, name_in, values_between, with_names
 from connector_core.store.comparison import Loss
 from connector_core.store.rows import Reading, StoredKind
 from connector_core.store.runs import save_certificate
 from connector_core.store.sqlite import Cursor, Table, reads, writes
 
-_PAGE = 1000
 _reason = msgspec.json.Decoder(Reason, dec_hook=decode_hook).decode
 
 
@@ -138,7 +141,7 @@ class Plans(Table):
             "WHERE c.run_id = ? AND c.operation = 'remove'",
             (run.id,),
         )
-        return {source_id: _name(body) for source_id, body in rows}
+        return {source_id: name_in(body) for source_id, body in rows}
 
     @writes
     def apply(
@@ -197,19 +200,11 @@ class Plans(Table):
     ) -> AsyncIterator[Change]:
         """Yield a run's changes, with the names of entities that are stored or staged; of each operation up to a limit.
 
-        Read in pages, so that memory stays flat.
+        Those that wait have their old and new values. Read in pages, so that memory stays flat.
         """
-        for kind in await self._kinds(run_id):
-            for operation in sorted(Operation):
-                left = limits.get(operation) if limits else None
-                after = ""
-                while left is None or left > 0:
-                    found = await self._changes_after(run_id, kind, operation, state, after, min(_PAGE, left or _PAGE))
-                    if not found:
-                        break
-                    after, left = found[-1].source_id, None if left is None else left - len(found)
-                    for change in found:
-                        yield change
+        page = partial(self._changes_after, run_id, state)
+        async for change in in_pages(await self._kinds(run_id), limits, page):
+            yield change
 
     @reads
     def _kinds(self, cursor: Cursor, run_id: str) -> list[str]:
@@ -218,29 +213,17 @@ class Plans(Table):
 
     @reads
     def _changes_after(
-        self, cursor: Cursor, run_id: str, kind: str, operation: Operation, state: State | None, after: str, most: int
+        self, cursor: Cursor, run_id: str, state: State | None, kind: str, operation: Operation, after: str, most: int
     ) -> list[Change]:
         rows = cursor.execute(
-            "SELECT c.source_id, c.reason, c.fields, c.loss, c.state, coalesce(c.body, b.body) FROM changes c "
+            "SELECT c.source_id, c.reason, c.fields, c.loss, c.state, c.body, b.body FROM changes c "
             "LEFT JOIN entities e ON e.integration = c.integration AND e.kind = c.kind "
             "AND e.source_id = c.source_id LEFT JOIN bodies b ON b.n = coalesce(e.n, c.n) "
             "WHERE c.run_id = ? AND c.kind = ? AND c.operation = ? AND (? IS NULL OR c.state = ?) "
             "AND c.source_id > ? ORDER BY c.source_id LIMIT ?",
             (run_id, kind, operation, state, state, after, most),
         )
-        return [
-            Change(
-                kind=kind,
-                source_id=source_id,
-                operation=operation,
-                reason=_reason(reason),
-                fields=tuple(json.loads(fields)),
-                loss=bool(loss),
-                state=State(now_in),
-                label=_name(body),
-            )
-            for source_id, reason, fields, loss, now_in, body in rows
-        ]
+        return with_names(cursor, run_id, kind, [_change(kind, operation, row) for row in rows])
 
 
 _INSERT = (
@@ -267,13 +250,31 @@ def _state(one: Update | Removal, hold: Hold) -> State:
     return State.HELD if one.held(hold) else State.PLANNED
 
 
-class _Named(msgspec.Struct):
-    """The fields that hold an entity's name."""
+def _change(kind: str, operation: Operation, row: tuple[Any, ...]) -> Change:
+    source_id, reason, fields, loss, state, new, found = row
+    names, now_in = tuple(json.loads(fields)), State(state)
+    return Change(
+        kind=kind,
+        source_id=source_id,
+        operation=operation,
+        reason=_reason(reason),
+        fields=names,
+        loss=bool(loss),
+        state=now_in,
+        label=name_in(new or found),
+        values=_values(operation, names, new, found) if now_in.waits else (),
+    )
 
-    display_name: str | None = None
-    name: str | None = None
 
+def _values(operation: Operation, fields: Sequence[str], new: str | None, found: str | None) -> tuple[FieldChange, ...]:
+    """Return old and new values. ``found`` is the stored body or, of a row that is created, the one that was read.
 
-def _name(body: str | None) -> str:
-    named = msgspec.json.decode(body, type=_Named) if body else _Named()
-    return named.display_name or named.name or ""
+    Those of a row that goes are none: to decide on it, its name is enough.
+    """
+    match operation:
+        case Operation.CREATE:
+            return values_between(None, found)
+        case Operation.UPDATE:
+            return values_between(found, new, fields)
+        case Operation.REMOVE:
+            return ()

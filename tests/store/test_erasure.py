@@ -155,20 +155,32 @@ async def test_an_old_value_is_in_no_file_of_a_host_that_stays_open(namely: Star
     assert b"Keeper of the Keys" not in kept(tmp_path)
 
 
-@pytest.mark.parametrize("decide", ["apply", "discard"])
+@pytest.mark.parametrize("decide", ["apply", "discard", "replace"])
 async def test_a_decided_plan_leaves_nothing_of_it_behind(namely: Start, tmp_path: Path, decide: str) -> None:
     place = await namely(scanned=True, losses=UNGUARDED)
     gone, changed = place.tenant.people[-1], place.tenant.people[3]
     email = (await place.people())[gone.id].email or ""
+    changed.title = "Chronicler"
+    place.tenant._touch(changed)
+    await place.run()
     place.tenant.delete(gone)
     changed.title = "Keeper of the Keys"
     place.tenant._touch(changed)
-    await place.run(apply=False)
+    report = await place.run(apply=False)
+    found = await place.changes(report)
+    values = {one.field: (one.old, one.new) for one in found[changed.id].values}
+    assert values["job_title"] == ("Chronicler", "Keeper of the Keys")
     assert b"Keeper of the Keys" in kept(tmp_path)
-    await (place.host.apply("acme") if decide == "apply" else place.host.discard("acme"))
-    left = b"Keeper of the Keys" if decide == "discard" else email.encode()
-    assert left
-    assert left not in kept(tmp_path)
+    if decide == "replace":
+        changed.title = "Chronicler"
+        place.tenant._touch(changed)
+        await place.run()
+    else:
+        await (place.host.apply("acme") if decide == "apply" else place.host.discard("acme"))
+    left = [b"Chronicler", email.encode()] if decide == "apply" else [b"Keeper of the Keys"]
+    assert email
+    assert [one for one in left if one in kept(tmp_path)] == []
+    assert [one.values for one in (await place.changes(report)).values()] == [(), ()]
 
 
 def test_a_removal_is_repeated_on_the_command_line_until_nothing_is_left(
