@@ -107,3 +107,10 @@ def test_the_page_without_a_cursor_ends_the_listing_and_an_empty_one_does_not() 
     assert paging.query(Position().after(50, None, "c1")) == {"count": "50", "after": "c1"}
     assert paging.query(Position().after(50, None, "c1").after(0, None, "c2")) == {"count": "50", "after": "c2"}
     assert paging.query(Position().after(50, None, "c1").after(50, None)) is None
+
+
+async def test_a_listing_that_tells_no_cursor_is_not_taken_for_one_page() -> None:
+    ledger = Ledger(60, 1)
+    async with reached(ledger, Example.manifest, ExampleCredentials.parse(ledger.credentials)) as api:
+        with pytest.raises(TypeError, match="WithoutTotal tells no next_cursor"):
+            api.pages("/people", WithoutTotal, paging=Cursor(SIZE))

@@ -27,7 +27,7 @@ from connector_core.sdk.connector import Params
 from connector_core.sdk.credentials import Credentials
 from connector_core.sdk.manifest import Manifest
 from connector_core.sdk.page import Page, T
-from connector_core.sdk.paging import Paging, Position, Streamed
+from connector_core.sdk.paging import Cursor, Paging, Position, Streamed
 from connector_core.sdk.wire import Listing, R
 from connector_core.settings import BoundSettings, HttpSettings
 
@@ -80,6 +80,8 @@ class HttpApi:
         body: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> AsyncGenerator[Page[R], None]:
+        if isinstance(paging, Cursor) and listing.next_cursor is Listing.next_cursor:
+            raise TypeError(f"{listing.__name__} tells no next_cursor, so its first page would seem to be the last")
         listed: PagedListing[R] | StreamedListing[R]
         start = Position()
         if isinstance(paging, Streamed):

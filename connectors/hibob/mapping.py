@@ -21,7 +21,8 @@ from connector_core import (
 from connectors.hibob.wire import Internal, Item, Person, ReadableWork, Unit, Work
 
 _STAGES = {"hired": Status.PENDING, "employed": Status.ACTIVE, "terminated": Status.INACTIVE}
-_ACCESS = {"active": Status.ACTIVE, "inactive": Status.INACTIVE}
+_STATUSES = {**_STAGES, "active": Status.ACTIVE, "inactive": Status.INACTIVE}
+"""The last two are words of ``internal.status``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def to_employee(person: Person, departments: Departments | None) -> Employee:
         job_title=readable.title or _unless_id(text(work.title)),
         location_name=work.site,
         source_status=status,
-        status=lookup(_STAGES | _ACCESS, status, Status.UNKNOWN),
+        status=lookup(_STATUSES, status, Status.UNKNOWN),
         start_date=day(work.start_date),
         end_date=day(internal.termination_date),
         manager_source_id=link(work.manager if work.reports_to is UNSET else work.reports_to and work.reports_to.id),

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
-from connector_core import Call, Code, IdsByName, MalformedError, PlaceInListing
+from connector_core import Call, Code, Context, Department, IdsByName, MalformedError, Options, PlaceInListing
 from connector_core.http.parsing import ParsedPage, parse_page
 from connector_core.outcomes import Proof
 from connector_core.settings import PluginSettings
+from connectors.personio.connector import Personio, PersonioOptions
+from connectors.personio.credentials import PersonioCredentials
 from connectors.personio.mapping import DepartmentIds, ids_of, to_department, to_employee
 from connectors.personio.simulator import ORG_UNITS
 from connectors.personio.wire import OrgUnit, OrgUnits, People
@@ -88,6 +90,16 @@ def test_an_employee_s_department_is_one_of_the_org_units_or_unknown(
     # Where the org units could not be read, nothing but their absence is known.
     left = to_employee(person, DepartmentIds({}, IdsByName([]))).model_fields_set - {"source_id"}
     assert left == (NONE.keys() if unit is None else set())
+
+
+def test_an_option_that_is_not_set_is_no_rule_of_a_kind() -> None:
+    def rule(options: PersonioOptions) -> str:
+        credentials = PersonioCredentials.parse({"client_id": "papi-1", "client_secret": "secret"})
+        unused: Any = None
+        return Personio(Context(credentials, options, api=unused, log=unused)).rule(Department)
+
+    assert rule(PersonioOptions()) == Options().model_dump_json()
+    assert rule(PersonioOptions(departments="org_units")) != rule(PersonioOptions())
 
 
 async def started(provider: StartProvider, **switches: Any) -> Provider:
