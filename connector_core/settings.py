@@ -196,7 +196,7 @@ class PluginSettings(_Settings):
     distribution: str = ""
     """The distribution it must come from; needed only where two have a plugin of this name."""
     limits: Mapping[str, LimitSettings] = {}
-    """Quota by path, instead of the manifest's."""
+    """Quota by path, instead of the manifest's. A path for which the manifest declares none is refused."""
     options: Mapping[str, Any] = {}
     """The connector's own options."""
 
@@ -225,7 +225,7 @@ class Settings(_Settings):
         try:
             settings = cls.model_validate(values)
         except ValidationError as error:
-            raise _explain(path, error) from None
+            raise _explain(path, error, cls) from None
         place = store or path.parent / settings.host.store
         return settings.model_copy(update={"host": settings.host.model_copy(update={"store": place})})
 
@@ -242,12 +242,12 @@ def _read(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path} cannot be read: {reason}.") from None
 
 
-def _explain(path: Path, error: ValidationError) -> SettingsError:
+def _explain(path: Path, error: ValidationError, model: type[BaseModel]) -> SettingsError:
     text = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     lines = []
-    for keys, said in problems(error):
-        line = _line_of(text, keys)
-        lines.append(f"{f'line {line}: ' if line else ''}{'.'.join(keys)}: {said}")
+    for one in problems(error, model):
+        line = _line_of(text, list(one.place))
+        lines.append(f"{f'line {line}: ' if line else ''}{'.'.join(one.place)}: {one.said}")
     return SettingsError(f"{path}: {'; '.join(lines)}.", hint="docs/settings.md lists every key.")
 
 
