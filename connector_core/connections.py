@@ -65,6 +65,14 @@ class Connections:
             options = options_of(connector, registry.settings(connector.manifest.name))
             return connector(Context(credentials, options, api, log))
 
+    @staticmethod
+    def read_with(connector: type[AnyConnector], registry: Registry) -> str:
+        """Return the connector's version and options: what its rows depend on besides the account and the token."""
+        entry = registry.entry(connector.manifest.name)
+        with connector_errors(connector):
+            options = options_of(connector, entry.settings).model_dump_json()
+        return f"{entry.distribution} {entry.version} {options}"
+
     @cached_property
     def _tls(self) -> ssl.SSLContext:
         return tls_context()

@@ -4,12 +4,12 @@ An observer may be a plain or an async function. It is called in a thread of its
 raises is logged and changes nothing.
 """
 
-from collections.abc import Awaitable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any
 
 import pluggy
 
-from connector_core.outcomes import Certificate, KindPlan, Report, Run
+from connector_core.outcomes import Certificate, Change, KindPlan, Report, Run
 from connector_core.sdk.connector import Connector
 
 PROJECT = "connector_core"
@@ -40,5 +40,8 @@ def discovery_plan_made(run: Run, plans: tuple[KindPlan, ...]) -> Awaitable[None
 
 
 @hookspec
-def discovery_run_finished(report: Report) -> Awaitable[None] | None:
-    """A run has ended, and what was safe is applied unless it was asked to stop at the plan."""
+def discovery_run_finished(report: Report, changes: Callable[[], AsyncIterator[Change]]) -> Awaitable[None] | None:
+    """A run has ended, and what was safe is applied unless it was asked to stop at the plan.
+
+    ``changes()`` reads the run's changes from the store, page by page: those applied, and those held.
+    """

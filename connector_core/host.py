@@ -12,10 +12,10 @@ import structlog
 from pydantic import SecretStr
 
 from connector_core.connections import Connections
-from connector_core.contract import declaration_of, declared, declared_fields, options_of
+from connector_core.contract import declaration_of, declared, declared_fields
 from connector_core.discovery import ProgressCallback, RunContext, check, discover
 from connector_core.discovery.check import refuse_unreadable
-from connector_core.discovery.connector_errors import connector_errors, credentials_of
+from connector_core.discovery.connector_errors import credentials_of
 from connector_core.discovery.tenant import refuse_other_tenant
 from connector_core.errors import ConnectorCoreError, SettingsError
 from connector_core.http import HttpApi
@@ -203,18 +203,12 @@ class Host:
                             api=api,
                             progress=progress,
                             deadline=asyncio.get_running_loop().time() + self.settings.host.run_timeout,
-                            read_with=self._read_with(connector),
+                            read_with=self._connections.read_with(connector, self.registry),
                             apply=apply,
                             delta=delta,
                             accepted_fields=accepted,
                         )
                     )
-
-    def _read_with(self, connector: type[AnyConnector]) -> str:
-        entry = self.registry.entry(connector.manifest.name)
-        with connector_errors(connector):
-            options = options_of(connector, entry.settings).model_dump_json()
-        return f"{entry.distribution} {entry.version} {options}"
 
     async def held(self, name: str) -> Held | None:
         """Return the held plan, if there is one."""
@@ -266,6 +260,11 @@ class Host:
         await self.store.integrations.get(name)
         async for entity in self.store.entities.decoded(StoredKind(name, kind.__name__), kind.model_validate_json):
             yield entity
+
+    async def entity(self, name: str, kind: type[E], source_id: str) -> E | None:
+        """Return the stored entity of this id, or None if there is none."""
+        await self.store.integrations.get(name)
+        return await self.store.entities.find(StoredKind(name, kind.__name__), source_id, kind.model_validate_json)
 
     async def count_entities(self, name: str) -> dict[str, int]:
         """Return the number of stored entities by kind."""

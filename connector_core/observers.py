@@ -46,7 +46,8 @@ class Observers:
             if not await self._has_turn(plugin):
                 log.warning("observer_skipped", plugin=plugin, hook=hook)
                 continue
-            # Copies: frozen data may hold a dict, and the run goes on with what it has found itself.
+            # Copies: frozen data may hold a dict, and the run goes on with what it has found itself. A function stays
+            # the same one.
             wanted = [deepcopy(arguments[name]) for name in implementation.argnames]
             if error := await self._call(plugin, partial(implementation.function, *wanted)):
                 log.warning("observer_failed", plugin=plugin, hook=hook, error=type(error).__name__)

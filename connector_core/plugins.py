@@ -1,7 +1,7 @@
 """Plugins: entry points that plugins.toml allows, loaded one by one. A failure is kept with its reason."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
@@ -20,7 +20,7 @@ from connector_core.errors import (
 )
 from connector_core.loading import Loader, load_plugin, new_hooks
 from connector_core.observers import Observers
-from connector_core.outcomes import Certificate, KindPlan, Report, Run
+from connector_core.outcomes import Certificate, Change, KindPlan, Report, Run
 from connector_core.sdk.connector import AnyConnector
 from connector_core.settings import PluginSettings, Settings
 from connector_core.suggestions import did_you_mean
@@ -102,8 +102,9 @@ class Registry:
     async def plan_made(self, run: Run, plans: tuple[KindPlan, ...]) -> None:
         await self._observers.tell("discovery_plan_made", run=run, plans=plans)
 
-    async def run_finished(self, report: Report) -> None:
-        await self._observers.tell("discovery_run_finished", report=report)
+    async def run_finished(self, report: Report, changes: Callable[[], AsyncIterator[Change]]) -> None:
+        """Tell observers. ``changes`` is called in their threads, and read in their event loops."""
+        await self._observers.tell("discovery_run_finished", report=report, changes=changes)
 
 
 def _log_slow(plugin: str) -> None:

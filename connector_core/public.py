@@ -30,7 +30,18 @@ from connector_core.errors import (
     UnknownIntegrationError,
 )
 from connector_core.hookspecs import hookimpl
-from connector_core.outcomes import Certificate, KindPlan, KindReport, Report, Run, Standing, Verdict
+from connector_core.outcomes import (
+    Certificate,
+    Change,
+    KindPlan,
+    KindReport,
+    Operation,
+    Report,
+    Run,
+    Standing,
+    State,
+    Verdict,
+)
 from connector_core.reasons import Code, Reason
 from connector_core.sdk.connector import (
     Account,
@@ -83,6 +94,7 @@ __all__ = [
     "Call",
     "Category",
     "Certificate",
+    "Change",
     "ClientCredentials",
     "Code",
     "Connector",
@@ -109,6 +121,7 @@ __all__ = [
     "Maybe",
     "NotFoundError",
     "Offset",
+    "Operation",
     "Options",
     "OtherTenantError",
     "Page",
@@ -135,6 +148,7 @@ __all__ = [
     "SettingsError",
     "SinglePage",
     "Standing",
+    "State",
     "Status",
     "StoreError",
     "Streamed",

@@ -12,8 +12,17 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from connector_core import hookspecs
+from connector_core import (
+    Department,
+    Employee,
+    Report,
+    SettingsError,
+    UnknownIntegrationError,
+    Verdict,
+    hookspecs,
+)
 from connector_core.host import Host
+from connector_core.outcomes import Began, Progress
 from connector_core.plugins import Registry, load
 from connector_core.secrecy import hiding
 from connector_core.settings import PluginSettings, Settings
@@ -129,6 +138,62 @@ async def test_the_embedding_how_tos_programs_read_and_apply(namely: Start, caps
     assert "new in Namely" in capsys.readouterr().out
 
 
+async def test_the_embedding_how_tos_look_up_finds_one_person(namely: Start) -> None:
+    place = await namely(scanned=True)
+    manager_of = executed("embed", "manager.py").manager_of
+    people = await place.people()
+    for one in people.values():
+        boss = people.get(one.manager_source_id or "")
+        assert await manager_of(place.host, one.source_id) == (boss.display_name if boss else None)
+    assert any(one.manager_source_id in people for one in people.values())
+    assert await manager_of(place.host, "nobody") is None
+    assert await place.host.entity("acme", Department, "nothing") is None
+    with pytest.raises(UnknownIntegrationError):
+        await place.host.entity("other", Employee, "1")
+
+
+async def test_the_embedding_how_tos_progress_is_printed(namely: Start, capsys: pytest.CaptureFixture[str]) -> None:
+    place = await namely(connected=True)
+    assert (await executed("embed", "progress.py").run(place.host)).verdict is Verdict.COMPLETE
+    assert re.search(r"acme: Employee 50 of 60, \d+ s left\n", capsys.readouterr().out)
+
+    def fail(_: Progress) -> None:
+        raise ZeroDivisionError
+
+    # An error of the program's own, not the connector's.
+    with pytest.raises(ZeroDivisionError):
+        await place.run(progress=fail)
+    assert (await place.run()).verdict is Verdict.COMPLETE
+
+
+async def test_the_embedding_how_tos_time_limit_leaves_a_run_that_resumes(
+    namely: Start, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = await namely(130, connected=True)
+    place.simulator.script("stall@3x99:/profiles")
+    assert await executed("embed", "limited.py").run_for(place.host, 0.5) is None
+    assert "\nacme: interrupted\n" in capsys.readouterr().out
+    assert await place.people() == {}
+    place.simulator.script("")
+    report = await executed("embed", "limited.py").run_for(place.host, 30)
+    assert report["Employee"].certificate.began is Began.RESUMED
+    assert len(await place.people()) == 130
+
+
+async def test_the_embedding_how_tos_task_group_runs_every_integration(namely: Start) -> None:
+    place = await namely(connected=True)
+    await place.host.connect("namely", "beta", place.simulator.credentials)
+    await place.host.connect("namely", "gamma", place.simulator.credentials)
+    place.execute("UPDATE integrations SET secrets = x'00' WHERE name = 'gamma'")
+    found = await executed("embed", "several.py").run_all(place.host)
+    assert {name for name, one in found.items() if isinstance(one, Report) and one.verdict.good} == {"acme", "beta"}
+    assert isinstance(found["gamma"], SettingsError)
+
+
+async def test_the_embedding_how_tos_own_test_passes(tmp_path: Path) -> None:
+    await executed("embed", "test_people.py").test_people_come_and_go(tmp_path)
+
+
 def test_the_embedding_how_tos_settings_and_logs_are_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert executed("embed", "configured.py").settings.host.losses.share == 0.1
     logs = executed("embed", "logs.py")
@@ -149,5 +214,6 @@ async def test_the_observing_how_tos_plugin_sees_a_run(namely: Start, capsys: py
         await host.run("acme")
     said = capsys.readouterr().out
     assert "acme: Department: GET /groups: Namely answered 500" in said
+    assert len(re.findall(r"^create Employee \S+ \w+", said, re.MULTILINE)) == 60
     assert re.search(r"acme: incomplete, 0 held, \d+ requests", said)
     assert {name for name in vars(plugin) if name.startswith("discovery_")} <= set(vars(hookspecs))

@@ -1,16 +1,19 @@
 """Observers: they follow a run, and nothing that one of them does holds, ends or changes it."""
 
 import asyncio
+import re
 import sys
 import threading
 import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import ModuleType
 
 import pytest
 from structlog.testing import capture_logs
 
-from connector_core import Run
+from connector_core import Change, Operation, Run, State
 from connector_core.data_profile import DataProfile
 from connector_core.host import Host
 from connector_core.observers import OBSERVER_SECONDS
@@ -27,7 +30,7 @@ from connector_core.plugins import Registry, load
 from connector_core.reasons import Code, Reason
 from connector_core.settings import PluginSettings, Settings
 from installed import Folder
-from world import Start
+from world import UNGUARDED, Place, Start
 
 RUN = Run("1", "acme", "namely", "SMP", ("Employee",), datetime(2026, 1, 1, tzinfo=UTC))
 OBSERVER = """
@@ -51,6 +54,11 @@ SWALLOWS = """while not release.is_set():
             await asyncio.sleep(0.001)
         except asyncio.CancelledError:
             pass"""
+
+
+async def no_changes() -> AsyncIterator[Change]:
+    for one in list[Change]():
+        yield one
 
 
 def observed(folder: Folder, kind: str, body: str) -> tuple[Registry, ModuleType]:
@@ -78,7 +86,7 @@ async def test_what_an_observer_raises_is_logged_and_changes_nothing(folder: Fol
     registry = load(Settings(plugins={"other": PluginSettings(), "stranger": PluginSettings()}))
     with capture_logs() as logs:
         await registry.run_started(RUN)
-        await registry.run_finished(None)  # type: ignore[arg-type]
+        await registry.run_finished(None, no_changes)  # type: ignore[arg-type]
     assert sys.modules[module].told == ["finished"]
     assert sys.modules[other].told == ["other", "finished"]
     assert [(one["event"], one["plugin"]) for one in logs] == [("observer_failed", "stranger")]
@@ -201,7 +209,7 @@ async def test_an_observer_cannot_change_what_a_run_has_found(folder: Folder) ->
     certificate, plan, report = found()
     await registry.kind_certified(RUN, certificate)
     await registry.plan_made(RUN, (plan,))
-    await registry.run_finished(report)
+    await registry.run_finished(report, no_changes)
     assert sys.modules[module].told == ["certificate", "plans", "report"]
     assert (certificate, plan, report) == found()
 
@@ -254,3 +262,131 @@ async def test_observers_follow_a_run_from_its_start_to_its_end(namely: Start, f
         ("plan", (60, 12)),
         ("finished", "complete"),
     ]
+
+
+# ---- the changes of a run
+
+READER = """
+import asyncio, threading
+from connector_core import hookimpl
+
+told, release = [], threading.Event()
+
+async def read(changes):
+    told.append([one async for one in changes()])
+
+@hookimpl
+{}
+"""
+ASYNC = "async def discovery_run_finished(report, changes): await read(changes)"
+PLAIN = "def discovery_run_finished(changes): asyncio.run(read(changes))"
+TWICE = "async def discovery_run_finished(changes): await asyncio.gather(read(changes), read(changes))"
+
+
+async def observing(place: Place, folder: Folder, *sources: str) -> tuple[Host, list[ModuleType]]:
+    """Return a host of the same store whose runs are observed, and the modules of the observers."""
+    names = [f"watching{number}" for number in range(len(sources))]
+    modules = [folder.add(READER.format(source), name=name) for name, source in zip(names, sources, strict=True)]
+    plugins = {"namely": PluginSettings(), **{name: PluginSettings() for name in names}}
+    host = Host(place.settings.model_copy(update={"plugins": plugins}))
+    assert set(names) <= {one.name for one in host.registry.entries if one.standing == "ready"}  # Loaded here.
+    return host, [sys.modules[one] for one in modules]
+
+
+@pytest.mark.parametrize("source", [ASYNC, PLAIN, TWICE], ids=["async", "plain", "twice at once"])
+async def test_an_observer_reads_the_changes_that_were_applied(namely: Start, folder: Folder, source: str) -> None:
+    place = await namely(scanned=True, losses=UNGUARDED)
+    leaver = place.tenant.people[-1]
+    name = (await place.people())[leaver.id].display_name
+    place.tenant.delete(leaver)
+    place.tenant.people[3].title = "Changed"
+    host, (observer,) = await observing(place, folder, source)
+    async with host:
+        report = await host.run("acme")
+        expected = [one async for one in host.changes(report.run.id)]
+    for told in observer.told:
+        assert [replace(one, label="") for one in told] == [replace(one, label="") for one in expected]
+        found = {one.operation: one for one in told}
+        assert {one.state for one in told} == {State.APPLIED}
+        assert found[Operation.UPDATE].fields == ("job_title",)
+        # The removed person is stored no more, and is named all the same.
+        assert (found[Operation.REMOVE].source_id, found[Operation.REMOVE].label) == (leaver.id, name)
+    assert len(observer.told) == (2 if source == TWICE else 1)
+
+
+async def test_an_observer_reads_the_changes_of_a_plan_that_waits(namely: Start, folder: Folder) -> None:
+    place = await namely(scanned=True)
+    place.simulator.evolve()
+    host, (observer,) = await observing(place, folder, ASYNC)
+    async with host:
+        await host.run("acme", apply=False)
+    (told,) = observer.told
+    assert {one.operation for one in told} >= {Operation.CREATE, Operation.UPDATE}
+    assert {one.state for one in told} == {State.HELD}
+    assert all(one.label for one in told)
+
+
+BREAKS_OFF = """async def discovery_run_finished(changes):
+    async for one in changes():
+        break
+"""
+THROWS = """async def discovery_run_finished(changes):
+    reading = changes()
+    await anext(reading)
+    await reading.athrow(RuntimeError("its own trouble"))
+"""
+CANCELS = """async def discovery_run_finished(changes):
+    reading = asyncio.create_task(read(changes))
+    await asyncio.sleep(0)
+    reading.cancel()
+    await reading
+"""
+FORSAKES_ITS_LOOP = """def discovery_run_finished(changes):
+    loop = asyncio.new_event_loop()
+    reading = loop.create_task(read(changes))
+    reading._log_destroy_pending = False
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+"""
+
+
+@pytest.mark.attack(
+    "An observer abandons or breaks the changes", "Other observers are given them, and the store goes on"
+)
+@pytest.mark.parametrize("source", [BREAKS_OFF, THROWS, CANCELS, FORSAKES_ITS_LOOP])
+async def test_an_observer_that_misuses_the_changes_harms_nothing(namely: Start, folder: Folder, source: str) -> None:
+    place = await namely(scanned=True)
+    host, (_, good) = await observing(place, folder, source, ASYNC)
+    async with host:
+        for _ in range(2):
+            place.simulator.evolve()
+            report = await host.run("acme")
+            ids = [one.source_id async for one in host.changes(report.run.id)]
+            assert [one.source_id for one in good.told[-1]] == ids
+        assert len(good.told) == 2
+
+
+HANGS = """async def discovery_run_finished(changes):
+    try:
+        async for one in changes():
+            release.wait(30)
+    except BaseException as error:
+        told.append(str(error))
+"""
+
+
+@pytest.mark.attack("An observer blocks in the changes", "The run ends without it, and so does the store")
+@pytest.mark.jumping
+async def test_an_observer_that_is_late_finds_the_store_closed(namely: Start, folder: Folder) -> None:
+    place = await namely(scanned=True)
+    place.simulator.evolve()
+    host, (observer,) = await observing(place, folder, HANGS)
+    async with host:
+        with capture_logs() as logs:
+            report = await host.run("acme")
+        assert [one["event"] for one in logs if one["event"].startswith("observer_")] == ["observer_failed"]
+        assert [one async for one in host.changes(report.run.id)]
+    observer.release.set()
+    while not observer.told:
+        time.sleep(0.001)  # noqa: ASYNC251 - the observer's thread goes on meanwhile
+    assert re.search(r"people\.sqlite is closed", observer.told[0])

@@ -2,11 +2,11 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, replace
 
 from connector_core.http import HttpApi
-from connector_core.outcomes import Progress, Run
+from connector_core.outcomes import Change, Operation, Progress, Report, Run
 from connector_core.plugins import Registry
 from connector_core.sdk.connector import Account, AnyConnector, Api, Declaration
 from connector_core.sdk.entities import Entity
@@ -50,6 +50,22 @@ class RunContext:
         """Return how long a check may take: no longer than the run."""
         left = self.deadline - asyncio.get_running_loop().time()
         return min(self.settings.check_timeout, max(left, 0.0))
+
+    def changes_of(self, report: Report) -> Callable[[], AsyncIterator[Change]]:
+        """Return the function that yields the changes of a run that has ended, in any thread and any event loop.
+
+        It reads them from the store when it is called, and holds no transaction between two pages.
+        """
+        # Not the context: an observer may keep the function, and must not keep the credentials with it.
+        plans, run_id, names = self.store.plans, report.run.id, report.removed
+
+        async def changes() -> AsyncIterator[Change]:
+            async for one in plans.changes(run_id):
+                # A removed row is stored no more: the report knows its name.
+                gone = one.operation is Operation.REMOVE and not one.label
+                yield replace(one, label=names.get(one.source_id, "")) if gone else one
+
+        return changes
 
     def resume_key(self, account: Account) -> str:
         """Return a fingerprint of what rows were read with: an interrupted reading is resumed only with the same."""

@@ -63,7 +63,7 @@ async def discover(context: RunContext) -> Report:
         await _note_failure(context, error)
         raise
     log.info("run_finished", verdict=report.verdict, requests=report.traffic.requests)
-    await context.registry.run_finished(report)
+    await context.registry.run_finished(report, context.changes_of(report))
     return report
 
 

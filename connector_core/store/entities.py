@@ -30,6 +30,16 @@ class Entities(Table):
             ).fetchall()
         )
 
+    @reads
+    def find(self, cursor: Cursor, of: StoredKind, source_id: str, decode: Callable[[str], T]) -> T | None:
+        """Return the entity of this id, as ``decode`` makes it from its JSON, or None if there is none."""
+        row = cursor.execute(
+            "SELECT b.body FROM entities e JOIN bodies b ON b.n = e.n "
+            "WHERE e.integration = ? AND e.kind = ? AND e.source_id = ?",
+            (of.integration, of.kind, source_id),
+        ).fetchone()
+        return decode(row[0]) if row else None
+
     async def decoded(self, of: StoredKind, decode: Callable[[str], T]) -> AsyncIterator[T]:
         """Yield every entity, by id, as ``decode`` makes it from its JSON. Read in pages, so that memory stays flat."""
         after = ""

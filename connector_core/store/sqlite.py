@@ -63,7 +63,7 @@ class Database:
 
     The thread is the store's own: the event loop's default executor belongs to the whole program, which may block it.
     Neither waits while another process keeps the store busy: the call is made again, until ``patience`` seconds are
-    over.
+    over. Any event loop of the program may call: observers have their own.
     """
 
     def __init__(
@@ -143,7 +143,6 @@ class Database:
             try:
                 await self._on_thread(self._close)
             finally:
-                self._closed = True
                 self._thread.shutdown(wait=False)
 
     async def _call(self, work: Callable[[sqlite3.Connection], T], patience: float, *, create: bool = True) -> T:
@@ -151,8 +150,6 @@ class Database:
         clock, wait = asyncio.get_running_loop().time, _FIRST_WAIT
         deadline = clock() + patience
         while True:
-            if self._closed:
-                raise StoreError(f"The store {self.path} is closed.")
             try:
                 return await self._on_thread(self._do, work, create)
             except BusyError:
@@ -162,7 +159,10 @@ class Database:
             wait = min(2 * wait, _LONGEST_WAIT)
 
     async def _on_thread(self, function: Callable[..., T], *args: Any) -> T:
-        call = asyncio.get_running_loop().run_in_executor(self._thread, function, *args)
+        try:
+            call = asyncio.get_running_loop().run_in_executor(self._thread, function, *args)
+        except RuntimeError:
+            raise self._is_closed() from None
         try:
             return await asyncio.shield(call)
         except asyncio.CancelledError:
@@ -175,6 +175,9 @@ class Database:
             raise
 
     def _do(self, work: Callable[[sqlite3.Connection], T], create: bool) -> T:
+        if self._closed:
+            # By another event loop, while this call waited for its turn.
+            raise self._is_closed()
         with self._mapped():
             if self._connection is None:
                 self._file.require_folder()
@@ -187,9 +190,13 @@ class Database:
             return result
 
     def _close(self) -> None:
+        self._closed = True
         if self._connection:
             self._connection.close()
             self._connection = None
+
+    def _is_closed(self) -> StoreError:
+        return StoreError(f"The store {self.path} is closed.")
 
     @contextmanager
     def _mapped(self) -> Iterator[None]:

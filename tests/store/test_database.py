@@ -56,6 +56,34 @@ async def test_a_closed_store_says_so_and_may_be_closed_again(store: Store) -> N
         await store.integrations.all()
 
 
+async def test_a_call_of_another_event_loop_does_not_open_a_closed_store_again(store: Store) -> None:
+    began, go_on = threading.Event(), threading.Event()
+
+    def slow(_: Cursor) -> None:
+        began.set()
+        go_on.wait(10)
+
+    def read_elsewhere() -> str:
+        try:
+            return str(asyncio.run(store.integrations.all()))
+        except StoreError as error:
+            return error.message
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(store._database.read(slow))
+        await asyncio.to_thread(began.wait)
+        # Closing waits for its turn, and the call from elsewhere comes after it.
+        group.create_task(store.aclose())
+        await asyncio.sleep(0)
+        late = group.create_task(asyncio.to_thread(read_elsewhere))
+        while store._database._thread._work_queue.qsize() < 2:  # noqa: ASYNC110 - another thread's call
+            await asyncio.sleep(0.001)
+        go_on.set()
+    assert late.result().endswith("people.sqlite is closed.")
+    assert store._database._connection is None
+    assert (await asyncio.to_thread(read_elsewhere)).endswith("people.sqlite is closed.")
+
+
 async def test_an_unknown_integration_names_those_that_are_known(store: Store) -> None:
     await store.integrations.save("acme", "namely", {}, b"", ACCOUNT)
     with pytest.raises(UnknownIntegrationError, match="known: acme"):

@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 
 import pytest
 
+from connector_core import Employee
 from connector_core.settings import BoundSettings
 from connector_core.testing import Faults
 from connectors.namely.simulator import Behaviour, Tenant
@@ -46,6 +47,7 @@ async def live(place: Place) -> None:
     report = await place.run(apply=False, accept=["job_title"])
     await host.held("acme")
     assert await place.changes(report)
+    assert await host.entity("acme", Employee, tenant.people[5].id)
     await host.count_changes(report.run.id)
     await host.discard("acme")
     tenant.delete(tenant.people[-1])
