@@ -12,6 +12,7 @@ from connector_core.sdk.connector import AnyConnector, Connector, Declaration, O
 from connector_core.sdk.entities import Product
 from connector_core.sdk.manifest import API_VERSION, Manifest
 from connector_core.settings import PluginSettings
+from connector_core.suggestions import did_you_mean
 
 
 def verify(name: str, connector: Any, settings: PluginSettings) -> type[AnyConnector]:
@@ -42,6 +43,7 @@ def verify(name: str, connector: Any, settings: PluginSettings) -> type[AnyConne
     if not connector.declarations:
         raise PluginContractError(f"{connector.__name__} discovers nothing.")
     _check_address(manifest, settings)
+    _refuse_unknown_limits(manifest, settings)
     options_of(connector, settings)
     found: type[AnyConnector] = connector
     return found
@@ -53,34 +55,61 @@ def _check_address(manifest: Manifest, settings: PluginSettings) -> None:
         raise PluginContractError(f"Its address in plugins.toml is {settings.address!r}; {known}.")
 
 
+def _refuse_unknown_limits(manifest: Manifest, settings: PluginSettings) -> None:
+    """Raise PluginContractError if plugins.toml sets the quota of a path for which the manifest declares none."""
+    known = [limit.path for limit in manifest.limits]
+    if unknown := [path for path in settings.limits if path not in known]:
+        question = did_you_mean(unknown[0], known)
+        raise PluginContractError(
+            f"plugins.toml sets limits of {unknown[0]}, for which its manifest declares none; "
+            f"known: {', '.join(known) or 'none'}. {question}".strip()
+        )
+
+
 def options_of(connector: type[AnyConnector], settings: PluginSettings) -> Options:
     """Return the connector's options in plugins.toml. PluginContractError names each key that is not valid."""
     try:
         return connector.options_type.model_validate(dict(settings.options))
     except ValidationError as error:
-        raise PluginContractError(f"Its options in plugins.toml are not valid: {sentence(error)}.") from None
+        raise PluginContractError(
+            f"Its options in plugins.toml are not valid: {sentence(error, connector.options_type)}."
+        ) from None
 
 
 def declared_fields(connector: type[AnyConnector], names: Iterable[str]) -> frozenset[str]:
     """Return these names of fields. SettingsError if none of the connector's kinds has a field of a name."""
     asked = frozenset(names)
-    if unknown := asked - {field for one in connector.declarations.values() for field in one.kind.model_fields}:
-        raise SettingsError(f"{connector.manifest.title} discovers no field {', '.join(sorted(unknown))}.")
+    known = {field for one in connector.declarations.values() for field in one.kind.model_fields}
+    if unknown := sorted(asked - known):
+        raise SettingsError(
+            f"{connector.manifest.title} discovers no field {', '.join(unknown)}.", hint=did_you_mean(unknown[0], known)
+        )
     return asked
 
 
+def declaration_of(connector: type[AnyConnector], kind: str) -> Declaration:
+    """Return the declaration of the kind that an operator names: ``employees`` or ``Employee``, in any case."""
+    declarations = connector.declarations.values()
+    plurals = {one.kind.plural.casefold(): one for one in declarations}
+    named = {one.kind.__name__.casefold(): one for one in declarations} | plurals
+    if found := named.get(kind.casefold()):
+        return found
+    discovered = [one.kind.plural for one in declarations]
+    raise SettingsError(
+        f"{connector.manifest.title} discovers {', '.join(discovered)}, not {kind!r}.",
+        hint=did_you_mean(kind, discovered),
+    )
+
+
 def declared(
-    connector: type[AnyConnector], product: Product | None, plurals: tuple[str, ...]
+    connector: type[AnyConnector], product: Product | None, kinds: Iterable[str] = ()
 ) -> tuple[Declaration, ...]:
-    """Return the requested declarations that serve the product, in the connector's order."""
-    declared = {one.kind.plural: one for one in connector.declarations.values()}
-    for plural in plurals:
-        if plural not in declared:
-            raise SettingsError(f"{connector.manifest.title} discovers {', '.join(declared)}, not {plural!r}.")
+    """Return the requested declarations that serve the product, in the connector's order; all if none is named."""
+    asked = {declaration_of(connector, kind).kind for kind in kinds}
     chosen = tuple(
         one
-        for plural, one in declared.items()
-        if (not plurals or plural in plurals) and (product is None or product in one.products)
+        for one in connector.declarations.values()
+        if (not asked or one.kind in asked) and (product is None or product in one.products)
     )
     if not chosen:
         raise SettingsError(f"{connector.manifest.title} discovers none of these for {product}.")

@@ -98,7 +98,17 @@ class CredentialsError(ConnectorCoreError):
 
 
 class InvalidCredentialsError(CredentialsError):
+    """``suggestion`` is the value of the field that was probably meant, if there is one. Never a secret."""
+
     code = "credentials_invalid"
+
+    def __init__(self, message: str, *, hint: str = "", field: str = "", suggestion: str = "") -> None:
+        super().__init__(message, hint=hint, field=field)
+        self.suggestion = suggestion
+
+    def edit(self, edited: Callable[[str], str]) -> None:
+        super().edit(edited)
+        self.suggestion = edited(self.suggestion)
 
 
 class RejectedCredentialsError(CredentialsError):

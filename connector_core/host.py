@@ -1,7 +1,6 @@
 """The host: everything an operator can do, as a typed object that any asyncio program can embed."""
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from functools import cached_property, partial
@@ -13,13 +12,14 @@ import structlog
 from pydantic import SecretStr
 
 from connector_core.connections import Connections
-from connector_core.contract import declared, declared_fields
+from connector_core.contract import declaration_of, declared, declared_fields
 from connector_core.discovery import ProgressCallback, RunContext, check, discover
 from connector_core.discovery.check import refuse_unreadable
 from connector_core.discovery.connector_errors import credentials_of
 from connector_core.discovery.tenant import refuse_other_tenant
 from connector_core.errors import ConnectorCoreError, SettingsError
 from connector_core.http import HttpApi
+from connector_core.names import check_name
 from connector_core.outcomes import Change, CheckReport, Operation, Report, Run, State
 from connector_core.plugins import Registry, load
 from connector_core.sdk.connector import AnyConnector, Api
@@ -33,9 +33,6 @@ from connector_core.vault import Vault
 __all__ = ["Host", "Settings"]
 
 E = TypeVar("E", bound=Entity)
-
-NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
-_NAMES = "Use a-z, 0-9, - and _, such as acme."
 
 
 class Host:
@@ -89,8 +86,7 @@ class Host:
         another company's than those before; then nothing is saved.
         """
         wanted = self.registry.connector(connector)
-        if not NAME.fullmatch(name):
-            raise SettingsError(f"{name!r} is not a valid integration name.", hint=_NAMES)
+        check_name(name)
         await self.store.integrations.find_for(name, connector)
         credentials = credentials_of(wanted, fields)
         del fields  # Its secrets may be plain texts, and a log may show the locals of a frame.
@@ -149,6 +145,7 @@ class Host:
 
         With ``forget`` the old keys are dropped: only where no other store of this user is sealed with them.
         """
+        self.store.require_file()
         async with self._vault.rotation(forget=forget) as renew:
             return await self.store.integrations.reseal(renew)
 
@@ -174,7 +171,7 @@ class Host:
         Args:
             name: The integration.
             product: Only the kinds that serve this product.
-            kinds: Plurals (``employees``); none given means every kind that serves the product.
+            kinds: As operators name them (``employees``); none means every kind that serves the product.
             apply: False holds the whole plan, to be applied or discarded later.
             delta: Read only what has changed, where that is possible: ``Report.extent`` says so, and why.
             accept: Fields that have emptied for good reason, and whose stored values may go.
@@ -184,7 +181,7 @@ class Host:
         # Locked before anything is read, so that the credentials are not replaced in between.
         async with self.store.changing(name, self.settings.host):
             integration, connector, credentials = await self._restore(name)
-            declarations, accepted = declared(connector, product, tuple(kinds)), declared_fields(connector, accept)
+            declarations, accepted = declared(connector, product, kinds), declared_fields(connector, accept)
             run = Run.begin(name, integration.connector, product or "", [one.kind.__name__ for one in declarations])
 
             def new_connector(api: Api) -> AnyConnector:
@@ -274,10 +271,10 @@ class Host:
         await self.store.integrations.get(name)
         return await self.store.entities.counts(name)
 
-    async def kind(self, name: str, plural: str) -> type[Entity]:
-        """Return the kind that an integration's connector calls ``plural``."""
+    async def kind(self, name: str, kind: str) -> type[Entity]:
+        """Return the kind of an integration's connector that an operator names: employees or Employee, in any case."""
         integration = await self.store.integrations.get(name)
-        return declared(self.registry.connector(integration.connector), None, (plural,))[0].kind
+        return declaration_of(self.registry.connector(integration.connector), kind).kind
 
     # ---- inside
 

@@ -101,7 +101,7 @@ def _loaded(point: EntryPoint, settings: PluginSettings) -> tuple[Any, type[AnyC
         if isinstance(error, PluginError) and hasattr(error, "message"):
             raise
         if isinstance(error, ValidationError) and error.title == Manifest.__name__:
-            raise PluginContractError(f"Its manifest is not valid: {sentence(error)}.") from None
+            raise PluginContractError(f"Its manifest is not valid: {sentence(error, Manifest)}.") from None
         raise PluginLoadError(f"{point.value} cannot be loaded: {_brief(error)}") from error
 
 

@@ -23,6 +23,7 @@ from connector_core.observers import Observers
 from connector_core.outcomes import Certificate, Change, KindPlan, Report, Run
 from connector_core.sdk.connector import AnyConnector
 from connector_core.settings import PluginSettings, Settings
+from connector_core.suggestions import did_you_mean
 
 OWN_DISTRIBUTION = "connector-core"
 
@@ -81,7 +82,8 @@ class Registry:
                 raise PluginRefusedError(f"The connector {name!r} {_UNUSABLE[entry.standing]}{reason}")
         known = ", ".join(sorted(self.connectors)) or "none"
         raise PluginRefusedError(
-            f"There is no connector named {name!r}; ready: {known}.", hint="discover list shows every plugin found."
+            f"There is no connector named {name!r}; ready: {known}.",
+            hint=did_you_mean(name, self.connectors) or "discover list shows every plugin found.",
         )
 
     def entry(self, name: str) -> Entry:
@@ -126,8 +128,9 @@ def load(settings: Settings, *, timeout: float | None = None, on_slow: Callable[
     limit = settings.host.load_timeout if timeout is None else timeout
     loader = partial(load_plugin, timeout=limit, on_slow=on_slow)
     entries = [_entry(manager, point, settings, rivals, loader) for point in points]
-    absent = (settings.plugins or {}).keys() - {point.name for point in points}
-    return Registry(manager, [*entries, *(_absent(name) for name in sorted(absent)), *map(_unreadable, unreadable)])
+    found = {point.name for point in points}
+    absent = [_absent(name, found) for name in sorted((settings.plugins or {}).keys() - found)]
+    return Registry(manager, [*entries, *absent, *map(_unreadable, unreadable)])
 
 
 def registry_of(connector: type[AnyConnector], settings: PluginSettings | None = None) -> Registry:
@@ -138,9 +141,9 @@ def registry_of(connector: type[AnyConnector], settings: PluginSettings | None =
     return Registry(new_hooks(), [entry])
 
 
-def _absent(name: str) -> Entry:
+def _absent(name: str, found: Iterable[str]) -> Entry:
     reason = "plugins.toml allows it, but no installed distribution has it: install one, or correct the name."
-    return Entry(name, "", "", Standing.FAILED, reason)
+    return Entry(name, "", "", Standing.FAILED, f"{reason} {did_you_mean(name, found)}".strip())
 
 
 def _unreadable(distribution: Distribution) -> Entry:

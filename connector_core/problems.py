@@ -1,8 +1,12 @@
 """Validation errors of pydantic in our words: places and reasons, never the input."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
+
+from connector_core.suggestions import nearest
 
 _WORDS = {
     "extra_forbidden": "there is no such key",
@@ -22,15 +26,46 @@ _WORDS = {
 }
 
 
-def problems(error: ValidationError) -> Iterator[tuple[list[str], str]]:
-    """Each problem: where it is, and what it is."""
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One problem: where it is, what it is, and the value or key that was probably meant, if there is one."""
+
+    place: tuple[str, ...]
+    said: str
+    suggestion: str = ""
+
+
+def problems(error: ValidationError, model: type[BaseModel]) -> Iterator[Problem]:
+    """Yield each problem of input for this model."""
     for one in error.errors(include_input=False, include_url=False):
+        place = tuple(str(part) for part in one["loc"])
         context = one.get("ctx", {})
+        suggestion = context.get("suggestion", "")
         # A ValueError of ours says it best; pydantic would put «Value error» before it.
         said = str(context["error"]) if "error" in context else one["msg"][:1].lower() + one["msg"][1:]
-        yield [str(part) for part in one["loc"]], _WORDS.get(one["type"], said)
+        said = _WORDS.get(one["type"], said)
+        if one["type"] == "extra_forbidden" and (suggestion := nearest(place[-1], _keys(model, place[:-1]))):
+            said = f"{said} (did you mean {suggestion}?)"
+        yield Problem(place, said, suggestion)
 
 
-def sentence(error: ValidationError) -> str:
-    """All of them, on one line."""
-    return "; ".join(f"{'.'.join(place)}: {said}" for place, said in problems(error))
+def sentence(error: ValidationError, model: type[BaseModel]) -> str:
+    """Return all of them, on one line."""
+    return "; ".join(f"{'.'.join(one.place)}: {one.said}" for one in problems(error, model))
+
+
+def _keys(model: type[BaseModel], place: Sequence[str]) -> Iterable[str]:
+    """Return the keys of the table at this place below a model."""
+    for key in place:
+        # A key that is no field is one of a mapping, to the model that its field named.
+        if field := model.model_fields.get(key):
+            model = next(_models(field.annotation), model)
+    return model.model_fields
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Yield the models in an annotation such as ``Mapping[str, Model] | None``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models(part)

@@ -212,7 +212,7 @@ class PluginSettings(_Settings):
     distribution: str = ""
     """The distribution it must come from; needed only where two have a plugin of this name."""
     limits: Mapping[str, LimitSettings] = {}
-    """Quota by path, instead of the manifest's."""
+    """Quota by path, instead of the manifest's. A path for which the manifest declares none is refused."""
     address: str = ""
     """The provider's address, by a name that the connector's page lists; empty for the usual one."""
     options: Mapping[str, Any] = {}
@@ -243,7 +243,7 @@ class Settings(_Settings):
         try:
             settings = cls.model_validate(values)
         except ValidationError as error:
-            raise _explain(path, error) from None
+            raise _explain(path, error, cls) from None
         host = settings.host
         places = {
             "store": store or path.parent / host.store,
@@ -264,12 +264,12 @@ def _read(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path} cannot be read: {reason}.") from None
 
 
-def _explain(path: Path, error: ValidationError) -> SettingsError:
+def _explain(path: Path, error: ValidationError, model: type[BaseModel]) -> SettingsError:
     text = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     lines = []
-    for keys, said in problems(error):
-        line = _line_of(text, keys)
-        lines.append(f"{f'line {line}: ' if line else ''}{'.'.join(keys)}: {said}")
+    for one in problems(error, model):
+        line = _line_of(text, list(one.place))
+        lines.append(f"{f'line {line}: ' if line else ''}{'.'.join(one.place)}: {one.said}")
     return SettingsError(f"{path}: {'; '.join(lines)}.", hint="Every key, with its meaning: discover settings")
 
 

@@ -151,15 +151,21 @@ def test_the_catalogue_and_the_page_of_an_integration(discover: Discover) -> Non
         (("connect", "namely", "--name", "acme", "--domain", "acme"), "type acme.namely.com"),
         (("connect", "namely", "--name", "a b", "--domain", "acme.namely.com"), "is not a valid integration name"),
         (("connect", "namely", "--name", "acme", "--colour", "red"), "Unknown flag --colour"),
+        (("connect", "namely", "--name", "acme", "--domian", "x"), "Did you mean --domain?"),
         (("connect", "namely", "--name", "acme", "--personal-access-token", "canary"), "can see a flag's value"),
         (
             ("connect", "namely", "--name", "acme", "--personal-access-token-file", "missing.txt"),
             "The file given to --personal-access-token-file cannot be read",
         ),
         (("connect", "nothing", "--name", "acme"), "There is no connector named 'nothing'"),
-        (("connect", "namely"), "--name"),
+        (("connect", "namely", "--domain", "acme.namely.com"), "Missing: --name, such as --name acme."),
+        (("connect", "namely", "--name", "Ácme Corp.", "--domain", "acme.namely.com"), "such as acme-corp."),
         (("show", "nothing"), "There is no connector named 'nothing'"),
         (("check", "nobody"), "There is no integration named nobody"),
+        (("run", "--all"), "There is no integration in the store"),
+        (("secrets", "rotate"), "There is nothing in the store"),
+        (("integrations", "--store", "nowhere/people.sqlite"), "does not exist, and neither does its folder"),
+        (("connect", "namely", "--store", "nowhere/people.sqlite"), "does not exist, and neither does its folder"),
         (("run", "nobody"), "There is no integration named nobody"),
         (("entities", "nobody", "employees"), "There is no integration named nobody"),
         (("history", "nobody"), "There is no integration named nobody"),
@@ -186,8 +192,35 @@ def test_bad_input_gets_one_clear_sentence(discover: Discover, arguments: tuple[
     assert says in json.loads(as_json.err)["error"]["message"] + json.loads(as_json.err)["error"]["hint"]
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("integrations",),
+        ("check", "acme"),
+        ("run", "acme"),
+        ("run", "--all"),
+        ("apply", "acme", "--yes"),
+        ("discard", "acme", "--yes"),
+        ("entities", "acme", "employees"),
+        ("history", "acme"),
+        ("remove", "acme", "--yes"),
+        ("secrets", "rotate"),
+        ("list",),
+        ("show", "namely"),
+    ],
+)
+def test_a_command_that_finds_no_store_makes_none_and_names_the_one_that_it_read(
+    discover: Discover, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    done = discover(*arguments)
+    if arguments[0] not in {"list", "show"}:
+        assert f"the store {tmp_path / 'discover.sqlite'}, which does not exist" in done.out + done.err
+        assert done.code == (0 if arguments[0] == "integrations" else 2)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_nothing_is_saved_when_the_check_fails(
-    acme: Running, discover: Discover, monkeypatch: pytest.MonkeyPatch
+    acme: Running, discover: Discover, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DISCOVER_PERSONAL_ACCESS_TOKEN", "canary-wrong-token")
     done = discover("connect", "namely", "--name", "acme", "--domain", acme.host)
@@ -195,6 +228,7 @@ def test_nothing_is_saved_when_the_check_fails(
     assert "Invalid access token provided." in done.err
     assert "canary" not in done.err + done.out
     assert discover("integrations", "--json").json() == {"integrations": []}
+    assert not (tmp_path / "discover.sqlite").exists()
 
 
 def test_a_secret_comes_from_a_file_or_from_standard_input(
@@ -362,33 +396,6 @@ def test_a_signal_during_a_run_says_what_the_next_run_does(tmp_path: Path) -> No
             assert running.stderr.read().endswith("Interrupted. The next run resumes or starts over.\n")
         server.terminate()
         assert server.wait(5) == 130
-
-
-def test_on_a_terminal_the_fields_are_asked_for_and_the_secret_is_hidden(
-    acme: Running, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("DISCOVER_PERSONAL_ACCESS_TOKEN")
-    terminal = Terminal("connect", "namely", "--name", "acme")
-    terminal.wait_for("Domain")
-    terminal.type("acme\n")
-    terminal.wait_for("Personal access token")
-    time.sleep(0.2)
-    terminal.type(acme.token + "\n")
-    # A bare company name is refused with the corrected value, and asked for again.
-    terminal.wait_for("type acme.namely.com")
-    terminal.type("acme.namely.com\n")
-    assert terminal.end() == 0
-    assert "is connected" in terminal.seen
-    assert acme.token not in terminal.seen
-
-
-@pytest.mark.usefixtures("acme")
-def test_on_a_terminal_ctrl_c_at_a_question_saves_nothing(discover: Discover) -> None:
-    terminal = Terminal("connect", "namely", "--name", "acme")
-    terminal.wait_for("Domain")
-    assert terminal.interrupt() == 130
-    assert "Traceback" not in terminal.seen
-    assert discover("integrations", "--json").json() == {"integrations": []}
 
 
 # Escapes of both sorts, NUL, DEL, a change of direction, a lone surrogate, and ends of lines that Unicode knows.
@@ -583,16 +590,6 @@ def test_the_changes_of_a_past_run_can_be_looked_at(discover: Discover) -> None:
 
 
 @pytest.mark.usefixtures("connected")
-def test_saying_no_does_nothing(discover: Discover) -> None:
-    terminal = Terminal("remove", "acme")
-    terminal.wait_for("Remove acme")
-    terminal.type("no\n")
-    assert terminal.end() == 130
-    assert "Nothing was changed." in terminal.seen
-    assert len(discover("integrations", "--json").json()["integrations"]) == 1
-
-
-@pytest.mark.usefixtures("connected")
 def test_on_a_terminal_ctrl_c_at_the_question_about_a_plan_leaves_it_held(discover: Discover) -> None:
     assert discover("run", "acme", "--plan").code == 1
     terminal = Terminal("apply", "acme")
@@ -600,15 +597,6 @@ def test_on_a_terminal_ctrl_c_at_the_question_about_a_plan_leaves_it_held(discov
     assert "and 55 more Employee creates" in terminal.seen
     assert terminal.interrupt() == 130
     assert discover("apply", "acme", "--yes", "--json").json()["applied"] == 72
-
-
-@pytest.mark.usefixtures("acme")
-def test_the_end_of_input_at_a_question_is_an_interruption() -> None:
-    terminal = Terminal("connect", "namely", "--name", "acme")
-    terminal.wait_for("such as company.namely.com")
-    terminal.type("\x04")
-    assert terminal.end() == 130
-    assert "bug" not in terminal.seen
 
 
 @pytest.mark.usefixtures("connected")

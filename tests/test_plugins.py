@@ -11,7 +11,7 @@ import pytest
 
 from connector_core import PluginRefusedError, Run
 from connector_core.plugins import Entry, Standing, load
-from connector_core.settings import PluginSettings, Settings
+from connector_core.settings import LimitSettings, PluginSettings, Settings
 from installed import CONNECTOR, Folder
 from world import DISCOVER, OURS, Discover
 
@@ -262,6 +262,29 @@ def test_a_plugin_that_is_allowed_and_not_installed_is_named() -> None:
     found = entry(allow("namely", "stranger"))
     assert found.standing is Standing.FAILED
     assert "no installed distribution has it" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "reason"),
+    [
+        ("namely", "/profile", "known: /profiles. Did you mean /profiles?"),
+        ("namely", "/profiles/", "known: /profiles. Did you mean /profiles?"),
+        ("namely", "/x", "known: /profiles."),
+        ("bamboohr", "/employees", "known: none."),
+    ],
+)
+def test_a_limit_of_a_path_that_has_none_is_refused_with_those_that_have(name: str, path: str, reason: str) -> None:
+    limits = {path: LimitSettings(requests=1, per=1)}
+    registry = load(Settings(plugins={name: PluginSettings(limits=limits), "personio": PluginSettings()}))
+    found = {one.name: one for one in registry.entries}
+    assert found[name].standing is Standing.REFUSED
+    said = f"plugins.toml sets limits of {path}, for which its manifest declares none; {reason}"
+    assert found[name].reason == said
+    assert found["personio"].standing is Standing.READY
+    with pytest.raises(PluginRefusedError) as caught:
+        registry.connector(name)
+    assert said in caught.value.message
+    assert caught.value.exit_code == 2
 
 
 def test_what_a_plugin_prints_while_it_loads_is_not_in_our_output(

@@ -7,40 +7,37 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from connector_core.cli.encoding import plain
-from connector_core.cli.ending import DeclinedError
 from connector_core.cli.output import error_console
+from connector_core.cli.questions import ask, is_interactive
 from connector_core.errors import InvalidCredentialsError, SettingsError
+from connector_core.names import check_name, valid_name
 from connector_core.sdk.connector import AnyConnector
-from connector_core.sdk.credentials import FormField
+from connector_core.sdk.credentials import FormField, company_in
+from connector_core.suggestions import did_you_mean
 
 Fields = dict[str, str | SecretStr]
 
 
-def fill(connector: type[AnyConnector], given: Mapping[str, str]) -> Fields:
-    """Return the fields of a form. Missing ones are asked for on a terminal; elsewhere they are an error."""
-    from connector_core.discovery.connector_errors import credentials_of  # Beside the client, which no list needs.
+def fill(connector: type[AnyConnector], name: str | None, given: Mapping[str, str]) -> tuple[str, Fields]:
+    """Return the integration's name and the fields of a form. A wrong one that was given ends the command.
+
+    Missing ones are asked for on a terminal, each until it is valid; elsewhere they are an error.
+    """
+    from connector_core.discovery.connector_errors import validate_some  # Beside the client, which no list needs.
 
     form = {field.name: field for field in connector.credentials_type.form()}
     fields = _given(form, given)
+    if name is not None:
+        check_name(name)
+    validate_some(connector, fields)
     missing = [field for field in form.values() if field.required and field.name not in fields]
-    if missing and not is_interactive():
-        ways = "; ".join(how_to_give(field) for field in missing)
-        raise InvalidCredentialsError(f"Missing: {ways}.", field=missing[0].name)
+    if not is_interactive():
+        _refuse_missing(missing, name)
     for field in missing:
-        fields[field.name] = _ask(field)
-    while missing:
-        # On a terminal an invalid answer is asked for again instead of ending the command.
-        try:
-            credentials_of(connector, fields)
-        except InvalidCredentialsError as error:
-            if error.field not in form:
-                raise
-            error_console().print(error.message, style="red")
-            fields[error.field] = _ask(form[error.field])
-        else:
-            break
-    return fields
+        fields[field.name] = _ask(connector, field, fields)
+    if name is None:
+        name = _ask_name(company_in(connector.credentials_type, fields) or connector.manifest.name)
+    return name, fields
 
 
 def _given(form: Mapping[str, FormField], given: Mapping[str, str]) -> Fields:
@@ -59,8 +56,11 @@ def _given(form: Mapping[str, FormField], given: Mapping[str, str]) -> Fields:
         elif field and field.secret and name.endswith("_file"):
             fields[field.name] = _read(value, flag.replace("_", "-"))
         else:
-            known = ", ".join(_flag(one) for one in form.values())
-            raise SettingsError(f"Unknown flag --{flag.replace('_', '-')}; the fields are {known}.")
+            known = [_flag(one) for one in form.values()]
+            raise SettingsError(
+                f"Unknown flag --{flag.replace('_', '-')}; the fields are {', '.join(known)}.",
+                hint=did_you_mean(f"--{flag.replace('_', '-')}", [one.removesuffix(" FILE") for one in known]),
+            )
     for field in form.values():
         variable = f"DISCOVER_{field.name.upper()}"
         if field.secret and field.name not in fields and os.environ.get(variable):
@@ -78,15 +78,49 @@ def _read(place: str, flag: str) -> SecretStr:
     return SecretStr(text.strip())
 
 
-def _ask(field: FormField) -> str | SecretStr:
-    example = f", such as {field.example}" if field.example else ""
-    out = error_console()
-    out.print(field.help, style="dim")
-    from rich.prompt import Prompt  # Needed only where a question is asked.
-    from rich.text import Text
+def _refuse_missing(fields: list[FormField], name: str | None) -> None:
+    """Raise an error that names all that is missing, if anything is."""
+    ways = [*(["--name, such as --name acme"] if name is None else []), *map(how_to_give, fields)]
+    if fields:
+        raise InvalidCredentialsError(f"Missing: {'; '.join(ways)}.", field=fields[0].name)
+    if ways:
+        raise SettingsError(f"Missing: {ways[0]}.")
 
-    answer = Prompt.ask(Text(plain(f"{field.title}{example}")), console=out, password=field.secret)
-    return SecretStr(answer.strip()) if field.secret else answer.strip()
+
+def _ask(connector: type[AnyConnector], field: FormField, fields: Fields) -> str | SecretStr:
+    """Return a field that fits, beside those that are known. One that does not is asked for again."""
+    from connector_core.discovery.connector_errors import validate_some  # See above.
+
+    out, default = error_console(), ""
+    question = f"{field.title}, such as {field.example}" if field.example else field.title
+    out.print(field.help, style="dim")
+    while True:
+        answer = ask(field.title if default else question, default=default, secret=field.secret)
+        value = SecretStr(answer) if field.secret else answer
+        try:
+            validate_some(connector, {**fields, field.name: value})
+        except InvalidCredentialsError as error:
+            if error.field != field.name:
+                raise
+            out.print(error.message, style="red")
+            default = error.suggestion
+        else:
+            return value
+
+
+def _ask_name(suggested: str) -> str:
+    """Return a valid name for the integration."""
+    out, default = error_console(), valid_name(suggested)
+    out.print("A name for the integration, which the other commands take.", style="dim")
+    while True:
+        name = ask("Name", default=default)
+        try:
+            check_name(name)
+        except SettingsError as error:
+            out.print(f"{error.message} {error.hint}", style="red")
+            default = valid_name(name) or default
+        else:
+            return name
 
 
 def _flag(field: FormField) -> str:
@@ -97,22 +131,3 @@ def _flag(field: FormField) -> str:
 def how_to_give(field: FormField) -> str:
     """Return the ways to give a field without a terminal."""
     return f"{_flag(field)} or DISCOVER_{field.name.upper()}" if field.secret else _flag(field)
-
-
-def confirm(question: str, *, yes: bool) -> None:
-    """Ask before something that cannot be undone. Without a terminal, ``--yes`` is required."""
-    if yes:
-        return
-    if not is_interactive():
-        raise SettingsError(f"{question} There is no terminal to ask on: add --yes.")
-    from rich.prompt import Prompt  # Needed only where a question is asked.
-    from rich.text import Text
-
-    answer = Prompt.ask(Text(plain(question)), choices=["yes", "no"], default="no", console=error_console())
-    if answer != "yes":
-        raise DeclinedError
-
-
-def is_interactive() -> bool:
-    """Return True if questions can be answered."""
-    return sys.stdin is not None and sys.stdin.isatty()

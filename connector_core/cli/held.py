@@ -7,10 +7,10 @@ from cyclopts import Parameter
 
 from connector_core.cli.encoding import print_json
 from connector_core.cli.flags import DEFAULT, Flags
-from connector_core.cli.form import confirm
 from connector_core.cli.loop import run_async
 from connector_core.cli.output import console
 from connector_core.cli.plan import print_plan
+from connector_core.cli.questions import confirm
 from connector_core.messages import counted
 from connector_core.outcomes import State
 from connector_core.store import Held

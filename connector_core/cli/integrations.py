@@ -9,10 +9,11 @@ from rich.text import Text
 
 from connector_core.cli.encoding import plain, print_json
 from connector_core.cli.flags import DEFAULT, Flags
-from connector_core.cli.form import Fields, confirm, fill
+from connector_core.cli.form import Fields, fill
 from connector_core.cli.loop import run_async
 from connector_core.cli.output import ago, console, costs, table
 from connector_core.cli.plan import how_to_decide
+from connector_core.cli.questions import confirm
 from connector_core.host import Host
 from connector_core.messages import counted
 from connector_core.outcomes import CheckReport, Verdict
@@ -23,7 +24,7 @@ def connect(
     connector: str,
     /,
     *,
-    name: str,
+    name: str | None = None,
     change_tenant: Annotated[bool, Parameter(negative="")] = False,
     flags: Flags = DEFAULT,
     **fields: Annotated[str, Parameter(allow_leading_hyphen=True)],
@@ -34,14 +35,14 @@ def connect(
 
     Args:
         connector: Its name in `discover list`.
-        name: A name for the integration, such as acme.
+        name: A name for the integration, such as acme. On a terminal it is asked for, if it is missing.
         change_tenant: Let the name stand for another company from now on. Its first run holds every change.
         fields: The connector's fields: see `discover show`. Secrets: --FIELD-file FILE, or DISCOVER_FIELD.
     """
     host = flags.host()
-    # Asked while no event loop runs: in a loop, Ctrl-C would cancel a task that waits for the keyboard.
-    filled = fill(host.registry.connector(connector), fields)
-    return _connect(host, connector, name, filled, flags, change_tenant=change_tenant)
+    host.store.require_folder()
+    chosen, filled = fill(host.registry.connector(connector), name, fields)
+    return _connect(host, connector, chosen, filled, flags, change_tenant=change_tenant)
 
 
 async def _connect(host: Host, connector: str, name: str, filled: Fields, flags: Flags, *, change_tenant: bool) -> int:
@@ -79,7 +80,7 @@ async def integrations(*, flags: Flags = DEFAULT) -> int:
         for one in found
     ]
     headings = ("Name", "Connector", "Account", "Last run", "Verdict", "Stored", "Token")
-    empty = "No integration yet. Add one: discover connect namely --name acme"
+    empty = f"There is no integration in {host.store.described}. Add one: discover connect namely --name acme"
     out = console()
     out.print(table(headings, rows) if rows else empty)
     if waiting := [one["name"] for one in found if one["waiting"]]:

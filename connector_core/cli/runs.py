@@ -52,7 +52,10 @@ async def run(
         async with flags.host() as host:
             names = [one.name for one in await host.integrations()] if name is None else [name]
             if not names:
-                raise SettingsError("There is no integration yet.", hint="Add one: discover connect namely --name acme")
+                raise SettingsError(
+                    f"There is no integration in {host.store.described}.",
+                    hint="Add one: discover connect namely --name acme",
+                )
             with progress(flags, several=all_) as show:
                 run_one = partial(
                     host.run, product=product, kinds=kind, apply=not plan, delta=delta, accept=accept, progress=show

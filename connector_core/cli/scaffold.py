@@ -10,8 +10,8 @@ from cyclopts import Parameter
 
 from connector_core.cli.encoding import print_json
 from connector_core.cli.flags import DEFAULT, Flags
-from connector_core.cli.form import is_interactive
 from connector_core.cli.output import console
+from connector_core.cli.questions import is_interactive
 from connector_core.errors import SettingsError
 from connector_core.messages import counted
 from connector_core.scaffold import places

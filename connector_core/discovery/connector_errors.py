@@ -64,6 +64,12 @@ def credentials_of(connector: type[AnyConnector], fields: Mapping[str, str | Sec
     return credentials
 
 
+def validate_some(connector: type[AnyConnector], fields: Mapping[str, str | SecretStr]) -> None:
+    """Validate the fields of a form that is not complete yet. InvalidCredentialsError may suggest a value."""
+    with hiding(_secrets_among(connector, fields)), connector_errors(connector):
+        connector.credentials_type.validate_some(fields)
+
+
 def _secrets_among(connector: type[AnyConnector], fields: Mapping[str, str | SecretStr]) -> list[SecretStr]:
     """Return the secrets of a form as they were typed, and without the space around them."""
     with connector_errors(connector):

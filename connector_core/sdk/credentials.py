@@ -1,7 +1,7 @@
 """Credentials: one model for each connector, from which every front end makes its form."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, LiteralString, Self, final
 
@@ -18,7 +18,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import PydanticCustomError, core_schema
 
 from connector_core.errors import InvalidCredentialsError
-from connector_core.problems import problems
+from connector_core.problems import Problem, problems
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 
@@ -45,12 +45,9 @@ class TenantDomain:
         nearly = value.strip().lower().removeprefix("https://").removesuffix("/")
         if re.fullmatch(_LABEL, nearly, re.ASCII):
             nearly = f"{nearly}.{self.suffix}"
-        advice = (
-            f"type {nearly}, without https:// or anything else"
-            if self.accepts(nearly)
-            else f"type only the company's own domain, such as company.{self.suffix}"
-        )
-        raise PydanticCustomError("tenant_domain", "{advice}", {"advice": advice})
+        if self.accepts(nearly):
+            raise _mistyped(f"type {nearly}, without https:// or anything else", nearly)
+        raise _mistyped(f"type only the company's own domain, such as company.{self.suffix}")
 
     def __get_pydantic_core_schema__(self, source: type[str], handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         return core_schema.no_info_after_validator_function(self.check, handler(source))
@@ -74,9 +71,9 @@ class Subdomain:
         if re.fullmatch(_LABEL, value, re.ASCII):
             return value
         nearly = value.strip().lower().removeprefix("https://").rstrip("/").removesuffix(f".{self.suffix}")
-        fits = re.fullmatch(_LABEL, nearly, re.ASCII)
-        advice = f"type only {nearly}" if fits else f"type only the part before .{self.suffix}"
-        raise PydanticCustomError("subdomain", "{advice}", {"advice": advice})
+        if re.fullmatch(_LABEL, nearly, re.ASCII):
+            raise _mistyped(f"type only {nearly}", nearly)
+        raise _mistyped(f"type only the part before .{self.suffix}")
 
     def __get_pydantic_core_schema__(self, source: type[str], handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         return core_schema.no_info_after_validator_function(self.check, handler(source))
@@ -85,6 +82,10 @@ class Subdomain:
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         return {**handler(schema), "pattern": f"^{_LABEL}$"}
+
+
+def _mistyped(advice: str, suggestion: str = "") -> PydanticCustomError:
+    return PydanticCustomError("mistyped", "{advice}", {"advice": advice, "suggestion": suggestion})
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,14 +154,36 @@ class Credentials(BaseModel):
         try:
             return cls.model_validate(dict(fields))
         except ValidationError as error:
-            found = list(problems(error))
-        names = [place[0] if place else "" for place, _ in found]
+            found = list(problems(error, cls))
+        raise cls._invalid(found, fields)
+
+    @classmethod
+    def validate_some(cls, fields: Mapping[str, str | SecretStr]) -> None:
+        """Validate the fields of a form that is not complete yet. Raises what ``parse`` would raise about them.
+
+        A front end calls it with each field that was filled in, and offers the ``suggestion`` of the error.
+        """
+        try:
+            cls.model_validate(dict(fields))
+        except ValidationError as error:
+            found = [one for one in problems(error, cls) if one.place and one.place[0] in fields]
+        else:
+            return
+        if found:
+            raise cls._invalid(found, fields)
+
+    @classmethod
+    def _invalid(cls, found: Sequence[Problem], fields: Mapping[str, str | SecretStr]) -> InvalidCredentialsError:
         known = ", ".join(cls.model_fields)
+        names = [one.place[0] if one.place else "" for one in found]
         lines = [
-            f"{name}: {said}" if name in cls.model_fields else f"there is no field {name}; the fields are {known}"
-            for name, (_, said) in zip(names, found, strict=True)
+            f"{name}: {one.said}" if name in cls.model_fields else f"there is no field {name}; the fields are {known}"
+            for name, one in zip(names, found, strict=True)
         ]
-        raise InvalidCredentialsError(f"{cls._hidden('; '.join(lines), fields)}.", field=names[0])
+        said = cls._hidden("; ".join(lines), fields)
+        secret = any(field.secret for field in cls.form() if field.name == names[0])
+        suggestion = "" if secret else found[0].suggestion
+        return InvalidCredentialsError(f"{said}.", field=names[0], suggestion=suggestion)
 
     @classmethod
     def _hidden(cls, said: str, fields: Mapping[str, str | SecretStr]) -> str:
@@ -197,3 +220,11 @@ class Credentials(BaseModel):
     def public(self) -> dict[str, Any]:
         """Return the fields that are not secret by name."""
         return {name: value for name, value in vars(self).items() if not isinstance(value, SecretStr)}
+
+
+def company_in(credentials: type[Credentials], fields: Mapping[str, str | SecretStr]) -> str:
+    """Return the label of the company's address among these fields, such as ``acme``; empty if there is none."""
+    for name, field in credentials.model_fields.items():
+        if any(isinstance(one, (TenantDomain, Subdomain)) for one in field.metadata):
+            return str(fields.get(name, "")).partition(".")[0]
+    return ""

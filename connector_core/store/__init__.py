@@ -6,7 +6,7 @@ from pathlib import Path
 
 import structlog
 
-from connector_core.errors import BusyError, StoreError
+from connector_core.errors import BusyError, SettingsError, StoreError
 from connector_core.settings import HostSettings
 from connector_core.store.application import Applied
 from connector_core.store.comparison import Comparisons
@@ -42,6 +42,21 @@ class Store:
         self.retention = Retention(self._database)
         self.erasures = Erasures(self._database)
         self.inspection = Inspection(self._database)
+
+    @property
+    def described(self) -> str:
+        """The store as messages name it."""
+        return self._database.described
+
+    def require_folder(self) -> None:
+        """Raise SettingsError if the store cannot be made, since its folder does not exist."""
+        self._database.require_folder()
+
+    def require_file(self) -> None:
+        """Raise SettingsError if there is no store yet."""
+        self.require_folder()
+        if not self._database.path.exists():
+            raise SettingsError(f"There is nothing in {self.described}.", hint="Name another: --store FILE")
 
     @asynccontextmanager
     async def changing(self, integration: str, settings: HostSettings) -> AsyncIterator[None]:

@@ -13,6 +13,7 @@ from connector_core.store.application import end_held
 from connector_core.store.erasure import note_removal
 from connector_core.store.sqlite import Cursor, Table, now, reads, timestamp, writes
 from connector_core.store.staging import close_readings
+from connector_core.suggestions import did_you_mean
 
 T = TypeVar("T")
 
@@ -93,10 +94,12 @@ class Integrations(Table):
         """Return an integration. UnknownIntegrationError names those that there are."""
         if found := await self.find(name):
             return found
-        known = ", ".join([one.name for one in await self.all()]) or "none yet"
+        known = [one.name for one in await self.all()]
+        others = f"; known: {', '.join(known)}" if known else ""
         raise UnknownIntegrationError(
-            f"There is no integration named {name}; known: {known}.",
-            hint=f"Add one: discover connect CONNECTOR --name {name}",
+            f"There is no integration named {name} in {self._database.described}{others}.",
+            hint=did_you_mean(name, known)
+            or f"Add one: discover connect CONNECTOR --name {name}; or name another store: --store FILE",
         )
 
     async def find_for(self, name: str, connector: str) -> Integration | None:

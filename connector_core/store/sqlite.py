@@ -90,14 +90,23 @@ class Database:
         with self._mapped():
             return self._file.look()
 
+    @property
+    def described(self) -> str:
+        """The store in a sentence, which says so if it does not exist yet."""
+        return f"the store {self.path}" if self.path.exists() else f"the store {self.path}, which does not exist"
+
+    def require_folder(self) -> None:
+        """Raise SettingsError if the folder of the file does not exist."""
+        self._file.require_folder()
+
     async def read(self, function: Callable[Concatenate[Cursor, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Return what ``function(cursor, ...)`` reads."""
+        """Return what ``function(cursor, ...)`` reads: nothing where there is no file, and none is made."""
 
         def read(connection: sqlite3.Connection) -> T:
             with closing(connection.cursor()) as cursor:
                 return function(cursor, *args, **kwargs)
 
-        return await self._call(read, self._patience)
+        return await self._call(read, self._patience, create=False)
 
     async def write(self, function: Callable[Concatenate[Cursor, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``function(cursor, ...)`` in one transaction: all of it or nothing."""
@@ -141,13 +150,13 @@ class Database:
             finally:
                 self._thread.shutdown(wait=False)
 
-    async def _call(self, work: Callable[[sqlite3.Connection], T], patience: float) -> T:
+    async def _call(self, work: Callable[[sqlite3.Connection], T], patience: float, *, create: bool = True) -> T:
         """Do work on the store's thread; once more, later, if another process keeps the store busy."""
         clock, wait = asyncio.get_running_loop().time, _FIRST_WAIT
         deadline = clock() + patience
         while True:
             try:
-                return await self._on_thread(self._do, work)
+                return await self._on_thread(self._do, work, create)
             except BusyError:
                 if clock() >= deadline:
                     raise
@@ -170,12 +179,16 @@ class Database:
                 call.exception()
             raise
 
-    def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    def _do(self, work: Callable[[sqlite3.Connection], T], create: bool) -> T:
         if self._closed:
             # By another event loop, while this call waited for its turn.
             raise self._is_closed()
         with self._mapped():
             if self._connection is None:
+                self._file.require_folder()
+                if not (create or self.path.exists()):
+                    with closing(self._file.open_empty()) as connection:
+                        return work(connection)
                 self._connection = self._file.open()
             result = work(self._connection)
             self._file.check()

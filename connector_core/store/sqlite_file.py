@@ -3,12 +3,12 @@
 import os
 import sqlite3
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from connector_core.errors import StoreError
+from connector_core.errors import SettingsError, StoreError
 from connector_core.files import replace
 from connector_core.store import schema
 
@@ -75,6 +75,21 @@ class DatabaseFile:
         self._refuse_newer(version)
         size = sum(one.stat().st_size for one in (self.path, self._beside(_LOG)) if one.exists())
         return StoreFile(size, version, self._version)
+
+    def open_empty(self) -> sqlite3.Connection:
+        """Open a database like a new one, in memory."""
+        connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        with transaction(connection) as cursor:
+            self._make_tables(cursor, [schema.TABLES])
+        return connection
+
+    def require_folder(self) -> None:
+        """Raise SettingsError if the folder of the file does not exist."""
+        if not self.path.parent.is_dir():
+            raise SettingsError(
+                f"The store {self.path} does not exist, and neither does its folder.",
+                hint="Create the folder, or name another store: --store FILE, or [host] store in plugins.toml.",
+            )
 
     def check(self) -> None:
         """Raise StoreError if the file was deleted or replaced since it was opened: what is written to it is lost."""
@@ -156,10 +171,13 @@ class DatabaseFile:
             if 0 < version < self._version:
                 self._keep_copy(version)
             steps = [self._migrations[step] for step in range(version, self._version)] if version else [schema.TABLES]
-            for statement in _statements("\n".join(steps).format_map(_TYPES)):
-                cursor.execute(statement)
-            cursor.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
-            cursor.execute(f"PRAGMA user_version = {self._version}")
+            self._make_tables(cursor, steps)
+
+    def _make_tables(self, cursor: sqlite3.Cursor, steps: Iterable[str]) -> None:
+        for statement in _statements("\n".join(steps).format_map(_TYPES)):
+            cursor.execute(statement)
+        cursor.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+        cursor.execute(f"PRAGMA user_version = {self._version}")
 
     def _keep_copy(self, version: int) -> None:
         """Keep the store as it was before a migration, beside it. A copy that was cut off never has its name."""

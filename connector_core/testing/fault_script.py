@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 
 from connector_core.errors import SettingsError
+from connector_core.suggestions import did_you_mean
 from connector_core.testing.listing_faults import LISTING_FAULTS
 from connector_core.testing.network_faults import NETWORK_FAULTS, THROTTLES
 from connector_core.testing.spellings import SPELLINGS
@@ -34,7 +35,8 @@ class Fault:
         if not match or not (match["kind"].isdigit() or match["kind"] in KINDS):
             raise SettingsError(
                 f"{text!r} is not a valid fault: write a status or one of {', '.join(KINDS)}, then @N, xTIMES, :/path.",
-                hint="502@3x2:/profiles answers 502 to the third and fourth request under /profiles.",
+                hint=did_you_mean(re.split("[@:]", text)[0], KINDS)
+                or "502@3x2:/profiles answers 502 to the third and fourth request under /profiles.",
             )
         return cls(match["kind"], int(match["first"] or 0), int(match["times"] or 1), match["path"] or "/")
 

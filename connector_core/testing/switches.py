@@ -6,6 +6,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from connector_core.errors import SettingsError
+from connector_core.problems import problems
 
 
 class Switches(BaseModel):
@@ -24,8 +25,8 @@ class Switches(BaseModel):
                 {name: int(value) if value.isdecimal() else value for name, value in values.items()}
             )
         except ValidationError as error:
-            problem = error.errors(include_url=False)[0]
-            name = ".".join(str(part) for part in problem["loc"])
+            problem = next(problems(error, cls))
             raise SettingsError(
-                f"--set {name}: {problem['msg']}.", hint=f"The switches are {', '.join(cls.model_fields)}."
+                f"--set {'.'.join(problem.place)}: {problem.said}.",
+                hint=f"The switches are {', '.join(cls.model_fields)}.",
             ) from None

@@ -24,6 +24,7 @@ async def settings_of(database: Database, *names: str) -> list[object]:
 
 async def test_deleted_rows_are_overwritten_and_writes_reach_the_disk(store: Store) -> None:
     names = ("secure_delete", "journal_mode", "synchronous", "foreign_keys", "temp_store")
+    await store.integrations.save("acme", "namely", {}, b"", ACCOUNT)
     # FULL is 2, MEMORY is 2.
     assert await settings_of(store._database, *names) == [1, "wal", 2, 1, 2]
 
@@ -39,7 +40,7 @@ async def test_a_transaction_is_whole_or_not_at_all(store: Store) -> None:
 
 
 async def test_a_full_disk_is_an_error_of_the_store(store: Store) -> None:
-    await store.integrations.all()
+    await store.integrations.save("acme", "namely", {}, b"", ACCOUNT)
     await settings_of(store._database, "max_page_count = 1")
     with pytest.raises(StoreError, match="full") as caught:
         for number in range(1000):

@@ -10,7 +10,7 @@ import pytest
 from attacks import EMPTY, FULL
 from stores import ACCOUNT, changed_by_hand, connected
 
-from connector_core import StoreError
+from connector_core import SettingsError, StoreError, UnknownIntegrationError
 from connector_core.store import Store
 from connector_core.store.sqlite import Cursor, Database
 from processes import elsewhere
@@ -105,7 +105,7 @@ def test_a_program_that_makes_its_tables_meanwhile_gets_none_of_ours(path: Path)
 import asyncio, sqlite3, sys
 from pathlib import Path
 from connector_core import StoreError
-from connector_core.store import Store
+from connector_core.store.sqlite import Database
 others = []
 def at_event(event, arguments):
     if event == "sqlite3.connect" and not others:
@@ -114,7 +114,7 @@ def at_event(event, arguments):
         others[1].execute("CREATE TABLE bookmarks (url TEXT)")
 sys.addaudithook(at_event)
 try:
-    asyncio.run(Store(Path({str(path)!r})).integrations.all())
+    asyncio.run(Database(Path({str(path)!r})).erase())
 except StoreError as error:
     assert "is the database of another program" in str(error)
 else:
@@ -141,8 +141,7 @@ async def test_a_store_behind_a_symbolic_link_is_made_where_the_link_points(path
 
 
 async def test_a_store_of_a_newer_version_is_refused_and_left_as_it_was(path: Path, store: Store) -> None:
-    async with aclosing(Store(path)) as older:
-        await older.integrations.all()
+    await connected(path)
     before = changed_by_hand(path, "PRAGMA user_version = 99;")
     with pytest.raises(StoreError, match="written by a newer version"):
         await store.integrations.all()
@@ -156,10 +155,40 @@ async def test_a_file_that_is_not_a_database_is_named(path: Path, store: Store) 
     assert "restore it" in caught.value.hint
 
 
-async def test_a_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
-    async with aclosing(Store(tmp_path / "nowhere" / "people.sqlite")) as store:
-        with pytest.raises(StoreError, match="cannot be opened: No such file or directory"):
-            await store.integrations.all()
+@pytest.mark.parametrize("folder", ["nowhere", "nowhere/below", "file"])
+async def test_a_folder_that_does_not_exist_is_named(tmp_path: Path, folder: str) -> None:
+    (tmp_path / "file").touch()
+    async with aclosing(Store(tmp_path / folder / "people.sqlite")) as store:
+        for call in (store.integrations.all, store.erasures.finish):
+            with pytest.raises(SettingsError, match=rf"{folder}/people\.sqlite .* neither does its folder") as caught:
+                await call()
+            assert "--store FILE" in caught.value.hint
+    assert [one.name for one in tmp_path.iterdir()] == ["file"]
+
+
+# ---- a store that does not exist
+
+
+async def test_reading_finds_nothing_and_makes_no_file(path: Path, store: Store) -> None:
+    assert await store.integrations.all() == []
+    assert await store.entities.counts("acme") == {}
+    assert await store.plans.held("acme") is None
+    assert not await store.is_removed("acme")
+    assert not await store.locks.is_held("acme")
+    with pytest.raises(UnknownIntegrationError, match=r"in the store \S+/people.sqlite, which does not exist\.$"):
+        await store.integrations.get("acme")
+    for change in (store.remove("acme"), store.integrations.unsealed("acme", bytes)):
+        with pytest.raises(UnknownIntegrationError):
+            await change
+    assert list(path.parent.iterdir()) == []
+
+
+async def test_what_another_process_writes_meanwhile_is_read(path: Path, store: Store) -> None:
+    assert await store.integrations.all() == []
+    await connected(path)
+    assert [one.name for one in await store.integrations.all()] == ["acme"]
+    with pytest.raises(UnknownIntegrationError, match=r"in the store \S+/people\.sqlite; known: acme\.$"):
+        await store.integrations.get("beta")
 
 
 @pytest.mark.parametrize("kind", ["folder", "pipe", "path"])

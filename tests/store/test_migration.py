@@ -65,7 +65,7 @@ async def test_the_rows_survive_and_a_private_copy_is_kept(path: Path) -> None:
 async def test_a_new_store_is_created_at_the_current_version_without_a_copy(tmp_path: Path) -> None:
     path = tmp_path / "new.sqlite"
     async with aclosing(Database(path)) as database:
-        await Integrations(database).all()
+        await database.erase()
     assert asked(path, "PRAGMA user_version") == [(VERSION,)]
     assert [file.name for file in tmp_path.iterdir()] == ["new.sqlite"]
 

@@ -89,7 +89,7 @@ async def statements_of_a_life(place: Place) -> dict[str, str]:
         if statement.startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")):
             found.setdefault(_VALUE.sub("?", statement), statement)
 
-    await place.host.store.integrations.all()
+    await place.host.store._database.erase()
     await place.host.store._database.read(lambda cursor: cursor.connection.set_trace_callback(hear))
     await live(place)
     await place.host.store._database.read(lambda cursor: cursor.connection.set_trace_callback(None))
