@@ -52,7 +52,7 @@ def linked(attribute: Maybe[Labelled[Linked[T]]]) -> Maybe[T]:
 
 
 def ids_of(units: Iterable[OrgUnit]) -> DepartmentIds:
-    names = {one.id: one.name for one in units if one.name}
+    names = {one.id: one.name.strip() for one in units if one.name}
     return DepartmentIds(names, ids_by_name((name, one, True) for one, name in names.items()))
 
 
