@@ -77,9 +77,8 @@ class BambooHR(Connector[BambooHRCredentials]):
     async def check(self) -> Account:
         """Return the company's account, with the key's own employee as its owner."""
         company = self.credentials.company
-        name = await self._company_name()
-        address = f"{company}.bamboohr.com"
-        return Account(f"{name} ({address})" if name else address, tenant=company.lower(), owner=await self._owner())
+        name = await self._company_name() or f"{company}.bamboohr.com"
+        return Account(name, tenant=company.lower(), owner=await self._owner())
 
     async def _company_name(self) -> str | None:
         """Return the company's name; None if the key may not know it, but another right of it proves the key."""
