@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from connector_core.errors import SettingsError
 from connector_core.secrecy import hide
 
-NO_PROXY = "none"
+OFF = "none"
 """The setting that switches off the proxy of the environment."""
 SETTING = "[host.http] proxy"
 _VARIABLES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
@@ -95,7 +95,7 @@ class Proxies:
         return self._found[host, port]
 
     def _find(self, host: str, port: int) -> Proxy | None:
-        if host in self._direct or self._setting == NO_PROXY:
+        if host in self._direct or self._setting == OFF:
             return None
         address, source = (SecretStr(self._setting), SETTING) if self._setting else _of_environment(host, port)
         if not address.get_secret_value():

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 
 from connector_core.errors import SettingsError
 from connector_core.problems import problems
-from connector_core.proxies import NO_PROXY, Proxy
+from connector_core.proxies import OFF, Proxy
 from connector_core.sdk.manifest import Manifest, RateLimit
 
 DEFAULT_FILE = "plugins.toml"
@@ -47,7 +47,7 @@ def _endpoint(value: str) -> str:
 
 
 def _proxy(value: str) -> str:
-    if value not in {"", NO_PROXY} and Proxy.parse(SecretStr(value)).authorization:
+    if value not in {"", OFF} and Proxy.parse(SecretStr(value)).authorization:
         raise ValueError("must not hold credentials: set the environment variable HTTPS_PROXY instead")
     return value
 

@@ -29,7 +29,7 @@ from connector_core.host import Host
 from connector_core.http import HttpApi, open_session, tls_context
 from connector_core.http.quotas import Quotas
 from connector_core.plugins import registry_of
-from connector_core.proxies import NO_PROXY, SETTING, Proxies, Proxy
+from connector_core.proxies import OFF, SETTING, Proxies, Proxy
 from connector_core.secrecy import hiding, secrets_in_use
 from connector_core.settings import HostSettings, HttpSettings, Settings
 from connector_core.testing import Served, environment, serve
@@ -145,7 +145,7 @@ def test_no_proxy_lists_the_hosts_that_are_reached_without_one(excluded: str, di
 
 def test_the_settings_come_before_the_environment() -> None:
     assert found(OTHER, HTTPS_PROXY=ONE, NO_PROXY="*") == (OTHER, SETTING)
-    assert found(NO_PROXY, HTTPS_PROXY=ONE) is None
+    assert found(OFF, HTTPS_PROXY=ONE) is None
 
 
 def test_a_host_with_an_address_of_its_own_is_reached_without_a_proxy() -> None:
@@ -286,7 +286,7 @@ async def test_a_proxy_may_be_reached_over_tls(tmp_path: Path) -> None:
 
 
 @pytest.mark.attack(
-    "A proxy ends TLS itself, and answers in the provider's place, with or without a certificate that is trusted",
+    "A proxy ends TLS itself, with a certificate that is not trusted, or is another host's",
     "No request is sent, and no secret",
 )
 @pytest.mark.parametrize(
@@ -306,7 +306,7 @@ async def test_the_providers_certificate_is_verified_through_a_proxy(
     async with tunnelled(LocalProxy(0, inspects=server_context(authority, HOST, certificate))) as (proxy, served):
         with (
             environment({"HTTPS_PROXY": proxy.address, "SSL_CERT_FILE": str(trusted)}),
-            fails(InsecureError, f"The certificate of Example HR ({HOST}) {words}"),
+            fails(InsecureError, f"of Example HR ({HOST}) through the proxy {proxy.address} {words}"),
         ):
             await me()
     assert proxy.targets == [f"{HOST}:443"]

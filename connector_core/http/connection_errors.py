@@ -95,17 +95,16 @@ def _not_connected(error: aiohttp.ClientConnectorError, to: Destination) -> Conn
     at_proxy = to.proxy is not None and error.host == to.proxy.host
     name, through = (f"the proxy {to.proxy}", "") if at_proxy else (str(to), to.through)
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        finding, hint = _CERTIFICATES.get(
-            getattr(error.certificate_error, "verify_code", 0), ("is not trusted", _AUTHORITY)
-        )
-        return InsecureError(f"The certificate of {name} {finding}", call=to.call, hint=hint)
+        code = getattr(error.certificate_error, "verify_code", 0)
+        finding, hint = _CERTIFICATES.get(code, ("is not trusted", _AUTHORITY))
+        return InsecureError(f"The certificate of {name}{through} {finding}", call=to.call, hint=hint)
     if at_proxy and to.proxy:
         hint = f"Check {to.proxy.source}, and that the proxy runs.{_beside(to.proxy)}"
     else:
         hint = "Check the network of this machine, and the address in the integration's credentials."
     if isinstance(error, ssl.SSLError):
-        reason = error.os_error.reason if isinstance(error.os_error, ssl.SSLError) else ""
-        message = f"{name} cannot be reached over TLS ({reason or 'no reason'}){through}"
+        reason = getattr(error.os_error, "reason", None) or type(error.os_error).__name__
+        message = f"{name} cannot be reached over TLS ({reason}){through}"
         return UnavailableError(message, call=to.call, hint=hint)
     what = "resolved" if isinstance(error, aiohttp.ClientConnectorDNSError) else "reached"
     return UnavailableError(f"{name} cannot be {what}{through}", call=to.call, hint=hint)
