@@ -52,6 +52,7 @@ COMMANDS = (
         "scaffold:new",
         "Create a connector for an invented provider, which passes every rule of the kit as it is.",
     ),
+    ("--install-completion", "completion:install", "Let bash, zsh or fish complete commands and flags."),
 )
 """Name, place and the first sentence of the help: a command's module is imported when it is called."""
 
