@@ -17,9 +17,8 @@ SCRIPTS = {
 }
 TRIED = {
     "bash": """
-        set -e
         . ~/.bashrc
-        [[ $(complete -p discover) == *" -F _discover "* ]]
+        [[ $(complete -p discover) == *" -F _discover "* ]] || exit 1
         completed() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _discover; printf "%s\\n" "${COMPREPLY[@]}"; }
         completed discover ent
         completed discover entities acme employees --c
@@ -85,6 +84,16 @@ def test_a_zsh_that_completes_nothing_is_told_what_it_lacks(home: Path, discover
     assert line in discover("--install-completion", "--shell", "zsh").out
     (home / ".zshrc").write_text((home / ".zshrc").read_text() + line)
     assert line not in discover("--install-completion", "--shell", "zsh").out
+
+
+def test_oh_my_zsh_needs_no_line(home: Path, discover: Discover, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home / "omz").mkdir()
+    (home / "omz" / "oh-my-zsh.sh").write_text("")
+    monkeypatch.setenv("ZSH", str(home / "omz"))
+    done = discover("--install-completion", "--shell", "zsh")
+    assert done.code == 0
+    assert "compinit" not in done.out
+    assert not (home / ".zshrc").exists()
 
 
 def test_fish_is_served_where_its_configuration_is(

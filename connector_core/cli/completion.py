@@ -32,7 +32,7 @@ def install(*, shell: Shell | None = None) -> int:
     out = console()
     loaded_by = _LOADED_BY.get(chosen, "")
     out.print(f"Completion for {chosen} is in {script}" + (f"; {loaded_by} loads it." if loaded_by else "."))
-    if chosen == "zsh" and not _calls_compinit():
+    if chosen == "zsh" and not _completes():
         out.print(f"zsh completes nothing yet: add this line at the end of {loaded_by}:\n\n{_COMPINIT}\n")
     out.print("It works in terminals that are opened from now on.")
     return 0
@@ -54,7 +54,8 @@ def _fish_file() -> Path:
     return folder / "fish" / "completions" / "discover.fish"
 
 
-def _calls_compinit() -> bool:
+def _completes() -> bool:
     """Return True if zsh is set up to complete: by its user, or by oh-my-zsh."""
-    text = (Path.home() / ".zshrc").read_text(encoding="utf-8", errors="replace")
-    return "compinit" in text or "oh-my-zsh.sh" in text
+    file = Path.home() / ".zshrc"
+    text = file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
+    return "compinit" in text or bool(os.environ.get("ZSH"))

@@ -91,7 +91,7 @@ def invoke(arguments: Sequence[str], *, ready: Callable[[], None] | None = None)
             result = run_async(result)
         sys.stdout.flush()
     except (BrokenPipeError, SystemExit) as error:
-        # rich, which prints the help, makes the one of the other.
+        # rich, which prints the help, turns the first into the second.
         if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):
             raise
         streams.silence(sys.stdout)
