@@ -53,6 +53,20 @@ def test_the_report_says_how_many_rows_came_nearly_empty_and_what_one_of_them_lo
     assert "rerun with --accept FIELD for each" in said
 
 
+def test_the_fields_that_a_token_does_not_see_are_one_list(
+    simulated: Threaded, connected: Running, discover: Discover, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert connected is simulated
+    assert discover("run", "acme").code == 0
+    assert isinstance(simulated.simulator, NamelySimulator)
+    limited = simulated.simulator.behaviour.model_copy(update={"owner": "limited"})
+    monkeypatch.setattr(simulated.simulator.directory, "_behaviour", limited)
+    (line,) = [line for line in discover("run", "acme").out.splitlines() if "without" in line and "e-mail" not in line]
+    # All lack most of them; some have no primary department either way.
+    assert line.startswith("Employee: 60 rows came without country_code, department_source_ids, employee_number,")
+    assert re.search(r"worker_type, and \d\d without primary_department_source_id; stored values are kept\.$", line)
+
+
 def test_the_way_from_connecting_to_looking(acme: Running, discover: Discover) -> None:
     done = discover("connect", "namely", "--name", "acme", "--domain", acme.host)
     assert done.code == 0

@@ -23,7 +23,8 @@ from cryptography.x509 import CertificateBuilder, load_pem_x509_certificate, ran
 
 from connector_core import SettingsError
 from connector_core.cli.simulated_settings import SimulatedSettings
-from connector_core.cli.simulation import SimulateFlags, _about_settings
+from connector_core.cli.simulation import SimulateFlags, _about_settings, _commands
+from connector_core.plugins import load as load_plugins
 from connector_core.settings import Settings
 from connector_core.testing import Served, SimulatorOptions, load, serve
 from connector_core.testing.authority import authority_in, cache_folder
@@ -193,6 +194,13 @@ def test_the_settings_are_whole_and_keep_their_store_and_key_beside_them(tmp_pat
     assert (settings.host.store, settings.host.key_file) == (tmp_path / "acme.sqlite", tmp_path / "acme.key")
 
 
+def test_a_file_may_have_any_name(tmp_path: Path) -> None:
+    file = tmp_path / 'a "b" \\ ü.toml'
+    made = written(file, ("namely",), {"acme.namely.com": PLACE})
+    assert Settings.load(file).host.store == tmp_path / 'a "b" \\ ü.sqlite'
+    assert SimulatedSettings.of(file) == made
+
+
 def test_several_simulators_share_one_file(tmp_path: Path) -> None:
     file = tmp_path / "acme.toml"
     written(file, ("namely",), {"acme.namely.com": "127.0.0.1:1"})
@@ -254,6 +262,18 @@ def test_settings_that_lead_to_the_simulator_need_nothing(tmp_path: Path) -> Non
 # ---- commands
 
 
+def _commands_of(name: str, settings: SimulatedSettings | None) -> str:
+    connector = load_plugins(Settings()).connector(name)
+    served = Served(load(f"connectors.{name}.simulator", SimulatorOptions(5)), 8443, Path("my cache/ca.pem"))
+    return "\n".join(_commands(connector, served, settings, SimulateFlags(settings=Path("it's.toml"))))
+
+
+def test_what_is_to_be_typed_is_quoted_for_shells() -> None:
+    said = _commands_of("namely", None)
+    assert "export SSL_CERT_FILE='my cache/ca.pem'\n" in said
+    assert said.endswith("""discover run acme --settings 'it'"'"'s.toml'""")
+
+
 @pytest.mark.parametrize("name", ["bamboohr", "hibob"])
 def test_what_a_simulator_says_to_type_works(name: str, tmp_path: Path) -> None:
     with simulating(name, "--people", "5", "--port", "0") as (said, _):
@@ -275,6 +295,7 @@ def test_after_a_restart_nothing_is_to_be_done_anew(tmp_path: Path) -> None:
         # A second one adds itself, and its integration has a name of its own.
         with simulating("personio", "--people", "5", "--settings", "acme.toml", "--port", "0") as (other, _):
             assert "acme-personio: complete" in run_script(typed(other))
+            assert "--name acme " in _commands_of("namely", SimulatedSettings.of(tmp_path / "acme.toml"))
     # The key is the file's own, not the one in the environment.
     assert (tmp_path / "acme.key").stat().st_mode & 0o777 == 0o600
 

@@ -19,7 +19,7 @@ from connector_core.reasons import Reason
 from connector_core.secrecy import JOINERS
 
 _MARKS = str.maketrans("", "", "\u200e\u200f\u061c")
-"""Marks of direction. They are part of Hebrew and Arabic texts, but beside other columns they would arrange those."""
+"""Marks of direction. They are part of Hebrew and Arabic texts, but would rearrange what stands beside them."""
 _FORMULA = re.compile(r"(?:^|;)\s*(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
 """The beginning of a formula, in narrow and wide letters. Some spreadsheets start a cell at a semicolon, too."""
 

@@ -58,6 +58,7 @@ COMMANDS = (
         "scaffold:new",
         "Create a connector for an invented provider, which passes every rule of the kit as it is.",
     ),
+    ("--install-completion", "completion:install", "Let bash, zsh or fish complete commands and flags."),
 )
 """Name, place and the first sentence of the help: a command's module is imported when it is called."""
 
@@ -96,7 +97,7 @@ def invoke(arguments: Sequence[str], *, ready: Callable[[], None] | None = None)
             result = run_async(result)
         sys.stdout.flush()
     except (BrokenPipeError, SystemExit) as error:
-        # rich, which prints the help, makes the one of the other.
+        # rich, which prints the help, turns the first into the second.
         if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):
             raise
         streams.silence(sys.stdout)

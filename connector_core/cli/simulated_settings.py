@@ -1,5 +1,6 @@
 """The settings file that ``simulate`` and ``demo`` write: complete, to be used as it is."""
 
+import json
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -52,11 +53,16 @@ class SimulatedSettings:
 
     def render(self) -> str:
         """Return the text of the file."""
-        own = (f'store = "{self.file.stem}.sqlite"', f'key_file = "{self.file.stem}.key"')
-        places = (f'"{host}" = "{place}"' for host, place in self.resolve.items())
+        own = (f"store = {quoted(f'{self.file.stem}.sqlite')}", f"key_file = {quoted(f'{self.file.stem}.key')}")
+        places = (f"{quoted(host)} = {quoted(place)}" for host, place in self.resolve.items())
         tables = ("", *(f"[plugins.{name}]" for name in self.plugins), *_table("host", own))
         return "\n".join((_HEADING, *tables, *_table("host.resolve", places), ""))
 
 
 def _table(name: str, lines: Iterable[str]) -> tuple[str, ...]:
     return ("", f"[{name}]", *lines)
+
+
+def quoted(text: str) -> str:
+    """Return a text as a string of TOML, whose escapes are those of JSON."""
+    return json.dumps(text, ensure_ascii=False)

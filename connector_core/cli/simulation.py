@@ -15,7 +15,7 @@ from cyclopts.validators import Number
 from connector_core.cli.encoding import print_json
 from connector_core.cli.flags import Flags
 from connector_core.cli.output import console
-from connector_core.cli.simulated_settings import SimulatedSettings
+from connector_core.cli.simulated_settings import SimulatedSettings, quoted
 from connector_core.errors import SettingsError
 from connector_core.plugins import Registry
 from connector_core.sdk.connector import AnyConnector
@@ -70,14 +70,13 @@ async def simulate(  # noqa: PLR0913 - each is a flag
         raise SettingsError("--every and --recorded exclude each other: a recording does not change.")
     written = flags.settings if flags.settings and _is_ours(flags.settings) else None
     registry = (replace(flags, settings=None) if written and not written.exists() else flags).registry()
-    simulator = simulator_of(
-        registry.connector(connector), SimulatorOptions(people, seed, recorded, dict(map(_pair, set_)))
-    )
+    found = registry.connector(connector)
+    simulator = simulator_of(found, SimulatorOptions(people, seed, recorded, dict(map(_pair, set_))))
     simulator.script(faults)
     simulator.live = bool(interval)
     async with serve(simulator, port_of(connector) if port is None else port, keep=cache_folder()) as served:
         settings = await save_settings(written, registry, served) if written else None
-        _print_served(registry.connector(connector), served, settings, flags)
+        _print_served(found, served, settings, flags)
         while interval:
             await asyncio.sleep(interval)
             _print_events(simulator, flags)
@@ -157,7 +156,7 @@ def _about_settings(served: Served, written: SimulatedSettings | None, flags: Si
     file = flags.settings or DEFAULT_FILE
     if not missing:
         return [f"The settings in {file} lead to it."]
-    lines = [f'"{host}" = "{place}"' for host, place in missing.items()]
+    lines = [f"{quoted(host)} = {quoted(place)}" for host, place in missing.items()]
     if resolve:
         return [f"\nPut this below [host.resolve] in {file}:\n", *lines]
     return [f"\nPut this into {file}, or let --settings FILE write a new file:\n", "[host.resolve]", *lines]
@@ -168,7 +167,9 @@ def _commands(
 ) -> list[str]:
     """Return the commands that connect to the simulator."""
     name, credentials = connector.manifest.name, served.simulator.credentials
-    integration = f"acme-{name}" if written and len(written.resolve) > 1 else "acme"
+    # The first simulator of a file keeps its name when others join it.
+    first = not written or next(iter(written.resolve)) in served.resolve
+    integration = "acme" if first else f"acme-{name}"
     exports, typed = [f"export SSL_CERT_FILE={shlex.quote(str(served.ca_file))}"], ""
     for field in connector.credentials_type.form():
         value = shlex.quote(credentials[field.name])
@@ -191,5 +192,5 @@ def _print_events(simulator: Simulator, flags: SimulateFlags) -> None:
         if flags.json:
             print_json({"at": datetime.now(UTC), "event": event})
         else:
-            out.print(f"{datetime.now(UTC):%H:%M:%S}  {event}", soft_wrap=True)
+            out.print(f"{datetime.now(UTC).astimezone():%H:%M:%S}  {event}", soft_wrap=True)
     sys.stdout.flush()
