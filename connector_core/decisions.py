@@ -10,7 +10,7 @@ from connector_core.store import Applied, Held, Store, Undoable, Undone
 
 
 class Decisions:
-    """What waits, what was applied, and what becomes of both."""
+    """Plans that wait, plans that were applied, and an operator's decisions on both."""
 
     settings: Settings
     store: Store
@@ -76,7 +76,7 @@ class Decisions:
         if found is None:
             raise SettingsError(
                 f"{name} has no applied plan that can be put back.",
-                hint=f"A plan can be for {counted(self._undo_days, 'day')}, if it was applied with the window on.",
+                hint=f"Plans that are applied from now on can be, for {counted(self._undo_days, 'day')}.",
             )
         if number not in {None, found.number}:
             raise SettingsError(

@@ -157,7 +157,7 @@ class Host(Decisions):
         """Return True if a run of the integration, or another change to it, is under way."""
         return await self.store.locks.is_held(name)
 
-    # ---- runs; what becomes of their plans is in Decisions
+    # ---- runs: decisions on their plans are in the base class
 
     async def run(
         self,

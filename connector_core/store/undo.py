@@ -11,7 +11,7 @@ from connector_core.outcomes import Change, Operation, State
 from connector_core.reasons import Code, Reason
 from connector_core.store.changes import in_pages, name_in, values_between, with_names
 from connector_core.store.erasure import note_removal
-from connector_core.store.rows import drop_bodies
+from connector_core.store.rows import StoredKind, drop_bodies
 from connector_core.store.sqlite import IDS, Cursor, Table, now, reads, timestamp, writes
 
 _STEP = 2000
@@ -86,7 +86,7 @@ def application_of(cursor: Cursor, integration: str, run_id: str, *, undoable: b
 def keep(cursor: Cursor, application: int, run_id: str, state: State, *operations: Operation) -> None:
     """Keep the rows that changes of a run are about to change. Of one that is created there is nothing to keep."""
     cursor.execute(
-        "INSERT INTO undoable (application, kind, source_id, operation, body, active, digest, run_id) "  # noqa: S608 - IDS
+        "INSERT INTO undoable (application, kind, source_id, operation, body, active, digest, run_id) "  # noqa: S608 - a constant
         "SELECT ?, c.kind, c.source_id, c.operation, b.body, e.active, e.digest, e.run_id FROM changes c "
         "LEFT JOIN entities e ON e.integration = c.integration AND e.kind = c.kind AND e.source_id = c.source_id "
         "LEFT JOIN bodies b ON b.n = e.n WHERE c.run_id = ? AND c.state = ? "
@@ -156,27 +156,21 @@ class Undo(Table):
         Their kinds are read from the beginning next time: a delta would not see that they are behind. And what the plan
         has vouched for counts no more, so the next run holds losses.
         """
-        number, run_id = undoable.number, undoable.run_id
+        number, put_back = undoable.number, 0
         stale = cursor.execute(
             "DELETE FROM undoable WHERE application = ? AND (kind, source_id) IN "  # noqa: S608 - ours
             f"(SELECT u.kind, u.source_id FROM {_ROWS_THEN_AND_NOW} WHERE u.application = ? AND {_STALE})",
             (number, number),
         ).rowcount
-        kinds = cursor.execute("SELECT DISTINCT kind FROM undoable WHERE application = ?", (number,)).fetchall()
-        for (kind,) in kinds:
-            _remove_created(cursor, integration, kind, number)
-            _restore_updated(cursor, integration, kind, number)
-            _restore_removed(cursor, integration, kind, undoable)
+        for (kind,) in cursor.execute("SELECT DISTINCT kind FROM undoable WHERE application = ?", (number,)).fetchall():
+            of = StoredKind(integration, kind)
+            _remove_created(cursor, of, number)
+            _restore_removed(cursor, of, undoable)
+            put_back += _restore_updated(cursor, of, undoable)
             cursor.execute("DELETE FROM last_scans WHERE integration = ? AND kind = ?", (integration, kind))
             cursor.execute(
                 "UPDATE acceptances SET acceptance_key = '' WHERE integration = ? AND kind = ?", (integration, kind)
             )
-        put_back = cursor.execute(
-            "UPDATE changes SET state = ?, decided_at = ? WHERE run_id = ? AND (kind, source_id) IN "
-            "(SELECT kind, source_id FROM undoable WHERE application = ?)",
-            (State.UNDONE, now(), run_id, number),
-        ).rowcount
-        cursor.execute("DELETE FROM undoable WHERE application = ?", (number,))
         cursor.execute("DELETE FROM applications WHERE n = ?", (number,))
         note_removal(cursor)
         return Undone(put_back, stale)
@@ -215,49 +209,26 @@ def _before(days: int) -> str:
     return timestamp(datetime.now(UTC) - timedelta(days=days))
 
 
-def _remove_created(cursor: Cursor, integration: str, kind: str, number: int) -> None:
+def _remove_created(cursor: Cursor, of: StoredKind, number: int) -> None:
     gone = cursor.execute(
         "DELETE FROM entities WHERE integration = ? AND kind = ? AND source_id IN (SELECT source_id FROM undoable "
         "WHERE application = ? AND kind = ? AND operation = 'create') RETURNING n",
-        (integration, kind, number, kind),
+        (of.integration, of.kind, number, of.kind),
     ).fetchall()
     if gone:
         which = f"n IN (SELECT value FROM {IDS})"  # noqa: S608 - a constant
-        drop_bodies(cursor, integration, which, json.dumps([n for (n,) in gone]))
+        drop_bodies(cursor, of.integration, which, json.dumps([n for (n,) in gone]))
 
 
-def _restore_updated(cursor: Cursor, integration: str, kind: str, number: int) -> None:
-    """Restore bodies and entities, in steps: SQLite keeps what a statement changes in memory."""
-    rows = "u.application = ? AND u.kind = ? AND u.source_id > ? AND u.source_id <= ? AND u.operation = 'update'"
-    after = ""
-    while last := cursor.execute(
-        "SELECT max(source_id) FROM (SELECT source_id FROM undoable WHERE application = ? AND kind = ? "
-        "AND source_id > ? ORDER BY source_id LIMIT ?)",
-        (number, kind, after, _STEP),
-    ).fetchone()[0]:
-        cursor.execute(
-            "UPDATE bodies SET body = u.body, active = u.active FROM undoable u JOIN entities e "  # noqa: S608 - ours
-            f"ON e.integration = ? AND e.kind = u.kind AND e.source_id = u.source_id WHERE {rows} AND bodies.n = e.n",
-            (integration, number, kind, after, last),
-        )
-        cursor.execute(
-            "UPDATE entities SET digest = u.digest, active = u.active, run_id = u.run_id FROM undoable u "  # noqa: S608
-            f"WHERE {rows} AND entities.integration = ? AND entities.kind = u.kind "
-            "AND entities.source_id = u.source_id",
-            (number, kind, after, last, integration),
-        )
-        after = last
-
-
-def _restore_removed(cursor: Cursor, integration: str, kind: str, undoable: Undoable) -> None:
+def _restore_removed(cursor: Cursor, of: StoredKind, undoable: Undoable) -> None:
     """Store removed rows again, under a reading of their own: the one that brought them may be gone."""
     which = "application = ? AND kind = ? AND operation = 'remove'"
-    arguments = (undoable.number, kind)
+    arguments = (undoable.number, of.kind)
     if not cursor.execute(f"SELECT 1 FROM undoable WHERE {which} LIMIT 1", arguments).fetchone():  # noqa: S608 - ours
         return
     cursor.execute(
         "INSERT INTO readings (run_id, integration, kind, is_open) VALUES (?, ?, ?, 0)",
-        (undoable.run_id, integration, kind),
+        (undoable.run_id, of.integration, of.kind),
     )
     reading = cursor.lastrowid
     cursor.execute(
@@ -269,5 +240,40 @@ def _restore_removed(cursor: Cursor, integration: str, kind: str, undoable: Undo
         "INSERT INTO entities (integration, kind, source_id, n, digest, active, run_id) "
         "SELECT ?, u.kind, u.source_id, b.n, u.digest, u.active, u.run_id FROM bodies b JOIN undoable u "
         "ON u.application = ? AND u.kind = ? AND u.source_id = b.source_id WHERE b.reading = ?",
-        (integration, *arguments, reading),
+        (of.integration, *arguments, reading),
     )
+
+
+def _restore_updated(cursor: Cursor, of: StoredKind, undoable: Undoable) -> int:
+    """Restore updated rows, then note of every row that it was put back, and forget what was kept; return how many.
+
+    In steps: SQLite keeps what a statement changes in memory.
+    """
+    rows = "u.application = ? AND u.kind = ? AND u.source_id > ? AND u.source_id <= ?"
+    put_back, after = 0, ""
+    while last := cursor.execute(
+        "SELECT max(source_id) FROM (SELECT source_id FROM undoable WHERE application = ? AND kind = ? "
+        "AND source_id > ? ORDER BY source_id LIMIT ?)",
+        (undoable.number, of.kind, after, _STEP),
+    ).fetchone()[0]:
+        step = (undoable.number, of.kind, after, last)
+        cursor.execute(
+            "UPDATE bodies SET body = u.body, active = u.active FROM undoable u JOIN entities e "  # noqa: S608 - ours
+            "ON e.integration = ? AND e.kind = u.kind AND e.source_id = u.source_id "
+            f"WHERE {rows} AND u.operation = 'update' AND bodies.n = e.n",
+            (of.integration, *step),
+        )
+        cursor.execute(
+            "UPDATE entities SET digest = u.digest, active = u.active, run_id = u.run_id FROM undoable u "  # noqa: S608
+            f"WHERE {rows} AND u.operation = 'update' AND entities.integration = ? AND entities.kind = u.kind "
+            "AND entities.source_id = u.source_id",
+            (*step, of.integration),
+        )
+        cursor.execute(
+            "UPDATE changes SET state = ?, decided_at = ? WHERE run_id = ? AND kind = ? "  # noqa: S608 - ours
+            f"AND source_id IN (SELECT u.source_id FROM undoable u WHERE {rows})",
+            (State.UNDONE, now(), undoable.run_id, of.kind, *step),
+        )
+        put_back += cursor.execute(f"DELETE FROM undoable AS u WHERE {rows}", step).rowcount  # noqa: S608 - ours
+        after = last
+    return put_back

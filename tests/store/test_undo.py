@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from builders import PEOPLE, department, last_scan, person
-from connector_core import Status
+from connector_core import Status, StoreError
 from connector_core.field_changes import FieldChange
 from connector_core.outcomes import Change, Operation, State
 from connector_core.settings import RetentionSettings
@@ -131,6 +131,18 @@ async def test_a_held_plan_that_was_applied_is_put_back_without_what_its_run_app
     await put_back(undo)
     assert stored(undo) == before
     assert (await last(undo)).totals == {("Employee", Operation.UPDATE): 1, ("Employee", Operation.REMOVE): 1}
+
+
+async def test_an_undo_that_fails_at_its_end_changes_nothing(undo: RunSteps) -> None:
+    await undo.applied(ADA, BEA)
+    await undo.applied(turned(ADA, Status.INACTIVE), CLEO, removed=("b",))
+    applied = stored(undo)
+    undo.ask("CREATE TRIGGER refused BEFORE DELETE ON applications BEGIN SELECT RAISE(ABORT, 'refused'); END")
+    with pytest.raises(StoreError, match="refused"):
+        await undo.store.undo.put_back("acme", await last(undo))
+    assert (stored(undo), kept(undo)) == (applied, [(2, 5)])
+    undo.ask("DROP TRIGGER refused")
+    assert await put_back(undo) == Undone(3, 0)
 
 
 async def test_many_rows_are_put_back_in_steps(undo: RunSteps) -> None:
