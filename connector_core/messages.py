@@ -108,6 +108,7 @@ CHANGE: Mapping[Code, Message] = {
     Code.NOT_FOUND: Message("absent from a complete scan, and unknown to {provider}"),
     Code.OTHER_KIND: Message("{provider} lists it, but no longer as {kind}"),
     Code.ABSENT_TWICE: Message("absent from two complete scans"),
+    Code.PUT_BACK: Message("as it was before run {run}"),
 }
 HELD: Mapping[Code, Message] = {
     Code.OTHER_TENANT: Message(
@@ -119,7 +120,8 @@ HELD: Mapping[Code, Message] = {
         _MOVED,
     ),
     Code.ACCEPTANCE_CHANGED: Message(
-        "the token, the account or the rule for this kind has changed since the last accepted run",
+        "the token, the account or the rule for this kind has changed since the last accepted run, or that run was "
+        "undone",
         "Review the plan and apply it if the losses are real.",
     ),
     Code.TOO_MANY_LOST: Message(

@@ -92,6 +92,7 @@ class State(StrEnum):
     DISCARDED = "discarded"
     REPLACED = "replaced"
     STALE = "stale"
+    UNDONE = "undone"
 
     @property
     def waits(self) -> bool:

@@ -57,6 +57,7 @@ class Code(StrEnum):
     NOT_FOUND = "not_found"
     OTHER_KIND = "other_kind"
     ABSENT_TWICE = "absent_twice"
+    PUT_BACK = "put_back"
     # Changes that are held.
     OTHER_TENANT = "other_tenant"
     UNRECOGNISED = "unrecognised"

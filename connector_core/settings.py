@@ -155,6 +155,9 @@ class RetentionSettings(_Settings):
     """Days for which the changes of a run are kept: ids, names of fields and reasons; at most as long as the run."""
     held: Annotated[int, Field(ge=1, le=36_500)] = 90
     """Days after which a held plan that was neither applied nor replaced is discarded."""
+    undo: Annotated[int, Field(ge=0, le=90)] = 0
+    """Days for which rows are kept as they were before a plan was applied, so that `discover undo` can put them back.
+    0 keeps none."""
 
 
 class HostSettings(_Settings):

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from connector_core import BusyError, SettingsError
 from connector_core.cli.plan import print_changes
 from connector_core.field_changes import FieldChange
 from connector_core.outcomes import Change, Operation, State
 from connector_core.reasons import Code, Reason
+from connector_core.settings import RetentionSettings
 from connectors.namely.simulator import Behaviour, NamelySimulator, Tenant
-from world import Discover, Threaded, serve_in_thread
+from world import Discover, Start, Threaded, copied_settings, serve_in_thread
 
 CHANGED = Reason(Code.CHANGED, provider="Namely")
 
@@ -157,3 +159,88 @@ def test_the_changes_of_several_runs_are_one_line_of_json(tenant: Tenant, discov
     runs = {one["integration"]: one for one in json.loads(done.out)["runs"]}
     assert [len(runs[name]["changes"]) for name in ("acme", "beta")] == [2, 0]
     assert [one["plan"]["creates"] for one in runs["beta"]["kinds"]] == [30, 12]
+
+
+# ---- put back
+
+
+def switch_on(folder: Path) -> None:
+    """Switch the undo window on."""
+    settings = folder / "plugins.toml"
+    settings.write_text(f"[host.retention]\nundo = 7\n{settings.read_text()}")
+
+
+def test_without_the_undo_window_the_command_says_how_to_switch_it_on(tenant: Tenant, discover: Discover) -> None:
+    change_some(tenant)
+    assert discover("run", "acme").code == 0
+    done = discover("undo", "acme", "--yes")
+    assert done.code == 2
+    assert "no old values are kept, since the undo window is off" in done.err
+    assert "undo = 7 into [host.retention]" in done.err
+
+
+def test_the_last_plan_is_shown_and_put_back(
+    tenant: Tenant, discover: Discover, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def people() -> list[dict[str, object]]:
+        return list(discover("entities", "acme", "employees", "--json").json()["entities"])
+
+    before, old = people(), tenant.people[3].title
+    switch_on(tmp_path)
+    done = discover("undo", "acme")
+    assert (done.code, "acme has no applied plan that can be put back" in done.err) == (2, True)
+    removed = f"{tenant.people[-1].first_name} {tenant.people[-1].last_name}"
+    change_some(tenant)
+    hired = f"{tenant.people[-1].first_name} {tenant.people[-1].last_name}"
+    assert discover("run", "acme", "--plan").code == 1
+    done = discover("apply", "acme", "--yes")
+    assert "3 changes applied.\nIt can be put back for 7 days: discover undo acme\n" in done.out
+    monkeypatch.setenv("COLUMNS", "60")
+    done = discover("undo", "acme")
+    assert (done.code, "Put back 3 rows? There is no terminal" in done.err) == (2, True)
+    shown = words(done.out)
+    assert f"job_title: Keeper of the Keys → {old}" in shown
+    assert f"+ {removed} as it was before run" in shown
+    assert f"- {hired} as it was before run" in shown
+    done = discover("undo", "acme", "--yes")
+    assert done.code == 0
+    assert "3 rows put back.\n" in done.out
+    assert "The next run reads the same values again" in done.out
+    assert people() == before
+    (undone, *_) = discover("history", "acme", "--json").json()["runs"]
+    assert undone["changes"] == {"create undone": 1, "update undone": 1, "remove undone": 1}
+    # The provider's values have not changed, so the next run has the same plan; the loss waits for a decision.
+    done = discover("run", "acme", "--json")
+    assert (done.code, done.json()["verdict"]) == (1, "held")
+    plan = done.json()["kinds"][0]["plan"]
+    assert (plan["creates"], plan["updates"], plan["removes"], plan["held"]) == (1, 1, 1, 1)
+    assert [one["code"] for one in plan["held_because"]] == ["acceptance_changed"]
+    assert discover("undo", "acme", "--yes", "--json").json()["put_back"] == 2
+    assert discover("undo", "acme", "--yes").code == 2
+    assert people() == before
+
+
+async def test_only_the_plan_that_was_shown_is_put_back(namely: Start) -> None:
+    place = await namely(scanned=True)
+    place.host.settings = copied_settings(place.settings, retention=RetentionSettings(undo=7))
+    title = place.tenant.people[3].title
+    for changed in ("Chronicler", "Keeper of the Keys"):
+        shown = await place.host.undoable("acme") if changed != "Chronicler" else None
+        place.tenant.people[3].title = changed
+        place.tenant._touch(place.tenant.people[3])
+        await place.run()
+    assert shown
+    with pytest.raises(SettingsError, match="Another plan of acme has been applied or undone"):
+        await place.host.undo("acme", shown.number)
+    async with place.host.store.locks.hold("acme"):
+        with pytest.raises(BusyError):
+            await place.host.undo("acme")
+    assert (await place.host.undo("acme")).put_back == 1
+    # A delta would not see what is behind now.
+    report = await place.run(delta=True)
+    assert (report.extent.delta, report.extent.why and report.extent.why.code) == (False, Code.NO_FULL_SCAN)
+    for _ in range(2):
+        await place.host.undo("acme")
+    assert (await place.people())[place.tenant.people[3].id].job_title == title
+    with pytest.raises(SettingsError, match="no applied plan"):
+        await place.host.undo("acme")

@@ -90,14 +90,17 @@ def test_the_key_that_the_how_to_makes_is_one(connected: Running, monkeypatch: p
 
 def test_the_commands_about_plans_do_what_they_say(connected: Running, discover: Discover) -> None:
     said = commands("plans")
-    assert {line.split()[1] for line in said} == {"run", "history", "apply", "discard"}
+    assert {line.split()[1] for line in said} == {"run", "history", "apply", "discard", "undo"}
+    settings = Path("plugins.toml")
+    settings.write_text(f"{settings.read_text()}\n{fences('plans', 'toml')['plugins.toml']}")
     for line in said:
         command = line
-        if command.split()[1] in {"apply", "discard"}:
+        if command.split()[1] in {"apply", "discard", "undo"}:
             # Each finds a plan to decide on, and nobody to ask.
             assert discover("remove", "acme", "--yes").code == 0
             assert discover(*connecting(connected).split()[1:]).code == 0
             assert discover("run", "acme", "--plan").code == 1
+            assert "undo" not in command or discover("apply", "acme", "--yes").code == 0
             command = f"{command} --yes"
         if "--run" in command:
             latest = discover("history", "acme", "--json").json()["runs"][0]["id"]
@@ -106,6 +109,7 @@ def test_the_commands_about_plans_do_what_they_say(connected: Running, discover:
         assert done.code == (1 if "--plan" in command else 0), (command, done.err)
         assert "discarded" in done.out or line.split()[1] != "discard"
         assert "applied" in done.out or line.split()[1] != "apply"
+        assert "put back" in done.out or line.split()[1] != "undo"
 
 
 @pytest.mark.usefixtures("connected")

@@ -51,6 +51,7 @@ def test_no_command_prints_or_keeps_a_canary(
         ("check", "acme"),
         ("run", "acme", "--plan"),
         ("apply", "acme", "--yes"),
+        ("undo", "acme", "--yes"),
         ("run", "acme"),
         ("run", "--all"),
         ("discard", "acme", "--yes"),

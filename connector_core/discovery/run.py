@@ -226,7 +226,8 @@ async def _apply(context: RunContext, kinds: list[KindResult]) -> None:
     # Rows of a kind whose creation is held wait with its plan.
     readings = [one.evidence.result.reading for one in kinds if Hold.CREATES not in one.hold]
     unproven = [one.plan.kind for one in kinds if one.changes.unconfirmed]
-    applied = await context.store.plans.apply(context.run, readings, _new(context), unproven)
+    undoable = context.settings.retention.undo > 0
+    applied = await context.store.plans.apply(context.run, readings, _new(context), unproven, undoable=undoable)
     structlog.get_logger().info("applied", changes=applied)
 
 

@@ -145,7 +145,14 @@ class Plans(Table):
 
     @writes
     def apply(
-        self, cursor: Cursor, run: Run, readings: Collection[Reading], new: Reason, unproven: Collection[str]
+        self,
+        cursor: Cursor,
+        run: Run,
+        readings: Collection[Reading],
+        new: Reason,
+        unproven: Collection[str],
+        *,
+        undoable: bool = False,
     ) -> int:
         """Apply what a run has read and planned and is not held, as one; return how many changes.
 
@@ -154,13 +161,14 @@ class Plans(Table):
             readings: Its readings: rows that are not stored yet are created.
             new: The reason of those.
             unproven: Kinds with rows that are missing and not proven gone.
+            undoable: Keep the rows as they were, so that they can be put back.
         """
-        return apply_plan(cursor, run, readings, new, unproven)
+        return apply_plan(cursor, run, readings, new, unproven, undoable=undoable)
 
     @writes
-    def apply_held(self, cursor: Cursor, integration: str, held: Held) -> Applied:
-        """Apply a held plan, as one."""
-        return apply_held_plan(cursor, integration, held.run_id)
+    def apply_held(self, cursor: Cursor, integration: str, held: Held, *, undoable: bool = False) -> Applied:
+        """Apply a held plan, as one. ``undoable``: keep the rows as they were, so that they can be put back."""
+        return apply_held_plan(cursor, integration, held.run_id, undoable=undoable)
 
     @writes
     def discard(self, cursor: Cursor, integration: str, held: Held) -> int:
