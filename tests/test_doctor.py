@@ -25,6 +25,7 @@ from connector_core.doctor.providers import clocks, judged
 from connector_core.doctor.stored import examine_store
 from connector_core.settings import HostSettings, PluginSettings, Settings
 from connector_core.store import Store
+from connector_core.store.schema import VERSION
 from connector_core.vault import Vault
 from installed import Folder
 from world import Discover, Place, Running, Start
@@ -73,23 +74,24 @@ def test_a_good_file_of_authorities_is_counted(tmp_path: Path, monkeypatch: pyte
     ("name", "content", "said"),
     [
         ("ca.pem", None, "cannot be read: No such file or directory."),
-        ("", None, "names nothing, which cannot be read"),
+        ("", None, "names '', which cannot be read"),
         (".", None, "cannot be read"),
-        ("ca.pem", "no certificate", "holds no certificate."),
-        ("ca.pem", "", "holds no certificate."),
+        ("ca.pem", "no certificate", "holds no valid certificate."),
+        ("ca.pem", "", "holds no valid certificate."),
     ],
     ids=["missing", "empty variable", "folder", "text", "empty file"],
 )
-def test_a_bad_file_of_authorities_is_a_problem(
+async def test_a_bad_file_of_authorities_is_a_problem(
     monkeypatch: pytest.MonkeyPatch, name: str, content: str | None, said: str
 ) -> None:
     if content is not None:
         Path(name).write_text(content)
     monkeypatch.setenv("SSL_CERT_FILE", name)
-    found = trust()
+    found = await found_by("trust", trust)
     assert found.state is PROBLEM
     assert said in found.message
-    assert "SSL_CERT_FILE" in found.remedy
+    assert found.message.startswith("SSL_CERT_FILE")
+    assert "Name a PEM file" in found.remedy
 
 
 def test_the_systems_authorities_are_counted() -> None:
@@ -107,23 +109,30 @@ def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     ("given", "exceptions", "state", "said"),
     [
         ("", "", OK, "none"),
-        ("http://proxy.example:3128", "", OK, "http://proxy.example:3128"),
+        ("http://proxy.example:3128", "", OK, "http://proxy.example:3128 (HTTPS_PROXY)"),
         ("proxy.example:3128", "", OK, "http://proxy.example:3128"),
-        ("http://ann:s3cret@proxy.example", "a.example", OK, "http://proxy.example:80, with credentials; not for a."),
-        ("http://ann:s3cret@proxy.example:port", "", PROBLEM, "HTTPS_PROXY is not a valid address."),
-        ("http://", "", PROBLEM, "HTTPS_PROXY is not a valid address."),
+        (
+            "http://ann:s3cret@proxy.example",
+            "a.b",
+            OK,
+            "http://proxy.example:80 (HTTPS_PROXY), with credentials; not for",
+        ),
+        ("http://ann:s3cret@proxy.example:port", "", PROBLEM, "HTTPS_PROXY is not the address of a proxy"),
+        ("http://", "", PROBLEM, "HTTPS_PROXY is not the address of a proxy"),
     ],
 )
-def test_the_proxy_is_shown_without_its_credentials(
+async def test_the_proxy_is_shown_without_its_credentials(
     monkeypatch: pytest.MonkeyPatch, given: str, exceptions: str, state: Health, said: str
 ) -> None:
     for name, value in {"HTTPS_PROXY": given, "NO_PROXY": exceptions}.items():
         if value:
             monkeypatch.setenv(name, value)
-    found = proxy()
+    found = await found_by("proxy", proxy)
     assert (found.state, found.message.startswith(said)) == (state, True)
     assert "s3cret" not in str(found)
     assert "ann" not in str(found)
+    assert proxy("http://other.example:1").message == "http://other.example:1 ([host.http] proxy)"
+    assert proxy("none").message == "none"
 
 
 @pytest.mark.jumping
@@ -180,7 +189,7 @@ async def test_a_good_store_is_undamaged_and_left_as_it_is(tmp_path: Path) -> No
     before = contents(tmp_path)
     found, (stored,) = await examine_store(path)
     assert found.state is OK
-    assert found.message.endswith("MB, version 1, 1 integration, undamaged")
+    assert found.message.endswith(f"MB, version {VERSION}, 1 integration, undamaged")
     assert (stored.integration.name, stored.last, stored.held) == ("acme", None, None)
     assert contents(tmp_path) == before
 
@@ -386,7 +395,7 @@ async def test_a_provider_that_never_answers_is_a_warning(namely: Start) -> None
 
     place.served.handle = stall
     found = await seen(place)
-    assert (found.state, "cannot be reached" in found.message) == (WARNING, True)
+    assert (found.state, "did not answer in time" in found.message) == (WARNING, True)
     assert asyncio.get_running_loop().time() < 60
 
 

@@ -46,7 +46,8 @@ async def examine(
         registry: The host's, if it has one; otherwise plugins are found and loaded.
         offline: True sends no request to a provider.
     """
-    machine = [await found_by(probe.__name__, probe) for probe in (python, packages, trust, proxy)]
+    machine = [await found_by(probe.__name__, probe) for probe in (python, packages, trust)]
+    machine.append(await found_by("proxy", partial(proxy, settings.host.http.proxy if settings else "")))
     if settings is None:
         return machine
     registry = registry or await load_plugins(settings)

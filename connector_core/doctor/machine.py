@@ -5,17 +5,20 @@ import platform
 import ssl
 from importlib.metadata import requires, version
 from pathlib import Path
-from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 from packaging.requirements import Requirement
 
 from connector_core.doctor.finding import Finding, Health
+from connector_core.http import tls_context
+from connector_core.proxies import Proxies
 
 OWN = "connector-core"
 _SHOWN = frozenset({"aiohttp", "cryptography", "msgspec", "pluggy", "pydantic"})
 """The packages whose versions explain most."""
 _CERT_FILE = "SSL_CERT_FILE"
+_ANY_HOST = "provider.invalid"
+"""A host that no list of exceptions names."""
 
 
 def python() -> Finding:
@@ -41,10 +44,15 @@ def _fits(needed: Requirement, found: dict[str, str]) -> bool:
 
 
 def trust() -> Finding:
-    """Return the certificate authorities that providers are trusted by."""
+    """Return the certificate authorities that providers are trusted by. Raises SettingsError if there are none."""
+    context = tls_context()
+    count = context.cert_store_stats()["x509_ca"]
     if _CERT_FILE in os.environ:
-        return _trust_file(os.environ[_CERT_FILE])
-    count = ssl.create_default_context().cert_store_stats()["x509_ca"]
+        file = os.environ[_CERT_FILE]
+        if not count:
+            remedy = f"Name a PEM file with the certificate authorities in {_CERT_FILE}, or unset it."
+            return Finding("trust", Health.PROBLEM, f"{file} holds no certificate authority ({_CERT_FILE}).", remedy)
+        return Finding("trust", Health.OK, f"{_authorities(count)} in {file} ({_CERT_FILE})")
     paths = ssl.get_default_verify_paths()
     if not count and paths.capath:
         # Those of a folder are read when they are needed, and not counted before.
@@ -55,38 +63,16 @@ def trust() -> Finding:
     return Finding("trust", Health.OK, f"{_authorities(count)} of the system ({paths.cafile or paths.capath})")
 
 
-def _trust_file(name: str) -> Finding:
-    said = f"{_CERT_FILE} names {name or 'nothing'}"
-    remedy = f"Name a PEM file with the certificate authorities in {_CERT_FILE}, or unset it."
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    try:
-        context.load_verify_locations(cafile=name)
-    except ssl.SSLError:
-        return Finding("trust", Health.PROBLEM, f"{said}, which holds no certificate.", remedy)
-    except OSError as error:
-        return Finding("trust", Health.PROBLEM, f"{said}, which cannot be read: {error.strerror}.", remedy)
-    if count := context.cert_store_stats()["x509_ca"]:
-        return Finding("trust", Health.OK, f"{_authorities(count)} in {name} ({_CERT_FILE})")
-    return Finding("trust", Health.PROBLEM, f"{said}, which holds no certificate authority.", remedy)
-
-
 def _authorities(count: int) -> str:
     return f"{count:,} certificate {'authority' if count == 1 else 'authorities'}"
 
 
-def proxy() -> Finding:
-    """Return the proxy that the environment names, without its credentials."""
-    found = getproxies()
-    given, exceptions = found.get("https"), found.get("no")
-    if not given:
+def proxy(setting: str = "") -> Finding:
+    """Return the proxy to providers, without its credentials. Raises SettingsError if it is not valid."""
+    found = Proxies(setting).to(_ANY_HOST, 443)
+    if found is None:
         return Finding("proxy", Health.OK, "none")
-    try:
-        url = urlsplit(given if "://" in given else f"http://{given}")
-        place = f"{url.scheme}://{url.hostname}:{url.port or 80}"
-    except ValueError:
-        url, place = urlsplit(""), ""
-    if not url.hostname:
-        remedy = "Write it as http://proxy.example:3128."
-        return Finding("proxy", Health.PROBLEM, "HTTPS_PROXY is not a valid address.", remedy)
-    credentials = ", with credentials" if url.username or url.password else ""
-    return Finding("proxy", Health.OK, f"{place}{credentials}{f'; not for {exceptions}' if exceptions else ''}")
+    exceptions = "" if setting else getproxies().get("no", "")
+    credentials = ", with credentials" if found.authorization else ""
+    said = f"{found} ({found.source}){credentials}{f'; not for {exceptions}' if exceptions else ''}"
+    return Finding("proxy", Health.OK, said)

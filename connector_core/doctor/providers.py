@@ -9,10 +9,11 @@ import aiohttp
 from yarl import URL
 
 from connector_core.doctor.finding import Finding, Health, failure
-from connector_core.errors import ConnectorCoreError, InsecureError, PluginError, UnavailableError
+from connector_core.errors import ConnectorCoreError, PluginError, UnavailableError
 from connector_core.http import open_session, tls_context
 from connector_core.http.clock import clock_difference
 from connector_core.plugins import Registry
+from connector_core.proxies import Proxies
 from connector_core.settings import HostSettings
 from connector_core.store import Integration
 
@@ -41,13 +42,14 @@ async def clocks(settings: HostSettings, registry: Registry, integrations: Itera
         tls = tls_context()
     except (ConnectorCoreError, OSError) as error:
         return [failure("clocks", error)]
+    proxies = Proxies(settings.http.proxy, settings.resolve.keys())
     gate, deadline = asyncio.Semaphore(_AT_ONCE), asyncio.get_running_loop().time() + _ALL_SECONDS
     async with open_session(settings.endpoints(), timeout=_SECONDS) as session:
 
         async def compare(one: _Provider) -> Finding:
             try:
                 async with asyncio.timeout_at(deadline), gate:
-                    return await _compare(session, tls, one)
+                    return await _compare(session, tls, proxies, one)
             except TimeoutError:
                 return Finding(_subject(one), Health.WARNING, "Not asked: the others took too long.")
 
@@ -58,21 +60,21 @@ def _provider(integration: Integration, registry: Registry) -> _Provider | None:
     """Return where an integration's requests go; None where its connector or its address cannot be used."""
     try:
         manifest = registry.connector(integration.connector).manifest
-        url = URL(manifest.base_url.format_map(integration.fields))
+        url = URL(manifest.at(registry.settings(manifest.name).address).base_url.format_map(integration.fields))
     except (PluginError, LookupError, AttributeError, ValueError):
         return None
     return _Provider(manifest.title, url) if manifest.allows(url.host or "") else None
 
 
-async def _compare(session: aiohttp.ClientSession, tls: ssl.SSLContext, one: _Provider) -> Finding:
+async def _compare(session: aiohttp.ClientSession, tls: ssl.SSLContext, proxies: Proxies, one: _Provider) -> Finding:
     subject = _subject(one)
     try:
-        ahead = await clock_difference(session, tls, one.url, one.title, seconds=_SECONDS)
-    except InsecureError as error:
-        return failure(subject, error)
+        ahead = await clock_difference(session, tls, proxies, one.url, one.title, seconds=_SECONDS)
     except UnavailableError as error:
-        remedy = "Check the network of this machine, or leave this out: --offline."
+        remedy = f"{error.hint} To leave this out: --offline.".strip()
         return Finding(subject, Health.WARNING, f"{error.message}.", remedy)
+    except ConnectorCoreError as error:
+        return failure(subject, error)
     if ahead is None:
         return Finding(subject, Health.OK, f"{one.title} answers, and does not say what time it is.")
     return judged(subject, ahead, one.title)

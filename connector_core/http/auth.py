@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
+import aiohttp
 import msgspec
+from multidict import CIMultiDict
 from pydantic import SecretStr
 
 from connector_core.errors import Call, ConnectorCoreError, ProtocolError
 from connector_core.http.parsing import parse_undeclared
 from connector_core.http.request import Request
+from connector_core.proxies import Proxy
 from connector_core.sdk.credentials import Credentials
 from connector_core.sdk.manifest import Basic, ClientCredentials, Header, Manifest
 from connector_core.secrecy import hide
@@ -162,3 +165,18 @@ def signature(manifest: Manifest, credentials: Credentials, send: Send) -> Signa
     if isinstance(auth, Header):
         return Fixed(auth.name, secret)
     return Fixed("Authorization", SecretStr(f"Bearer {secret.get_secret_value()}"))
+
+
+def signing(signed: Signed, proxy: Proxy | None) -> aiohttp.ClientMiddlewareType:
+    """Return a middleware that signs a request at the last moment: aiohttp's frames have its headers as locals.
+
+    The proxy is sent its own credentials only, with the request for a tunnel.
+    """
+
+    async def sign(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        request.headers.update({name: value.get_secret_value() for name, value in signed.items()})
+        if proxy and proxy.authorization:
+            request.proxy_headers = CIMultiDict({"Proxy-Authorization": proxy.authorization.get_secret_value()})
+        return await send(request)
+
+    return sign

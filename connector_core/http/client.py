@@ -17,7 +17,6 @@ from functools import partial
 
 import aiohttp
 import structlog
-from multidict import CIMultiDict
 from yarl import URL
 
 from connector_core.errors import (
@@ -28,7 +27,7 @@ from connector_core.errors import (
     ThrottledError,
     UnavailableError,
 )
-from connector_core.http.auth import Signed, signature
+from connector_core.http.auth import Signed, signature, signing
 from connector_core.http.connection_errors import LONGEST_HEADER, Destination, connection_errors
 from connector_core.http.inflate import inflate
 from connector_core.http.listener import NO_LISTENER, RequestListener
@@ -36,7 +35,7 @@ from connector_core.http.quotas import Quotas
 from connector_core.http.request import Request
 from connector_core.http.responses import clock_of, raise_for_page, raise_for_status
 from connector_core.http.retry import Failures, RetryPolicy
-from connector_core.proxies import Proxies, Proxy
+from connector_core.proxies import Proxies
 from connector_core.sdk.credentials import Credentials
 from connector_core.sdk.manifest import Manifest
 from connector_core.sdk.page import T
@@ -215,7 +214,7 @@ class Client:
                 raise_for_status=False,
                 max_field_size=LONGEST_HEADER,
                 proxy=str(proxy) if proxy else None,
-                middlewares=(_signing(signed, proxy),),
+                middlewares=(signing(signed, proxy),),
                 # Ours, whatever the session's own connector says: TLS is always verified.
                 ssl=self._tls,
             ) as response:
@@ -257,18 +256,3 @@ class Client:
             return None
         raise_for_page(self._manifest, request, received.status, received.headers, body)
         return body.removeprefix(BOM_UTF8)
-
-
-def _signing(signed: Signed, proxy: Proxy | None) -> aiohttp.ClientMiddlewareType:
-    """Return a middleware that signs a request at the last moment: aiohttp's frames have its headers as locals.
-
-    The proxy is sent its own credentials only, with the request for a tunnel.
-    """
-
-    async def sign(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-        request.headers.update({name: value.get_secret_value() for name, value in signed.items()})
-        if proxy and proxy.authorization:
-            request.proxy_headers = CIMultiDict({"Proxy-Authorization": proxy.authorization.get_secret_value()})
-        return await send(request)
-
-    return sign
