@@ -274,6 +274,8 @@ async def test_a_key_file_that_others_can_read_is_a_problem(
     file.chmod(0o600)
     good = await of(place.settings, "key", vault=Vault(key_file=file))
     assert good == Finding("key", OK, f"{file}, opens the secrets of 1 integration")
+    named = place.settings.model_copy(update={"host": place.settings.host.model_copy(update={"key_file": file})})
+    assert await of(named, "key") == good
     file.chmod(0o644)
     bad = await of(place.settings, "key", vault=Vault(key_file=file))
     assert (bad.state, bad.remedy) == (PROBLEM, f"Run: chmod 600 {file}")

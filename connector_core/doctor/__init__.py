@@ -52,6 +52,7 @@ async def examine(
         return machine
     registry = registry or await load_plugins(settings)
     store, stored = await examine_store(settings.host.store)
+    vault = vault or Vault(key_file=settings.host.key_file)
     key = await found_by("key", partial(of_key, vault, stored))
     integrations = [of_integration(one, registry) for one in stored]
     seen = [] if offline else await clocks(settings.host, registry, [one.integration for one in stored])

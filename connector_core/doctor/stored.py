@@ -85,9 +85,8 @@ def _is_writable(path: Path) -> bool:
 # ---- the key
 
 
-def of_key(vault: Vault | None, stored: Sequence[Stored]) -> Finding:
+def of_key(vault: Vault, stored: Sequence[Stored]) -> Finding:
     """Return the finding about the key: its place, and if it opens the secrets of all integrations."""
-    vault = vault or Vault()
     if not vault.has_key() and not stored:
         said = f"None yet: {vault.place} is made when the first integration is connected."
         return Finding("key", Health.OK, said)
