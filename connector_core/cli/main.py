@@ -37,7 +37,11 @@ COMMANDS = (
     ("run", "runs:run", "Run a discovery: check, read, verify, plan, and apply what is safe."),
     ("apply", "held:apply", "Apply a held plan, after showing it."),
     ("discard", "held:discard", "Discard a held plan, after showing it. The next run plans again from what it reads."),
-    ("entities", "entities:entities", "List the stored entities of one kind: as a table, --json or --csv."),
+    (
+        "entities",
+        "entities:entities",
+        "List the stored entities of one kind, or show one: as a table, --json or --csv.",
+    ),
     ("history", "history:history", "List the runs of an integration, with their certificates and changes."),
     ("remove", "integrations:remove", "Remove an integration with its secrets, its data and its history."),
     ("secrets", "secrets:app", "Manage the key that seals the secrets in the store."),

@@ -18,7 +18,7 @@ from connector_core.store.application import (
     reason_text,
 )
 from connector_core.store.comparison import Loss
-from connector_core.store.rows import Reading, StoredKind
+from connector_core.store.rows import Reading, StoredKind, name_of
 from connector_core.store.runs import save_certificate
 from connector_core.store.sqlite import Cursor, Table, reads, writes
 
@@ -138,7 +138,7 @@ class Plans(Table):
             "WHERE c.run_id = ? AND c.operation = 'remove'",
             (run.id,),
         )
-        return {source_id: _name(body) for source_id, body in rows}
+        return {source_id: name_of(body) for source_id, body in rows}
 
     @writes
     def apply(
@@ -237,7 +237,7 @@ class Plans(Table):
                 fields=tuple(json.loads(fields)),
                 loss=bool(loss),
                 state=State(now_in),
-                label=_name(body),
+                label=name_of(body),
             )
             for source_id, reason, fields, loss, now_in, body in rows
         ]
@@ -265,15 +265,3 @@ def _insert_removals(cursor: Cursor, run: Run, plan: GuardedPlan) -> None:
 
 def _state(one: Update | Removal, hold: Hold) -> State:
     return State.HELD if one.held(hold) else State.PLANNED
-
-
-class _Named(msgspec.Struct):
-    """The fields that hold an entity's name."""
-
-    display_name: str | None = None
-    name: str | None = None
-
-
-def _name(body: str | None) -> str:
-    named = msgspec.json.decode(body, type=_Named) if body else _Named()
-    return named.display_name or named.name or ""
