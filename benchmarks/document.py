@@ -12,6 +12,7 @@ from pathlib import Path
 from benchmarks.competitors import CURL, OURS, PEERS
 from benchmarks.contest import Result, Results
 from benchmarks.figures import Bound, Figure
+from benchmarks.opening import MISSED, REACHED, UNKNOWN, opening, table
 from benchmarks.process import CUT_OFF, least_peak
 
 NOTES = Path(__file__).with_name("missed.md")
@@ -42,15 +43,14 @@ def document(figures: Sequence[Figure], rounds: int) -> str:
     parts = [
         "# Performance",
         "Written by `make bench`. Timings differ from machine to machine; ratios within one run say more.",
-        f"Medians of {rounds} rounds on {machine()}.",
-        "## Bounds",
-        _table(("figure", "ours, beside", "measured", "bound", ""), _all_bounds(figures)),
+        opening(_all_bounds(figures)),
         *(part for figure in figures for part in ("", *_figure(figure))),
         *_notes(),
         "## How it is measured",
+        f"Medians of {rounds} rounds on {machine()}.",
         METHOD.strip(),
         "## Versions",
-        _table(("what", "version"), versions()),
+        table(("what", "version"), versions()),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -63,7 +63,7 @@ def _notes() -> list[str]:
 def summary(figures: Iterable[Figure]) -> str:
     """For the terminal."""
     return "\n\n".join(
-        "\n\n".join((*_figure(one), *([_table(HEADS, _bounds(one))] if one.bounds else []))) for one in figures
+        "\n\n".join((*_figure(one), *([table(HEADS, _bounds(one))] if one.bounds else []))) for one in figures
     )
 
 
@@ -90,7 +90,7 @@ def _figure(figure: Figure) -> tuple[str, ...]:
     return (
         f"## {figure.number}. {figure.title}",
         figure.setting,
-        _table(heads, rows),
+        table(heads, rows),
         *_people_a_second(figure.results),
     )
 
@@ -139,13 +139,8 @@ def _bounds(figure: Figure) -> list[tuple[str, ...]]:
 
 def _verdict(bound: Bound) -> str:
     if math.isnan(bound.value):
-        return "not measured"
-    return "reached" if bound.reached else "missed"
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "/") for cell in line) + " |" for line in lines)
+        return UNKNOWN
+    return REACHED if bound.reached else MISSED
 
 
 def machine() -> str:

@@ -29,17 +29,22 @@ class Connections:
 
     def api(self, manifest: Manifest, credentials: Credentials, registry: Registry) -> HttpApi:
         """Return a client for one run. All of one provider account share its quotas, which outlive the runs."""
+        settings = registry.settings(manifest.name)
         account = (manifest.name, json.dumps(credentials.public(), sort_keys=True, default=str))
         if account not in self._quotas:
-            self._quotas[account] = Quotas(limits_of(manifest, registry.settings(manifest.name)))
+            self._quotas[account] = Quotas(limits_of(manifest, settings))
+        # Before a session is opened, which would stay open if this fails.
+        tls = self._tls
         return HttpApi(
             self._session(),
-            self._tls,
-            manifest,
+            tls,
+            manifest.at(settings.address),
             credentials,
             settings=self._settings.http,
             quotas=self._quotas[account],
             bounds=self._settings.bounds,
+            # At an address of this machine's network, or of this machine: no proxy knows it.
+            direct=self._settings.resolve.keys(),
         )
 
     def _session(self) -> aiohttp.ClientSession:
@@ -67,11 +72,11 @@ class Connections:
 
     @staticmethod
     def read_with(connector: type[AnyConnector], registry: Registry) -> str:
-        """Return the connector's version and options: what its rows depend on besides the account and the token."""
+        """Return the connector's version, options and address: what its rows depend on besides the account."""
         entry = registry.entry(connector.manifest.name)
         with connector_errors(connector):
             options = options_of(connector, entry.settings).model_dump_json()
-        return f"{entry.distribution} {entry.version} {options}"
+        return f"{entry.distribution} {entry.version} {options} {entry.settings.address}"
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:

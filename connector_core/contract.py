@@ -42,10 +42,17 @@ def verify(name: str, connector: Any, settings: PluginSettings) -> type[AnyConne
         )
     if not connector.declarations:
         raise PluginContractError(f"{connector.__name__} discovers nothing.")
+    _check_address(manifest, settings)
     _refuse_unknown_limits(manifest, settings)
     options_of(connector, settings)
     found: type[AnyConnector] = connector
     return found
+
+
+def _check_address(manifest: Manifest, settings: PluginSettings) -> None:
+    if settings.address and settings.address not in manifest.addresses:
+        known = f"it has {', '.join(manifest.addresses)}" if manifest.addresses else "it has only the usual one"
+        raise PluginContractError(f"Its address in plugins.toml is {settings.address!r}; {known}.")
 
 
 def _refuse_unknown_limits(manifest: Manifest, settings: PluginSettings) -> None:

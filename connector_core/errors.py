@@ -3,7 +3,7 @@
 ::
 
     ConnectorCoreError                 code · hint · retryable · exit_code
-    ├── SettingsError                  plugins.toml, the command line, or the key of secrets    exit 2
+    ├── SettingsError                  plugins.toml, a flag, the environment, or the key        exit 2
     │   └── UnknownIntegrationError    no integration of that name
     ├── PluginError                    a plugin cannot be used                                  exit 2
     │   ├── PluginLoadError            it could not be imported
@@ -179,7 +179,7 @@ class UnavailableError(ProviderError):
 
 
 class ThrottledError(ProviderError):
-    """``retry_after`` is how many seconds the provider asks to wait, or None if it does not say."""
+    """``retry_after`` is how many seconds the provider asks to wait, or None if it names no time ahead."""
 
     code = "provider_throttled"
     retryable = True
@@ -188,7 +188,8 @@ class ThrottledError(ProviderError):
         self, message: str, *, call: Call | None, hint: str = "", said: str = "", retry_after: float | None = None
     ) -> None:
         super().__init__(message, call=call, hint=hint, said=said)
-        self.retry_after = retry_after
+        # "In 0 seconds" would be answered at once, and again, until no attempt is left.
+        self.retry_after = retry_after if retry_after and retry_after > 0 else None
 
 
 class ForbiddenError(ProviderError):

@@ -44,3 +44,19 @@ def replace(file: Path, draft: Path) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def draft_of(file: Path) -> Path:
+    """Return the file that ``write_privately`` writes first. A process that was killed may have left it."""
+    return file.with_name(f".{file.name}.draft")
+
+
+def write_privately(file: Path, content: bytes) -> None:
+    """Replace a file that its owner alone may read, all of it or nothing."""
+    draft = draft_of(file)
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as opened:
+        opened.write(content)
+        opened.flush()
+        os.fsync(opened.fileno())
+    replace(file, draft)

@@ -12,21 +12,22 @@ from pydantic import SecretStr
 
 from connector_core.connections import Connections
 from connector_core.contract import declaration_of, declared, declared_fields
+from connector_core.decisions import Decisions
 from connector_core.discovery import ProgressCallback, RunContext, check, discover
 from connector_core.discovery.check import refuse_unreadable
 from connector_core.discovery.connector_errors import credentials_of
 from connector_core.discovery.tenant import refuse_other_tenant
-from connector_core.errors import ConnectorCoreError, SettingsError
+from connector_core.errors import ConnectorCoreError
 from connector_core.http import HttpApi
 from connector_core.names import check_name
-from connector_core.outcomes import Change, CheckReport, Operation, Report, Run, State
+from connector_core.outcomes import CheckReport, Report, Run
 from connector_core.plugins import Registry, load
 from connector_core.sdk.connector import AnyConnector, Api
 from connector_core.sdk.credentials import Credentials
 from connector_core.sdk.entities import Entity, Product
 from connector_core.secrecy import hiding
 from connector_core.settings import Settings
-from connector_core.store import Applied, Held, Integration, RunSummary, Store, StoredKind
+from connector_core.store import Integration, RunSummary, Store, StoredKind
 from connector_core.vault import Vault
 from connector_core.views import View, linked_ids
 
@@ -35,7 +36,7 @@ __all__ = ["Host", "Settings"]
 E = TypeVar("E", bound=Entity)
 
 
-class Host:
+class Host(Decisions):
     """``async with Host(settings) as host``. Of a session that is passed in, only the connector is used.
 
     A program that brings its connectors itself passes a ``registry``; without one, plugins are found and loaded.
@@ -52,7 +53,7 @@ class Host:
         self.settings = settings or Settings()
         self.store = Store(self.settings.host.store)
         self._connections = Connections(self.settings.host, session)
-        self._vault = vault or Vault()
+        self._vault = vault or Vault(key_file=self.settings.host.key_file)
         self._registry = registry
 
     async def __aenter__(self) -> Self:
@@ -151,7 +152,7 @@ class Host:
         """Return True if a run of the integration, or another change to it, is under way."""
         return await self.store.locks.is_held(name)
 
-    # ---- runs and plans
+    # ---- runs: decisions on their plans are in the base class
 
     async def run(
         self,
@@ -207,44 +208,6 @@ class Host:
                             accepted_fields=accepted,
                         )
                     )
-
-    async def held(self, name: str) -> Held | None:
-        """Return the held plan, if there is one."""
-        await self.store.integrations.get(name)
-        return await self.store.plans.held(name)
-
-    async def held_plan(self, name: str, run_id: str | None = None) -> Held:
-        """Return the held plan. SettingsError if there is none, or if it is not that of ``run_id``."""
-        held = await self.held(name)
-        if held is None:
-            raise SettingsError(f"{name} has no held plan.", hint=f"Make one: discover run {name} --plan")
-        if run_id not in {None, held.run_id}:
-            raise SettingsError(
-                f"The plan of {name} has been replaced since it was shown.", hint="Look at the new one."
-            )
-        return held
-
-    def changes(
-        self, run_id: str, state: State | None = None, *, limits: Mapping[Operation, int] | None = None
-    ) -> AsyncIterator[Change]:
-        """Yield a run's changes; with ``limits``, of each kind at most so many of each operation."""
-        return self.store.plans.changes(run_id, state, limits=limits)
-
-    async def count_changes(self, run_id: str) -> dict[tuple[str, Operation, State], int]:
-        """Return the number of a run's changes by kind, operation and state."""
-        return await self.store.plans.counts(run_id)
-
-    async def apply(self, name: str, run_id: str | None = None) -> Applied:
-        """Apply the held plan, against the store as it is now; with ``run_id``, only if it is that run's."""
-        await self.store.integrations.get(name)
-        async with self.store.changing(name, self.settings.host):
-            return await self.store.plans.apply_held(name, await self.held_plan(name, run_id))
-
-    async def discard(self, name: str, run_id: str | None = None) -> int:
-        """Drop the held plan; return how many changes it had. With ``run_id``, only if it is that run's."""
-        await self.store.integrations.get(name)
-        async with self.store.changing(name, self.settings.host):
-            return await self.store.plans.discard(name, await self.held_plan(name, run_id))
 
     async def history(self, name: str, limit: int = 20) -> list[RunSummary]:
         """Return the runs of an integration, the newest first."""

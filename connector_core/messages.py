@@ -77,6 +77,10 @@ NOTES: Mapping[Code, Message] = {
     Code.TEXTS_INVALID: Message(
         "{provider} sent text that is not valid JSON or Unicode in {places:place}, but in no field that is read"
     ),
+    Code.VALUES_UNREADABLE: Message(
+        "{field} could not be read in {rows:row} of {provider}, whose stored value stays",
+        "Fix it at the provider, or report this to the connector's author.",
+    ),
 }
 DELTA_BEHIND: Mapping[Code, Message] = {
     Code.CHANGES_ENDED_EARLY: Message(
@@ -104,6 +108,7 @@ CHANGE: Mapping[Code, Message] = {
     Code.NOT_FOUND: Message("absent from a complete scan, and unknown to {provider}"),
     Code.OTHER_KIND: Message("{provider} lists it, but no longer as {kind}"),
     Code.ABSENT_TWICE: Message("absent from two complete scans"),
+    Code.PUT_BACK: Message("as it was before run {run}"),
 }
 HELD: Mapping[Code, Message] = {
     Code.OTHER_TENANT: Message(
@@ -115,7 +120,8 @@ HELD: Mapping[Code, Message] = {
         _MOVED,
     ),
     Code.ACCEPTANCE_CHANGED: Message(
-        "the token, the account or the rule for this kind has changed since the last accepted run",
+        "the token, the account or the rule for this kind has changed since the last accepted run, or that run was "
+        "undone",
         "Review the plan and apply it if the losses are real.",
     ),
     Code.TOO_MANY_LOST: Message(

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Self
 
 from connector_core.data_profile import DataProfile
+from connector_core.field_changes import FieldChange
 from connector_core.reasons import Reason
 from connector_core.sdk.connector import Account, Declaration
 from connector_core.sdk.page import Rejection
@@ -19,6 +20,8 @@ class Verdict(StrEnum):
     COMPLETE = "complete"
     INCOMPLETE = "incomplete"
     HELD = "held"
+    PLAN_WAITING = "plan waiting"
+    """All was read as requested. The run stopped at its plan, which has changes and no objection."""
     DEFERRED = "deferred"
     CAUGHT_UP = "caught up"
     """A delta has read everything that has changed."""
@@ -89,6 +92,12 @@ class State(StrEnum):
     DISCARDED = "discarded"
     REPLACED = "replaced"
     STALE = "stale"
+    UNDONE = "undone"
+
+    @property
+    def waits(self) -> bool:
+        """True if it is not decided yet."""
+        return self in {State.PLANNED, State.HELD}
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +158,8 @@ class Change:
     loss: bool = False
     state: State = State.PLANNED
     label: str = ""
+    values: tuple[FieldChange, ...] = ()
+    """The old and new values, only while the change waits: those of its ``fields``, or all of a new row."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,14 +67,15 @@ from connector_core.sdk.manifest import (
     RateLimit,
 )
 from connector_core.sdk.page import Page, PlaceInListing, Rejection, RowRejectedError, TotalSource
-from connector_core.sdk.paging import Offset, PageNumber, Paging, SinglePage, Streamed
+from connector_core.sdk.paging import Cursor, Offset, PageNumber, Paging, SinglePage, Streamed
+from connector_core.sdk.texts import normal_form
 from connector_core.sdk.values import (
+    IdsByName,
     as_tuple,
     day,
     department_fields,
     first,
     full_name,
-    ids_by_name,
     link,
     lookup,
     moment,
@@ -102,6 +103,7 @@ __all__ = [
     "Context",
     "Credentials",
     "CredentialsError",
+    "Cursor",
     "Department",
     "DepartmentKind",
     "DiscoveryError",
@@ -111,6 +113,7 @@ __all__ = [
     "ForbiddenError",
     "Header",
     "Identifier",
+    "IdsByName",
     "InsecureError",
     "InvalidCredentialsError",
     "KindPlan",
@@ -171,10 +174,10 @@ __all__ = [
     "first",
     "full_name",
     "hookimpl",
-    "ids_by_name",
     "link",
     "lookup",
     "moment",
+    "normal_form",
     "text",
     "witnesses",
     "words",

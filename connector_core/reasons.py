@@ -34,6 +34,7 @@ class Code(StrEnum):
     ROWS_NOT_LISTED = "rows_not_listed"
     # A note on a reading, complete or not.
     TEXTS_INVALID = "texts_invalid"
+    VALUES_UNREADABLE = "values_unreadable"
     # A delta that has not caught up.
     CHANGES_ENDED_EARLY = "changes_ended_early"
     FIELDS_MISSING = "fields_missing"
@@ -56,6 +57,7 @@ class Code(StrEnum):
     NOT_FOUND = "not_found"
     OTHER_KIND = "other_kind"
     ABSENT_TWICE = "absent_twice"
+    PUT_BACK = "put_back"
     # Changes that are held.
     OTHER_TENANT = "other_tenant"
     UNRECOGNISED = "unrecognised"

@@ -12,6 +12,8 @@ from urllib.parse import quote, quote_plus
 from pydantic import SecretStr
 
 HIDDEN = "[secret]"
+JOINERS = "\u200c\u200d"
+"""Invisible, harmless, and part of Persian and Indic names and of emoji."""
 _SHORTEST = 6
 """Characters of an encoded form that is looked for: shorter ones are found in many words."""
 
@@ -68,9 +70,18 @@ def hide(secret: SecretStr) -> None:
 
 def presentable(text: str, longest: int) -> str:
     """Return a text that is not ours as it may be shown: on one line, without secrets, and cut."""
+    secrets = secrets_in_use()
+    # Looked for without what cannot be seen, which could be anywhere in a secret.
+    visible = "".join([one for one in text if one.isprintable()])
+    shown = secrets.hidden_in(visible)
+    if shown == visible:
+        shown = " ".join("".join([one for one in text if _is_kept(one)]).split())
     # Cut last: a part of a secret would not be found.
-    shown = secrets_in_use().hidden_in("".join([one for one in text if one.isprintable()]))
     return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
+
+
+def _is_kept(char: str) -> bool:
+    return char.isprintable() or char.isspace() or char in JOINERS
 
 
 def _forms(secret: str) -> Iterator[str]:

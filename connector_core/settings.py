@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from connector_core.errors import SettingsError
 from connector_core.problems import problems
+from connector_core.proxies import OFF, Proxy
 from connector_core.sdk.manifest import Manifest, RateLimit
 
 DEFAULT_FILE = "plugins.toml"
@@ -45,8 +46,14 @@ def _endpoint(value: str) -> str:
     return value
 
 
+def _proxy(value: str) -> str:
+    if value not in {"", OFF} and Proxy.parse(SecretStr(value)).authorization:
+        raise ValueError("must not hold credentials: set the environment variable HTTPS_PROXY instead")
+    return value
+
+
 class HttpSettings(_Settings):
-    """Time-outs, retries and limits of the HTTP client."""
+    """Time-outs, retries, limits and the proxy of the HTTP client."""
 
     connect_timeout: Seconds = 10
     """Seconds to resolve the host name, and again to open a connection, TLS included."""
@@ -66,6 +73,9 @@ class HttpSettings(_Settings):
     """If the provider asks to wait more seconds than this, the run ends as deferred."""
     largest_answer: Annotated[int, Field(gt=0)] = 64 * 1024 * 1024
     """Most bytes in one response, decompressed."""
+    proxy: Annotated[str, AfterValidator(_proxy)] = ""
+    """The proxy to every provider, such as `http://proxy.example:3128`, in place of the environment's; `none` for no
+    proxy. Without it, HTTPS_PROXY, ALL_PROXY and NO_PROXY decide."""
 
 
 class LossSettings(_Settings):
@@ -145,11 +155,16 @@ class RetentionSettings(_Settings):
     """Days for which the changes of a run are kept: ids, names of fields and reasons; at most as long as the run."""
     held: Annotated[int, Field(ge=1, le=36_500)] = 90
     """Days after which a held plan that was neither applied nor replaced is discarded."""
+    undo: Annotated[int, Field(ge=0, le=90)] = 0
+    """Days for which rows are kept as they were before a plan was applied, so that `discover undo` can put them back.
+    0 keeps none."""
 
 
 class HostSettings(_Settings):
     store: Path = Path(DEFAULT_STORE)
     """The database."""
+    key_file: Path | None = None
+    """File of the key that seals the secrets of this database. Without it: `DISCOVER_SECRET_KEY`, or the user's own."""
     http: HttpSettings = HttpSettings()
     """See [host.http]."""
     losses: LossSettings = LossSettings()
@@ -177,15 +192,19 @@ class HostSettings(_Settings):
     run_timeout: Seconds = 14_400
     """Seconds after which a run stops reading, and asking for missing rows; the next one resumes."""
     resolve: Mapping[str, Annotated[str, AfterValidator(_endpoint)]] = {}
-    """Host name to address and port, as for curl's --connect-to."""
+    """Host name to address and port, as for curl's --connect-to. They are reached without a proxy."""
 
     def endpoints(self) -> dict[str, Endpoint]:
         return {host: Endpoint.parse(value) for host, value in self.resolve.items()}
 
 
 class LimitSettings(_Settings):
+    """A quota under one path of the provider."""
+
     requests: Annotated[int, Field(ge=1, le=1_000_000)]
+    """Most requests under this path …"""
     per: Seconds
+    """… within so many seconds."""
 
 
 class PluginSettings(_Settings):
@@ -197,6 +216,8 @@ class PluginSettings(_Settings):
     """The distribution it must come from; needed only where two have a plugin of this name."""
     limits: Mapping[str, LimitSettings] = {}
     """Quota by path, instead of the manifest's. A path for which the manifest declares none is refused."""
+    address: str = ""
+    """The provider's address, by a name that the connector's page lists; empty for the usual one."""
     options: Mapping[str, Any] = {}
     """The connector's own options."""
 
@@ -226,8 +247,12 @@ class Settings(_Settings):
             settings = cls.model_validate(values)
         except ValidationError as error:
             raise _explain(path, error, cls) from None
-        place = store or path.parent / settings.host.store
-        return settings.model_copy(update={"host": settings.host.model_copy(update={"store": place})})
+        host = settings.host
+        places = {
+            "store": store or path.parent / host.store,
+            "key_file": path.parent / host.key_file if host.key_file else None,
+        }
+        return settings.model_copy(update={"host": host.model_copy(update=places)})
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -248,7 +273,7 @@ def _explain(path: Path, error: ValidationError, model: type[BaseModel]) -> Sett
     for one in problems(error, model):
         line = _line_of(text, list(one.place))
         lines.append(f"{f'line {line}: ' if line else ''}{'.'.join(one.place)}: {one.said}")
-    return SettingsError(f"{path}: {'; '.join(lines)}.", hint="docs/settings.md lists every key.")
+    return SettingsError(f"{path}: {'; '.join(lines)}.", hint="Every key, with its meaning: discover settings")
 
 
 def _line_of(text: list[str], keys: list[str]) -> int:

@@ -12,7 +12,7 @@ from platformdirs import user_config_path
 from pydantic import SecretStr
 
 from connector_core.errors import BusyError, SettingsError
-from connector_core.files import locked, replace
+from connector_core.files import draft_of, locked, write_privately
 
 KEY_VARIABLE = "DISCOVER_SECRET_KEY"
 _PATIENCE = 60.0
@@ -26,16 +26,30 @@ def default_key_file() -> Path:
 class Vault:
     """Seals and opens secrets.
 
-    The key is ``key``, or ``DISCOVER_SECRET_KEY`` from the environment, or the content of ``key_file``, which is
-    created with mode 0600 when something is first sealed. Where there are several keys, separated by commas or lines,
-    every one opens and the first one seals.
+    The key is ``key``, or the content of ``key_file``. Without both it is ``DISCOVER_SECRET_KEY`` from the environment,
+    or else in a file in the user's configuration directory. A file is created with mode 0600 when something is first
+    sealed. Where there are several keys, separated by commas or lines, every one opens and the first one seals.
     """
 
     def __init__(self, key: SecretStr | None = None, *, key_file: Path | None = None) -> None:
-        given = os.environ.get(KEY_VARIABLE)
+        given = None if key_file else os.environ.get(KEY_VARIABLE)
         self._key = key or (SecretStr(given) if given else None)
         self._file = Path(os.path.realpath(key_file or default_key_file()))
-        self._draft = self._file.with_name(f".{self._file.name}.draft")
+        place = str(self._file) if key_file else f"{KEY_VARIABLE} or {self._file}"
+        self._remedy = f"Give the key they were sealed with in {place}, or connect again."
+
+    @property
+    def place(self) -> str:
+        """The place of the key: the name of the variable, or the file."""
+        return KEY_VARIABLE if self._key else str(self._file)
+
+    def has_key(self) -> bool:
+        """Return False as long as nothing was sealed, and no key was given."""
+        return bool(self._key) or self._exists()
+
+    def verify(self) -> None:
+        """Raise SettingsError if there is no key, or one that cannot be used."""
+        self._fernet()
 
     @asynccontextmanager
     async def sealing(self) -> AsyncIterator[Callable[[Mapping[str, SecretStr]], bytes]]:
@@ -58,7 +72,7 @@ class Vault:
         except (InvalidToken, ValueError, TypeError):
             raise SettingsError(
                 "The stored secrets were sealed with another key, or are damaged.",
-                hint=f"Give the key they were sealed with in {KEY_VARIABLE} or {self._file}, or connect again.",
+                hint=self._remedy,
             ) from None
         return {name: SecretStr(value) for name, value in plain.items()}
 
@@ -100,9 +114,8 @@ class Vault:
         try:
             return MultiFernet([Fernet(key) for key in self._keys()])
         except ValueError:
-            where = KEY_VARIABLE if self._key else str(self._file)
             raise SettingsError(
-                f"The key in {where} is not a Fernet key.",
+                f"The key in {self.place} is not a Fernet key.",
                 hint="It is 32 bytes in URL-safe base64, as `openssl rand -base64 32 | tr +/ -_` prints.",
             ) from None
 
@@ -128,7 +141,7 @@ class Vault:
                 lock = locked(self._file.with_name(f".{self._file.name}.lock"), patience=_PATIENCE)
                 await stack.enter_async_context(lock)
                 # A process that was killed left it, with keys in it.
-                self._draft.unlink(missing_ok=True)
+                draft_of(self._file).unlink(missing_ok=True)
             except TimeoutError:
                 raise BusyError(f"The key {self._file} is in use by another process.", hint="Try again.") from None
             except OSError as error:
@@ -147,7 +160,7 @@ class Vault:
         except FileNotFoundError:
             raise SettingsError(
                 f"The key {self._file} is missing, so the stored secrets cannot be opened.",
-                hint=f"Restore it, give it in {KEY_VARIABLE}, or connect again.",
+                hint=self._remedy,
             ) from None
         except OSError as error:
             raise SettingsError(f"The key {self._file} cannot be read: {error.strerror}.") from None
@@ -155,11 +168,6 @@ class Vault:
     def _write(self, keys: bytes) -> None:
         """Replace the keys, all of them or none."""
         try:
-            handle = os.open(self._draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "wb") as file:
-                file.write(keys)
-                file.flush()
-                os.fsync(file.fileno())
-            replace(self._file, self._draft)
+            write_privately(self._file, keys)
         except OSError as error:
             raise SettingsError(f"The key {self._file} cannot be written: {error.strerror}.") from None

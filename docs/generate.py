@@ -12,16 +12,12 @@ import io
 import os
 import re
 import sys
-import textwrap
 from collections.abc import Mapping
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
-
-from pydantic import BaseModel
 
 from connector_core import errors, hookspecs, messages, public, settings
 from connector_core.cli.main import app, invoke
+from connector_core.cli.settings import keys_of
 from connector_core.plugins import load
 from connector_core.sdk import values
 from connector_core.sdk.connector import AnyConnector
@@ -31,6 +27,7 @@ from connector_core.testing.kit.rules import RULES
 from connector_core.testing.listing_faults import LISTING_FAULTS
 from connector_core.testing.network_faults import NETWORK_FAULTS, THROTTLES
 from connector_core.testing.readme import MARKED, PARTS, readme_of, table, tier_in
+from connector_core.testing.spellings import SPELLINGS
 
 ROOT = Path(__file__).parents[1]
 
@@ -93,34 +90,9 @@ def hooks(_: str) -> str:
 
 def keys(name: str) -> str:
     """The keys of one settings table, with defaults and meanings."""
-    model: type[BaseModel] = getattr(settings, name)
-    descriptions = _attribute_docstrings(model)
-    rows = []
-    for key, field in model.model_fields.items():
-        default = field.get_default(call_default_factory=True)
-        shown = "" if isinstance(default, BaseModel) or default is None else f"`{_toml(default)}`"
-        rows.append((f"`{key}`", shown, descriptions.get(key, "")))
+    found = keys_of(getattr(settings, name))
+    rows = [(f"`{one.key}`", f"`{one.default}`" if one.default else "", one.meaning) for one in found]
     return table(("key", "default", "meaning"), rows)
-
-
-def _attribute_docstrings(model: type) -> dict[str, str]:
-    """Return the strings below a class's attributes.
-
-    pydantic's ``use_attribute_docstrings`` would parse the settings' source whenever a command starts.
-    """
-    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(model))).body
-    body = definition.body if isinstance(definition, ast.ClassDef) else []
-    return {
-        node.target.id: " ".join(str(ast.literal_eval(following.value)).split())
-        for node, following in pairwise(body)
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and isinstance(following, ast.Expr)
-    }
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(value) if isinstance(value, (int, float)) else "{}" if isinstance(value, dict) else f'"{value}"'
 
 
 def rules(_: str) -> str:
@@ -151,7 +123,7 @@ def faults(_: str) -> str:
     rows = [("`500`, any status", "Send the HTML page of a proxy with this status.")]
     rows += [(f"`{name}`", inspect.getdoc(fault) or "") for name, fault in NETWORK_FAULTS.items()]
     rows += [(f"`{name}`", f"Throttle the request. {description}") for name, (description, _) in THROTTLES.items()]
-    rows += [(f"`{name}`", description) for name, description in LISTING_FAULTS.items()]
+    rows += [(f"`{name}`", description) for name, description in (LISTING_FAULTS | SPELLINGS).items()]
     return table(("fault", "what the simulator does"), rows)
 
 

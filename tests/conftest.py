@@ -51,11 +51,13 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[]
 @pytest.fixture(autouse=True)
 def _own_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No test reads or writes the settings, keys or certificates of the user who runs it."""
-    for name in [name for name in os.environ if name.startswith("DISCOVER_")]:
+    for name in [name for name in os.environ if name.startswith("DISCOVER_") or name.lower().endswith("_proxy")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("DISCOVER_SECRET_KEY", KEY)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.delenv("COLUMNS", raising=False)
     monkeypatch.chdir(tmp_path)
     yield
@@ -142,6 +144,7 @@ async def provider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
             people: int = 60,
             *,
             losses: LossSettings = LossSettings(),  # noqa: B008 - frozen
+            plugin: PluginSettings = PluginSettings(),  # noqa: B008 - frozen
             simulator: Simulator | None = None,
             **behaviour: str,
         ) -> Provider:
@@ -152,7 +155,7 @@ async def provider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
             store, http = tmp_path / "people.sqlite", HttpSettings(**QUICK)
             settings = Settings(
                 host=HostSettings(store=store, resolve=served.resolve, http=http, losses=losses),
-                plugins={name: PluginSettings()},
+                plugins={name: plugin},
             )
             return Provider(name, served, await stack.enter_async_context(Host(settings)))
 

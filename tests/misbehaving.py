@@ -189,8 +189,8 @@ class RestrictedBambooHR(BambooHRSimulator):
     restricted: frozenset[str] = frozenset()
     lost: tuple[str, ...] = ()
 
-    def _row(self, one: Person) -> dict[str, Any]:
-        row = super()._row(one)
+    def _row(self, person: Person, *, ahead: bool) -> dict[str, Any]:
+        row = super()._row(person, ahead=ahead)
         return row | dict.fromkeys(self.lost) if row["id"] in self.restricted else row
 
 
@@ -213,7 +213,7 @@ class MergesRows(Example):
     @_discovers_people
     async def employees(self) -> AsyncIterator[Page[Employee]]:
         async for page in self.api.pages("/people", People, paging=PageNumber(size=25)):
-            yield page.map(lambda row: Employee(source_id="same", display_name=row.name))
+            yield page.map(lambda row: Employee.of(row, source_id="same", display_name=row.name))
 
 
 class Broken(Example):

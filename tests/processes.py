@@ -1,10 +1,13 @@
-"""Other processes for tests: one that runs beside the test, and ones that are killed at every instant of their work."""
+"""Other processes for tests: simulators, scripts, and ones that are killed at every instant of their work."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from world import DISCOVER
 
 _KILLING = """
 import os, signal, sys
@@ -65,3 +68,27 @@ def killed_at_every_instant(imports: str, work: str) -> Iterator[bool]:
             assert status in {0, 9}
             killed = status == 9
             yield killed
+
+
+@contextmanager
+def simulating(*arguments: str) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
+    """Run `discover simulate`. Yields what it says when it has started."""
+    with subprocess.Popen([DISCOVER, "simulate", *arguments], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        try:
+            yield "".join(iter(process.stdout.readline, "Press Ctrl-C to stop.\n")), process
+        finally:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(10) == 130
+
+
+def typed(said: str) -> str:
+    """What is to be typed in another terminal, as it stands there."""
+    return said.partition("in this folder:\n")[2]
+
+
+def run_script(script: str, **variables: str) -> str:
+    env = {**os.environ, "PATH": f"{DISCOVER.parent}:{os.environ['PATH']}", **variables}
+    done = subprocess.run(["bash", "-ec", script], env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout

@@ -34,6 +34,8 @@ class RunSteps:
 
     store: Store
     path: Path
+    undoable: bool = False
+    """The undo window is on."""
 
     async def start(self, kind: str = "Employee") -> tuple[Run, Reading]:
         run = Run(uuid.uuid4().hex, "acme", "example", "", (kind,), datetime.now(UTC))
@@ -74,7 +76,7 @@ class RunSteps:
         await self.store.plans.save(run, [GuardedPlan(reading, given, "key", removals, NEW, hold)])
 
     async def apply(self, run: Run, reading: Reading) -> int:
-        return await self.store.plans.apply(run, [reading], NEW, ())
+        return await self.store.plans.apply(run, [reading], NEW, (), undoable=self.undoable)
 
     async def finish(self, run: Run, missed: dict[str, tuple[str, ...]] | None = None, **scans: LastScan) -> Report:
         kinds = tuple(KindReport(certificate(kind=one), kind_plan(one)) for one in run.kinds)

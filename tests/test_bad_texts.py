@@ -281,7 +281,7 @@ PATHS = {
     "namely": "/profiles",
     "bamboohr": "/reports/custom",
     "hibob": "/people/search",
-    "personio": "/company/employees",
+    "personio": "/v1/company/employees",
 }
 
 

@@ -90,22 +90,26 @@ def test_the_key_that_the_how_to_makes_is_one(connected: Running, monkeypatch: p
 
 def test_the_commands_about_plans_do_what_they_say(connected: Running, discover: Discover) -> None:
     said = commands("plans")
-    assert {line.split()[1] for line in said} == {"run", "history", "apply", "discard"}
+    assert {line.split()[1] for line in said} == {"run", "history", "apply", "discard", "undo"}
+    settings = Path("plugins.toml")
+    settings.write_text(f"{settings.read_text()}\n{fences('plans', 'toml')['plugins.toml']}")
     for line in said:
         command = line
-        if command.split()[1] in {"apply", "discard"}:
+        if command.split()[1] in {"apply", "discard", "undo"}:
             # Each finds a plan to decide on, and nobody to ask.
             assert discover("remove", "acme", "--yes").code == 0
             assert discover(*connecting(connected).split()[1:]).code == 0
-            assert discover("run", "acme", "--plan").code == 0
+            assert discover("run", "acme", "--plan").code == 1
+            assert "undo" not in command or discover("apply", "acme", "--yes").code == 0
             command = f"{command} --yes"
         if "--run" in command:
             latest = discover("history", "acme", "--json").json()["runs"][0]["id"]
             command = command.replace("4f1c", latest[:6])
         done = discover(*command.split()[1:])
-        assert done.code == 0, (command, done.err)
+        assert done.code == (1 if "--plan" in command else 0), (command, done.err)
         assert "discarded" in done.out or line.split()[1] != "discard"
         assert "applied" in done.out or line.split()[1] != "apply"
+        assert "put back" in done.out or line.split()[1] != "undo"
 
 
 @pytest.mark.usefixtures("connected")
@@ -207,6 +211,17 @@ async def test_the_embedding_how_tos_task_group_runs_every_integration(namely: S
 
 async def test_the_embedding_how_tos_own_test_passes(tmp_path: Path) -> None:
     await executed("embed", "test_people.py").test_people_come_and_go(tmp_path)
+
+
+async def test_the_embedding_how_tos_examination_finds_a_problem(
+    namely: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = await namely(scanned=True)
+    problems = executed("embed", "examined.py").problems
+    assert await problems(place.settings) == []
+    monkeypatch.setenv("SSL_CERT_FILE", "missing.pem")
+    (found,) = await problems(place.settings)
+    assert found.startswith("trust: SSL_CERT_FILE names missing.pem")
 
 
 def test_the_embedding_how_tos_settings_and_logs_are_ones(capsys: pytest.CaptureFixture[str]) -> None:

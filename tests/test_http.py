@@ -154,6 +154,22 @@ async def test_a_response_that_is_too_large_is_given_up(namely: Start) -> None:
         await place.connect()
 
 
+async def test_a_header_of_more_than_eight_kibibytes_is_read(namely: Start) -> None:
+    place = await namely(120, connected=True)
+    place.simulator.script("long_header")
+    assert (await place.run()).verdict is Verdict.COMPLETE
+
+
+async def test_a_header_that_exceeds_our_limit_is_told_plainly_and_not_requested_again(namely: Start) -> None:
+    place = await namely(connected=True)
+    place.simulator.script("huge_header:/profiles/me")
+    with pytest.raises(ProtocolError) as caught:
+        await place.connect()
+    wanted = "GET /profiles/me: Namely sent a header of more than 65536 bytes in a response"
+    assert caught.value.message == wanted
+    assert len(place.simulator.faults.fired) == 1
+
+
 @pytest.mark.jumping
 @pytest.mark.parametrize("form", ["seconds", "date"])
 async def test_a_throttle_is_waited_out_as_long_as_it_asks_and_never_less(namely: Start, form: str) -> None:

@@ -35,12 +35,11 @@ from planted.example import Example, ExampleCredentials, People, to_employee
 from planted.misreading import (
     AcceptsAMissingList,
     AssumesRows,
-    EmptiesAbsentFields,
     GivesUpOnARejectedRow,
     StopsOnAShortPage,
     SwallowsErrors,
-    TakesAbsentForUnknown,
 )
+from planted.misvaluing import EmptiesAbsentFields, TakesAbsentForUnknown
 
 ROOT = Path(__file__).parents[1]
 REVEALED_BY: Mapping[type[AnyConnector], tuple[str, ...]] = {

@@ -23,6 +23,7 @@ from hypothesis import HealthCheck, given, settings
 
 from connector_core import (
     UNSET,
+    Cursor,
     Employee,
     ExpectedIds,
     Listing,
@@ -58,8 +59,18 @@ class Dated(Person):
     created: Maybe[str] = UNSET
 
 
-class People(Listing[Dated]):
+class Untold(Listing[Dated]):
+    """Announces no total."""
+
     rows: list[Dated] = key(name="people")
+    next: str | None = None
+
+    @property
+    def next_cursor(self) -> str | None:
+        return self.next
+
+
+class People(Untold):
     total: int | None = None
 
     @property
@@ -70,12 +81,6 @@ class People(Listing[Dated]):
 class DatedPeople(People):
     def created(self, row: Dated) -> Maybe[str]:
         return row.created
-
-
-class Untold(Listing[Dated]):
-    """Announces no total."""
-
-    rows: list[Dated] = key(name="people")
 
 
 class DatedUntold(Untold):
@@ -123,6 +128,7 @@ KINDS = [
             PageNumber(SIZE, appends=True),
             Offset(SIZE),
             Offset(SIZE, appends=True),
+            Cursor(SIZE),
         )
         for listing in (People, DatedPeople, Untold, DatedUntold)
     ),
@@ -196,11 +202,16 @@ class Moving(ExampleSimulator):
         paging, size = self.kind.paging, SIZE
         if isinstance(paging, Offset):
             start = int(query["offset"])
+        elif isinstance(paging, Cursor):
+            start = int(query.get("cursor", 0))
         elif isinstance(paging, Streamed):
             start, size = 0, len(self.people)
         else:
             start = (int(query.get("page", 1)) - 1) * SIZE
-        body = {"people": self.people[start : start + size], "total": len(self.people)}
+        total = len(self.people)
+        # A cursor that is a place, so that rows move past it.
+        following = str(start + size) if start + size < total else None
+        body = {"people": self.people[start : start + size], "total": total, "next": following}
         answer = json_answer(body, 200, JSON)
         if self.events:
             self.happen(self.events.pop(0))

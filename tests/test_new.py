@@ -136,7 +136,7 @@ def test_a_distribution_installs_beside_the_others_and_runs(
     standings = {one["name"]: (one["standing"], one["distribution"]) for one in listed}
     ours = dict.fromkeys(OURS, ("ready", "connector-core"))
     assert standings == {**ours, "acmehr": ("ready", "acmehr-connector")}
-    simulate = [str(DISCOVER), "simulate", "acmehr", "--people", "60", "--json"]
+    simulate = [str(DISCOVER), "simulate", "acmehr", "--port", "0", "--people", "60", "--json"]
     with subprocess.Popen(simulate, cwd=tmp_path, env=env, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         told = json.loads(process.stdout.readline())

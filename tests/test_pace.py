@@ -12,7 +12,7 @@ from aiohttp import web
 from connector_core import Call, Employee, Page, PageNumber, TotalSource, Verdict
 from connector_core.errors import UnavailableError
 from connector_core.host import Host
-from connector_core.http.client import RequestListener
+from connector_core.http.listener import RequestListener
 from connector_core.http.pace import Pace, PageSizes
 from connector_core.http.pages import PagedListing
 from connector_core.http.parsing import ParsedPage

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from connector_core import Offset, PageNumber, Paging, SinglePage, Streamed
+from connector_core import Cursor, Offset, PageNumber, Paging, SinglePage, Streamed
 from connector_core.sdk.paging import Position, Sliced
 from connector_core.testing import Answer, json_answer
 from planted.example import Example, ExampleCredentials, People
@@ -83,6 +83,7 @@ async def test_smaller_pages_are_requested_where_the_gateway_gives_up() -> None:
         (PageNumber(50), True, False),
         (Offset(50, appends=True), True, True),
         (PageNumber(50, appends=True), True, True),
+        (Cursor(50), False, False),
         (SinglePage(), False, False),
         (Streamed(), False, False),
     ],
@@ -98,3 +99,18 @@ def test_an_offset_counts_the_rows_that_came() -> None:
     assert BY_ROW.query(Position()) == {"from": "0", "count": "25"}
     assert BY_ROW.query(Position().after(7, 60)) == {"from": "7", "count": "25"}
     assert BY_ROW.query(Position().after(25, 60).after(0, 60)) is None
+
+
+def test_the_page_without_a_cursor_ends_the_listing_and_an_empty_one_does_not() -> None:
+    paging = Cursor(size=50, cursor="after", limit="count")
+    assert paging.query(Position()) == {"count": "50"}
+    assert paging.query(Position().after(50, None, "c1")) == {"count": "50", "after": "c1"}
+    assert paging.query(Position().after(50, None, "c1").after(0, None, "c2")) == {"count": "50", "after": "c2"}
+    assert paging.query(Position().after(50, None, "c1").after(50, None)) is None
+
+
+async def test_a_listing_that_tells_no_cursor_is_not_taken_for_one_page() -> None:
+    ledger = Ledger(60, 1)
+    async with reached(ledger, Example.manifest, ExampleCredentials.parse(ledger.credentials)) as api:
+        with pytest.raises(TypeError, match="WithoutTotal tells no next_cursor"):
+            api.pages("/people", WithoutTotal, paging=Cursor(SIZE))

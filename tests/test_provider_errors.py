@@ -160,6 +160,13 @@ def test_a_good_status_that_the_manifest_calls_a_throttle_is_one() -> None:
         raise_for_status(manifest, request, 202, headers)
 
 
+# ---- waits that the provider asks for
+
+
+NOON = "Wed, 21 Oct 2015 12:00:00 GMT"
+NOON_IN_SECONDS = 1445428800
+
+
 def test_retry_after_is_read_in_both_forms_and_never_guessed() -> None:
     soon = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
     assert retry_after({"Retry-After": "120"}) == 120
@@ -176,20 +183,64 @@ def test_retry_after_is_read_in_both_forms_and_never_guessed() -> None:
     ("headers", "wanted"),
     [
         ({"X-RateLimit-Reset": "30"}, 30),
+        ({"X-Rate-Limit-Reset": "30"}, 30),
+        ({"RateLimit-Reset": "30"}, 30),
         ({"X-RateLimit-Reset": "1445412480"}, 0),
         ({"X-RateLimit-Reset": "soon"}, None),
         ({"X-RateLimit-Reset": "9" * 400}, None),
         ({"Retry-After": "5", "X-RateLimit-Reset": "30"}, 5),
+        ({"Retry-After": "0"}, 0),
+        ({"Retry-After": "0", "X-RateLimit-Reset": "30"}, 30),
+        ({"X-Own": "40"}, 40),
+        ({"X-Own": "40", "X-RateLimit-Reset": "30"}, 40),
+        ({"X-Other": "40"}, None),
     ],
 )
 def test_the_time_of_a_reset_is_read_where_there_is_no_retry_after(
     headers: dict[str, str], wanted: float | None
 ) -> None:
-    assert retry_after(headers) == wanted
+    assert retry_after(headers, "X-Own") == wanted
 
 
 def test_a_reset_may_be_a_time_of_the_epoch() -> None:
     assert 38 < (retry_after({"X-RateLimit-Reset": str(int(time.time()) + 40)}) or 0) <= 40
+
+
+@pytest.mark.parametrize(
+    ("headers", "wanted"),
+    [
+        ({"Retry-After": "Wed, 21 Oct 2015 12:00:30 GMT"}, 30),
+        ({"Retry-After": "Wed, 21 Oct 2015 12:00:30 -0000"}, 30),
+        ({"Retry-After": "Wed, 21 Oct 2015 11:59:58 GMT"}, 0),
+        ({"Retry-After": str(NOON_IN_SECONDS + 30)}, 30),
+        ({"X-Own": str(NOON_IN_SECONDS + 30)}, 30),
+        ({"X-RateLimit-Reset": str(NOON_IN_SECONDS - 2)}, 0),
+    ],
+)
+def test_a_time_is_compared_with_the_responses_own_date_and_not_with_our_clock(
+    headers: dict[str, str], wanted: float
+) -> None:
+    assert retry_after({**headers, "Date": NOON}, "X-Own") == wanted
+
+
+@pytest.mark.parametrize("date", ["", "soon", "Wed, 99 Oct 2015 12:00:00 GMT"])
+def test_without_a_valid_date_a_time_is_compared_with_our_clock(date: str) -> None:
+    headers = {"X-RateLimit-Reset": str(int(time.time()) + 40), "Date": date}
+    assert 38 < (retry_after(headers) or 0) <= 40
+
+
+@pytest.mark.parametrize(("seconds", "wanted"), [(None, None), (0, None), (-2.5, None), (float("nan"), None), (7, 7)])
+def test_a_throttle_that_names_no_time_ahead_does_not_say_how_long_to_wait(
+    seconds: float | None, wanted: float | None
+) -> None:
+    assert ThrottledError("", call=None, retry_after=seconds).retry_after == wanted
+
+
+def test_a_server_that_is_down_and_says_zero_seconds_throttles() -> None:
+    manifest = MANIFEST.model_copy(update={"throttled_by": frozenset({503})})
+    with pytest.raises(ThrottledError) as caught:
+        raise_for_status(manifest, Request(Call("GET", "/people")), 503, {"Retry-After": "0"})
+    assert caught.value.retry_after is None
 
 
 # ---- the request that an error names
@@ -223,9 +274,9 @@ class Answering(ExampleSimulator):
         return await self._script(request)
 
 
-def status(number: int, content_type: str = "application/json") -> Script:
+def status(number: int, content_type: str = "application/json", text: bytes = b"{}") -> Script:
     async def answer(_: web.Request) -> web.StreamResponse:
-        return web.Response(status=number, body=b"{}", content_type=content_type)
+        return web.Response(status=number, body=text, content_type=content_type)
 
     return answer
 
@@ -274,7 +325,7 @@ FAILURES: dict[str, tuple[Script, type[ProviderError]]] = {
     "bad gateway": (status(502), UnavailableError),
     "redirect": (status(302), ProtocolError),
     "bad request": (status(400), ProtocolError),
-    "not the API": (status(200, "text/html"), ProtocolError),
+    "not the API": (status(200, "text/html", b"<!DOCTYPE html>"), ProtocolError),
     "not JSON": (body(b"{"), MalformedError),
     "another shape": (body(b'{"people": 1}'), MalformedError),
     "another type": (body(b'{"total": [], "people": []}'), MalformedError),
@@ -301,7 +352,7 @@ async def listed(api: HttpApi, paging: Paging) -> list[Page[Person]]:
 async def answering(script: Script) -> AsyncIterator[HttpApi]:
     simulator = Answering(script)
     credentials = ExampleCredentials.parse(simulator.credentials)
-    settings = {"tries": 1, "throttle_tries": 1, "page_timeout": 30, "largest_answer": LIMIT}
+    settings: dict[str, Any] = {"tries": 1, "throttle_tries": 1, "page_timeout": 30, "largest_answer": LIMIT}
     async with reached(simulator, Example.manifest, credentials, **settings) as api:
         yield api
 

@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from connector_core import ConnectorCoreError
+from connector_core.secrecy import hiding, presentable
 from connector_core.testing import Faults
 from connectors.bamboohr.simulator import BambooHRSimulator, Behaviour
 from world import DISCOVER, Discover, Running, Start, Threaded, serve_in_thread
@@ -49,6 +51,7 @@ def test_no_command_prints_or_keeps_a_canary(
         ("check", "acme"),
         ("run", "acme", "--plan"),
         ("apply", "acme", "--yes"),
+        ("undo", "acme", "--yes"),
         ("run", "acme"),
         ("run", "--all"),
         ("discard", "acme", "--yes"),
@@ -57,6 +60,7 @@ def test_no_command_prints_or_keeps_a_canary(
         ("entities", "acme", "departments"),
         ("history", "acme"),
         ("secrets", "rotate"),
+        ("doctor",),
     ]
     for command in commands:
         for as_json in ((), ("--json",)) if "--csv" not in command else ((),):
@@ -180,3 +184,13 @@ def test_the_key_and_the_token_are_in_no_argument_of_a_process(acme: Running) ->
         process.communicate()
     assert leaks(seen, acme.token) == []
     assert os.environ["DISCOVER_SECRET_KEY"].encode() not in seen
+
+
+def test_words_of_others_stay_words_and_joined_letters_stay_joined() -> None:
+    assert presentable("Jean\xa0Paul,\r\n\tAli\u200cReza\x1b[2J\u202e", 100) == "Jean Paul, Ali\u200cReza[2J"
+
+
+def test_a_secret_is_hidden_whatever_stands_between_its_letters() -> None:
+    with hiding([SecretStr("canary-token")]):
+        for said in ("canary-token", "canary\u200d-to\u200cken", "canary-\ntoken", "can\xa0ary-\x00token"):
+            assert presentable(f"Wrong: {said}", 100) == "Wrong: [secret]"

@@ -6,7 +6,7 @@ import pytest
 
 from connector_core import SettingsError
 from connector_core.settings import Settings
-from world import OURS
+from world import OURS, Discover
 
 
 def load(text: str) -> Settings:
@@ -105,3 +105,23 @@ def test_the_projects_own_file_is_valid() -> None:
 def test_a_wrong_key_is_named_with_its_line(text: str, line: int) -> None:
     with pytest.raises(SettingsError, match=rf"plugins\.toml: line {line}: "):
         load(text)
+
+
+def test_every_key_is_listed_with_a_meaning_and_its_default_is_what_holds_without_it(discover: Discover) -> None:
+    keys = discover("settings", "--json").json()["keys"]
+    assert all(one["meaning"] for one in keys)
+    names = {f"{one['table']}.{one['key']}" for one in keys}
+    assert {"host.store", "host.http.tries", "host.retention.held", "plugins.NAME.options"} <= names
+    host = [one for one in keys if one["table"].startswith("host")]
+    assert len(host) > 40
+    text = "".join(f"{one['table']}.{one['key']} = {one['default']}\n" for one in host)
+    assert load(text) == Settings()
+
+
+def test_the_list_of_keys_that_a_wrong_one_points_to_reads_no_file(discover: Discover) -> None:
+    Path("plugins.toml").write_text("[host]\nstroe = 'a'\n")
+    wrong = discover("list")
+    assert wrong.code == 2
+    *_, hint = wrong.err.strip().splitlines()
+    named = hint.partition("discover ")[2]
+    assert "host.store" in discover(*named.split()).out

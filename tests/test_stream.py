@@ -351,7 +351,8 @@ async def test_a_field_that_did_not_come_is_unset_even_where_a_row_has_null() ->
 @pytest.mark.parametrize(
     "text",
     [
-        b'{"rows": [{"id": "p1"}], "fields": []}',
+        b'{"rows": [{"id": "p1"}]}',
+        b'{"rows": [{"id": "p1"}], "fields": 1}',
         b'{"fields": [], "rows": null}',
         b'{"fields": []}',
         b'{"fields": [], "rows": [{"id": "p1"}]',
@@ -369,6 +370,32 @@ async def test_a_response_of_another_shape_is_malformed_and_never_empty(text: by
         with pytest.raises(MalformedError, match="not as the API promises") as caught:
             await read(api, size=1)
     assert "p1" not in caught.value.message
+
+
+async def test_rows_that_come_before_what_they_need_wait_for_it() -> None:
+    whole = json.loads(body(rows(0, 250), fields=("id", "name")))
+    backwards = json.dumps(dict(reversed(whole.items()))).encode()
+
+    async def script(_: web.Request, __: int) -> web.StreamResponse:
+        return answer(backwards)
+
+    async with provider(script) as api:
+        pages = await read(api, size=100)
+    assert [len(page.rows) for page in pages] == [100, 100, 50]
+    assert [page.place.last for page in pages] == [False, False, True]
+    assert all(one.title is UNSET for page in pages for one in page.rows)
+
+
+async def test_rows_that_wait_have_a_bound() -> None:
+    text = json.dumps({"rows": rows(0, 4_000), "fields": []}).encode()
+
+    async def script(_: web.Request, __: int) -> web.StreamResponse:
+        return answer(text)
+
+    assert len(text) > 200_000
+    async with provider(script, largest_answer=100_000) as api:
+        with pytest.raises(ProtocolError, match="more than 100000 bytes of rows came before what is needed for them"):
+            await read(api)
 
 
 async def test_a_row_that_does_not_validate_is_rejected_alone() -> None:

@@ -37,6 +37,17 @@ from connector_core import (
         ("", None),
         (" ", None),
         ("0000-00-00", None),
+        ("0000-00-00T00:00:00+00:00", None),
+        ("0000-00-00 00:00:00", None),
+        ("00/00/0000", None),
+        ("-0001-11-30", None),
+        ("-0001-11-30T00:00:00+00:00", None),
+        ("0001-01-01T00:00:00", None),
+        ("9999-12-31", None),
+        ("9999-12-31T23:59:59Z", None),
+        ("9999-12-30", date(9999, 12, 30)),
+        ("1900-01-01", date(1900, 1, 1)),
+        ("\u200b2024-01-31\ufeff", date(2024, 1, 31)),
         (UNSET, UNSET),
         ("2024-02-30", UNSET),
         ("20240131", UNSET),
@@ -48,6 +59,12 @@ from connector_core import (
 )
 def test_a_day_is_an_iso_date_or_not_a_fact(value: Maybe[str], wanted: Maybe[date]) -> None:
     assert day(value) == wanted
+
+
+def test_a_date_of_the_providers_own_may_mean_none() -> None:
+    assert [day(one, none=("1900-01-01",)) for one in ("1900-01-01", "1900-01-02")] == [None, date(1900, 1, 2)]
+    assert day("01/01/1900", "%m/%d/%Y", none=("1900-01-01",)) is None
+    assert day("12/31/9999", "%m/%d/%Y") is None
 
 
 @pytest.mark.parametrize(

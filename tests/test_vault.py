@@ -78,15 +78,30 @@ def test_a_damaged_seal_is_not_opened(file: Path, damage: Any) -> None:
         Vault(key_file=file).open(damage)
 
 
-async def test_the_key_can_come_from_the_environment(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_key_can_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(KEY_VARIABLE, Fernet.generate_key().decode())
-    seal = await sealed(Vault(key_file=file))
-    assert not file.exists()
+    seal = await sealed(Vault())
+    assert not default_key_file().exists()
     assert Vault().open(seal)["token"] == SECRETS["token"]
     monkeypatch.setenv(KEY_VARIABLE, "canary-not-a-key")
     with pytest.raises(SettingsError, match="not a Fernet key") as caught:
         await sealed(Vault())
     assert "canary" not in str(caught.value)
+
+
+async def test_a_key_file_that_is_named_is_used_whatever_the_environment_says(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seal = await sealed(Vault(key_file=file))
+    monkeypatch.setenv(KEY_VARIABLE, Fernet.generate_key().decode())
+    assert Vault(key_file=file).open(seal) == SECRETS
+    with pytest.raises(SettingsError, match="sealed with another key") as caught:
+        Vault().open(seal)
+    assert KEY_VARIABLE in caught.value.hint
+    file.unlink()
+    with pytest.raises(SettingsError, match="is missing") as caught:
+        Vault(key_file=file).open(seal)
+    assert KEY_VARIABLE not in caught.value.hint
 
 
 async def test_a_key_file_that_cannot_be_created_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,11 +195,11 @@ async def rotate():
 
 
 async def test_a_key_from_the_environment_is_rotated_by_putting_the_new_one_first(
-    file: Path, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     old, new = (Fernet.generate_key().decode() for _ in range(2))
     monkeypatch.setenv(KEY_VARIABLE, old)
-    stored = await sealed(Vault(key_file=file))
+    stored = await sealed(Vault())
     with pytest.raises(SettingsError, match=KEY_VARIABLE):
         await rotated(Vault(), stored)
     monkeypatch.setenv(KEY_VARIABLE, f"{new},{old}")

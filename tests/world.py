@@ -149,6 +149,7 @@ class StartProvider(Protocol):
         people: int = ...,
         *,
         losses: LossSettings = ...,
+        plugin: PluginSettings = ...,
         simulator: Simulator | None = ...,
         **behaviour: str,
     ) -> Provider: ...
@@ -171,10 +172,10 @@ class Start(Protocol):
 
 @asynccontextmanager
 async def reached(
-    simulator: Simulator, manifest: Manifest, credentials: Credentials, **http: Any
+    simulator: Simulator, manifest: Manifest, credentials: Credentials, *, certificate: str = "good", **http: Any
 ) -> AsyncIterator[HttpApi]:
     """The client alone, before a served simulator."""
-    async with serve(simulator) as served:
+    async with serve(simulator, certificate=certificate) as served:
         settings = HostSettings(resolve=served.resolve, http=HttpSettings(**http))
         session = open_session(settings.endpoints())
         with environment({"SSL_CERT_FILE": str(served.ca_file)}):

@@ -16,9 +16,10 @@ import msgspec
 
 from connector_core.messages import action, message
 from connector_core.reasons import Reason
+from connector_core.secrecy import JOINERS
 
-_JOINERS = "\u200c\u200d"
-"""Invisible, harmless, and part of Persian names and of emoji."""
+_MARKS = str.maketrans("", "", "\u200e\u200f\u061c")
+"""Marks of direction. They are part of Hebrew and Arabic texts, but would rearrange what stands beside them."""
 _FORMULA = re.compile(r"(?:^|;)\s*(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
 """The beginning of a formula, in narrow and wide letters. Some spreadsheets start a cell at a semicolon, too."""
 
@@ -28,11 +29,14 @@ def plain(value: object) -> str:
     text = str(value)
     if text.isprintable():
         return text
-    return "".join(char if _is_shown(char) else " " if char.isspace() else "\N{REPLACEMENT CHARACTER}" for char in text)
+    return "".join(
+        char if _is_shown(char) else " " if char.isspace() else "\N{REPLACEMENT CHARACTER}"
+        for char in text.translate(_MARKS)
+    )
 
 
 def _is_shown(char: str) -> bool:
-    return char.isprintable() or char in _JOINERS or unicodedata.category(char) == "Zs"
+    return char.isprintable() or char in JOINERS or unicodedata.category(char) == "Zs"
 
 
 def encode(value: Any) -> str:
@@ -77,13 +81,19 @@ def print_json(value: Any, *, stream: TextIO | None = None) -> None:
 
 async def stream_json(head: Mapping[str, Any], key: str, rows: AsyncIterable[Any]) -> None:
     """Print ``{**head, key: [row, ...]}`` as one line of JSON in UTF-8. Rows are written as they come."""
+    await write_json(head, key, rows)
+    sys.stdout.write("\n")
+
+
+async def write_json(head: Mapping[str, Any], key: str, rows: AsyncIterable[Any]) -> None:
+    """Write the same without the end of the line: it may be a part of something larger."""
     out = in_utf8(sys.stdout)
     opening = encode({**head, key: []}).removesuffix("]}")
     before = opening
     async for row in rows:
         out.write(f"{before}{encode(row)}")
         before = ", "
-    out.write(f"{opening}]}}\n" if before is opening else "]}\n")
+    out.write(f"{opening}]}}" if before is opening else "]}")
 
 
 def _convert(value: Any) -> Any:

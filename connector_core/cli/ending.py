@@ -17,6 +17,7 @@ from cyclopts import (
 )
 from cyclopts.exceptions import ArgumentOrderError
 
+from connector_core.cli.streams import silence
 from connector_core.errors import ConnectorCoreError, ProviderError
 
 INTERRUPTED = 130
@@ -53,7 +54,10 @@ class Ending:
         if as_json:
             from connector_core.cli.encoding import print_json
 
-            print_json(self.as_json(), stream=sys.stderr)
+            try:
+                print_json(self.as_json(), stream=sys.stderr)
+            except BrokenPipeError:
+                silence(sys.stderr)
             return
         from connector_core.cli.encoding import plain
         from connector_core.cli.output import error_console
@@ -92,7 +96,11 @@ def ending_of(error: BaseException) -> Ending:
     # A place, never a traceback with data in it.
     last = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{type(error).__name__} in {last.name}, line {last.lineno} of {Path(last.filename).name}"
-    return Ending("bug", f"This is a bug: {where}.", "Report it with the command that you ran.")
+    return Ending(
+        "bug",
+        f"This is a bug: {where}.",
+        "Report it with the command that you ran, and with what `discover doctor` prints.",
+    )
 
 
 def _without_values(error: CycloptsError) -> str:

@@ -1,4 +1,4 @@
-"""Held plans: ``apply`` and ``discard``."""
+"""Decisions on plans: ``apply``, ``discard`` and ``undo``."""
 
 from collections.abc import Coroutine
 from typing import Annotated, Any
@@ -8,12 +8,12 @@ from cyclopts import Parameter
 from connector_core.cli.encoding import print_json
 from connector_core.cli.flags import DEFAULT, Flags
 from connector_core.cli.loop import run_async
-from connector_core.cli.output import console
+from connector_core.cli.output import ago, console
+from connector_core.cli.plan import limits_of, print_changes, print_plan
 from connector_core.cli.questions import confirm
-from connector_core.cli.report import print_plan
 from connector_core.messages import counted
 from connector_core.outcomes import State
-from connector_core.store import Held
+from connector_core.store import Held, Undoable
 
 
 def apply(
@@ -31,11 +31,14 @@ def apply(
 async def _apply(name: str, held: Held, flags: Flags) -> int:
     async with flags.host() as host:
         applied = await host.apply(name, held.run_id)
+        undo_days = host.settings.host.retention.undo
     if flags.json:
         print_json({"integration": name, "applied": applied.applied, "stale": applied.stale})
         return 0
-    stale = f"; {counted(applied.stale, 'change')} left out: the stored row has changed since" if applied.stale else ""
-    console().print(f"{counted(applied.applied, 'change')} applied{stale}.", style="green")
+    left_out = _left_out(applied.stale, "change")
+    console().print(f"{counted(applied.applied, 'change')} applied{left_out}.", style="green")
+    if undo_days:
+        console().print(f"It can be put back for {counted(undo_days, 'day')}: discover undo {name}")
     return 0
 
 
@@ -61,6 +64,48 @@ async def _discard(name: str, held: Held, flags: Flags) -> int:
     return 0
 
 
+def undo(
+    name: str, /, *, yes: Annotated[bool, Parameter(negative="")] = False, flags: Flags = DEFAULT
+) -> Coroutine[Any, Any, int]:
+    """Put back what the last applied plan has changed, after showing it, if old values are kept.
+
+    Rows that have changed since stay as they are. The next run reads the same values again.
+
+    Args:
+        name: The integration.
+        yes: Do not ask.
+    """
+    undoable = run_async(_shown_undo(name, flags))
+    confirm(f"Put back {counted(undoable.changes, 'row')}?", yes=yes)
+    return _undo(name, undoable, flags)
+
+
+async def _undo(name: str, undoable: Undoable, flags: Flags) -> int:
+    async with flags.host() as host:
+        undone = await host.undo(name, undoable.number)
+    if flags.json:
+        print_json({"integration": name, "run": undoable.run_id, "put_back": undone.put_back, "stale": undone.stale})
+        return 0
+    out = console()
+    out.print(f"{counted(undone.put_back, 'row')} put back{_left_out(undone.stale, 'row')}.", style="green")
+    out.print("The next run reads the same values again, unless the provider has others by then.")
+    out.print(f"Next: discover run {name} --plan")
+    return 0
+
+
+async def _shown_undo(name: str, flags: Flags) -> Undoable:
+    async with flags.host() as host:
+        undoable = await host.undoable(name)
+        if not flags.json:
+            changes = host.undo_changes(undoable, limits=limits_of(undoable.totals))
+            out = console()
+            out.print(f"Run {undoable.run_id[:8]}, applied {ago(undoable.applied_at)}. To be put back:\n")
+            print_changes([change async for change in changes], undoable.totals, with_state=False)
+            if undoable.stale:
+                out.print(f"\n{counted(undoable.stale, 'row')} changed since: left as they are.")
+    return undoable
+
+
 def _confirmed(name: str, flags: Flags, *, question: str, yes: bool) -> Held:
     """Return the held plan, once it was shown and agreed to.
 
@@ -78,3 +123,7 @@ async def _shown(name: str, flags: Flags) -> Held:
         if not flags.json:
             await print_plan(host, held.run_id, State.HELD)
     return held
+
+
+def _left_out(number: int, noun: str) -> str:
+    return f"; {counted(number, noun)} left out: the stored row has changed since" if number else ""

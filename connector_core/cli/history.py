@@ -9,7 +9,8 @@ from cyclopts.validators import Number
 from connector_core.cli.encoding import print_json, stream_json
 from connector_core.cli.flags import DEFAULT, Flags
 from connector_core.cli.output import ago, console, table
-from connector_core.cli.report import NOUNS, print_plan, rows_read
+from connector_core.cli.plan import NOUNS, print_plan
+from connector_core.cli.report import rows_read
 from connector_core.errors import SettingsError
 from connector_core.host import Host
 from connector_core.messages import PROOFS, counted, message
@@ -54,7 +55,10 @@ async def _row(host: Host, one: RunSummary) -> tuple[str | tuple[str, ...], ...]
         one.run.id[:8],
         (f"{one.run.started_at:%Y-%m-%d %H:%M:%S} UTC", ago(one.run.started_at)),
         one.run.product or "all",
-        one.describe(running=await host.is_running(one.run.integration)),
+        one.describe(
+            running=await host.is_running(one.run.integration),
+            waiting=any(state is State.HELD for _, state in changes),
+        ),
         tuple(line for certificate in one.certificates for line in _lines(certificate)),
         tuple(f"{counted(number, NOUNS[operation])} {state}" for (operation, state), number in changes.items()),
     )

@@ -12,10 +12,11 @@ from connector_core.cli.flags import DEFAULT, Flags
 from connector_core.cli.form import Fields, fill
 from connector_core.cli.loop import run_async
 from connector_core.cli.output import ago, console, costs, table
+from connector_core.cli.plan import how_to_decide
 from connector_core.cli.questions import confirm
 from connector_core.host import Host
 from connector_core.messages import counted
-from connector_core.outcomes import CheckReport
+from connector_core.outcomes import CheckReport, Verdict
 from connector_core.store import Integration
 
 
@@ -60,7 +61,7 @@ async def _connect(host: Host, connector: str, name: str, filled: Fields, flags:
 
 
 async def integrations(*, flags: Flags = DEFAULT) -> int:
-    """List the integrations: connector, last run and its verdict, stored rows, age of the credentials."""
+    """List the integrations: connector, last run, its verdict, waiting plan, stored rows, age of the credentials."""
     async with flags.host() as host:
         found = [await _integration(host, one) for one in await host.integrations()]
     if flags.json:
@@ -72,7 +73,7 @@ async def integrations(*, flags: Flags = DEFAULT) -> int:
             one["connector"],
             one["account"],
             ago(one["last_run"]) if one["last_run"] else "never",
-            one["verdict"] or "",
+            _standing(one),
             tuple(f"{number:,} {kind}" for kind, number in one["stored"].items()),
             one["token"],
         )
@@ -80,7 +81,10 @@ async def integrations(*, flags: Flags = DEFAULT) -> int:
     ]
     headings = ("Name", "Connector", "Account", "Last run", "Verdict", "Stored", "Token")
     empty = f"There is no integration in {host.store.described}. Add one: discover connect namely --name acme"
-    console().print(table(headings, rows) if rows else empty)
+    out = console()
+    out.print(table(headings, rows) if rows else empty)
+    if waiting := [one["name"] for one in found if one["waiting"]]:
+        out.print("\n" + "\n".join(map(how_to_decide, waiting)))
     return 0
 
 
@@ -132,7 +136,7 @@ async def _remove(name: str, flags: Flags) -> int:
 
 
 async def _integration(host: Host, one: Integration) -> dict[str, Any]:
-    last = next(iter(await host.history(one.name, 1)), None)
+    last, held = next(iter(await host.history(one.name, 1)), None), await host.held(one.name)
     connector = host.registry.connectors.get(one.connector)
     lifetime = connector.manifest.token_lifetime if connector else None
     age = (datetime.now(UTC) - one.credentials_at).days
@@ -143,11 +147,20 @@ async def _integration(host: Host, one: Integration) -> dict[str, Any]:
         "account": one.account.name,
         "connected_at": one.created_at,
         "last_run": last.run.started_at if last else None,
-        "verdict": last.describe(running=await host.is_running(one.name)) if last else None,
+        "verdict": last.describe(running=await host.is_running(one.name), waiting=held is not None) if last else None,
+        "waiting": {"run": held.run_id, "changes": held.changes} if held else None,
         "stored": await _stored(host, one.name),
         "token_age_days": age,
         "token": f"{counted(age, 'day')} old{left}",
     }
+
+
+def _standing(one: dict[str, Any]) -> tuple[str, ...]:
+    """Return the verdict of the last run, and the plan that waits, which may be of an earlier one."""
+    lines = [] if one["verdict"] in {None, Verdict.PLAN_WAITING} else [one["verdict"]]
+    if one["waiting"]:
+        lines.append(f"{Verdict.PLAN_WAITING} ({counted(one['waiting']['changes'], 'change')})")
+    return tuple(lines)
 
 
 async def _stored(host: Host, name: str) -> dict[str, int]:

@@ -12,7 +12,7 @@ from connector_core.cli.output import console, error_console, table
 from connector_core.errors import SettingsError
 from connector_core.sdk.connector import AnyConnector
 from connector_core.testing.kit import SUITES, Judgement, Result, Standing, jobs, prove
-from connector_core.testing.readme import readme_of, regenerated, with_tier
+from connector_core.testing.readme import PARTS, readme_of, regenerated, with_tier
 
 BROKEN = 4
 """Exit code for a rule that is broken: the connector's fault."""
@@ -63,7 +63,10 @@ def _write(connector: type[AnyConnector], result: Result | None = None) -> None:
     """Regenerate the parts of the README, and record the tier if all suites have run."""
     page = readme_of(connector)
     if not page.is_file():
-        raise SettingsError(f"{page} does not exist.", hint="Write one with the markers that docs/kit.md lists.")
+        markers = " ".join(f"<!-- generated: {name} -->" for name in PARTS)
+        raise SettingsError(
+            f"{page} does not exist.", hint=f"Write one with these markers, each with <!-- end --> below it: {markers}"
+        )
     text = page.read_text(encoding="utf-8")
     page.write_text(regenerated(with_tier(text, str(result.tier)) if result else text, connector), encoding="utf-8")
 

@@ -3,8 +3,6 @@
 import asyncio
 import gc
 import inspect
-import io
-import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -13,6 +11,7 @@ from typing import NoReturn
 
 from cyclopts import App
 
+from connector_core.cli import streams
 from connector_core.cli.ending import INTERRUPTED, ending_of
 from connector_core.cli.loop import run_async
 
@@ -27,7 +26,7 @@ COMMANDS = (
     (
         "integrations",
         "integrations:integrations",
-        "List the integrations: connector, last run and its verdict, stored rows, age of the credentials.",
+        "List the integrations: connector, last run, its verdict, waiting plan, stored rows, age of the credentials.",
     ),
     (
         "check",
@@ -38,15 +37,26 @@ COMMANDS = (
     ("apply", "held:apply", "Apply a held plan, after showing it."),
     ("discard", "held:discard", "Discard a held plan, after showing it. The next run plans again from what it reads."),
     (
+        "undo",
+        "held:undo",
+        "Put back what the last applied plan has changed, after showing it, if old values are kept.",
+    ),
+    (
         "entities",
         "entities:entities",
         "List the stored entities of one kind, or show one: as a table, --json or --csv.",
     ),
     ("history", "history:history", "List the runs of an integration, with their certificates and changes."),
     ("remove", "integrations:remove", "Remove an integration with its secrets, its data and its history."),
+    ("settings", "settings:settings", "List every key of plugins.toml, with its default and its meaning."),
+    (
+        "doctor",
+        "doctor:doctor",
+        "Examine this installation: Python, settings, store, key, plugins, integrations, and the providers' clocks.",
+    ),
     ("secrets", "secrets:app", "Manage the key that seals the secrets in the store."),
     ("simulate", "simulation:simulate", "Serve a connector's simulator over TLS on this machine, until Ctrl-C."),
-    ("demo", "simulation:demo", "Discover a simulated organisation twice, and show what changed in between."),
+    ("demo", "demo:demo", "Discover a simulated organisation twice, and show what changed in between."),
     (
         "test",
         "kit:prove_connector",
@@ -57,6 +67,7 @@ COMMANDS = (
         "scaffold:new",
         "Create a connector for an invented provider, which passes every rule of the kit as it is.",
     ),
+    ("--install-completion", "completion:install", "Let bash, zsh or fish complete commands and flags."),
 )
 """Name, place and the first sentence of the help: a command's module is imported when it is called."""
 
@@ -72,7 +83,7 @@ for _name, _place, _help in COMMANDS:
 
 def main() -> NoReturn:
     """Run the command line of this process."""
-    _repair_streams()
+    streams.repair()
     gc.disable()
     try:
         code = invoke(sys.argv[1:], ready=_start_collecting)
@@ -94,10 +105,12 @@ def invoke(arguments: Sequence[str], *, ready: Callable[[], None] | None = None)
         if inspect.iscoroutine(result):
             result = run_async(result)
         sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader of our output has gone. Python would complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return INTERRUPTED
+    except (BrokenPipeError, SystemExit) as error:
+        # rich, which prints the help, turns the first into the second.
+        if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):
+            raise
+        streams.silence(sys.stdout)
+        return streams.READER_GONE
     except (Exception, KeyboardInterrupt, asyncio.CancelledError) as error:  # noqa: BLE001 - an ending for each
         ending = ending_of(error)
         ending.show(as_json="--json" in arguments)
@@ -113,13 +126,3 @@ def _start_collecting() -> None:
     """
     gc.freeze()
     gc.enable()
-
-
-def _repair_streams() -> None:
-    """Replace closed streams, and let every stream print characters that its encoding lacks."""
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is None:
-            setattr(sys, name, io.TextIOWrapper(io.FileIO(os.devnull, "w")))
-        elif isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")

@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from math import ceil
 from typing import Any
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from connector_core.cli.encoding import plain
+from connector_core.cli.streams import silence
+from connector_core.cli.tables import FittedTable
 from connector_core.messages import counted
 from connector_core.outcomes import Forecast
 
@@ -25,6 +26,13 @@ class PlainConsole(Console):
 
     def print(self, *objects: Any, **options: Any) -> None:
         super().print(*(_plain_lines(one) if isinstance(one, str) else one for one in objects), **options)
+
+    def on_broken_pipe(self) -> None:
+        """Let the command end. Where errors and progress have no reader, it goes on in silence."""
+        if not self.stderr:
+            raise BrokenPipeError
+        self.quiet = True
+        silence(sys.stderr)
 
 
 def _plain_lines(text: str) -> str:
@@ -61,14 +69,7 @@ def table(
         right: Columns that are aligned to the right.
         optional: Columns that are left out where all their cells are empty.
     """
-    made = Table(
-        title=plain(title) or None,
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
+    made = FittedTable(plain(title))
     shown = [n for n, heading in enumerate(headings) if heading not in optional or any(row[n] for row in rows)]
     for n in shown:
         made.add_column(plain(headings[n]), overflow="fold", justify="right" if headings[n] in right else "left")

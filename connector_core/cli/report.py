@@ -1,9 +1,7 @@
-"""A run's report and a plan, for people: counts first, then a reason per line, then what to do next."""
+"""A run's report, for people: counts first, then a reason per line, the plan, and what to do next."""
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import chain
-from types import MappingProxyType
 
 from rich.table import Table
 from rich.text import Text
@@ -11,34 +9,24 @@ from rich.text import Text
 from connector_core.cli.encoding import plain
 from connector_core.cli.ending import with_stop
 from connector_core.cli.output import console, table
+from connector_core.cli.plan import Totals, how_to_decide, print_plan
 from connector_core.data_profile import DataProfile
 from connector_core.host import Host
 from connector_core.messages import PROOFS, RUN_AGAIN, action, began, counted, message
 from connector_core.outcomes import (
     Certificate,
-    Change,
     KindPlan,
     KindReport,
     Operation,
     Proof,
     Report,
-    State,
     Verdict,
 )
 
-Totals = Mapping[tuple[str, Operation], int]
-"""Numbers of changes, by kind and operation."""
-SHOWN = {Operation.CREATE: 5, Operation.UPDATE: 20, Operation.REMOVE: 50}
-"""Lines per kind and operation."""
-NOUNS = {Operation.CREATE: "create", Operation.UPDATE: "update", Operation.REMOVE: "removal"}
-_SIGNS = {
-    Operation.CREATE: Text("+", style="green"),
-    Operation.UPDATE: Text("~", style="yellow"),
-    Operation.REMOVE: Text("-", style="red"),
-}
 _COLOURS = {
     Verdict.COMPLETE: "green",
     Verdict.HELD: "yellow",
+    Verdict.PLAN_WAITING: "yellow",
     Verdict.DEFERRED: "yellow",
     Verdict.INCOMPLETE: "red",
     Verdict.CAUGHT_UP: "green",
@@ -130,8 +118,10 @@ def _of_profile(profile: DataProfile) -> Iterator[tuple[str, str]]:
     for field, rows in profile.unread.items():
         if field not in profile.emptied:
             unread.setdefault(rows, []).append(field)
-    for rows, fields_unread in unread.items():
-        yield f"{counted(rows, 'row')} came without {', '.join(fields_unread)}; stored values are kept.", ""
+    if unread:
+        (most, names), *others = sorted(unread.items(), reverse=True)
+        fewer = "".join(f", and {rows:,} without {', '.join(one)}" for rows, one in others)
+        yield f"{counted(most, 'row')} came without {', '.join(names)}{fewer}; stored values are kept.", ""
     if profile.without_email:
         yield f"{counted(profile.without_email, 'row')} without an e-mail.", ""
     if profile.sharing_email:
@@ -157,40 +147,6 @@ def _of_plan(plan: KindPlan) -> Iterator[tuple[str, str]]:
         yield f"{rows} missing, but not proven gone: kept until another complete scan lacks them.", ""
 
 
-async def print_plan(
-    host: Host,
-    run_id: str,
-    state: State | None = None,
-    *,
-    totals: Totals | None = None,
-    names: Mapping[str, str] = MappingProxyType({}),
-) -> bool:
-    """Print a line per change, with its reason; return whether there are any.
-
-    Args:
-        host: Lists the changes.
-        run_id: The run whose plan it is.
-        state: Only changes in this state.
-        totals: How many changes there are, where that is known.
-        names: Those of entities that are no longer stored.
-    """
-    if totals is None:
-        totals = await _count(host, run_id, state)
-    # Looking for changes that there are not takes as long as for those that there are.
-    present = {operation for (_, operation), number in totals.items() if number}
-    limits = {operation: most if operation in present else 0 for operation, most in SHOWN.items()}
-    changes = [change async for change in host.changes(run_id, state, limits=limits)]
-    order = list(Operation)
-    changes.sort(key=lambda one: (one.kind, order.index(one.operation)))
-    out = console()
-    if changes:
-        out.print(table(("", "Kind", "Name", "Reason", "State"), [_line(change, names) for change in changes]))
-    for (kind, operation), number in sorted(totals.items()):
-        if number > SHOWN[operation]:
-            out.print(f"… and {counted(number - SHOWN[operation], f'more {kind} {NOUNS[operation]}')}")
-    return bool(changes)
-
-
 def _totals(report: Report) -> Totals:
     """Return how many changes a run's plan has."""
     return {
@@ -204,33 +160,10 @@ def _totals(report: Report) -> Totals:
     }
 
 
-async def _count(host: Host, run_id: str, state: State | None) -> Totals:
-    totals: Counter[tuple[str, Operation]] = Counter()
-    for (kind, operation, current), number in (await host.count_changes(run_id)).items():
-        if state in {None, current}:
-            totals[kind, operation] += number
-    return totals
-
-
-def _line(change: Change, names: Mapping[str, str]) -> tuple[object, ...]:
-    return (
-        _SIGNS[change.operation],
-        change.kind,
-        change.label or names.get(change.source_id) or change.source_id,
-        message(change.reason) + (f": {_few(change.fields)}" if change.fields else ""),
-        change.state,
-    )
-
-
-def _few(fields: tuple[str, ...]) -> str:
-    shown = ", ".join(name.removesuffix("_source_id").removesuffix("_source_ids") for name in fields[:3])
-    return f"{shown}, …" if len(fields) > 3 else shown
-
-
 def _next_steps(report: Report) -> list[str]:
     name = report.run.integration
     if any(one.plan.held for one in report.kinds):
-        return [f"Next: discover apply {name}   (or: discover discard {name})"]
+        return [how_to_decide(name)]
     if report.verdict.good:
         return [f"Next: discover entities {name} {report.kinds[0].kind.lower()}s"]
     kinds = " or ".join(one.kind for one in report.kinds if not one.certificate.complete)

@@ -1,14 +1,15 @@
 """Discoveries: ``run``."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from connector_core.cli.encoding import plain, print_json
+from connector_core.cli.encoding import encode, plain, write_json
 from connector_core.cli.ending import RunInterruptedError, ending_of
 from connector_core.cli.flags import DEFAULT, Flags
 from connector_core.cli.output import error_console
@@ -16,7 +17,7 @@ from connector_core.cli.progress import progress
 from connector_core.cli.report import print_report
 from connector_core.errors import SettingsError
 from connector_core.host import Host
-from connector_core.outcomes import Operation, Report
+from connector_core.outcomes import Change, Operation, Report
 from connector_core.sdk.entities import Product
 
 NO_CREATES = {Operation.CREATE: 0}
@@ -102,8 +103,7 @@ async def _print_outcomes(host: Host, outcomes: Sequence[_Outcome], flags: Flags
     if not several and outcomes[0].error:
         raise outcomes[0].error
     if flags.json:
-        runs = [await _as_json(host, one) for one in outcomes]
-        print_json({"runs": runs} if several else runs[0])
+        await _print_json(host, outcomes, several=several)
         return
     for one in outcomes:
         if one.report:
@@ -114,11 +114,20 @@ async def _print_outcomes(host: Host, outcomes: Sequence[_Outcome], flags: Flags
             error_console().print(plain(said.strip()), style="bold red")
 
 
-async def _as_json(host: Host, outcome: _Outcome) -> dict[str, Any]:
-    report = outcome.report
-    if report is None:
-        failed = ending_of(outcome.error).as_json() if outcome.error else {}
-        return {"integration": outcome.integration, **failed}
+async def _print_json(host: Host, outcomes: Sequence[_Outcome], *, several: bool) -> None:
+    # Written as they come: a plan may have a change for each of very many rows.
+    sys.stdout.write('{"runs": [' if several else "")
+    for place, one in enumerate(outcomes):
+        sys.stdout.write(", " if place else "")
+        if one.report:
+            await write_json(_as_json(one.report), "changes", _changes(host, one.report))
+        else:
+            failed = ending_of(one.error).as_json() if one.error else {}
+            sys.stdout.write(encode({"integration": one.integration, **failed}))
+    sys.stdout.write("]}\n" if several else "\n")
+
+
+def _as_json(report: Report) -> dict[str, Any]:
     return {
         "run": report.run.id,
         "integration": report.run.integration,
@@ -127,9 +136,15 @@ async def _as_json(host: Host, outcome: _Outcome) -> dict[str, Any]:
         "extent": report.extent,
         "applied": report.applied,
         "kinds": [{"kind": one.kind, "certificate": one.certificate, "plan": one.plan} for one in report.kinds],
-        # Creates are counted in the plan: a first run has one for each row, and `entities` lists those.
-        "changes": [change async for change in host.changes(report.run.id, limits=NO_CREATES)],
         "traffic": report.traffic,
         "started_at": report.run.started_at,
         "finished_at": report.finished_at,
     }
+
+
+async def _changes(host: Host, report: Report) -> AsyncIterator[Change]:
+    """Yield updates and removals. Creates are counted in the plan: a first run has one for each row."""
+    async for change in host.changes(report.run.id, limits=NO_CREATES):
+        # A row that was removed is stored no more: the report knows its name.
+        gone = change.operation is Operation.REMOVE and not change.label
+        yield replace(change, label=report.removed.get(change.source_id, "")) if gone else change

@@ -101,7 +101,12 @@ def rejections(tally: Tally) -> list[Reason]:
 
 
 def _notes(tally: Tally, provider: str) -> tuple[Reason, ...]:
-    return (Reason(Code.TEXTS_INVALID, places=tally.repaired, provider=provider),) if tally.repaired else ()
+    notes = []
+    if tally.repaired:
+        notes.append(Reason(Code.TEXTS_INVALID, places=tally.repaired, provider=provider))
+    for place, rows in sorted(tally.unreadable.items()):
+        notes.append(Reason(Code.VALUES_UNREADABLE, field=place, rows=rows, provider=provider))
+    return tuple(notes)
 
 
 def _total(tally: Tally, provider: str) -> list[Reason]:

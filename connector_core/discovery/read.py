@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from math import ceil
 
 import structlog
 
@@ -291,5 +292,6 @@ def _failure(error: ConnectorCoreError, declaration: Declaration) -> Reason:
         return Reason(Code.READ_FAILED, error=error.code, request=call, message=error.message, remedy=remedy)
     if error.retry_after is None:
         return Reason(Code.THROTTLED, message=error.message)
-    until = datetime.now(UTC) + timedelta(seconds=error.retry_after)
+    # Rounded up, since it is shown without fractions: it must not be past already.
+    until = datetime.now(UTC) + timedelta(seconds=ceil(error.retry_after))
     return Reason(Code.DEFERRED, message=error.message, until=f"{until:%Y-%m-%d %H:%M:%S} UTC")

@@ -1,7 +1,7 @@
 """One run, from the check to the report."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +18,7 @@ from connector_core.discovery.guards import growth_reason, guard
 from connector_core.discovery.read import KindReader
 from connector_core.discovery.results import Evidence
 from connector_core.discovery.tenant import judge_tenant
+from connector_core.discovery.verdict import verdict
 from connector_core.errors import ConnectorCoreError, StoreError
 from connector_core.outcomes import (
     Certificate,
@@ -26,7 +27,6 @@ from connector_core.outcomes import (
     KindReport,
     Report,
     Standing,
-    Verdict,
 )
 from connector_core.reasons import Code, Reason
 from connector_core.sdk.connector import Account, AnyConnector
@@ -226,7 +226,8 @@ async def _apply(context: RunContext, kinds: list[KindResult]) -> None:
     # Rows of a kind whose creation is held wait with its plan.
     readings = [one.evidence.result.reading for one in kinds if Hold.CREATES not in one.hold]
     unproven = [one.plan.kind for one in kinds if one.changes.unconfirmed]
-    applied = await context.store.plans.apply(context.run, readings, _new(context), unproven)
+    undoable = context.settings.retention.undo > 0
+    applied = await context.store.plans.apply(context.run, readings, _new(context), unproven, undoable=undoable)
     structlog.get_logger().info("applied", changes=applied)
 
 
@@ -246,7 +247,7 @@ async def _report(
     reports = tuple([KindReport(one.certificate, one.plan) for one in kinds])
     report = Report(
         run=context.run,
-        verdict=verdict(reports, applied=context.apply),
+        verdict=verdict(reports),
         kinds=reports,
         applied=context.apply,
         removed=removed,
@@ -280,18 +281,6 @@ async def _next_scans(context: RunContext, account: Account, kinds: list[KindRes
         if scan:
             scans[one.plan.kind] = scan
     return scans
-
-
-def verdict(kinds: Sequence[KindReport], *, applied: bool) -> Verdict:
-    """Return a run's outcome in one word."""
-    standings = {one.certificate.standing for one in kinds}
-    if Standing.DEFERRED in standings:
-        return Verdict.DEFERRED
-    if Standing.INCOMPLETE in standings:
-        return Verdict.INCOMPLETE
-    if any(one.certificate.profile.doubted or (applied and one.plan.held) for one in kinds):
-        return Verdict.HELD
-    return Verdict.CAUGHT_UP if Standing.CAUGHT_UP in standings else Verdict.COMPLETE
 
 
 def _code(error: BaseException) -> str:

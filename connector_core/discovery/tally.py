@@ -1,5 +1,6 @@
 """Completeness counters of one reading."""
 
+from collections import Counter
 from collections.abc import Iterable
 
 from connector_core.outcomes import Proof
@@ -35,6 +36,8 @@ class Tally:
         self.rejected: list[Rejection] = []
         self.repaired = 0
         """Places with a text that is not valid, outside of what is declared."""
+        self.unreadable: Counter[str] = Counter()
+        """Rows that are used without a value that could not be read, by its place."""
         self.recent = 0
         """Rows that may have come after the reading began."""
         self.dated = beginning is None or beginning.moment is not None
@@ -137,6 +140,7 @@ class Tally:
         self.note_listing(page)
         self.rejected += page.rejected
         self.repaired += page.repaired
+        self.unreadable.update(page.unreadable)
         listed = page.listed
         fresh = self._seen.add(listed)
         # A page of rejected rows has nothing fresh either, and may be followed by better ones: a few are tolerated.

@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
 from copy import copy
 from dataclasses import replace
 from functools import partial
@@ -14,7 +14,8 @@ import aiohttp
 
 from connector_core.errors import Call, NotFoundError
 from connector_core.http.bounds import bounded
-from connector_core.http.client import Client, RequestListener
+from connector_core.http.client import Client
+from connector_core.http.listener import RequestListener
 from connector_core.http.pace import Pace
 from connector_core.http.pages import PagedListing
 from connector_core.http.parsing import ParsedPage, parse, parse_page
@@ -26,7 +27,7 @@ from connector_core.sdk.connector import Params
 from connector_core.sdk.credentials import Credentials
 from connector_core.sdk.manifest import Manifest
 from connector_core.sdk.page import Page, T
-from connector_core.sdk.paging import Paging, Position, Streamed
+from connector_core.sdk.paging import Cursor, Paging, Position, Streamed
 from connector_core.sdk.wire import Listing, R
 from connector_core.settings import BoundSettings, HttpSettings
 
@@ -47,12 +48,13 @@ class HttpApi:
         settings: HttpSettings,
         quotas: Quotas,
         bounds: BoundSettings | None = None,
+        direct: Collection[str] = (),
     ) -> None:
         self._session = session
         self._settings = settings
         self._quotas = quotas
         self._bounds = bounds or BoundSettings()
-        self._client = Client(session, tls, manifest, credentials, settings=settings, quotas=quotas)
+        self._client = Client(session, tls, manifest, credentials, settings=settings, quotas=quotas, direct=direct)
         self._pace = Pace(settings.at_once)
         self._listings: list[tuple[str, PagedListing[Any] | StreamedListing[Any]]] = []
         self._waited_before = quotas.waited
@@ -76,14 +78,17 @@ class HttpApi:
         paging: Paging,
         params: Params | None = None,
         body: Mapping[str, Any] | None = None,
-    ) -> AsyncIterator[Page[R]]:
+        headers: Mapping[str, str] | None = None,
+    ) -> AsyncGenerator[Page[R], None]:
+        if isinstance(paging, Cursor) and listing.next_cursor is Listing.next_cursor:
+            raise TypeError(f"{listing.__name__} tells no next_cursor, so its first page would seem to be the last")
         listed: PagedListing[R] | StreamedListing[R]
         start = Position()
         if isinstance(paging, Streamed):
-            request = Request.for_listing(path, params, body, streamed=True)
+            request = Request.for_listing(path, params, body, headers, streamed=True)
             listed = StreamedListing(self._client, request, listing, paging.rows, self._settings.largest_answer)
         else:
-            request = Request.for_listing(path, params, body)
+            request = Request.for_listing(path, params, body, headers)
             start = self._positions.get(request.listing, start)
             listed = self._paged(request, listing, paging, start)
         self._listings.append((path, listed))

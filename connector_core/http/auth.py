@@ -3,16 +3,20 @@
 import asyncio
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
+import aiohttp
 import msgspec
+from multidict import CIMultiDict
 from pydantic import SecretStr
 
 from connector_core.errors import Call, ConnectorCoreError, ProtocolError
 from connector_core.http.parsing import parse_undeclared
 from connector_core.http.request import Request
+from connector_core.proxies import Proxy
 from connector_core.sdk.credentials import Credentials
 from connector_core.sdk.manifest import Basic, ClientCredentials, Header, Manifest
 from connector_core.secrecy import hide
@@ -127,9 +131,13 @@ def _issued(auth: ClientCredentials, response: Any) -> _Issued | None:
     token, lifetime = _at(response, auth.token), _at(response, auth.lifetime)
     if not (isinstance(token, str) and token.isascii() and token.isprintable() and token):
         return None
+    with suppress(msgspec.ValidationError):
+        # Some providers write it as text.
+        seconds = msgspec.convert(lifetime, float, strict=False)
+        if 0 < seconds < _LONGEST_LIFETIME:
+            return _Issued(SecretStr(token), max(seconds - _MARGIN, seconds / 2))
     # Without a lifetime, a token is used until it is rejected.
-    known = isinstance(lifetime, int | float) and 0 < lifetime < _LONGEST_LIFETIME
-    return _Issued(SecretStr(token), max(float(lifetime) - _MARGIN, float(lifetime) / 2) if known else float("inf"))
+    return _Issued(SecretStr(token), float("inf"))
 
 
 def _at(response: Any, dotted: str) -> Any:
@@ -157,3 +165,18 @@ def signature(manifest: Manifest, credentials: Credentials, send: Send) -> Signa
     if isinstance(auth, Header):
         return Fixed(auth.name, secret)
     return Fixed("Authorization", SecretStr(f"Bearer {secret.get_secret_value()}"))
+
+
+def signing(signed: Signed, proxy: Proxy | None) -> aiohttp.ClientMiddlewareType:
+    """Return a middleware that signs a request at the last moment: aiohttp's frames have its headers as locals.
+
+    The proxy is sent its own credentials only, with the request for a tunnel.
+    """
+
+    async def sign(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        request.headers.update({name: value.get_secret_value() for name, value in signed.items()})
+        if proxy and proxy.authorization:
+            request.proxy_headers = CIMultiDict({"Proxy-Authorization": proxy.authorization.get_secret_value()})
+        return await send(request)
+
+    return sign

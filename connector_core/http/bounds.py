@@ -1,6 +1,6 @@
 """A bound on every listing: one without an end, which a connector may keep in memory beside its kind, ends, too."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from connector_core.errors import Call, ProtocolError
@@ -10,7 +10,7 @@ from connector_core.sdk.paging import Position
 
 async def bounded(
     pages: AsyncGenerator[Page[T], None], start: Position, most: int, call: Call
-) -> AsyncIterator[Page[T]]:
+) -> AsyncGenerator[Page[T], None]:
     """Yield the pages of a listing; a ProtocolError on the next one once there were more rows, or pages, than ``most``.
 
     The page that exceeds the bound is delivered: a reader of a kind, which has the same bound, ends there by itself.

@@ -9,11 +9,11 @@
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, Iterator
+from codecs import BOM_UTF8
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
 
 import aiohttp
 import structlog
@@ -21,20 +21,21 @@ from yarl import URL
 
 from connector_core.errors import (
     ConnectorCoreError,
-    InsecureError,
     ProtocolError,
     ProviderError,
     RejectedCredentialsError,
-    SettingsError,
     ThrottledError,
     UnavailableError,
 )
-from connector_core.http.auth import Signed, signature
+from connector_core.http.auth import Signed, signature, signing
+from connector_core.http.connection_errors import LONGEST_HEADER, Destination, connection_errors
 from connector_core.http.inflate import inflate
+from connector_core.http.listener import NO_LISTENER, RequestListener
 from connector_core.http.quotas import Quotas
 from connector_core.http.request import Request
-from connector_core.http.responses import clock_of, raise_for_status
+from connector_core.http.responses import clock_of, raise_for_page, raise_for_status
 from connector_core.http.retry import Failures, RetryPolicy
+from connector_core.proxies import Proxies
 from connector_core.sdk.credentials import Credentials
 from connector_core.sdk.manifest import Manifest
 from connector_core.sdk.page import T
@@ -49,32 +50,14 @@ Read = Callable[[aiohttp.ClientResponse], Awaitable[T]]
 """Reads a good response while its connection is open. Called again if the request is sent again."""
 
 
-class RequestListener(Protocol):
-    """Follows one request through its attempts. Times are the event loop's."""
+@dataclass(frozen=True, slots=True)
+class _Received:
+    """A good response that was read to its end."""
 
-    async def before_sending(self) -> None:
-        """Return when the next attempt may be sent, as soon as the quota allows it."""
-        ...
-
-    def answered(self, seconds: float, clock: float | None) -> None:
-        """Note a good response that took this time, and the provider's time in it. It may still be unreadable."""
-        ...
-
-    def failed(self, began: float, now: float) -> None:
-        """Note that the provider throttled or failed the attempt that began at ``began``, or did not answer it."""
-        ...
-
-
-class _NoListener:
-    """Listens to requests that are no part of a listing."""
-
-    async def before_sending(self) -> None: ...
-
-    def answered(self, seconds: float, clock: float | None) -> None: ...
-    def failed(self, began: float, now: float) -> None: ...
-
-
-_NO_LISTENER = _NoListener()
+    status: int
+    headers: Mapping[str, str]
+    body: bytearray
+    """As it came, compressed or not."""
 
 
 class Client:
@@ -89,6 +72,7 @@ class Client:
         *,
         settings: HttpSettings,
         quotas: Quotas,
+        direct: Collection[str] = (),
     ) -> None:
         self.requests = self.retries = self.throttled = self.completed = 0
         """``completed``: their response was read to its end. The connections of the others may still be closing."""
@@ -97,6 +81,7 @@ class Client:
         self._manifest = manifest
         self._settings = settings
         self._quotas = quotas
+        self._proxies = Proxies(settings.proxy, direct)
         self._base = manifest.base_url.format_map(credentials.public())
         self._signature = signature(manifest, credentials, self.request)
         self._log = structlog.get_logger()
@@ -112,7 +97,7 @@ class Client:
         request: Request,
         parse: Callable[[bytes], T],
         *,
-        listener: RequestListener = _NO_LISTENER,
+        listener: RequestListener = NO_LISTENER,
         divisible: bool = False,
     ) -> T:
         """Return what ``parse`` makes of the body of a good response.
@@ -125,20 +110,24 @@ class Client:
         """
 
         async def attempt() -> T:
-            body, encoding = await self._request_signed(request, self._read, listener)
+            received = await self._request_signed(request, self._read, listener)
             # Other responses are taken in, and the next requests go out, before this one is parsed.
             await asyncio.sleep(0)
-            small = self._inflated(request, body, encoding, min(_SMALL, self._settings.largest_answer))
+            small = self._inflated(request, received, min(_SMALL, self._settings.largest_answer))
             if small is not None:
                 return parse(small)
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._large_bodies, self._parse_large, request, body, encoding, parse)
+            return await loop.run_in_executor(self._large_bodies, self._parse_large, request, received, parse)
 
         return await self._request_with_retries(request, attempt, divisible=divisible)
 
+    def raise_for_page(self, request: Request, response: aiohttp.ClientResponse, beginning: bytes) -> None:
+        """Raise ProtocolError if a good response that begins so is not of the API."""
+        raise_for_page(self._manifest, request, response.status, response.headers, beginning)
+
     async def stream(self, request: Request, read: Read[T]) -> T:
         """Return what ``read`` makes of a good response, which it reads while it arrives."""
-        return await self._request_with_retries(request, partial(self._request_signed, request, read, _NO_LISTENER))
+        return await self._request_with_retries(request, partial(self._request_signed, request, read, NO_LISTENER))
 
     async def _request_with_retries(
         self, request: Request, attempt: Callable[[], Awaitable[T]], *, divisible: bool = False
@@ -205,13 +194,15 @@ class Client:
     async def _send(self, request: Request, signed: Signed, read: Read[T]) -> tuple[T, float | None]:
         """Send the request over verified TLS, to a host of the manifest only. Return also the provider's time."""
         url = URL(self._base + request.call.path, encoded=True).with_query(request.params)
-        if url.scheme != "https" or not self._manifest.allows(url.host or ""):
-            raise ProtocolError(f"{url.host} is not a host of this connector", call=request.call)
-        headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
+        host = url.host or ""
+        if url.scheme != "https" or not self._manifest.allows(host):
+            raise ProtocolError(f"{host} is not a host of this connector", call=request.call)
+        proxy = self._proxies.to(host, url.port or 443)
+        headers = {**request.headers, "Accept": "application/json", "Accept-Encoding": "gzip"}
         if request.body is not None:
             headers["Content-Type"] = request.content_type
         self.requests += 1
-        with self._mapped_errors(request, url):
+        with connection_errors(Destination(self._manifest.title, host, request.call, proxy)):
             async with self._session.request(
                 request.call.method,
                 url,
@@ -221,7 +212,9 @@ class Client:
                 allow_redirects=False,
                 auto_decompress=False,
                 raise_for_status=False,
-                middlewares=(_signing(signed),),
+                max_field_size=LONGEST_HEADER,
+                proxy=str(proxy) if proxy else None,
+                middlewares=(signing(signed, proxy),),
                 # Ours, whatever the session's own connector says: TLS is always verified.
                 ssl=self._tls,
             ) as response:
@@ -236,64 +229,30 @@ class Client:
             return aiohttp.ClientTimeout(total=None, connect=page, sock_connect=connect, sock_read=page)
         return aiohttp.ClientTimeout(total=page, sock_connect=connect)
 
-    @contextmanager
-    def _mapped_errors(self, request: Request, url: URL) -> Iterator[None]:
-        """Within this context, errors of aiohttp and of the system become ours."""
-        title, call = self._manifest.title, request.call
-        try:
-            yield
-        except TimeoutError:
-            raise UnavailableError(f"{title} did not answer in time", call=call) from None
-        except aiohttp.ClientConnectorCertificateError:
-            raise InsecureError(
-                f"The certificate of {title} is not trusted",
-                call=call,
-                hint="If a proxy inspects TLS here, name its certificate authority in SSL_CERT_FILE.",
-            ) from None
-        except aiohttp.ClientConnectorError as error:
-            what = "resolved" if isinstance(error, aiohttp.ClientConnectorDNSError) else "reached"
-            raise UnavailableError(
-                f"{title} ({url.host}) cannot be {what}",
-                call=call,
-                hint="Check the network of this machine, and the address in the integration's credentials.",
-            ) from None
-        except aiohttp.InvalidURL:
-            raise SettingsError(f"The address of {title} that the credentials give is not a valid URL") from None
-        except (aiohttp.ClientError, OSError, ssl.SSLError) as error:
-            kind = type(error).__name__
-            raise UnavailableError(f"{title} broke the connection ({kind})", call=call) from None
-
-    async def _read(self, response: aiohttp.ClientResponse) -> tuple[bytearray, str]:
-        """Return the body, as it came, and its encoding."""
+    async def _read(self, response: aiohttp.ClientResponse) -> _Received:
         body = bytearray()
         async for chunk in response.content.iter_any():
             body += chunk
             if len(body) > self._settings.largest_answer:
                 break
-        return body, response.headers.get("Content-Encoding", "")
+        return _Received(response.status, response.headers, body)
 
-    def _parse_large(self, request: Request, body: bytearray, encoding: str, parse: Callable[[bytes], T]) -> T:
+    def _parse_large(self, request: Request, received: _Received, parse: Callable[[bytes], T]) -> T:
         largest = self._settings.largest_answer
-        inflated = self._inflated(request, body, encoding, largest)
+        inflated = self._inflated(request, received, largest)
         if inflated is None:
             message = f"{self._manifest.title} sent more than {largest} bytes in one response"
             raise ProtocolError(message, call=request.call)
         return parse(inflated)
 
-    def _inflated(self, request: Request, body: bytearray, encoding: str, largest: int) -> bytes | None:
+    def _inflated(self, request: Request, received: _Received, largest: int) -> bytes | None:
         """Return the body as it was before compression, or None if that is longer than ``largest``."""
         try:
-            return inflate(body, encoding, largest)
+            body = inflate(received.body, received.headers.get("Content-Encoding", ""), largest)
         except ValueError as error:
             message = f"{self._manifest.title} sent a body that cannot be inflated: {error}"
             raise UnavailableError(message, call=request.call) from None
-
-
-def _signing(signed: Signed) -> aiohttp.ClientMiddlewareType:
-    """Return a middleware that signs a request at the last moment: aiohttp's frames have its headers as locals."""
-
-    async def sign(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-        request.headers.update({name: value.get_secret_value() for name, value in signed.items()})
-        return await send(request)
-
-    return sign
+        if body is None:
+            return None
+        raise_for_page(self._manifest, request, received.status, received.headers, body)
+        return body.removeprefix(BOM_UTF8)

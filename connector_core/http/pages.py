@@ -19,8 +19,8 @@ from math import ceil
 from typing import Generic, Protocol
 
 from connector_core.errors import UnavailableError
-from connector_core.http.client import RequestListener
 from connector_core.http.first_response import FirstResponse
+from connector_core.http.listener import RequestListener
 from connector_core.http.pace import Pace, PageSizes
 from connector_core.http.parsing import ParsedPage
 from connector_core.http.request import Request
@@ -96,7 +96,7 @@ class PagedListing(Generic[R]):
                 due = self._requests[0]
                 page = await due.task
                 del self._requests[0]
-                self._position = self._position.after(page.size, page.announced)
+                self._position = self._position.after(page.size, page.announced, page.next_cursor)
                 last = self._paging.query(self._position) is None
                 if last and page.announced is not None:
                     # It may have been answered before a page that knew of one more row.

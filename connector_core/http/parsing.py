@@ -2,12 +2,13 @@
 
 A body is parsed strictly first. Where that fails, its rows are parsed one by one, and where one of them fails too, the
 strings in it that are not valid are replaced (``repair.py``): the row is used if none of them is in a declared field.
+A row that does not validate is read part by part (``tolerant.py``): one value that is not as promised costs its field.
 """
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Generic
+from typing import Any, Generic, cast
 
 import msgspec
 from msgspec import UNSET
@@ -15,12 +16,11 @@ from msgspec import UNSET
 from connector_core.errors import Call, MalformedError
 from connector_core.http.repair import TooManyError, parse_repaired
 from connector_core.http.splitter import Splitter
+from connector_core.http.tolerant import UNREADABLE, TolerantReader, source_id_of
 from connector_core.sdk.invalid_text import INVALID_TEXT, PROBLEM, place_of_invalid_text
 from connector_core.sdk.page import Page, PlaceInListing, Rejection, T, TotalSource, rejection_of_text
-from connector_core.sdk.wire import Listing, Maybe, R, Row
+from connector_core.sdk.wire import Listing, Maybe, R
 
-UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
-"""Exceptions of msgspec for input that it cannot parse."""
 _PIECE = 64 * 1024
 """Bytes of a body that is parsed row by row, at once."""
 _ROWS = 100
@@ -41,8 +41,11 @@ class ParsedPage(Generic[R]):
     rejected: tuple[Rejection, ...] = ()
     repaired: int = 0
     """Places with a text that is not valid, outside of what is declared."""
+    unreadable: tuple[str, ...] = ()
+    """The place of each value that could not be read, in a row that is used without it."""
     created: tuple[Maybe[str | float], ...] | None = None
     """The creation times of the rows, as the provider writes them; None where rows carry none."""
+    next_cursor: str | None = None
 
     @property
     def size(self) -> int:
@@ -58,6 +61,7 @@ class ParsedPage(Generic[R]):
             total_source=self.total_source,
             rejected=self.rejected,
             repaired=self.repaired,
+            unreadable=self.unreadable,
             recent=recent,
             place=place,
         )
@@ -74,6 +78,7 @@ class ParsedPage(Generic[R]):
             total_source=parts[-1].total_source,
             rejected=tuple(one for part in parts for one in part.rejected),
             repaired=sum(part.repaired for part in parts),
+            unreadable=tuple(one for part in parts for one in part.unreadable),
             created=None if parts[0].created is None else tuple(one for part in parts for one in part.created or ()),
         )
 
@@ -93,9 +98,7 @@ def parse_undeclared(call: Call, model: type[T], body: bytes) -> T:
         return msgspec.json.decode(body, type=model, strict=False)
     except UNREADABLE as error:
         with suppress(*UNREADABLE, ValueError):
-            value, bad = parse_repaired(body)
-            if bad:
-                return msgspec.convert(value, model, strict=False)
+            return cast("T", TolerantReader().read(parse_repaired(body)[0], model))
         raise malformed(call, error) from None
 
 
@@ -104,7 +107,7 @@ def parse_page(call: Call, listing: type[Listing[R]], body: bytes) -> ParsedPage
         response = msgspec.json.decode(body, type=listing, strict=False)
     except UNREADABLE as error:
         return _parse_row_by_row(call, listing, body, error)
-    return parsed(response, response.rows)
+    return parsed(response)
 
 
 def _parse_row_by_row(call: Call, listing: type[Listing[R]], body: bytes, error: Exception) -> ParsedPage[R]:
@@ -119,14 +122,14 @@ def _parse_row_by_row(call: Call, listing: type[Listing[R]], body: bytes, error:
     except ValueError:
         raise malformed(call, error) from None
     response = msgspec.structs.replace(parse_head(call, listing, splitter), rows=rows.good)
-    return parsed(response, rows.good, rows.rejected, rows.repaired + splitter.repaired)
+    return parsed(response, rows, splitter.repaired)
 
 
 def parse_head(call: Call, listing: type[Listing[R]], splitter: Splitter) -> Listing[R]:
     """Return what a response says besides its rows."""
     empty: dict[str, Any] = {rows_of(listing)[0]: []} if splitter.begun else {}
     try:
-        head = msgspec.convert(splitter.head | empty, listing, strict=False)
+        head: Listing[R] = TolerantReader().read(splitter.head | empty, listing)
     except UNREADABLE as error:
         raise malformed(call, error) from None
     place = place_of_invalid_text(head) if splitter.repaired else None
@@ -143,6 +146,8 @@ class RowParser(Generic[R]):
         self.rejected: list[Rejection] = []
         self.repaired = 0
         """Rows that were used, though a text in them that is not declared is not valid."""
+        self.unreadable: list[str] = []
+        """The place of each value that could not be read, in rows that were used without it."""
         self._call = call
         self._row_type = row_type
 
@@ -151,8 +156,9 @@ class RowParser(Generic[R]):
         for value in values:
             try:
                 row = msgspec.convert(value, self._row_type, strict=False)
-            except UNREADABLE as error:
-                found = self._parse_text(bytes(value)) if isinstance(value, msgspec.Raw) else rejection_of(value, error)
+            except UNREADABLE:
+                text = bytes(value) if isinstance(value, msgspec.Raw) else None
+                found = self._read_part_by_part(value) if text is None else self._parse_text(text)
                 if isinstance(found, Rejection):
                     self.rejected.append(found)
                     continue
@@ -177,30 +183,47 @@ class RowParser(Generic[R]):
             return Rejection(None, *_described(error))
         except ValueError:
             raise malformed(self._call, strict) from None
-        try:
-            row = msgspec.convert(value, self._row_type, strict=False)
-        except UNREADABLE as error:
-            return rejection_of(value, error)
+        row = self._read_part_by_part(value)
+        if isinstance(row, Rejection):
+            return row
         if rejection := rejection_of_text(row):
             return rejection
         self.repaired += bad
         return row
 
+    def _read_part_by_part(self, value: Any) -> R | Rejection:
+        """Return a row without the values that could not be read, or why it is of no use without them."""
+        reader = TolerantReader()
+        try:
+            row: R = reader.read(value, self._row_type)
+        except UNREADABLE as error:
+            return rejection_of(value, self._row_type, error)
+        if reader.failure and not reader.filled:
+            return rejection_of(value, self._row_type, reader.failure)
+        self.unreadable += reader.unreadable
+        return row
 
-def parsed(
-    response: Listing[R], rows: Sequence[R], rejected: Sequence[Rejection] = (), repaired: int = 0
-) -> ParsedPage[R]:
-    """Return these rows, with what the response says of the whole listing."""
+
+def parsed(response: Listing[R], parser: "RowParser[R] | None" = None, repaired: int = 0) -> ParsedPage[R]:
+    """Return rows with what the response says of the whole listing.
+
+    Args:
+        response: The response, with its rows unless they were parsed one by one.
+        parser: It parsed them one by one.
+        repaired: Places besides the rows with a text that is not valid.
+    """
     promises_total = type(response).announced is not Listing.announced
-    rows = tuple(_without_absent_fields(response, rows))
+    rows = tuple(_without_absent_fields(response, parser.good if parser else response.rows))
     return ParsedPage(
         rows=rows,
         ids=tuple([row.id for row in rows]),
         announced=response.announced,
         total_source=TotalSource.LISTING if promises_total else TotalSource.NONE,
-        rejected=tuple(rejected),
-        repaired=repaired,
+        rejected=tuple(parser.rejected) if parser else (),
+        repaired=repaired + (parser.repaired if parser else 0),
+        unreadable=tuple(parser.unreadable) if parser else (),
         created=None if type(response).created is Listing.created else tuple(map(response.created, rows)),
+        next_cursor=response.next_cursor,
     )
 
 
@@ -224,14 +247,10 @@ def rows_of(listing: type[Listing[R]]) -> tuple[str, type[R]]:
     return rows.encode_name, rows.type.__args__[0]
 
 
-def rejection_of(row: Any, error: Exception) -> Rejection:
+def rejection_of(row: Any, row_type: Any, error: Exception) -> Rejection:
     """Return why a row that was parsed cannot be used; with its id, if that is fit to be shown."""
-    where, what = _described(error)
-    try:
-        found = msgspec.convert(row, Row)
-    except UNREADABLE:
-        return Rejection(None, where, what)
-    return Rejection(None if INVALID_TEXT in found.id else found.id, where, what)
+    source_id = source_id_of(row, row_type)
+    return Rejection(None if source_id and INVALID_TEXT in source_id else source_id, *_described(error))
 
 
 def malformed(call: Call, error: Exception) -> MalformedError:

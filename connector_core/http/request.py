@@ -21,6 +21,8 @@ class Request:
     body: bytes | None = field(default=None, repr=False)
     """May hold the secret."""
     content_type: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Further headers, none of which is secret."""
     authenticated: bool = True
     """False sends no secret."""
     signs_in: bool = False
@@ -30,13 +32,20 @@ class Request:
 
     @classmethod
     def for_listing(
-        cls, path: str, params: Params | None, body: Mapping[str, Any] | None, *, streamed: bool = False
+        cls,
+        path: str,
+        params: Params | None,
+        body: Mapping[str, Any] | None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        streamed: bool = False,
     ) -> "Request":
         """Return a GET, or a POST if there is a body, which is sent as JSON."""
+        more: dict[str, Any] = {"headers": headers or {}, "streamed": streamed}
         if body is None:
-            return cls(Call("GET", path), params or {}, streamed=streamed)
+            return cls(Call("GET", path), params or {}, **more)
         encoded = msgspec.json.encode(body, order="sorted")
-        return cls(Call("POST", path), params or {}, encoded, "application/json", streamed=streamed)
+        return cls(Call("POST", path), params or {}, encoded, "application/json", **more)
 
     @property
     def listing(self) -> str:

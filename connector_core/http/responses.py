@@ -1,8 +1,10 @@
 """Status and headers of a response: usable, or an error by whose fault it is."""
 
+from codecs import BOM_UTF8
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC
 from email.utils import parsedate_to_datetime
+from time import time
 
 from connector_core.errors import (
     ForbiddenError,
@@ -18,21 +20,26 @@ from connector_core.secrecy import presentable
 
 _SAID = 200
 """Characters of a provider's own words that are shown."""
+_BLANKS = b" \t\r\n" + BOM_UTF8
+_JSON = frozenset({b"{", b"["})
+"""The first byte of an object, and of an array."""
 _DIGITS = 11
 _LONGEST = 365 * 86_400
 """Seconds: a longer wait is cut to a year."""
 _EPOCH = 1_000_000_000
 """No provider asks for a wait of so many seconds, and the epoch was this old in 2001."""
+_RESETS = ("X-RateLimit-Reset", "X-Rate-Limit-Reset", "RateLimit-Reset")
+"""Headers in which providers usually say when they accept requests again."""
 
 
 def raise_for_status(manifest: Manifest, request: Request, status: int, headers: Mapping[str, str]) -> None:
-    """Raise the error that the response stands for. Return if its body may be parsed."""
-    if 200 <= status < 300 and status not in manifest.throttled_by and _is_json(headers):
+    """Raise the error that the status of a response stands for. Return if it is a good one."""
+    if 200 <= status < 300 and status not in manifest.throttled_by:
         return
     call = request.call
     said = presentable(headers.get(manifest.reason_header, ""), _SAID) if manifest.reason_header else ""
     answered = f"{manifest.title} answered {status}"
-    wait = retry_after(headers)
+    wait = retry_after(headers, manifest.reset_header)
     # A server that is down may answer 5xx as well, but does not say when to come back.
     if status in manifest.throttled_by and (status < 500 or wait is not None):
         raise ThrottledError(f"{answered}, too many requests", call=call, said=said, retry_after=wait)
@@ -46,9 +53,23 @@ def raise_for_status(manifest: Manifest, request: Request, status: int, headers:
         raise UnavailableError(answered, call=call, said=said, gateway=status in {502, 504})
     if 300 <= status < 400:
         raise ProtocolError(f"{answered}, a redirect, so it is not the API", call=call, said=said)
-    if status >= 400:
-        raise ProtocolError(answered, call=call, said=said)
-    raise ProtocolError(f"{answered} with a body that is not JSON, so it is not the API", call=call, said=said)
+    raise ProtocolError(answered, call=call, said=said)
+
+
+def raise_for_page(manifest: Manifest, request: Request, status: int, headers: Mapping[str, str], body: bytes) -> None:
+    """Raise ProtocolError if a good response is not of the API, by its type and by how its body begins.
+
+    A body that begins as JSON does is believed, whatever its type: servers and proxies write odd ones.
+    """
+    if not (_is_json(headers) or without_blanks(body)[:1] in _JSON):
+        said = presentable(headers.get(manifest.reason_header, ""), _SAID) if manifest.reason_header else ""
+        message = f"{manifest.title} answered {status} with a body that is not JSON, so it is not the API"
+        raise ProtocolError(message, call=request.call, said=said)
+
+
+def without_blanks(body: bytes) -> bytes:
+    """Return a body from its first byte that is neither a blank nor part of a byte order mark."""
+    return body.lstrip(_BLANKS)
 
 
 def _is_json(headers: Mapping[str, str]) -> bool:
@@ -58,30 +79,36 @@ def _is_json(headers: Mapping[str, str]) -> bool:
 
 def clock_of(headers: Mapping[str, str]) -> float | None:
     """Return the provider's time from the Date header, in epoch seconds; None if there is none."""
-    try:
-        return parsedate_to_datetime(headers.get("Date", "")).timestamp()
-    except (ValueError, OverflowError):
-        return None
+    return _date(headers.get("Date", ""))
 
 
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds to wait, from either form of Retry-After or from X-RateLimit-Reset; None if unreadable."""
-    value = headers.get("Retry-After", "").strip()
-    if value.isascii() and value.isdigit():
-        return float(min(int(value[:_DIGITS]), _LONGEST))
-    try:
-        moment = parsedate_to_datetime(value)
-    except (ValueError, OverflowError):
-        return _reset(headers.get("X-RateLimit-Reset", "").strip())
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return min(max(0.0, (moment - datetime.now(UTC)).total_seconds()), float(_LONGEST))
+def retry_after(headers: Mapping[str, str], reset_header: str = "") -> float | None:
+    """Return the seconds to wait, 0 for a time that is past; None if no header says so.
+
+    Retry-After comes first, then ``reset_header``, then the usual names of such headers. Each may hold seconds, or a
+    time, which is compared with the response's own Date: the provider's clock may differ from ours.
+    """
+    clock = clock_of(headers)
+    now = time() if clock is None else clock
+    asked = headers.get("Retry-After", "").strip()
+    until = _date(asked)
+    waits = [None if until is None else until - now, _seconds(asked[:_DIGITS], now)]
+    waits += [_seconds(headers.get(name, "").strip(), now) for name in (reset_header, *_RESETS)]
+    known = [min(max(0.0, wait), float(_LONGEST)) for wait in waits if wait is not None]
+    return next(filter(None, known), 0.0) if known else None
 
 
-def _reset(value: str) -> float | None:
+def _seconds(value: str, now: float) -> float | None:
     """Return the seconds to wait, from seconds or, if the number is too large for that, a time of the epoch."""
     if not (value.isascii() and value.isdigit() and len(value) <= _DIGITS):
         return None
-    seconds = float(value)
-    wait = seconds if seconds < _EPOCH else max(0.0, seconds - datetime.now(UTC).timestamp())
-    return min(wait, float(_LONGEST))
+    return float(value) if float(value) < _EPOCH else float(value) - now
+
+
+def _date(value: str) -> float | None:
+    """Return the time that an HTTP date stands for, in epoch seconds."""
+    try:
+        moment = parsedate_to_datetime(value)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None

@@ -1,8 +1,7 @@
-"""The aiohttp session of one run: verified TLS, no cookies, and look-ups of host names that delay no other run."""
+"""The aiohttp session of one run: no cookies, and look-ups of host names that delay no other run."""
 
 import asyncio
 import socket
-import ssl
 from collections.abc import Mapping
 from functools import partial
 from types import MappingProxyType
@@ -21,11 +20,6 @@ LOOK_UP_TIMEOUT = 10.0
 _CONNECTIONS = 256
 """Connections of one run at most: as many as ``at_once`` may be."""
 NO_ENDPOINTS: Mapping[str, Endpoint] = MappingProxyType({})
-
-
-def tls_context() -> ssl.SSLContext:
-    """Return a context that always verifies, by the system's trust store or the file named in ``SSL_CERT_FILE``."""
-    return ssl.create_default_context()
 
 
 class Resolver(AbstractResolver):

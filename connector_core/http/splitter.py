@@ -53,7 +53,7 @@ class Splitter:
         self._wanted = 0
         self._text, self._at = "", 0
         self._ended = self._complete = False
-        self._decoder = getincrementaldecoder("utf-8")()
+        self._decoder = getincrementaldecoder("utf-8-sig")()
         self._suspicious = False
         """True if the text may hold lone surrogates, which the strict parser would let pass."""
         self._steps = self._object()

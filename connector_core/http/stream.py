@@ -4,7 +4,6 @@ import asyncio
 from array import array
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from typing import Any, Generic
 
 import aiohttp
@@ -14,6 +13,7 @@ from connector_core.http.client import Client
 from connector_core.http.inflate import Inflater
 from connector_core.http.parsing import ParsedPage, RowParser, parse_head, parsed, rows_of
 from connector_core.http.request import Request
+from connector_core.http.responses import without_blanks
 from connector_core.http.splitter import Splitter
 from connector_core.sdk.page import Page, PlaceInListing
 from connector_core.sdk.wire import Listing, R
@@ -32,18 +32,16 @@ class StreamedListing(Generic[R]):
         request: The request.
         listing: The response's type.
         rows: How many make a page.
-        largest_row: Bytes of one row at most.
+        largest: Bytes at most of one row, and of rows that come before what is needed for them.
     """
 
-    def __init__(
-        self, client: Client, request: Request, listing: type[Listing[R]], rows: int, largest_row: int
-    ) -> None:
+    def __init__(self, client: Client, request: Request, listing: type[Listing[R]], rows: int, largest: int) -> None:
         self._client = client
         self._request = request
         self._listing = listing
         self._key, self._row_type = rows_of(listing)
         self._rows = rows
-        self._largest_row = largest_row
+        self._largest = largest
         self._pages: asyncio.Queue[Page[R] | None] = asyncio.Queue(_READY)
         """The pages that are ready; None after the last, and after those that came before an error."""
         self._number = 0
@@ -94,29 +92,37 @@ class StreamedListing(Generic[R]):
     async def _read_response(self, response: aiohttp.ClientResponse) -> None:
         """Read one response from its first byte to its last."""
         before, splitter = frozenset(self._delivered), Splitter(self._key)
-        # One page is held back until it is known whether it is the last.
-        held: ParsedPage[R] | None = None
+        # Held back until the response has said what is needed for them; the last of them, until it is known to be it.
+        held, held_bytes = list[RowParser[R]](), 0
+        head: Listing[R] | None = None
         async for piece in self._pieces(response):
             with self._malformed_if_invalid():
                 splitter.feed(piece)
-            while rows := self._cut(splitter, self._rows):
-                page = self._parsed(splitter, rows, before)
-                if held:
-                    await self._put(held)
-                held = page
-        rest = self._parsed(splitter, self._cut(splitter, None), before, last=True)
-        if held and rest.size:
-            await self._put(held)
-        elif held:
-            # The end of the response may announce a total that was not known before.
-            rest = replace(held, announced=rest.announced, repaired=held.repaired + rest.repaired)
-        await self._put(rest, last=True)
+            while values := self._cut(splitter, self._rows):
+                held.append(self._parsed(values, before))
+                head = head or self._head(splitter)
+                while head and len(held) > 1:
+                    await self._put(parsed(head, held.pop(0)))
+            held_bytes += len(piece) if held and not head else 0
+            if held_bytes > self._largest:
+                message = f"more than {self._largest} bytes of rows came before what is needed for them"
+                raise ProtocolError(message, call=self._request.call)
+        rest = self._parsed(self._cut(splitter, None), before)
+        # The end of the response may announce a total that was not known before.
+        head = parse_head(self._request.call, self._listing, splitter)
+        if rest.good or rest.rejected or not held:
+            held.append(rest)
+        for rows in held[:-1]:
+            await self._put(parsed(head, rows))
+        await self._put(parsed(head, held[-1], splitter.repaired), last=True)
 
     async def _pieces(self, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
         try:
-            inflater = Inflater(response.headers.get("Content-Encoding", ""), _PIECE)
+            inflater, begun = Inflater(response.headers.get("Content-Encoding", ""), _PIECE), False
             async for chunk in response.content.iter_any():
                 for piece in inflater.feed(chunk):
+                    if not begun and (begun := bool(without_blanks(piece))):
+                        self._client.raise_for_page(self._request, response, piece)
                     yield piece
                     # A chunk may inflate to very many pieces: other tasks get their turn.
                     await asyncio.sleep(0)
@@ -137,19 +143,23 @@ class StreamedListing(Generic[R]):
         """Return this many rows, or none while fewer have come; with None, the rest at the end."""
         with self._malformed_if_invalid():
             found = splitter.rest() if rows is None else splitter.take(rows)
-        if splitter.pending > self._largest_row:
-            raise ProtocolError(f"one row has more than {self._largest_row} bytes", call=self._request.call)
+        if splitter.pending > self._largest:
+            raise ProtocolError(f"one row has more than {self._largest} bytes", call=self._request.call)
         return found
 
-    def _parsed(
-        self, splitter: Splitter, values: list[Any], before: frozenset[int], *, last: bool = False
-    ) -> ParsedPage[R]:
+    def _parsed(self, values: list[Any], before: frozenset[int]) -> RowParser[R]:
         """Return these rows, without those that an earlier response has brought."""
         rows = RowParser(self._request.call, self._row_type)
         rows.parse(values, before)
-        # What it must say besides the rows, it must say before them.
-        head = parse_head(self._request.call, self._listing, splitter)
-        return parsed(head, rows.good, rows.rejected, rows.repaired + (splitter.repaired if last else 0))
+        return rows
+
+    def _head(self, splitter: Splitter) -> Listing[R] | None:
+        """Return what the response says besides its rows, or None while something that they need has not come."""
+        with suppress(MalformedError):
+            head = parse_head(self._request.call, self._listing, splitter)
+            tells_fields = self._listing.received is not Listing.received
+            return None if tells_fields and head.received is None else head
+        return None
 
     async def _put(self, page: ParsedPage[R], *, last: bool = False) -> None:
         """Make the page ready to be delivered. Waits while the one before it is not taken."""

@@ -3,7 +3,7 @@
 import inspect
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar, get_args
 
@@ -54,11 +54,14 @@ class Api(Protocol):
         paging: Paging,
         params: Params | None = None,
         body: Mapping[str, Any] | None = None,
-    ) -> AsyncIterator[Page[R]]:
+        headers: Mapping[str, str] | None = None,
+    ) -> AsyncGenerator[Page[R], None]:
         """Return the pages of a listing in order, including the one that ends it. With a JSON ``body``, send POSTs.
 
+        ``headers`` are those that the provider wants besides the host's own; none of them may be secret.
+
         The first page is requested at once: call this for two listings before you read either, and they are fetched
-        concurrently.
+        concurrently. Close it (``contextlib.aclosing``) if you do not read it to its end.
         """
         ...
 
@@ -170,7 +173,8 @@ class Connector(ABC, Generic[C, Opt]):
 
     def rule(self, kind: type[Entity]) -> str:  # noqa: ARG002 - overridden where a kind has a rule
         """Return the rule that decides which rows are of this kind. When it changes, losses are held for approval."""
-        return self.options.model_dump_json()
+        # Without defaults: an option that a newer version adds is no new rule until it is set.
+        return self.options.model_dump_json(exclude_defaults=True)
 
 
 AnyConnector = Connector[Any, Any]

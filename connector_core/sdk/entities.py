@@ -10,6 +10,8 @@ import msgspec
 from msgspec import UNSET
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from connector_core.sdk.texts import clean
+
 
 class Product(StrEnum):
     """A product that uses the entities."""
@@ -43,8 +45,8 @@ class DepartmentKind(StrEnum):
     OTHER = "other"
 
 
-def _stripped(texts: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple([stripped for one in texts if (stripped := one.strip())])
+def _cleaned(texts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple([cleaned for one in texts if (cleaned := clean(one))])
 
 
 def _distinct(ids: tuple[str, ...]) -> tuple[str, ...]:
@@ -103,9 +105,9 @@ class Entity(BaseModel):
     def of(cls, row: msgspec.Struct, **fields: Any) -> Self:
         """Return the entity that a row describes: the row's fields of the same names, and these.
 
-        A text is stripped, and a blank one is null. Ids are not: ``"a7 "`` may be another row's than ``"a7"``, so
-        ``source_id`` and links stay as they are given. What is ``UNSET`` is left out. ``source_id`` is the row's
-        ``id`` unless it is given.
+        A text loses its invisible characters and the blanks at its ends, and a blank one is null. Ids do not:
+        ``"a7 "`` may be another row's than ``"a7"``, so ``source_id`` and links stay as they are given. What is
+        ``UNSET`` is left out. ``source_id`` is the row's ``id`` unless it is given.
         """
         for name in _same_names(type(row), cls):
             if name not in fields:
@@ -113,9 +115,9 @@ class Entity(BaseModel):
         absent = []
         for name, value in fields.items():
             if type(value) is str:
-                stripped = value.strip()
-                if stripped is not value or not value:
-                    fields[name] = (value if name == "source_id" or name in cls.links else stripped) or None
+                cleaned = clean(value)
+                if cleaned is not value or not value:
+                    fields[name] = (value if name == "source_id" or name in cls.links else cleaned) or None
             elif value is UNSET:
                 absent.append(name)
         for name in absent:
@@ -166,7 +168,7 @@ class Employee(Entity):
     last_name: str | None = None
     email: str | None = None
     """Work e-mail, never a private one."""
-    other_work_emails: Annotated[tuple[str, ...], AfterValidator(_stripped)] = ()
+    other_work_emails: Annotated[tuple[str, ...], AfterValidator(_cleaned)] = ()
     employee_number: str | None = None
     """The staff number. It may be reused, so it is not unique."""
     job_title: str | None = None

@@ -12,6 +12,9 @@ class ExpectedIds:
         self._expected = HashSet(ids)
         self._others = 0
 
+    def __contains__(self, source_id: object) -> bool:
+        return isinstance(source_id, str) and source_id in self._expected
+
     def add(self, ids: Iterable[str]) -> None:
         """Expect these ids too. Call it before the first ``total_with``."""
         self._expected.add(ids)

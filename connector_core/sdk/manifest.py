@@ -14,6 +14,8 @@ API_VERSION = "1.0"
 _API_RANGE = ">=1,<2"
 """The default range of a manifest, which includes this version."""
 
+_BaseUrl = Annotated[str, StringConstraints(pattern=r"^https://[^/?#]+(/[^?#]*)?$")]
+
 HOST_PATTERN = re.compile(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+", re.ASCII)
 
 
@@ -156,12 +158,17 @@ class Manifest(BaseModel):
     """The word on the integration's page, such as API."""
     hosts: Annotated[tuple[Annotated[str, AfterValidator(_host)], ...], Field(min_length=1)]
     """The only hosts that the connector may reach. ``*`` stands for one label."""
-    base_url: Annotated[str, StringConstraints(pattern=r"^https://[^/?#]+(/[^?#]*)?$")]
+    base_url: _BaseUrl
     """The start of every URL. ``{field}`` stands for a field of the credentials that is not secret."""
+    addresses: Mapping[str, _BaseUrl] = {}
+    """Other base URLs by name, such as an older host. An operator chooses one by ``address`` in plugins.toml."""
     auth: Authentication
     limits: tuple[RateLimit, ...] = ()
     throttled_by: frozenset[int] = frozenset({429})
     """The statuses for too many requests. A 5xx counts only with a Retry-After or the like."""
+    reset_header: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]*$")] = ""
+    """The header that says when too many requests are over: in seconds, or as a time of the epoch. Without a
+    Retry-After it is read before the usual ones: X-RateLimit-Reset, X-Rate-Limit-Reset and RateLimit-Reset."""
     reason_header: str = ""
     """The header with the provider's error message, if its bodies have none. Shown by a check, and never stored."""
     rejected: Advice = Advice("The provider rejected the credentials.", (), "Check them and connect again.")
@@ -184,6 +191,10 @@ class Manifest(BaseModel):
         from packaging.specifiers import SpecifierSet
 
         return SpecifierSet(self.api).contains(API_VERSION)
+
+    def at(self, address: str) -> "Manifest":
+        """Return the manifest with the base URL of this name, or as it is if the name is empty."""
+        return self.model_copy(update={"base_url": self.addresses[address]}) if address else self
 
     def allows(self, host: str) -> bool:
         """Return True if the connector may reach this host."""

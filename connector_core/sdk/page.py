@@ -98,6 +98,8 @@ class Page(Generic[T]):
     rejected: tuple[Rejection, ...] = ()
     repaired: int = 0
     """Places with a text that is not valid JSON or Unicode, outside of what is declared: it was ignored."""
+    unreadable: tuple[str, ...] = ()
+    """The place of each value that could not be read, in rows that are used without it: ``office``, ``office``."""
     skipped: tuple[str, ...] = ()
     """The ids of rows that are not of this kind."""
     derived_from: tuple[str, ...] | None = None

@@ -15,11 +15,19 @@ class Position:
     announced: int | None = None
     began: float | None = None
     """For a reading that resumes: the moment of its beginning."""
+    next_cursor: str | None = None
+    """The cursor of the next page, as the last page told it."""
 
-    def after(self, rows: int, announced: int | None) -> "Position":
+    def after(self, rows: int, announced: int | None, next_cursor: str | None = None) -> "Position":
         """Return the position after one more page. A page without a total keeps the last one."""
-        total = self.announced if announced is None else announced
-        return replace(self, pages=self.pages + 1, last_rows=rows, rows=self.rows + rows, announced=total)
+        return replace(
+            self,
+            pages=self.pages + 1,
+            last_rows=rows,
+            rows=self.rows + rows,
+            announced=self.announced if announced is None else announced,
+            next_cursor=next_cursor,
+        )
 
 
 class Paging(Protocol):
@@ -108,6 +116,26 @@ class Offset:
 
     def slice(self, offset: int, size: int) -> Mapping[str, str]:
         return {self.offset: str(offset), self.limit: str(size)}
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Paging by ``?cursor=…&limit=100``: each page tells the cursor of the next one (``Listing.next_cursor``).
+
+    The page without a cursor ends the listing. An empty page with one does not.
+    """
+
+    appends: ClassVar[bool] = False
+
+    size: int
+    cursor: str = "cursor"
+    limit: str = "limit"
+
+    def query(self, position: Position) -> Mapping[str, str] | None:
+        first = {self.limit: str(self.size)}
+        if not position.pages:
+            return first
+        return {**first, self.cursor: position.next_cursor} if position.next_cursor else None
 
 
 @dataclass(frozen=True, slots=True)

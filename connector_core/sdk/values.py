@@ -4,7 +4,7 @@
 out the first and stores the second.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -12,11 +12,14 @@ from typing import Any, TypeVar
 
 from msgspec import UNSET, UnsetType
 
-from connector_core.sdk.wire import Maybe, Titled
+from connector_core.sdk.texts import clean, normal_form
+from connector_core.sdk.wire import Maybe, Titled, number_as_text
 
 T = TypeVar("T")
 
-_NO_DATE = "0000-00-00"
+_NO_DATES = frozenset({"0000-00-00", "0001-01-01", "-0001-11-30", "9999-12-31"})
+"""Dates that databases and their drivers write where there is none: MySQL's zero, what PHP and .NET make of it, and
+the last of all days."""
 
 
 def text(value: Maybe[str | float | Titled]) -> Maybe[str]:
@@ -25,7 +28,7 @@ def text(value: Maybe[str | float | Titled]) -> Maybe[str]:
         return value
     if isinstance(value, Titled):
         return value.title
-    return str(value) if isinstance(value, int | float) else value
+    return number_as_text(value) if isinstance(value, int | float) else value
 
 
 def first(items: Maybe[Sequence[T]]) -> Maybe[T]:
@@ -56,23 +59,33 @@ def full_name(*parts: Maybe[str]) -> str | None:
     return " ".join([stripped for part in parts if part and (stripped := part.strip())]) or None
 
 
-def day(value: Maybe[str], *formats: str) -> Maybe[date]:
-    """Return the date that is written in a text, or None for a blank text and ``0000-00-00``.
+def day(value: Maybe[str], *formats: str, none: Collection[str] = ()) -> Maybe[date]:
+    """Return the date that is written in a text, or None for one that means none.
 
     The text is ISO 8601 (``2024-01-31``, and a time may follow), or has one of the ``strptime`` formats. Any other text
-    is not a fact: ``UNSET``.
+    is not a fact: ``UNSET``. A blank text means none, and so do ``0000-00-00``, ``0001-01-01``, ``-0001-11-30``,
+    ``9999-12-31``, and what the provider writes in its place: ``none=("1900-01-01",)``.
     """
-    if not value or not (stripped := value.strip()) or stripped == _NO_DATE:
-        return UNSET if value is UNSET else None
+    if value is UNSET:
+        return UNSET
+    stripped = clean(value) if value else ""
+    written = stripped.partition("T")[0].partition(" ")[0]
+    if not written.strip("0-/.") or written in _NO_DATES:
+        return None
+    found = _written_day(stripped, formats)
+    return None if found and (found.isoformat() in _NO_DATES or found.isoformat() in none) else found
+
+
+def _written_day(value: str, formats: Iterable[str]) -> date | UnsetType:
     # Checked here because fromisoformat() also takes 20240131 and 2024-W05-3.
-    if len(stripped) >= 10 and stripped[4] == "-" == stripped[7] and (len(stripped) == 10 or stripped[10] in "T "):
+    if len(value) >= 10 and value[4] == "-" == value[7] and (len(value) == 10 or value[10] in "T "):
         try:
-            return date.fromisoformat(stripped[:10])
+            return date.fromisoformat(value[:10])
         except ValueError:
             return UNSET
     for form in formats:
         with suppress(ValueError):
-            return datetime.strptime(stripped, form).date()  # noqa: DTZ007 - a day has no time zone
+            return datetime.strptime(value, form).date()  # noqa: DTZ007 - a day has no time zone
     return UNSET
 
 
@@ -88,8 +101,8 @@ def moment(value: Maybe[str | float]) -> datetime | UnsetType:
 
 @lru_cache(256)  # Most rows hold the same few words.
 def words(value: str | None) -> str:
-    """Return a text in lower case with one space between words: ``Office_Location`` is ``office location``."""
-    return " ".join((value or "").replace("_", " ").replace("-", " ").lower().split())
+    """Return a text in its normal form, with one space between words: ``Office_Location`` is ``office location``."""
+    return normal_form((value or "").replace("_", " ").replace("-", " "))
 
 
 def lookup(table: Mapping[str, T], word: Maybe[str], otherwise: T) -> T | UnsetType:
@@ -97,30 +110,47 @@ def lookup(table: Mapping[str, T], word: Maybe[str], otherwise: T) -> T | UnsetT
     return UNSET if word is UNSET else table.get(words(word), otherwise)
 
 
-def department_fields(name: Maybe[str], ids: Mapping[str, str] | None) -> dict[str, Any]:
+class IdsByName:
+    """The ids of items by their names, where another response names an item without its id.
+
+    A name finds the item of the same name, else the only one whose name looks the same: whatever its case, blanks and
+    composition. Of several items with one name none is found, but one in use wins over archived ones.
+
+    Args:
+        items: Name, id, and True if the item is in use.
+    """
+
+    def __init__(self, items: Iterable[tuple[str, str, bool]]) -> None:
+        found = tuple(items)
+        self._same = _only((clean(name), one, used) for name, one, used in found)
+        self._alike = _only((normal_form(name), one, used) for name, one, used in found)
+
+    def find(self, name: str) -> str | None:
+        """Return the id of the only item of this name; None if there is none, or more than one."""
+        same = self._same.get(clean(name))
+        return self._alike.get(normal_form(name)) if same is None else same
+
+
+def _only(items: Iterable[tuple[str, str, bool]]) -> dict[str, str]:
+    """Return the id of each name that one item has, among those in use or else among the archived ones."""
+    found: dict[tuple[str, bool], set[str]] = {}
+    for name, one, used in items:
+        found.setdefault((name, used), set()).add(one)
+    return {
+        name: min(ids)
+        for (name, used), ids in found.items()
+        if name and len(ids) == 1 and (used or (name, True) not in found)
+    }
+
+
+def department_fields(name: Maybe[str], ids: IdsByName | None) -> dict[str, Any]:
     """Return the fields of an Employee for the only department, which is given by its name.
 
-    ``ids`` has the id of each name, as ``ids_by_name`` writes it; it is None if it could not be read. Without an id
-    the fields are left out, so that the stored values stay.
+    ``ids`` is None if they could not be read. Without an id the fields are left out, so that the stored values stay.
     """
     if name is UNSET or ids is None:
         return {}
-    known = ids.get(name.strip()) if name else None
+    known = ids.find(name) if name else None
     if name and known is None:
         return {}
     return {"department_source_ids": as_tuple(known), "primary_department_source_id": known}
-
-
-def ids_by_name(items: Iterable[tuple[str, str, bool]]) -> dict[str, str]:
-    """Return the id of each name, from tuples of name, id, and True if the item is in use.
-
-    A name that several items share is left out, but an item that is in use wins over archived ones of its name.
-    """
-    found: dict[tuple[str, bool], set[str]] = {}
-    for name, one, used in items:
-        found.setdefault((name.strip(), used), set()).add(one)
-    known: dict[str, str] = {}
-    for (name, used), ids in found.items():
-        if len(ids) == 1 and (used or (name, True) not in found):
-            known[name] = min(ids)
-    return known

@@ -40,6 +40,11 @@ class Titled(Wire):
     title: Maybe[str] = UNSET
 
 
+def number_as_text(value: float) -> str:
+    """Return a number as it would be written as text: ``7`` for 7.0, too."""
+    return str(int(value)) if value % 1 == 0 else str(value)
+
+
 class Row(Wire):
     """One row of a listing, with the provider's own id."""
 
@@ -77,6 +82,11 @@ class Listing(Wire, Generic[R]):
         Override it if the provider leaves out fields without an error and lists the ones that it sends. Fields that
         are not among them are ``UNSET`` then, and never null.
         """
+        return None
+
+    @property
+    def next_cursor(self) -> str | None:
+        """The cursor of the next page; None on the last one. Override it if the provider pages by ``Cursor``."""
         return None
 
     def created(self, row: R) -> Maybe[str | float]:  # noqa: ARG002 - overridden where rows carry it

@@ -20,9 +20,22 @@ from connector_core.store.retention import Retention
 from connector_core.store.rows import Reading, StoredKind
 from connector_core.store.runs import Runs, RunSummary
 from connector_core.store.sqlite import Database
+from connector_core.store.sqlite_inspection import Inspection
 from connector_core.store.staging import Staging
+from connector_core.store.undo import Undo, Undoable, Undone
 
-__all__ = ["Applied", "Held", "Integration", "LastScan", "Reading", "RunSummary", "Store", "StoredKind"]
+__all__ = [
+    "Applied",
+    "Held",
+    "Integration",
+    "LastScan",
+    "Reading",
+    "RunSummary",
+    "Store",
+    "StoredKind",
+    "Undoable",
+    "Undone",
+]
 
 
 class Store:
@@ -37,9 +50,11 @@ class Store:
         self.comparisons = Comparisons(self._database)
         self.entities = Entities(self._database)
         self.plans = Plans(self._database)
+        self.undo = Undo(self._database)
         self.last_scans = LastScans(self._database)
         self.retention = Retention(self._database)
         self.erasures = Erasures(self._database)
+        self.inspection = Inspection(self._database)
 
     @property
     def described(self) -> str:
@@ -83,6 +98,7 @@ class Store:
         try:
             async with self.locks.hold(integration):
                 if not removed:
+                    await self.undo.erase(integration, 0)
                     await self.retention.clear(integration)
                     await self.integrations.remove(integration)
                 await self._erase(integration)
@@ -105,6 +121,7 @@ class Store:
     async def _prune(self, integration: str, settings: HostSettings) -> None:
         """Delete what is too old, and erase what was removed. A failure is logged: it is not the run's."""
         try:
+            await self.undo.erase(integration, settings.retention.undo)
             await self.retention.prune(integration, settings.retention, max(settings.losses.days, settings.drift.days))
             await self.erasures.finish()
         except StoreError as error:

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import msgspec
 
-from connector_core.outcomes import Run, State
+from connector_core.outcomes import Operation, Run, State
 from connector_core.reasons import Reason, encode_hook
 from connector_core.store.comparison import NEW_ROWS
 from connector_core.store.erasure import note_removal
 from connector_core.store.rows import Reading, drop_bodies
 from connector_core.store.sqlite import IDS, Cursor, now
+from connector_core.store.undo import application_of, keep
 
 _STEP = 2000
 """Changes applied by one statement."""
@@ -26,24 +27,28 @@ class Applied:
     stale: int
 
 
-def apply_plan(cursor: Cursor, run: Run, readings: Collection[Reading], new: Reason, unproven: Collection[str]) -> int:
+def apply_plan(
+    cursor: Cursor, run: Run, readings: Collection[Reading], new: Reason, unproven: Collection[str], *, undoable: bool
+) -> int:
     """Apply what a run has planned, create what it has read besides, and record both; return how many changes."""
-    # What was planned first: it is found faster than among all that is created.
-    applied = _apply_changes(cursor, run.integration, run.id, State.PLANNED)
-    created = sum([add_creates(cursor, reading, State.APPLIED, new) for reading in readings])
-    _create(cursor, run.id, State.APPLIED)
+    with application_of(cursor, run.integration, run.id, undoable=undoable) as application:
+        # What was planned first: it is found faster than among all that is created.
+        applied = _apply_changes(cursor, run.integration, run.id, State.PLANNED, application)
+        created = sum([add_creates(cursor, reading, State.APPLIED, new) for reading in readings])
+        _create(cursor, run.id, State.APPLIED, application)
     _accept(cursor, run.id, State.PLANNED, unproven)
     return applied + created
 
 
-def apply_held_plan(cursor: Cursor, integration: str, run_id: str) -> Applied:
+def apply_held_plan(cursor: Cursor, integration: str, run_id: str, *, undoable: bool) -> Applied:
     """Apply a run's held changes.
 
     A change is stale, and not applied, when the stored row is not the one it was planned against.
     """
     stale = _mark_stale(cursor, integration, run_id)
-    _create(cursor, run_id, State.HELD)
-    applied = _apply_changes(cursor, integration, run_id, State.HELD)
+    with application_of(cursor, integration, run_id, undoable=undoable) as application:
+        _create(cursor, run_id, State.HELD, application)
+        applied = _apply_changes(cursor, integration, run_id, State.HELD, application)
     _accept(cursor, run_id, State.HELD, ())
     return Applied(applied, stale)
 
@@ -91,8 +96,10 @@ def end_held(cursor: Cursor, integration: str, state: State, which: str, *argume
     ).rowcount
 
 
-def _create(cursor: Cursor, run_id: str, state: State) -> None:
+def _create(cursor: Cursor, run_id: str, state: State, application: int | None) -> None:
     """Let the stored entities point to the rows as they were read."""
+    if application is not None:
+        keep(cursor, application, run_id, state, Operation.CREATE)
     cursor.execute(
         "INSERT INTO entities (integration, kind, source_id, n, digest, active, run_id) "
         "SELECT integration, kind, source_id, n, digest, active, run_id FROM changes "
@@ -101,8 +108,10 @@ def _create(cursor: Cursor, run_id: str, state: State) -> None:
     )
 
 
-def _apply_changes(cursor: Cursor, integration: str, run_id: str, state: State) -> int:
+def _apply_changes(cursor: Cursor, integration: str, run_id: str, state: State, application: int | None) -> int:
     """Apply updates and removals, and mark everything of that state as applied; return how many changes."""
+    if application is not None:
+        keep(cursor, application, run_id, state, Operation.UPDATE, Operation.REMOVE)
     arguments = (run_id, state)
     kinds = cursor.execute("SELECT DISTINCT kind FROM changes WHERE run_id = ?", (run_id,)).fetchall()
     updated = sum([_update(cursor, run_id, state, kind) for (kind,) in kinds])

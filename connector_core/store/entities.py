@@ -4,7 +4,8 @@ import json
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from typing import TypeVar
 
-from connector_core.store.rows import StoredKind, name_of
+from connector_core.store.changes import name_in
+from connector_core.store.rows import StoredKind
 from connector_core.store.sqlite import IDS, Cursor, Table, reads, writes
 
 T = TypeVar("T")
@@ -52,7 +53,7 @@ class Entities(Table):
         if source_ids is not None:
             statement += f" AND e.source_id IN (SELECT value FROM {IDS})"  # noqa: S608 - a constant
             arguments.append(json.dumps([*source_ids]))
-        return {source_id: name_of(body) for source_id, body in cursor.execute(statement, arguments)}
+        return {source_id: name_in(body) for source_id, body in cursor.execute(statement, arguments)}
 
     async def decoded(self, of: StoredKind, decode: Callable[[str], T]) -> AsyncIterator[T]:
         """Yield every entity, by id, as ``decode`` makes it from its JSON. Read in pages, so that memory stays flat."""

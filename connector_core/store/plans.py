@@ -4,9 +4,12 @@ import json
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Flag, auto
+from functools import partial
+from typing import Any
 
 import msgspec
 
+from connector_core.field_changes import FieldChange
 from connector_core.outcomes import Certificate, Change, Operation, Run, State
 from connector_core.reasons import Code, Reason, decode_hook
 from connector_core.store.application import (
@@ -17,12 +20,12 @@ from connector_core.store.application import (
     end_held,
     reason_text,
 )
+from connector_core.store.changes import in_pages, name_in, values_between, with_names
 from connector_core.store.comparison import Loss
-from connector_core.store.rows import Reading, StoredKind, name_of
+from connector_core.store.rows import Reading, StoredKind
 from connector_core.store.runs import save_certificate
 from connector_core.store.sqlite import Cursor, Table, reads, writes
 
-_PAGE = 1000
 _reason = msgspec.json.Decoder(Reason, dec_hook=decode_hook).decode
 
 
@@ -138,11 +141,18 @@ class Plans(Table):
             "WHERE c.run_id = ? AND c.operation = 'remove'",
             (run.id,),
         )
-        return {source_id: name_of(body) for source_id, body in rows}
+        return {source_id: name_in(body) for source_id, body in rows}
 
     @writes
     def apply(
-        self, cursor: Cursor, run: Run, readings: Collection[Reading], new: Reason, unproven: Collection[str]
+        self,
+        cursor: Cursor,
+        run: Run,
+        readings: Collection[Reading],
+        new: Reason,
+        unproven: Collection[str],
+        *,
+        undoable: bool = False,
     ) -> int:
         """Apply what a run has read and planned and is not held, as one; return how many changes.
 
@@ -151,13 +161,14 @@ class Plans(Table):
             readings: Its readings: rows that are not stored yet are created.
             new: The reason of those.
             unproven: Kinds with rows that are missing and not proven gone.
+            undoable: Keep the rows as they were, so that they can be put back.
         """
-        return apply_plan(cursor, run, readings, new, unproven)
+        return apply_plan(cursor, run, readings, new, unproven, undoable=undoable)
 
     @writes
-    def apply_held(self, cursor: Cursor, integration: str, held: Held) -> Applied:
-        """Apply a held plan, as one."""
-        return apply_held_plan(cursor, integration, held.run_id)
+    def apply_held(self, cursor: Cursor, integration: str, held: Held, *, undoable: bool = False) -> Applied:
+        """Apply a held plan, as one. ``undoable``: keep the rows as they were, so that they can be put back."""
+        return apply_held_plan(cursor, integration, held.run_id, undoable=undoable)
 
     @writes
     def discard(self, cursor: Cursor, integration: str, held: Held) -> int:
@@ -197,19 +208,11 @@ class Plans(Table):
     ) -> AsyncIterator[Change]:
         """Yield a run's changes, with the names of entities that are stored or staged; of each operation up to a limit.
 
-        Read in pages, so that memory stays flat.
+        Those that wait have their old and new values. Read in pages, so that memory stays flat.
         """
-        for kind in await self._kinds(run_id):
-            for operation in sorted(Operation):
-                left = limits.get(operation) if limits else None
-                after = ""
-                while left is None or left > 0:
-                    found = await self._changes_after(run_id, kind, operation, state, after, min(_PAGE, left or _PAGE))
-                    if not found:
-                        break
-                    after, left = found[-1].source_id, None if left is None else left - len(found)
-                    for change in found:
-                        yield change
+        page = partial(self._changes_after, run_id, state)
+        async for change in in_pages(await self._kinds(run_id), limits, page):
+            yield change
 
     @reads
     def _kinds(self, cursor: Cursor, run_id: str) -> list[str]:
@@ -218,29 +221,17 @@ class Plans(Table):
 
     @reads
     def _changes_after(
-        self, cursor: Cursor, run_id: str, kind: str, operation: Operation, state: State | None, after: str, most: int
+        self, cursor: Cursor, run_id: str, state: State | None, kind: str, operation: Operation, after: str, most: int
     ) -> list[Change]:
         rows = cursor.execute(
-            "SELECT c.source_id, c.reason, c.fields, c.loss, c.state, coalesce(c.body, b.body) FROM changes c "
+            "SELECT c.source_id, c.reason, c.fields, c.loss, c.state, c.body, b.body FROM changes c "
             "LEFT JOIN entities e ON e.integration = c.integration AND e.kind = c.kind "
             "AND e.source_id = c.source_id LEFT JOIN bodies b ON b.n = coalesce(e.n, c.n) "
             "WHERE c.run_id = ? AND c.kind = ? AND c.operation = ? AND (? IS NULL OR c.state = ?) "
             "AND c.source_id > ? ORDER BY c.source_id LIMIT ?",
             (run_id, kind, operation, state, state, after, most),
         )
-        return [
-            Change(
-                kind=kind,
-                source_id=source_id,
-                operation=operation,
-                reason=_reason(reason),
-                fields=tuple(json.loads(fields)),
-                loss=bool(loss),
-                state=State(now_in),
-                label=name_of(body),
-            )
-            for source_id, reason, fields, loss, now_in, body in rows
-        ]
+        return with_names(cursor, run_id, kind, [_change(kind, operation, row) for row in rows])
 
 
 _INSERT = (
@@ -265,3 +256,33 @@ def _insert_removals(cursor: Cursor, run: Run, plan: GuardedPlan) -> None:
 
 def _state(one: Update | Removal, hold: Hold) -> State:
     return State.HELD if one.held(hold) else State.PLANNED
+
+
+def _change(kind: str, operation: Operation, row: tuple[Any, ...]) -> Change:
+    source_id, reason, fields, loss, state, new, found = row
+    names, now_in = tuple(json.loads(fields)), State(state)
+    return Change(
+        kind=kind,
+        source_id=source_id,
+        operation=operation,
+        reason=_reason(reason),
+        fields=names,
+        loss=bool(loss),
+        state=now_in,
+        label=name_in(new or found),
+        values=_values(operation, names, new, found) if now_in.waits else (),
+    )
+
+
+def _values(operation: Operation, fields: Sequence[str], new: str | None, found: str | None) -> tuple[FieldChange, ...]:
+    """Return old and new values. ``found`` is the stored body or, of a row that is created, the one that was read.
+
+    Those of a row that goes are none: to decide on it, its name is enough.
+    """
+    match operation:
+        case Operation.CREATE:
+            return values_between(None, found)
+        case Operation.UPDATE:
+            return values_between(found, new, fields)
+        case Operation.REMOVE:
+            return ()

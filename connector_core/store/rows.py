@@ -1,9 +1,7 @@
-"""Addresses in the store: a kind of an integration, and one reading of it; bodies: whose they are, and how they go."""
+"""Addresses in the store: a kind of an integration, and one reading of it; and the way bodies are dropped."""
 
 from dataclasses import dataclass
 from typing import Any
-
-import msgspec
 
 from connector_core.store.sqlite import Cursor
 
@@ -34,16 +32,3 @@ def drop_bodies(cursor: Cursor, integration: str, which: str, *arguments: Any) -
         f"DELETE FROM bodies WHERE {which} AND n NOT IN (SELECT n FROM entities WHERE integration = ?)",  # noqa: S608
         (*arguments, integration),
     )
-
-
-class _Named(msgspec.Struct):
-    """The fields that hold an entity's name."""
-
-    display_name: str | None = None
-    name: str | None = None
-
-
-def name_of(body: str | None) -> str:
-    """Return the name in a body, or an empty text."""
-    named = msgspec.json.decode(body, type=_Named) if body else _Named()
-    return named.display_name or named.name or ""

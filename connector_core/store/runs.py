@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from connector_core.outcomes import Certificate, Extent, Report, Run
+from connector_core.outcomes import Certificate, Extent, Report, Run, Verdict
 from connector_core.reasons import decode_hook, encode_hook
 from connector_core.store.last_scans import LastScan, record
 from connector_core.store.rows import Reading, StoredKind, drop_bodies
@@ -32,8 +32,15 @@ class RunSummary:
     """The extent of its reading; None for a run that has not ended."""
     certificates: tuple[Certificate, ...]
 
-    def describe(self, *, running: bool) -> str:
-        """Describe it in a word or two. ``running``: the integration is locked by a run."""
+    def describe(self, *, running: bool, waiting: bool) -> str:
+        """Describe it in a word or two.
+
+        Args:
+            running: The integration is locked by a run.
+            waiting: Changes of this run wait for a decision.
+        """
+        if self.verdict == Verdict.PLAN_WAITING and not waiting:
+            return "plan decided"
         if self.verdict:
             return self.verdict
         if self.error and self.error != "interrupted":

@@ -2,13 +2,38 @@
 
 from collections.abc import Mapping
 
-VERSION = 1
+VERSION = 2
 APPLICATION_ID = 0x656E7469
 """Marks the file as ours, so that another program's database is never touched."""
 
+_UNDO = """
+-- Applied plans that can be put back, while the undo window is on; ``n`` tells which was later.
+CREATE TABLE applications (
+    n {identity},
+    integration TEXT NOT NULL REFERENCES integrations (name) ON DELETE CASCADE,
+    run_id TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    applied_at TEXT NOT NULL
+);
+CREATE INDEX applications_by_integration ON applications (integration, n);
+CREATE INDEX applications_by_run ON applications (run_id);
+
+-- The rows that such a plan has changed, as they were before: without a body where there was none.
+CREATE TABLE undoable (
+    application INTEGER NOT NULL REFERENCES applications (n) ON DELETE CASCADE,
+    kind TEXT NOT NULL,
+    source_id TEXT NOT NULL,
+    operation TEXT NOT NULL,
+    body TEXT,
+    active INTEGER,
+    digest {bytes},
+    run_id TEXT,
+    PRIMARY KEY (application, kind, source_id)
+) {clustered};
+"""
+
 # What differs between databases comes from their module: ``identity`` numbers rows in order of arrival, and
 # ``clustered`` keeps a table sorted by its primary key.
-TABLES = """
+_TABLES_1 = """
 CREATE TABLE integrations (
     name TEXT PRIMARY KEY,
     connector TEXT NOT NULL,
@@ -114,8 +139,8 @@ CREATE TABLE entities (
 ) {clustered};
 CREATE INDEX entities_missed ON entities (integration) WHERE missed_run IS NOT NULL;
 
--- Plans and history. Bodies only while a change waits: old values are never kept. ``cleared`` names the fields whose
--- value is gone, unless the operator has accepted that.
+-- Plans and history. Bodies only while a change waits, and never an old value. ``cleared`` names the fields whose value
+-- is gone, unless the operator has accepted that.
 CREATE TABLE changes (
     run_id TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
     integration TEXT NOT NULL,
@@ -168,6 +193,7 @@ CREATE TABLE last_scans (
     PRIMARY KEY (integration, kind)
 );
 """
+TABLES = f"{_TABLES_1}{_UNDO}"
 
-MIGRATIONS: Mapping[int, str] = {}
+MIGRATIONS: Mapping[int, str] = {1: _UNDO}
 """The statements that lead from a version to the next one."""

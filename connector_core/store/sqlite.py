@@ -17,7 +17,7 @@ import msgspec
 
 from connector_core.errors import BusyError, StoreError
 from connector_core.store import schema
-from connector_core.store.sqlite_file import DatabaseFile, transaction
+from connector_core.store.sqlite_file import DatabaseFile, StoreFile, transaction
 
 Cursor = sqlite3.Cursor
 P = ParamSpec("P")
@@ -84,6 +84,11 @@ class Database:
     def path(self) -> Path:
         """The file, without symbolic links."""
         return self._file.path
+
+    def look(self) -> StoreFile | None:
+        """Return the facts of the file without opening it. The call blocks."""
+        with self._mapped():
+            return self._file.look()
 
     @property
     def described(self) -> str:

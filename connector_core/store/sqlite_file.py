@@ -5,6 +5,7 @@ import sqlite3
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from connector_core.errors import SettingsError, StoreError
@@ -25,6 +26,16 @@ program, so that no file is ever without it."""
 _LOG = "-wal"
 _SIDE_FILES = (_LOG, "-shm", "-journal")
 """The suffixes of the files that SQLite keeps beside a database: rows are in them, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFile:
+    """The facts of a store's file. ``version`` is that of its tables, ``current`` the one that this program writes."""
+
+    size: int
+    """Bytes, with those of its log."""
+    version: int
+    current: int
 
 
 class DatabaseFile:
@@ -54,6 +65,16 @@ class DatabaseFile:
             raise
         self._opened = {self.path: found, self._beside(_LOG): _identity(self._beside(_LOG))}
         return connection
+
+    def look(self) -> StoreFile | None:
+        """Return the facts of the file, or None if there is no store yet. Nothing is created, locked or changed."""
+        if not self.path.exists() or self.path.stat().st_size == 0:
+            return None
+        self._refuse_files_of_others()
+        version = self._header("user_version")
+        self._refuse_newer(version)
+        size = sum(one.stat().st_size for one in (self.path, self._beside(_LOG)) if one.exists())
+        return StoreFile(size, version, self._version)
 
     def open_empty(self) -> sqlite3.Connection:
         """Open a database like a new one, in memory."""
@@ -96,15 +117,16 @@ class DatabaseFile:
                 f"The store {self.path} has a second name, as a hard link, by which another process may open it.",
                 hint="Remove one of the names; a copy is no link.",
             )
-        if found.st_size == 0:
-            return
-        # As it is in the file itself: without a lock, a log or a recovery. Nothing is changed by that.
+        if found.st_size and self._header("application_id") != schema.APPLICATION_ID:
+            raise self._foreign()
+
+    def _header(self, name: str) -> int:
+        """Return a number in the head of the file itself: without a lock, a log or a recovery. Nothing is changed."""
         with closing(sqlite3.connect(f"{self.path.as_uri()}?immutable=1", uri=True)) as header:
             # Another process may be writing: the file is shorter than it says then, which would be an error otherwise.
             header.execute("PRAGMA writable_schema = ON").close()
-            (application,) = header.execute("PRAGMA application_id").fetchone()
-        if application != schema.APPLICATION_ID:
-            raise self._foreign()
+            (value,) = header.execute(f"PRAGMA {name}").fetchone()
+        return int(value)
 
     def _foreign(self) -> StoreError:
         return StoreError(f"{self.path} is the database of another program.", hint="Name another file for the store.")

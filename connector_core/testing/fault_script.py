@@ -11,8 +11,9 @@ from connector_core.errors import SettingsError
 from connector_core.suggestions import did_you_mean
 from connector_core.testing.listing_faults import LISTING_FAULTS
 from connector_core.testing.network_faults import NETWORK_FAULTS, THROTTLES
+from connector_core.testing.spellings import SPELLINGS
 
-KINDS = (*NETWORK_FAULTS, *THROTTLES, *LISTING_FAULTS)
+KINDS = (*NETWORK_FAULTS, *THROTTLES, *LISTING_FAULTS, *SPELLINGS)
 """Kinds that a script may name besides an HTTP status."""
 _FAULT = re.compile(r"(?P<kind>[a-z_]+|[1-5]\d\d)(?:@(?P<first>\d+))?(?:x(?P<times>\d+))?(?::(?P<path>/\S*))?")
 

@@ -1,7 +1,7 @@
 """Listing faults: answers that are valid JSON but wrong, and people who join or leave between two pages."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -15,6 +15,7 @@ BODY_FAULTS = {
     "wrong_total": "Announce seven rows too many.",
     "drop_row": "Omit the last row of the page.",
     "bad_row": "Give every value of the first row a wrong type.",
+    "bad_values": "Give one value of each row a wrong type, another one in each.",
     "bad_texts": "Spoil texts of the first rows: a lone surrogate, a byte not of UTF-8, a raw newline, a bad escape.",
     "bad_extras": "Add a key with such a text to the first rows.",
     "half_keys": "Omit half of the keys from all rows, as for a token with few permissions.",
@@ -36,6 +37,7 @@ LISTING_FAULTS = {
 }
 BAD_TEXTS = {"\ue000": rb"\ud83d", "\ue001": b"\xff", "\ue002": b"\n\t", "\ue003": rb"\x"}
 """Text that is not valid, by the character that stands for it until the body is encoded."""
+_WRONG = {"not": "as promised"}
 NEED_TOTAL = frozenset({"no_total", "wrong_total"})
 
 
@@ -65,9 +67,12 @@ class Listed:
 def apply_fault(kind: str, listed: Listed, body: Any) -> Any:
     """Change a decoded body in place by one of ``BODY_FAULTS``, and return it."""
     if kind in NEED_TOTAL:
-        _change_total(kind, *_locate(body, listed.total), top=body)
+        _change_total(kind, *locate(body, listed.total), top=body)
         return body
-    holder, key = _locate(body, listed.rows)
+    holder, key = locate(body, listed.rows)
+    if kind in _ROW_CHANGES:
+        holder[key] = [_change_values(listed, row, partial(_ROW_CHANGES[kind], n)) for n, row in enumerate(holder[key])]
+        return body
     rows: list[Any] = holder[key]
     if kind == "null":
         holder[key] = None
@@ -77,22 +82,10 @@ def apply_fault(kind: str, listed: Listed, body: Any) -> Any:
         holder[key] = []
     elif kind == "drop_row" and rows:
         rows.pop()
-    elif kind == "bad_row" and rows:
-        rows[0] = _change_values(listed, rows[0], _with_wrong_types)
     elif kind in {"bad_texts", "bad_extras"}:
         spoil = _with_bad_texts if kind == "bad_texts" else _with_bad_extra
         for index, bad in enumerate(list(BAD_TEXTS)[: len(rows)]):
             rows[index] = _change_values(listed, rows[index], partial(spoil, bad=bad))
-    elif kind in {"half_keys", "other_keys"}:
-        other = kind == "other_keys"
-        holder[key] = [
-            _change_values(
-                listed,
-                row,
-                lambda values: {name: value for name, value in values.items() if _in_half(name, other=other)},
-            )
-            for row in rows
-        ]
     return body
 
 
@@ -108,8 +101,26 @@ def _change_values(listed: Listed, row: dict[str, Any], change: Callable[[dict[s
     return {**row, listed.values: change(row[listed.values])} if listed.values else change(row)
 
 
-def _with_wrong_types(values: dict[str, Any]) -> dict[str, Any]:
-    return {key: value if key == "id" else {"not": "as promised"} for key, value in values.items()}
+def _with_wrong_types(number: int, values: dict[str, Any]) -> dict[str, Any]:
+    return {key: value if key == "id" or number else _WRONG for key, value in values.items()}
+
+
+def _with_a_wrong_type(number: int, values: dict[str, Any]) -> dict[str, Any]:
+    keys = sorted(values.keys() - {"id"})
+    return {**values, keys[number % len(keys)]: _WRONG} if keys else values
+
+
+def _with_half_of_the_keys(_: int, values: dict[str, Any], *, other: bool = False) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if _in_half(name, other=other)}
+
+
+_ROW_CHANGES: Mapping[str, Callable[[int, dict[str, Any]], dict[str, Any]]] = {
+    "bad_row": _with_wrong_types,
+    "bad_values": _with_a_wrong_type,
+    "half_keys": _with_half_of_the_keys,
+    "other_keys": partial(_with_half_of_the_keys, other=True),
+}
+"""Faults that change each row by itself, by its number on the page."""
 
 
 def _with_bad_texts(values: dict[str, Any], bad: str) -> dict[str, Any]:
@@ -142,7 +153,7 @@ def _in_half(key: str, *, other: bool) -> bool:
     return key == "id" or bool(crc32(key.encode()) % 2) is other
 
 
-def _locate(body: Any, dotted: str) -> tuple[Any, str]:
+def locate(body: Any, dotted: str) -> tuple[Any, str]:
     """Return the object that holds the last of these keys, and that key."""
     *parents, last = dotted.split(".")
     for key in parents:

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -64,6 +65,18 @@ async def headers(request: web.Request, _: web.Response) -> web.StreamResponse:
     return _close(request)
 
 
+async def long_header(_: web.Request, answer: web.Response) -> web.StreamResponse:
+    """Send a header of 32 kibibytes, which is read."""
+    answer.headers["X-Filler"] = "x" * 32_768
+    return answer
+
+
+async def huge_header(_: web.Request, answer: web.Response) -> web.StreamResponse:
+    """Send a header of 128 kibibytes."""
+    answer.headers["X-Filler"] = "x" * 131_072
+    return answer
+
+
 async def flood(request: web.Request, answer: web.Response) -> web.StreamResponse:
     """Send a body of two gibibytes."""
     answer.headers.pop("Content-Encoding", None)
@@ -105,27 +118,39 @@ async def quote(request: web.Request, answer: web.Response) -> web.StreamRespons
 
 NETWORK_FAULTS: dict[str, NetworkFault] = {
     fault.__name__: fault
-    for fault in (reset, stall, truncate, cutzip, drip, headers, flood, bomb, html, garbage, empty, quote)
+    for fault in (
+        *(reset, stall, truncate, cutzip, drip, headers, long_header, huge_header, flood, bomb),
+        *(html, garbage, empty, quote),
+    )
 }
 
-THROTTLES: dict[str, tuple[str, Callable[[], str]]] = {
-    "throttle": ("No Retry-After.", lambda: ""),
-    "wait": ("Retry-After: 7 seconds.", lambda: "7"),
-    "until": ("Retry-After: a date 8 seconds ahead.", lambda: _date(8)),
-    "later": ("Retry-After: one hour.", lambda: "3600"),
+_AN_HOUR = 3600
+THROTTLES: dict[str, tuple[str, Callable[[str], dict[str, str]]]] = {
+    "throttle": ("No Retry-After.", lambda _: {}),
+    "wait": ("Retry-After: 7 seconds.", lambda _: {"Retry-After": "7"}),
+    "until": ("Retry-After: a date 8 seconds ahead.", lambda _: {"Retry-After": _date(8)}),
+    "later": ("Retry-After: one hour.", lambda _: {"Retry-After": "3600"}),
+    "now": ("Retry-After: 0 seconds.", lambda _: {"Retry-After": "0"}),
+    "past": ("Retry-After: a date 8 seconds ago.", lambda _: {"Retry-After": _date(-8)}),
+    "behind": (
+        "Retry-After: a date 8 seconds ahead, by a clock that is an hour behind.",
+        lambda _: {"Retry-After": _date(8 - _AN_HOUR), "Date": _date(-_AN_HOUR)},
+    ),
+    "ahead": (
+        "The header of resets: a time 8 seconds ahead, by a clock that is an hour ahead.",
+        lambda reset_header: {reset_header: str(int(time.time()) + 8 + _AN_HOUR), "Date": _date(_AN_HOUR)},
+    ),
 }
-"""Answers to too many requests: a description, and the value of Retry-After, empty for none."""
+"""Answers to too many requests: a description, and the headers, given the name of the header of resets."""
 
 
 def _date(seconds: int) -> str:
     return format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
 
 
-def throttle_response(kind: str, status: int) -> web.Response:
+def throttle_response(kind: str, status: int, reset_header: str) -> web.Response:
     """Return the answer to too many requests."""
-    retry_after = THROTTLES[kind][1]()
-    headers = {**JSON, "Retry-After": retry_after} if retry_after else JSON
-    return web.Response(status=status, body=b"{}", headers=headers)
+    return web.Response(status=status, body=b"{}", headers={**JSON, **THROTTLES[kind][1](reset_header)})
 
 
 def proxy_page(status: int) -> web.Response:

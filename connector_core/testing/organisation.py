@@ -17,6 +17,20 @@ PRIVATE = re.compile(rb"private-[0-9]{6,}")
 """Pattern of every private value."""
 _FOUNDED = date(2015, 1, 5)
 _HIRING_DAYS = 4_000
+_AHEAD = timedelta(days=30)
+"""How far ahead lies what is known to come."""
+_CHANGED = 4
+"""People whom ``evolve`` changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """A move to another department, title and manager, entered before its day."""
+
+    day: date
+    department: str
+    title: str
+    manager: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +45,29 @@ class Person:
     office: str
     manager: int | None
     start: date
+    """May lie ahead."""
     created: datetime
     changed: datetime
     end: date | None = None
     contractor: bool = False
+    on_leave: bool = False
+    last_day: date | None = None
+    """Of a person under notice."""
+    transfer: Transfer | None = None
 
     @property
     def active(self) -> bool:
         return self.end is None
+
+    def at(self, day: date) -> "Person":
+        """Return the person as of this day: with the transfer and the end that have come by then."""
+        found = self
+        if self.transfer and self.transfer.day <= day and self.active:
+            new = self.transfer
+            found = replace(found, department=new.department, title=new.title, manager=new.manager, transfer=None)
+        if self.last_day and self.last_day < day and self.active:
+            found = replace(found, end=self.last_day, last_day=None, on_leave=False)
+        return found
 
     @property
     def email(self) -> str:
@@ -56,12 +85,22 @@ class Organisation:
         self._random = random.Random(seed)  # noqa: S311 - repeatable, not secret
         self._now = datetime(2026, 1, 5, 9, tzinfo=UTC)
         self._next = 1
+        self._fewest = max(_CHANGED, people // 3)
+        self.days_passed = timedelta()
+        """Days by which this company is ahead of the real date."""
         self.people: list[Person] = []
         for _ in range(people):
             self.hire()
 
+    @property
+    def today(self) -> date:
+        return datetime.now(UTC).date() + self.days_passed
+
     def hire(self, created: datetime | None = None) -> Person:
-        """Append a new person. The first person manages the next nine, and these ten manage all others."""
+        """Append a new person. The first person manages the next nine, and these ten manage all others.
+
+        A few are on leave, start later, or have a transfer or an end ahead.
+        """
         rnd, number = self._random, self._next
         changed = self._tick()
         self._next += 1
@@ -72,24 +111,37 @@ class Organisation:
         title = "Director" if leader else rnd.choice(TITLES)
         department = DEPARTMENTS[(number - 1) % len(DEPARTMENTS)] if number <= 10 else rnd.choice(DEPARTMENTS)
         office = rnd.choice(OFFICES)
-        self.people.append(
-            Person(
-                number=number,
-                first=first,
-                last=last,
-                # As typed by hand: some texts are padded or blank.
-                title=f" {title} " if number % 13 == 0 else title,
-                department=department,
-                office=" " if number % 41 == 0 else office,
-                manager=None if number == 1 else 1 if number <= 10 else rnd.randint(1, 10),
-                start=start,
-                end=start + timedelta(days=30) if left else None,
-                contractor=number > 10 and rnd.random() < 0.1,
-                created=created or changed,
-                changed=changed,
-            )
+        person = Person(
+            number=number,
+            first=first,
+            last=last,
+            # As typed by hand: some texts are padded or blank.
+            title=f" {title} " if number % 13 == 0 else title,
+            department=department,
+            office=" " if number % 41 == 0 else office,
+            manager=None if number == 1 else 1 if number <= 10 else rnd.randint(1, 10),
+            start=start,
+            end=start + timedelta(days=30) if left and created is None else None,
+            contractor=number > 10 and rnd.random() < 0.1,
+            created=created or changed,
+            changed=changed,
         )
+        self.people.append(person if left else self._with_plans(person))
         return self.people[-1]
+
+    def _with_plans(self, person: Person) -> Person:
+        """Return the person with what is known to come, if anything is: chosen by number, without a random draw."""
+        number, day = person.number, self.today + _AHEAD
+        if number % 23 == 0:
+            return replace(person, on_leave=True)
+        if number % 29 == 0:
+            return replace(person, start=day)
+        if number % 31 == 0:
+            return replace(person, last_day=day)
+        if number % 19 == 0:
+            elsewhere = DEPARTMENTS[(DEPARTMENTS.index(person.department) + 1) % len(DEPARTMENTS)]
+            return replace(person, transfer=Transfer(day, elsewhere, "General Counsel", number % 10 + 1))
+        return person
 
     def erase(self, index: int) -> None:
         """Delete the person at this index; their reports move up to their manager."""
@@ -99,33 +151,44 @@ class Organisation:
             for person in self.people
         ]
 
-    def evolve(self) -> tuple[str, ...]:
-        """Promote one person, move one, let one leave, erase one and hire one. Return a sentence for each."""
-        candidates = [index for index, person in enumerate(self.people) if person.number > 10 and person.active]
-        promoted, moved, leaver, erased = self._random.sample(candidates, 4)
-        elsewhere = next(one for one in DEPARTMENTS if one != self.people[moved].department)
+    def evolve(self, now: datetime | None = None) -> tuple[str, ...]:
+        """Promote one person, move one, let one leave, erase one and hire one. Return a sentence for each.
+
+        An organisation that has become too small hires more. They are created ``now``, or when the last one changed.
+        """
+        now = now or self._now
+        hired = []
+        while len(candidates := self._candidates()) < self._fewest:
+            hired.append(self.hire(now))
+        promoted, moved, leaver, erased = self._random.sample(candidates, _CHANGED)
+        elsewhere = self._random.choice([one for one in DEPARTMENTS if one != self.people[moved].department])
         self._change(promoted, title="Vice President")
         self._change(moved, department=elsewhere)
         self._change(leaver, end=self._now.date())
         sentences = [
-            f"{self._name(promoted)} is promoted.",
-            f"{self._name(moved)} moves to {elsewhere}.",
-            f"{self._name(leaver)} leaves.",
-            f"{self._name(erased)} is erased.",
+            f"{_name(self.people[promoted])} is promoted.",
+            f"{_name(self.people[moved])} moves to {elsewhere}.",
+            f"{_name(self.people[leaver])} leaves.",
+            f"{_name(self.people[erased])} is erased.",
         ]
         self.erase(erased)
-        self.hire()
-        return (*sentences, f"{self._name(-1)} is hired.")
+        hired.append(self.hire(now))
+        return (*sentences, *(f"{_name(one)} is hired." for one in hired))
+
+    def _candidates(self) -> list[int]:
+        begun = [index for index, one in enumerate(self.people) if one.active and one.start <= self.today]
+        return [index for index in begun if self.people[index].number > 10]
 
     def _change(self, index: int, **fields: Any) -> None:
         self.people[index] = replace(self.people[index], changed=self._tick(), **fields)
 
-    def _name(self, index: int) -> str:
-        return f"{self.people[index].first} {self.people[index].last}"
-
     def _tick(self) -> datetime:
         self._now += timedelta(seconds=1)
         return self._now
+
+
+def _name(person: Person) -> str:
+    return f"{person.first} {person.last}"
 
 
 class StaffSimulator(Simulator):
@@ -141,11 +204,23 @@ class StaffSimulator(Simulator):
     def people(self) -> list[Person]:
         return self.organisation.people
 
+    def present(self) -> list[Person]:
+        """Return the people as of today, in the order of the listing."""
+        return [one.at(self.today) for one in self.people]
+
+    @property
+    def today(self) -> date:
+        return self.organisation.today
+
+    def pass_days(self, days: int) -> None:
+        """Let what lies ahead come: transfers, starts and ends."""
+        self.organisation.days_passed += timedelta(days=days)
+
     @property
     def departments(self) -> dict[str, list[Person]]:
         """People by department."""
         members: dict[str, list[Person]] = {}
-        for person in self.people:
+        for person in self.present():
             members.setdefault(person.department, []).append(person)
         return members
 
@@ -156,4 +231,4 @@ class StaffSimulator(Simulator):
         self.organisation.erase(index)
 
     def evolve(self) -> tuple[str, ...]:
-        return self.organisation.evolve()
+        return self.organisation.evolve(datetime.now(UTC) if self.live else None)

@@ -46,6 +46,7 @@ def facts(connector: type[AnyConnector]) -> str:
         ("category", manifest.category),
         ("authentication", manifest.authentication),
         ("hosts", ", ".join(f"`{host}`" for host in manifest.hosts)),
+        *((f'`address = "{name}"`', f"`{base_url}`") for name, base_url in manifest.addresses.items()),
         ("limits", limits or "none known"),
         ("throttled by", ", ".join(map(str, sorted(manifest.throttled_by)))),
         ("token lifetime", f"{lifetime.days} days" if lifetime else "unlimited"),

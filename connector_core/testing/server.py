@@ -1,18 +1,19 @@
 """The base of simulators: a local TLS server that answers as a provider does, faults included."""
 
 import asyncio
+import errno
 import gzip
 import importlib
 import json
 import os
 import re
-import ssl
-import tempfile
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from aiohttp import web
@@ -20,13 +21,16 @@ from multidict import CIMultiDict
 
 from connector_core.errors import SettingsError
 from connector_core.sdk.entities import Entity
+from connector_core.testing.authority import authority_in
 from connector_core.testing.fault_script import Faults
 from connector_core.testing.listing_faults import BODY_FAULTS, CONCURRENT_CHANGES, LISTING_FAULTS, Listed, faulty_body
 from connector_core.testing.network_faults import NETWORK_FAULTS, THROTTLES, proxy_page, throttle_response
+from connector_core.testing.spellings import SPELLINGS, respelled
 
 _DELETED = 11
 """Index of the person whom a concurrent change deletes: on the first page, and behind all managers, since the reports
 of a deleted manager would change too."""
+_PORTS = range(20_000, 30_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,8 @@ class Simulator(ABC):
 
     host: str
     """Host name that clients reach it by."""
+    other_hosts: tuple[str, ...] = ()
+    """Sibling host names that it answers to as well."""
     credentials: Mapping[str, str]
     """Valid credentials, as an operator types them."""
     notes: tuple[str, ...] = ()
@@ -84,6 +90,10 @@ class Simulator(ABC):
     private: re.Pattern[bytes]
     """Pattern of every private value that it sends. No match may be found outside of its answers."""
     throttle_status = 429
+    reset_header = "X-RateLimit-Reset"
+    """Header in which the provider says when it accepts requests again."""
+    live = False
+    """True while time passes by the clock: people whom ``evolve`` hires are created now."""
     largest_page: int | None = None
     """Most rows a page may have, once the fault ``clamp`` has lowered the provider's own limit."""
 
@@ -119,7 +129,10 @@ class Simulator(ABC):
 
     @abstractmethod
     def evolve(self) -> tuple[str, ...]:
-        """Let time pass: hire one, change one, let one leave, erase one. Return a sentence for each."""
+        """Let time pass: hire one, change one, let one leave, erase one. Return a sentence for each.
+
+        It may be called any number of times, so an organisation that has become too small hires more.
+        """
 
     def path_of(self, request: web.Request) -> str:
         """Return the path that fault scripts and listings use for this request."""
@@ -138,12 +151,14 @@ class Simulator(ABC):
         await asyncio.sleep(self.latency)
         kind = fault.kind if fault else ""
         if kind in THROTTLES:
-            return throttle_response(kind, self.throttle_status)
+            return throttle_response(kind, self.throttle_status, self.reset_header)
         if kind.isdigit():
             return proxy_page(int(kind))
         answer = self.answer(request)
         if kind in LISTING_FAULTS:
             answer = self._apply_listing_fault(kind, path, answer)
+        elif kind in SPELLINGS and answer.status == 200:
+            answer = self._respell(kind, path, answer)
         response = _response(request, answer)
         return await NETWORK_FAULTS[kind](request, response) if kind in NETWORK_FAULTS else response
 
@@ -160,6 +175,13 @@ class Simulator(ABC):
         elif kind in BODY_FAULTS:
             return replace(answer, body=faulty_body(kind, listed, answer.body))
         return answer
+
+    def _respell(self, kind: str, path: str, answer: Answer) -> Answer:
+        if not any("json" in value for name, value in answer.headers if name == "Content-Type"):
+            return answer
+        listed = next((one for one in self.listings if one.path == path and one.people), None)
+        headers = (("Content-Type", "text/html"),) if kind == "content_type" else answer.headers
+        return replace(answer, body=respelled(kind, answer.body, listed), headers=headers)
 
     def change_people(self, kind: str) -> None:
         """Make one of ``CONCURRENT_CHANGES``."""
@@ -193,8 +215,9 @@ class Served:
 
     @property
     def resolve(self) -> dict[str, str]:
-        """Entry for ``[host.resolve]`` in plugins.toml."""
-        return {self.simulator.host: f"127.0.0.1:{self.port}"}
+        """Entries for ``[host.resolve]`` in plugins.toml."""
+        hosts = (self.simulator.host, *self.simulator.other_hosts)
+        return dict.fromkeys(hosts, f"127.0.0.1:{self.port}")
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         return await (self.handle or self.simulator.handle)(request)
@@ -206,35 +229,50 @@ class Served:
 
 
 @asynccontextmanager
-async def serve(simulator: Simulator, port: int = 0) -> AsyncIterator[Served]:
-    """Serve a simulator over TLS on the loopback address, under its own host name. Port 0 takes a free port."""
-    try:
-        import trustme
-    except ImportError:
-        raise SettingsError(
-            "The simulator needs trustme.", hint='Install it: pip install "connector-core[simulator]"'
-        ) from None
-    authority = trustme.CA(organization_name="connector-core simulator")
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    # Valid for sibling hosts too: an unknown tenant must be recognised by its answer, not by a TLS error.
-    authority.issue_cert(simulator.host, f"*.{simulator.host.partition('.')[2]}").configure_cert(context)
-    with tempfile.TemporaryDirectory(prefix="connector-core-") as folder:
-        ca_file = Path(folder) / "ca.pem"
-        authority.cert_pem.write_to_path(str(ca_file))
+async def serve(
+    simulator: Simulator, port: int = 0, *, certificate: str = "good", keep: Path | None = None
+) -> AsyncIterator[Served]:
+    """Serve a simulator over TLS on the loopback address, under its own host name.
+
+    Args:
+        simulator: What answers.
+        port: Port 0 takes a free port.
+        certificate: A ``Certificate``: another than the good one must be refused by clients.
+        keep: Folder that keeps the authority of its certificate; without one, another authority is made each time.
+    """
+    with TemporaryDirectory(prefix="connector-core-") as folder:
+        authority, ca_file = await authority_in(keep or Path(folder))
+        # Imported late: it needs trustme, which comes with an extra.
+        from connector_core.testing.certificates import Certificate, server_context
+
+        context = server_context(authority, simulator.host, Certificate(certificate))
         served = Served(simulator, port, ca_file)
         runner = web.AppRunner(served.application(), access_log=None, handler_cancellation=True, shutdown_timeout=0.2)
         await runner.setup()
         try:
-            site = web.TCPSite(runner, "127.0.0.1", port, ssl_context=context)
-            try:
-                await site.start()
-            except OSError as error:
-                raise SettingsError(f"Cannot listen on port {port}: {error.strerror}.") from None
+            await _listen(web.TCPSite(runner, "127.0.0.1", port, ssl_context=context), port)
             (address, *_) = runner.addresses
             served.port = address[1]
             yield served
         finally:
             await runner.cleanup()
+
+
+async def _listen(site: web.TCPSite, port: int) -> None:
+    try:
+        await site.start()
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise SettingsError(
+                f"Port {port} is in use, perhaps by another simulator.",
+                hint="Stop what listens there, or choose another port; --port 0 takes a free one.",
+            ) from None
+        raise SettingsError(f"Cannot listen on port {port}: {os.strerror(error.errno or 0)}.") from None
+
+
+def port_of(connector: str) -> int:
+    """Return the port of a connector's simulator: always the same, and none that a system hands out by itself."""
+    return _PORTS[zlib.crc32(connector.encode()) % len(_PORTS)]
 
 
 def load(module: str, options: SimulatorOptions) -> Simulator:

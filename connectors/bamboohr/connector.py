@@ -1,9 +1,12 @@
 """The BambooHR connector: reads pages of employees and departments."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from connector_core import (
+    UNSET,
     Account,
     Advice,
     Basic,
@@ -13,6 +16,9 @@ from connector_core import (
     Department,
     Employee,
     ExpectedIds,
+    ForbiddenError,
+    IdsByName,
+    Listing,
     Manifest,
     NotFoundError,
     Page,
@@ -20,14 +26,20 @@ from connector_core import (
     ProtocolError,
     RejectedCredentialsError,
     Streamed,
+    day,
     discovers,
     witnesses,
 )
 from connectors.bamboohr.credentials import BambooHRCredentials
-from connectors.bamboohr.mapping import names_of, to_department, to_employee
-from connectors.bamboohr.wire import Changes, MetaList, Option, Owner, Person, Report
+from connectors.bamboohr.mapping import Ends, names_of, to_department, to_employee
+from connectors.bamboohr.wire import Changes, Company, Ending, Endings, MetaList, Option, Owner, Person, Report
 
 _VISIBLE = "BambooHR > Settings > Access Levels: let the key's user view "
+_FORBIDDEN = Advice(
+    "BambooHR forbids every request of this key.",
+    causes=("the key's user is disabled", "its access level lacks the right to view employees and their fields"),
+    remedy="Enable the user, or extend the access level in BambooHR > Settings > Access Levels. Then connect again.",
+)
 
 
 class BambooHR(Connector[BambooHRCredentials]):
@@ -37,14 +49,16 @@ class BambooHR(Connector[BambooHRCredentials]):
         description="Discovers an organisation's people, and the departments they belong to, from BambooHR.",
         category=Category.HRIS,
         authentication="API",
-        hosts=("api.bamboohr.com",),
-        base_url="https://api.bamboohr.com/api/gateway.php/{company}/v1",
+        hosts=("*.bamboohr.com",),
+        base_url="https://{company}.bamboohr.com/api/v1",
+        # No longer documented, and still in use.
+        addresses={"gateway": "https://api.bamboohr.com/api/gateway.php/{company}/v1"},
         auth=Basic("api_key"),
         throttled_by=frozenset({429, 503}),
         reason_header="x-bamboohr-error-message",
         rejected=Advice(
             "BambooHR does not know this API key.",
-            causes=("the key was mistyped or has been deleted", "its user is no longer active"),
+            causes=("the key was mistyped or has been deleted", "its user is disabled"),
             remedy="Create a new key as a user who may see every employee, then connect again.",
         ),
         provider_setup=(
@@ -61,17 +75,36 @@ class BambooHR(Connector[BambooHRCredentials]):
     )
 
     async def check(self) -> Account:
-        """Return the account of the key's own user, who is ``/employees/0``."""
+        """Return the company's account, with the key's own employee as its owner."""
         company = self.credentials.company
+        name = await self._company_name() or f"{company}.bamboohr.com"
+        return Account(name, tenant=company.lower(), owner=await self._owner())
+
+    async def _company_name(self) -> str | None:
+        """Return the company's name; None if the key may not know it, but another right of it proves the key."""
         try:
-            owner = await self.api.get("/employees/0", Owner)
+            return (await self.api.get("/company_information", Company)).display_name
+        except (ForbiddenError, NotFoundError) as error:
+            self.log.info("company_unnamed", error=error.code)
+        try:
+            await self.api.get("/meta/lists", list[MetaList])
         except NotFoundError:
             raise RejectedCredentialsError(
-                f"No BambooHR company answers at {company}.bamboohr.com.",
+                f"No BambooHR company answers at {self.credentials.company}.bamboohr.com.",
                 hint="Check the company: it is the first part of the address of your BambooHR.",
                 field="company",
             ) from None
-        return Account(name=f"{company}.bamboohr.com", tenant=company.lower(), owner=str(owner.id))
+        except ForbiddenError:
+            raise RejectedCredentialsError(_FORBIDDEN.message, hint=_FORBIDDEN.hint, field="api_key") from None
+        return None
+
+    async def _owner(self) -> str:
+        """Return the id of the key's own employee, or 0 for a key whose user has no employee record."""
+        try:
+            return str((await self.api.get("/employees/0", Owner)).id)
+        except (NotFoundError, ForbiddenError) as error:
+            self.log.info("owner_unknown", error=error.code)
+            return "0"
 
     @discovers(
         Employee,
@@ -87,24 +120,44 @@ class BambooHR(Connector[BambooHRCredentials]):
         lists_inactive=True,
     )
     async def employees(self) -> AsyncIterator[Page[Employee]]:
-        pages = self.api.pages(
-            "/reports/custom",
-            Report,
-            paging=Streamed(),
-            # Former and future employees too.
-            params={"format": "json", "onlyCurrent": "false"},
-            body={"title": "Employees", "fields": Person.keys()[1:]},
-        )
+        today = _today()
+        pages = self._report(Report, Person.keys()[1:], only_current=True)
         # The report announces no total, so every employee in the history of changes must be in it.
-        expected, departments = await asyncio.gather(
+        expected, departments, ends = await asyncio.gather(
             self.optional(self._expected_ids(), "expected_ids_unavailable"),
             self.optional(self._names(), "departments_unresolved"),
+            self.optional(self._ends(today), "end_dates_unavailable"),
         )
         async for page in pages:
-            yield page.map(to_employee, departments).with_expected_ids(expected)
+            yield page.map(to_employee, departments, ends, today).with_expected_ids(expected)
+
+    def _report(
+        self, listing: type[Listing[Any]], fields: Sequence[str], *, only_current: bool
+    ) -> AsyncIterator[Page[Any]]:
+        """Return the pages of a report. It has all employees, with today's values or with those that are to come."""
+        return self.api.pages(
+            "/reports/custom",
+            listing,
+            paging=Streamed(),
+            params={"format": "json", "onlyCurrent": "true" if only_current else "false"},
+            body={"title": "Employees", "fields": fields},
+        )
+
+    async def _ends(self, today: date) -> Ends:
+        """Return who is known to leave after today, which no report with today's values tells."""
+        listed, ahead = ExpectedIds(), dict[str, date]()
+        async for page in self._report(Endings, Ending.keys()[1:], only_current=False):
+            for row in page.rows:
+                end = day(row.termination_date)
+                if end is not UNSET:
+                    listed.add((row.id,))
+                if isinstance(end, date) and end > today:
+                    ahead[row.id] = end
+        return Ends(listed, ahead)
 
     @witnesses(Employee)
     async def has_employee(self, source_id: str) -> bool:
+        # Of the values nothing is read, and a future employee must not seem to be gone.
         return await self.api.exists("/employees", source_id, params={"onlyCurrent": "false"})
 
     @discovers(
@@ -126,11 +179,16 @@ class BambooHR(Connector[BambooHRCredentials]):
             raise ProtocolError("there is no list of departments", call=Call("GET", "/meta/lists"))
         return found.options
 
-    async def _names(self) -> dict[str, str]:
+    async def _names(self) -> IdsByName:
         return names_of(await self._options())
 
     async def _expected_ids(self) -> ExpectedIds:
         """Return all who ever changed and were not deleted. A few who have not changed since 2011 may be missing."""
         changes = await self.api.get("/employees/changed", Changes, params={"since": "1970-01-01T00:00:00Z"})
-        found = changes.employees.values() if isinstance(changes.employees, dict) else changes.employees
-        return ExpectedIds(one.id for one in found if one.action != "Deleted")
+        found = changes.employees if isinstance(changes.employees, dict) else {}
+        return ExpectedIds(one for one, change in found.items() if change.action != "Deleted")
+
+
+def _today() -> date:
+    """Return the day that has begun in every time zone: the company's own is not known."""
+    return (datetime.now(UTC) - timedelta(hours=12)).date()

@@ -1,16 +1,20 @@
 """Map BambooHR's rows to entities. No request is made here."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
 
 from connector_core import (
+    UNSET,
     Department,
     Employee,
+    IdsByName,
+    Maybe,
     Status,
     WorkerType,
     day,
     department_fields,
     full_name,
-    ids_by_name,
     link,
     lookup,
     moment,
@@ -24,27 +28,52 @@ _WORKERS = {
 }
 
 
-def names_of(options: Iterable[Option]) -> dict[str, str]:
-    """Return the id of each department by its name."""
-    return ids_by_name((one.name, one.id, one.archived != "yes") for one in options if one.name)
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Ends of employment as a report with future values tells them."""
+
+    listed: Container[str]
+    """The ids of its rows."""
+    ahead: Mapping[str, date]
+    """The days that lie ahead, by id."""
+
+
+def names_of(options: Iterable[Option]) -> IdsByName:
+    """Return the ids of the departments by their names."""
+    return IdsByName((one.name, one.id, one.archived != "yes") for one in options if one.name)
 
 
 def to_department(option: Option) -> Department:
     return Department.of(option, active=option.archived != "yes")
 
 
-def to_employee(person: Person, departments: Mapping[str, str] | None) -> Employee:
+def to_employee(person: Person, departments: IdsByName | None, ends: Ends | None, today: date) -> Employee:
+    start = day(person.hire_date)
     preferred = person.preferred_name and person.last_name and full_name(person.preferred_name, person.last_name)
     return Employee.of(
         person,
         display_name=preferred or person.display_name,
         source_status=person.status,
-        status=lookup(_STATUSES, person.status, Status.UNKNOWN),
+        status=_status(person.status, start, today),
         # For people who have left it says only that.
         worker_type=lookup(_WORKERS, person.employment_history_status, WorkerType.UNKNOWN),
-        start_date=day(person.hire_date),
-        end_date=day(person.termination_date),
+        start_date=start,
+        end_date=_end_date(person, ends),
         manager_source_id=link(person.supervisor_e_id, "0"),
         updated_at=moment(person.last_changed),
         **department_fields(person.department, departments),
     )
+
+
+def _end_date(person: Person, ends: Ends | None) -> Maybe[date]:
+    """Return the end that has come, else the one that is known to come. Where the latter is unknown, ``UNSET``."""
+    end = day(person.termination_date)
+    if end is not None:
+        return end
+    return ends.ahead.get(person.id) if ends and person.id in ends.listed else UNSET
+
+
+def _status(word: Maybe[str], start: Maybe[date], today: date) -> Maybe[Status]:
+    """Return the status. BambooHR calls people who have not started yet inactive, as those who have left."""
+    status = lookup(_STATUSES, word, Status.UNKNOWN)
+    return Status.PENDING if status is Status.INACTIVE and start and start > today else status

@@ -3,6 +3,7 @@
 import json
 from base64 import b64encode
 from collections.abc import Mapping
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from aiohttp import web
@@ -40,12 +41,19 @@ class Behaviour(Switches):
     """Departments listed: all; `short` omits the first, which people are in; `current` omits archived ones."""
     history: Literal["all", "recent"] = "all"
     """Employees in /employees/changed; `recent` omits those who have not changed since 2011."""
+    future_status: Literal["present", "future"] = "present"
+    """Status in a report with onlyCurrent=false: the present one, or the one that is to come."""
+    forbidden: Literal["nothing", "company", "everything"] = "nothing"
+    """Refused with 403: nothing; the company's information; or everything, as for a key whose user is disabled."""
+    owner: Literal["employee", "none", "zero"] = "employee"
+    """Answer to /employees/0: the key's employee; 404, if its user is not one; or the id 0."""
     latency: Annotated[int, Field(ge=0)] = 0
     """Milliseconds before each answer."""
 
 
 class BambooHRSimulator(StaffSimulator):
-    host = "api.bamboohr.com"
+    host = "acme.bamboohr.com"
+    other_hosts = ("api.bamboohr.com",)
     credentials: Mapping[str, str] = {"company": "acme", "api_key": "simulated-bamboohr-key-2f7c"}
     listings = (Listed("/reports/custom", "employees"),)
 
@@ -67,27 +75,38 @@ class BambooHRSimulator(StaffSimulator):
         super().erase(index)
 
     def path_of(self, request: web.Request) -> str:
-        return request.path.removeprefix(self._prefix)
+        return request.path.removeprefix(self._prefix(request))
 
-    @property
-    def _prefix(self) -> str:
-        return f"/api/gateway.php/{self.credentials['company']}/v1"
+    def _prefix(self, request: web.Request) -> str:
+        """Return the path that all others are below: at the company's own host, or at the older one of all."""
+        company = self.credentials["company"]
+        prefixes = {f"{company}.bamboohr.com": "/api/v1", "api.bamboohr.com": f"/api/gateway.php/{company}/v1"}
+        return prefixes.get(request.url.host or "", "/unknown")
 
     def answer(self, request: web.Request) -> Answer:
         key = b64encode(f"{self.credentials['api_key']}:x".encode()).decode()
         if request.headers.get("Authorization") != f"Basic {key}":
             return _error(401, "API key not provided or invalid")
-        if not request.path.startswith(self._prefix):
+        if not request.path.startswith(self._prefix(request)):
             return _error(404, "Company not found")
-        path = self.path_of(request)
+        path, forbidden = self.path_of(request), self.behaviour.forbidden
+        if forbidden == "everything" or (forbidden == "company" and path == "/company_information"):
+            return _error(403, "The API user does not have permission")
         if path == "/reports/custom" and request.method == "POST":
-            return json_answer(self._report(json.loads(request[BODY])), 200, JSON)
+            ahead = request.query.get("onlyCurrent") == "false"
+            return json_answer(self._report(json.loads(request[BODY]), ahead=ahead), 200, JSON)
+        return self._single(path)
+
+    def _single(self, path: str) -> Answer:
+        owner = {"employee": "1", "none": "", "zero": "0"}[self.behaviour.owner]
         if path == "/employees/changed":
             return json_answer({"latest": "2026-01-05T09:00:00+00:00", "employees": self._changes()}, 200, JSON)
         if path == "/meta/lists":
             return json_answer(self._lists(), 200, JSON)
-        if path == "/employees/0":
-            return json_answer({"id": "1"}, 200, JSON)
+        if path == "/company_information":
+            return json_answer({"legalName": "Acme Holding Ltd.", "displayName": "Acme", "phone": "555"}, 200, JSON)
+        if path == "/employees/0" and owner:
+            return json_answer({"id": owner}, 200, JSON)
         number = path.removeprefix("/employees/")
         if number in self.ids(Employee):
             return json_answer({"id": number}, 200, JSON)
@@ -98,11 +117,12 @@ class BambooHRSimulator(StaffSimulator):
     def _id(self, number: int) -> int | str:
         return str(number) if self.behaviour.numbers == "strings" else number
 
-    def _report(self, query: dict[str, Any]) -> dict[str, Any]:
-        hidden = self.behaviour.hidden
-        fields = [name for name in query.get("fields", []) if name != hidden and name in self._row(self.people[0])]
+    def _report(self, query: dict[str, Any], *, ahead: bool) -> dict[str, Any]:
+        hidden, known = self.behaviour.hidden, self._row(self.people[0], ahead=ahead)
+        fields = [name for name in query.get("fields", []) if name != hidden and name in known]
         # Without fields the real API sends one employee only.
-        rows = [self._selected(self._row(one), query) for one in (self.people if fields else self.people[:1])]
+        people = self.people if fields else self.people[:1]
+        rows = [self._selected(self._row(one, ahead=ahead), query) for one in people]
         described = [{"id": name, "type": "text", "name": name} for name in fields]
         return {"title": query.get("title", ""), "fields": described, "employees": rows}
 
@@ -115,7 +135,12 @@ class BambooHRSimulator(StaffSimulator):
         # The API always sends the id, and a real key may see more than it should.
         return {"id": row["id"], **selected, "ssn": row["ssn"]}
 
-    def _row(self, one: Person) -> dict[str, Any]:
+    def _row(self, person: Person, *, ahead: bool) -> dict[str, Any]:
+        """Return the row as of today; with ``ahead``, with the values that are to come."""
+        one = person.at(date.max if ahead else self.today)
+        # A future employee has no job yet.
+        placed = ahead or one.start <= self.today
+        manager = one.manager if placed else None
         return {
             "id": str(one.number),
             "displayName": f"{one.first} {one.last}",
@@ -124,19 +149,23 @@ class BambooHRSimulator(StaffSimulator):
             "preferredName": f"{one.first}ie" if one.number % 9 == 0 else None,
             "workEmail": one.email if one.number % 40 else None,
             "employeeNumber": f"E{one.number:05}",
-            "jobTitle": one.title,
-            "department": one.department,
-            "location": one.office,
-            "status": "Active" if one.active else "Inactive",
+            "jobTitle": one.title if placed else None,
+            "department": one.department if placed else None,
+            "location": one.office if placed else None,
+            "status": self._status(person, ahead=ahead),
             "employmentHistoryStatus": CONTRACT[one.contractor] if one.active else "Terminated",
             "hireDate": one.start.isoformat(),
             "terminationDate": one.end.isoformat() if one.end else "0000-00-00",
-            "supervisor": None if one.manager is None else f"Supervisor {one.manager}",
-            "supervisorEId": None if one.manager is None else self._id(one.manager),
+            "supervisor": None if manager is None else f"Supervisor {manager}",
+            "supervisorEId": None if manager is None else self._id(manager),
             "lastChanged": one.changed.isoformat(),
             "ssn": one.private(1),
             "dateOfBirth": one.private(2),
         }
+
+    def _status(self, person: Person, *, ahead: bool) -> str:
+        day = date.max if ahead and self.behaviour.future_status == "future" else self.today
+        return "Active" if person.start <= day and person.at(day).active else "Inactive"
 
     def _changes(self) -> dict[str, Any] | list[Any]:
         changed = self.people if self.behaviour.history == "all" else self.people[-5:]

@@ -1,5 +1,7 @@
 """The parts of BambooHR's responses that are read. The parser skips all others."""
 
+from typing import Literal
+
 from connector_core import UNSET, Listing, Maybe, Row, Wire, field
 
 
@@ -41,8 +43,23 @@ class Report(Listing[Person]):
         return frozenset(one.id for one in self.fields)
 
 
+class Ending(Row, rename="camel"):
+    """One row of the report about ends of employment."""
+
+    termination_date: Maybe[str] = UNSET
+
+
+class EndingField(Wire):
+    id: Literal["id", "terminationDate"]
+
+
+class Endings(Listing[Ending]):
+    rows: list[Ending] = field(name="employees")
+    fields: list[EndingField]
+    """With any other field it is another report, which does not tell the ends that lie ahead."""
+
+
 class Change(Wire):
-    id: str
     action: str | None = None
 
 
@@ -67,6 +84,10 @@ class MetaList(Wire):
 
     alias: str | None = None
     options: tuple[Option, ...] = ()
+
+
+class Company(Wire, rename="camel"):
+    display_name: str | None = None
 
 
 class Owner(Wire):

@@ -1,7 +1,8 @@
 """The HiBob connector: reads pages of employees and departments."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from contextlib import aclosing
 from typing import Any
 
 from connector_core import (
@@ -30,6 +31,7 @@ from connectors.hibob.mapping import departments_of, to_department, to_employee,
 from connectors.hibob.wire import FIELDS, Named, NamedList, People, Unit
 
 _GRANT = "HiBob > System Settings > Permission groups, the service user's group > People's data: view "
+_PEOPLE = _GRANT + "Basic info, Work and Lifecycle of all people, with no condition on the lifecycle status"
 
 
 class HiBob(Connector[HiBobCredentials]):
@@ -43,6 +45,7 @@ class HiBob(Connector[HiBobCredentials]):
         base_url="https://api.hibob.com/v1",
         auth=Basic("service_user_id", "token"),
         limits=(RateLimit("/people/search", requests=50, per=60), RateLimit("/company/named-lists", 50, 60)),
+        reset_header="X-RateLimit-Reset",
         rejected=Advice(
             "HiBob refuses this service user.",
             causes=("its ID or its token was mistyped", "it was deleted", "it is in no permission group"),
@@ -52,7 +55,8 @@ class HiBob(Connector[HiBobCredentials]):
             "Open System Settings, then Integrations, then Service users, and create a service user.",
             "Copy its ID and its token now: HiBob shows the token only once.",
             "Create a permission group for it: Settings, Permission groups, with this service user as its only member.",
-            "Under People's data, select people by Lifecycle status: every status, including Terminated.",
+            "Under People's data, select by condition, and delete the condition that Lifecycle status is Employed.",
+            "Do not tick statuses there instead: people in a status that is added later would be missing.",
             "Let the group view the categories Basic info, Work and Lifecycle, and no others.",
         ),
         simulator="connectors.hibob.simulator",
@@ -64,12 +68,18 @@ class HiBob(Connector[HiBobCredentials]):
     )
 
     async def check(self) -> Account:
-        """Read a list that every company has. No endpoint names the company: only the service user is known."""
+        """Search for people: a list may be read without the right to see any. Only the service user is known."""
+        rejected = self.manifest.rejected
         try:
-            await self._departments()
+            async with aclosing(self._search(Named, ("root.id",))) as pages:
+                first = await anext(pages)
         except ForbiddenError:
-            rejected = self.manifest.rejected
             raise RejectedCredentialsError(rejected.message, hint=rejected.hint, field="token") from None
+        if not (first.rows or first.rejected):
+            raise RejectedCredentialsError(
+                "HiBob shows this service user no people.",
+                hint=f"Let its permission group see them: {_PEOPLE}.",
+            )
         user = self.credentials.service_user_id
         return Account(name=f"HiBob, as {user}", tenant=None, owner=user)
 
@@ -78,7 +88,7 @@ class HiBob(Connector[HiBobCredentials]):
         products={Product.SMP},
         resource="People",
         description="A complete overview of all employees of the organisation, to enrich each discovered user.",
-        permission=_GRANT + "Basic info, Work and Lifecycle of all people, in every lifecycle status",
+        permission=_PEOPLE,
         provides=(
             *("display_name", "first_name", "last_name", "email", "employee_number", "job_title", "status"),
             *("start_date", "end_date", "manager_source_id", "department_source_ids", "location_name"),
@@ -108,7 +118,7 @@ class HiBob(Connector[HiBobCredentials]):
     async def departments(self) -> AsyncIterator[Page[Department]]:
         yield Page.single(await self._departments()).map(to_department)
 
-    def _search(self, listing: type[Listing[Any]], fields: Iterable[str]) -> AsyncIterator[Page[Any]]:
+    def _search(self, listing: type[Listing[Any]], fields: Iterable[str]) -> AsyncGenerator[Page[Any], None]:
         # Former employees too. There are no pages: all people come in one response.
         body = {"fields": [*fields], "showInactive": True, "humanReadable": "APPEND"}
         return self.api.pages("/people/search", listing, paging=Streamed(), body=body)

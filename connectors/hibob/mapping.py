@@ -1,6 +1,6 @@
 """Map HiBob's rows to entities. No request is made here."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,18 +8,21 @@ from connector_core import (
     UNSET,
     Department,
     Employee,
+    IdsByName,
     Maybe,
     Status,
     day,
     department_fields,
-    ids_by_name,
     link,
     lookup,
     text,
+    words,
 )
 from connectors.hibob.wire import Internal, Item, Person, ReadableWork, Unit, Work
 
-_STATUSES = {"active": Status.ACTIVE, "inactive": Status.INACTIVE}
+_STAGES = {"hired": Status.PENDING, "employed": Status.ACTIVE, "terminated": Status.INACTIVE}
+_STATUSES = {**_STAGES, "active": Status.ACTIVE, "inactive": Status.INACTIVE}
+"""The last two are words of ``internal.status``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +30,7 @@ class Departments:
     """The departments by what a row may hold: an id or a name."""
 
     ids: frozenset[str]
-    names: Mapping[str, str]
-    """The id of each name."""
+    names: IdsByName
 
 
 def units_in(items: Iterable[Item], parent: str | None = None) -> Iterator[Unit]:
@@ -41,7 +43,7 @@ def units_in(items: Iterable[Item], parent: str | None = None) -> Iterator[Unit]
 
 def departments_of(units: Iterable[Unit]) -> Departments:
     found = tuple(units)
-    names = ids_by_name((one.name or "", one.id, one.active) for one in found)
+    names = IdsByName((one.name or "", one.id, one.active) for one in found)
     return Departments(frozenset(one.id for one in found), names)
 
 
@@ -51,19 +53,36 @@ def to_department(unit: Unit) -> Department:
 
 def to_employee(person: Person, departments: Departments | None) -> Employee:
     work, internal = person.work or Work(), person.internal or Internal()
+    status = _status(internal)
     readable = (person.human_readable and person.human_readable.work) or ReadableWork()
     return Employee.of(
         person,
         employee_number=text(work.employee_id_in_company),
-        job_title=readable.title or text(work.title),
+        job_title=readable.title or _unless_id(text(work.title)),
         location_name=work.site,
-        source_status=internal.status,
-        status=lookup(_STATUSES, internal.status, Status.UNKNOWN),
+        source_status=status,
+        status=lookup(_STATUSES, status, Status.UNKNOWN),
         start_date=day(work.start_date),
         end_date=day(internal.termination_date),
         manager_source_id=link(work.manager if work.reports_to is UNSET else work.reports_to and work.reports_to.id),
         **_department(text(work.department), departments),
     )
+
+
+def _status(internal: Internal) -> Maybe[str]:
+    """Return ``hired``, ``employed`` or ``terminated``; if the stage did not come, the right to sign in.
+
+    People in any other stage are employed and on some kind of leave, which must not be told.
+    """
+    stage = words(internal.lifecycle_status or None)
+    if not stage:
+        return internal.status
+    return stage if stage in _STAGES else "employed"
+
+
+def _unless_id(value: Maybe[str]) -> Maybe[str]:
+    """Return the text of a list item. Without its readable form, a number is the item's id."""
+    return UNSET if value and value.isdigit() else value
 
 
 def _department(value: Maybe[str], departments: Departments | None) -> dict[str, Any]:

@@ -29,6 +29,8 @@ FIRST_ID = 3_100_000_000_000_000_000
 """Ids have 19 digits."""
 WINDOW = 60
 """Seconds that the quota applies to."""
+LEAVE = ("leave", "parental leave", "Sabbatical in Rome")
+"""Kinds of leave, the last of them the company's own."""
 
 
 class Behaviour(Switches):
@@ -44,6 +46,8 @@ class Behaviour(Switches):
     """A field that the service user may not see, such as work.title."""
     leavers: Literal["yes", "no"] = "yes"
     """Presence of former employees in the service user's permission group."""
+    leave_access: Literal["Inactive", "Active"] = "Inactive"
+    """Right to sign in (internal.status) of people on leave: a setting of the company."""
     refusal: Literal[401, 403] = 401
     """Status of the answer to a wrong token."""
     quota: Annotated[int, Field(ge=1)] = 50
@@ -76,7 +80,7 @@ class HiBobSimulator(StaffSimulator):
     def answer(self, request: web.Request) -> Answer:
         pair = f"{self.credentials['service_user_id']}:{self.credentials['token']}"
         if request.headers.get("Authorization") != f"Basic {b64encode(pair.encode()).decode()}":
-            return json_answer({"error": "Unauthorized"}, self.behaviour.refusal, JSON)
+            return _error(self.behaviour.refusal, "unauthorized", "Unauthorized")
         path = self.path_of(request)
         if path == "/people/search" and request.method == "POST":
             return self._throttle() or self._search(json.loads(request[BODY]))
@@ -93,7 +97,7 @@ class HiBobSimulator(StaffSimulator):
             self._searches.append(now)
             return None
         reset = ("X-RateLimit-Reset", str(int(time.time() + self._searches[0] + WINDOW - now) + 1))
-        return json_answer({"error": "Too many requests"}, 429, (*JSON, ("X-RateLimit-Remaining", "0"), reset))
+        return _error(429, "rate_limit", "Too many requests", ("X-RateLimit-Remaining", "0"), reset)
 
     # ---- shapes of the answers
 
@@ -103,8 +107,9 @@ class HiBobSimulator(StaffSimulator):
     def _search(self, query: dict[str, Any]) -> Answer:
         filters = query.get("filters")
         if filters == []:
-            return json_answer({"error": "filters must not be empty"}, 400, JSON)
-        found = [one for one in self._visible() if one.active or query.get("showInactive")]
+            return _error(400, "bad_filters", "filters must not be empty")
+        people = [one.at(self.today) for one in self._visible()]
+        found = [one for one in people if query.get("showInactive") or self._access(one) == "Active"]
         for one in filters or ():
             found = [person for person in found if _id(person.number) in one["values"]]
         fields = [name for name in query["fields"] if name != self.behaviour.hidden]
@@ -126,6 +131,7 @@ class HiBobSimulator(StaffSimulator):
 
     def _values(self, one: Person) -> dict[str, Any]:
         manager = None if one.manager is None else _id(one.manager)
+        end = one.end or one.last_day
         return {
             "root.id": _id(one.number),
             "root.displayName": f"{one.first} {one.last}",
@@ -139,11 +145,28 @@ class HiBobSimulator(StaffSimulator):
             "work.employeeIdInCompany": one.number if one.number % 5 else None,
             "work.reportsTo": None if manager is None else {"id": manager, "displayName": f"Manager {one.manager}"},
             "work.manager": manager,
-            "internal.status": "Active" if one.active else "Inactive",
-            "internal.terminationDate": one.end.isoformat() if one.end else None,
+            "internal.lifecycleStatus": self._stage(one),
+            "internal.status": self._access(one),
+            "internal.terminationDate": end.isoformat() if end else None,
             "payroll.salary": one.private(1),
             "personal.birthDate": one.private(2),
         }
+
+    def _stage(self, one: Person) -> str:
+        """Return the lifecycle status of a person as of today."""
+        if not one.active:
+            return "terminated"
+        if one.start > self.today:
+            return "hired"
+        if one.on_leave:
+            return LEAVE[one.number % len(LEAVE)]
+        return "garden leave" if one.last_day else "employed"
+
+    def _access(self, one: Person) -> str:
+        stage = self._stage(one)
+        if stage in {"hired", "terminated"}:
+            return "Inactive"
+        return "Active" if stage == "employed" else self.behaviour.leave_access
 
     def _texts(self, one: Person) -> dict[str, str]:
         return {"work.title": one.title, "work.department": one.department}
@@ -160,6 +183,10 @@ class HiBobSimulator(StaffSimulator):
         items = self._items()
         keys = ("items", "values") if self.behaviour.list_key == "both" else (self.behaviour.list_key,)
         return {"name": "department", **dict.fromkeys(keys, items)}
+
+
+def _error(status: int, key: str, message: str, *headers: tuple[str, str]) -> Answer:
+    return json_answer({"key": key, "error": message}, status, (*JSON, *headers))
 
 
 def _id(number: int) -> str:

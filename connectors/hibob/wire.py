@@ -9,7 +9,8 @@ from connector_core import UNSET, Listing, Maybe, Row, Wire, field
 FIELDS = (
     *("root.id", "root.displayName", "root.firstName", "root.surname", "root.email"),
     *("work.title", "work.department", "work.site", "work.startDate", "work.employeeIdInCompany"),
-    *("work.reportsTo", "work.manager", "internal.status", "internal.terminationDate"),
+    *("work.reportsTo", "work.manager"),
+    *("internal.lifecycleStatus", "internal.status", "internal.terminationDate"),
 )
 """The requested fields. HiBob leaves out unknown ones, and those that the user may not see, without an error."""
 
@@ -32,7 +33,10 @@ class Work(Wire, rename="camel"):
 
 
 class Internal(Wire, rename="camel"):
+    lifecycle_status: Maybe[str] = UNSET
+    """The stage of employment. Its words for leave are private: the mapping drops them."""
     status: Maybe[str] = UNSET
+    """The right to sign in to HiBob. The company decides if people on leave have it."""
     termination_date: Maybe[str] = UNSET
 
 

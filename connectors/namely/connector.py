@@ -32,7 +32,7 @@ from connector_core import (
 from connectors.namely.credentials import NamelyCredentials, NamelyOptions
 from connectors.namely.groups import Structure, structure_of, to_department, types_named, types_that_are
 from connectors.namely.mapping import to_employee
-from connectors.namely.wire import CompanyInfo, Group, Groups, GroupType, GroupTypes, Profiles
+from connectors.namely.wire import CompanyInfo, Group, Groups, GroupType, GroupTypes, Owner, Profiles
 
 _VISIBLE = "Namely > Company > Access Roles: let the role of the token's user view "
 _GROUP_TYPES = Call("GET", "/group_types")
@@ -80,12 +80,12 @@ class Namely(Connector[NamelyCredentials, NamelyOptions]):
         """Return whose token this is. ``/companies/info`` needs none, so it tells a wrong domain from a wrong token."""
         company, me = await asyncio.gather(
             self.api.get("/companies/info", CompanyInfo, authenticated=False),
-            self.api.get("/profiles/me", Profiles),
+            self.api.get("/profiles/me", Owner),
             return_exceptions=True,
         )
         if isinstance(me, BaseException):
             raise self._explain(me, company)
-        if not me.rows:
+        if not me.profiles:
             raise ProtocolError("Namely did not say whose token this is", call=Call("GET", "/profiles/me"))
         if not isinstance(company, CompanyInfo):
             # Only its name is missing then.
@@ -93,7 +93,7 @@ class Namely(Connector[NamelyCredentials, NamelyOptions]):
             company = CompanyInfo()
         domain = self.credentials.domain
         tenant = company.permalink or domain.partition(".")[0]
-        return Account(name=company.name or domain, tenant=tenant, owner=me.rows[0].id)
+        return Account(name=company.name or domain, tenant=tenant, owner=me.profiles[0].id)
 
     def _explain(self, problem: BaseException, company: CompanyInfo | BaseException) -> BaseException:
         not_the_api = (ProtocolError, NotFoundError)

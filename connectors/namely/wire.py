@@ -65,6 +65,12 @@ class Profiles(Listing[Profile]):
         return row.created_at
 
 
+class Owner(Wire):
+    """The user of the token. No other part of their profile is read: a check needs none."""
+
+    profiles: list[Row]
+
+
 class GroupLinks(Wire):
     group_type: str | None = None
 

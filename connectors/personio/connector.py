@@ -1,6 +1,9 @@
 """The Personio connector: reads pages of employees and departments."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Literal
+
+from pydantic import Field
 
 from connector_core import (
     Account,
@@ -8,10 +11,12 @@ from connector_core import (
     Category,
     ClientCredentials,
     Connector,
+    Cursor,
     Department,
     Employee,
     Manifest,
     Offset,
+    Options,
     Page,
     Product,
     RateLimit,
@@ -19,19 +24,27 @@ from connector_core import (
     witnesses,
 )
 from connectors.personio.credentials import PersonioCredentials
-from connectors.personio.mapping import to_departments, to_employee
-from connectors.personio.wire import Attributes, People
+from connectors.personio.mapping import DepartmentIds, ids_of, to_department, to_departments, to_employee
+from connectors.personio.wire import Attributes, OrgUnit, OrgUnits, People
 
-_EMPLOYEES = "/company/employees"
+_EMPLOYEES = "/v1/company/employees"
 _PAGING = Offset(size=100)
 _ATTRIBUTES = (
-    "First name, Last name, Preferred name, Email, Status, Position, Department, Office, Supervisor, Employment type, "
-    "Hire date, Termination date, Created at and Last modified"
+    "First name, Last name, Preferred name, Email, Status, Position, Department, Office (or Workplace), Supervisor, "
+    "Employment type, Hire date, Termination date, Created at and Last modified"
 )
 _READABLE = "Personio > your integration > Readable employee attributes: choose "
 
 
-class Personio(Connector[PersonioCredentials]):
+class PersonioOptions(Options):
+    departments: Literal["named", "org_units"] = Field(
+        "named",
+        description="Source of departments: `named`, those that employees name; or `org_units`, all of them and their "
+        "parents, from an endpoint that Personio calls beta.",
+    )
+
+
+class Personio(Connector[PersonioCredentials, PersonioOptions]):
     manifest = Manifest(
         name="personio",
         title="Personio",
@@ -39,11 +52,12 @@ class Personio(Connector[PersonioCredentials]):
         category=Category.HRIS,
         authentication="API",
         hosts=("api.personio.de",),
-        base_url="https://api.personio.de/v1",
-        # Sent in the body: a query would appear in logs.
-        auth=ClientCredentials("/auth", encoding="json", token="data.token", lifetime="data.expires_in"),  # noqa: S106 - a key
-        # Allowed are 300 a minute and 15 a second. Fifteen in three seconds keep both.
-        limits=(RateLimit(_EMPLOYEES, requests=15, per=3), RateLimit("/auth", requests=60, per=60)),
+        base_url="https://api.personio.de",
+        # Sent in the body: a query would appear in logs, and Personio refuses it from 2027-01-04 on.
+        auth=ClientCredentials("/v1/auth", encoding="json", token="data.token", lifetime="data.expires_in"),  # noqa: S106 - a key
+        # Allowed are 300 a minute and 15 a second. Fifteen in three seconds keep both. So do six runs at once the limit
+        # of 2000 a minute from one IP address.
+        limits=(RateLimit(_EMPLOYEES, requests=15, per=3), RateLimit("/v1/auth", requests=60, per=60)),
         rejected=Advice(
             "Personio does not know these API credentials.",
             causes=("the client ID or the secret was mistyped", "the integration has been deleted in Personio"),
@@ -79,8 +93,10 @@ class Personio(Connector[PersonioCredentials]):
     )
     async def employees(self) -> AsyncIterator[Page[Employee]]:
         params = {"attributes[]": Attributes.keys()}
-        async for page in self.api.pages(_EMPLOYEES, People, paging=_PAGING, params=params):
-            yield page.map(to_employee)
+        people = self.api.pages(_EMPLOYEES, People, paging=_PAGING, params=params)
+        departments = await self._department_ids() if self._reads_org_units else None
+        async for page in people:
+            yield page.map(to_employee, departments)
 
     @witnesses(Employee)
     async def has_employee(self, source_id: str) -> bool:
@@ -96,7 +112,27 @@ class Personio(Connector[PersonioCredentials]):
         derived=True,
     )
     async def departments(self) -> AsyncIterator[Page[Department]]:
-        """Read the departments that employees name: v1 does not list them."""
+        """Read the departments that employees name: v1 does not list them. Or read the org units of v2."""
+        if self._reads_org_units:
+            async for units in self._org_units():
+                yield units.map(to_department)
+            return
         params = {"attributes[]": ("id", "department", "created_at")}
         async for page in self.api.pages(_EMPLOYEES, People, paging=_PAGING, params=params):
             yield page.derive(to_departments)
+
+    @property
+    def _reads_org_units(self) -> bool:
+        return self.options.departments == "org_units"
+
+    def _org_units(self) -> AsyncGenerator[Page[OrgUnit], None]:
+        params, headers = {"type": "department"}, {"Beta": "true"}
+        return self.api.pages("/v2/org-units", OrgUnits, paging=Cursor(size=100), params=params, headers=headers)
+
+    async def _department_ids(self) -> DepartmentIds:
+        """Return the org units to which the departments of employees are compared; none if they cannot be read."""
+
+        async def read() -> list[OrgUnit]:
+            return [unit async for page in self._org_units() for unit in page.rows]
+
+        return ids_of(await self.optional(read(), "org_units_unavailable") or ())

@@ -1,29 +1,43 @@
 """Map Personio's rows to entities. No request is made here."""
 
-from typing import TypeVar
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from connector_core import (
     UNSET,
     Department,
     Employee,
+    IdsByName,
     Maybe,
     RowRejectedError,
     Status,
     WorkerType,
     as_tuple,
     day,
+    department_fields,
     full_name,
     link,
     lookup,
     moment,
+    normal_form,
     words,
 )
-from connectors.personio.wire import Attributes, Labelled, Linked, Person, Unit
+from connectors.personio.wire import Attributes, Labelled, Linked, OrgUnit, Person, Unit
 
 T = TypeVar("T")
 
 _STATUSES = {"active": Status.ACTIVE, "onboarding": Status.PENDING, "inactive": Status.INACTIVE}
 _WORKERS = {"internal": WorkerType.EMPLOYEE, "external": WorkerType.CONTRACTOR}
+
+
+@dataclass(frozen=True, slots=True)
+class DepartmentIds:
+    """The org units that are departments."""
+
+    names: Mapping[str, str]
+    """The name of each, by its id."""
+    ids: IdsByName
 
 
 def plain(attribute: Maybe[Labelled[T]]) -> Maybe[T]:
@@ -37,10 +51,15 @@ def linked(attribute: Maybe[Labelled[Linked[T]]]) -> Maybe[T]:
     return reference.attributes if isinstance(reference, Linked) else reference
 
 
-def to_employee(person: Person) -> Employee:
+def ids_of(units: Iterable[OrgUnit]) -> DepartmentIds:
+    names = {one.id: one.name for one in units if one.name}
+    return DepartmentIds(names, IdsByName((name, one, True) for one, name in names.items()))
+
+
+def to_employee(person: Person, departments: DepartmentIds | None = None) -> Employee:
+    """Return the employee, with a department among those that were read, or that which the row names."""
     attributes = person.attributes
     supervisor, office = linked(attributes.supervisor), linked(attributes.office)
-    department = _department_id(linked(attributes.department))
     status = _status(plain(attributes.status))
     return Employee.of(
         person,
@@ -55,10 +74,9 @@ def to_employee(person: Person) -> Employee:
         start_date=day(plain(attributes.hire_date)),
         end_date=day(plain(attributes.termination_date)),
         manager_source_id=supervisor and (link(supervisor.id.value) if supervisor.id else UNSET),
-        department_source_ids=as_tuple(department),
-        primary_department_source_id=department,
         location_name=office and office.name,
         updated_at=moment(plain(attributes.last_modified_at)),
+        **_department(linked(attributes.department), departments),
     )
 
 
@@ -69,6 +87,10 @@ def to_departments(person: Person) -> tuple[Department, ...]:
     if source_id is UNSET:
         raise RowRejectedError("department", "did not come, or has no name: the integration must be able to read it")
     return (Department.of(unit, source_id=source_id, id_is_synthetic=unit.id is None),) if unit else ()
+
+
+def to_department(unit: OrgUnit) -> Department:
+    return Department.of(unit, parent_source_id=link(unit.parent_id))
 
 
 def _status(word: Maybe[str]) -> Maybe[str]:
@@ -86,10 +108,28 @@ def _display_name(attributes: Attributes) -> Maybe[str]:
 
 
 def _department_id(unit: Maybe[Unit]) -> Maybe[str]:
-    """Return the id. Where there is none, it is made of the name, in lower case and with single spaces."""
+    """Return the id. Where there is none, it is made of the name: the same for names that look the same."""
     if not unit:
         return unit
     name = full_name(unit.name)
     if name is None:
         return UNSET
-    return f"department:{' '.join(name.split()).casefold()}" if unit.id is None else str(unit.id)
+    return f"department:{normal_form(name)}" if unit.id is None else str(unit.id)
+
+
+def _department(unit: Maybe[Unit], departments: DepartmentIds | None) -> dict[str, Any]:
+    """Return the fields for a department; none for one that is not among the org units, so that the stored one stays.
+
+    An id counts only with its name: it is unknown if both versions of the API use the same ids.
+    """
+    if departments is None:
+        found = _department_id(unit)
+    elif unit and unit.id is not None and _same_name(departments.names.get(str(unit.id)), unit.name):
+        found = str(unit.id)
+    else:
+        return department_fields(unit and (unit.name or UNSET), departments.ids)
+    return {"department_source_ids": as_tuple(found), "primary_department_source_id": found}
+
+
+def _same_name(one: str | None, other: str | None) -> bool:
+    return one is not None and other is not None and normal_form(one) == normal_form(other)

@@ -24,7 +24,10 @@ from connector_core.testing import (
 )
 
 JSON = (("Content-Type", "application/json"),)
-EMPLOYEES = "/company/employees"
+PROBLEM = (("Content-Type", "application/problem+json"),)
+AUTH = "/v1/auth"
+EMPLOYEES = "/v1/company/employees"
+ORG_UNITS = "/v2/org-units"
 LARGEST = 100
 
 
@@ -45,6 +48,10 @@ class Behaviour(Switches):
     """An attribute that the integration may not read, such as department."""
     departments: Literal["id", "name"] = "id"
     """Identifier of a department: an id, or its name only."""
+    unit_ids: Literal["same", "others"] = "same"
+    """Ids of the org units of version 2: those of the departments of version 1, or others."""
+    units: Literal["granted", "forbidden", "refused"] = "granted"
+    """Answer to /v2/org-units: the units, 403, or 401 since the token is one of version 1."""
     latency: Annotated[int, Field(ge=0)] = 0
     """Milliseconds before each answer."""
 
@@ -73,16 +80,15 @@ class PersonioSimulator(StaffSimulator):
         """Make all tokens invalid, whatever their lifetime."""
         self._expires_at.clear()
 
-    def path_of(self, request: web.Request) -> str:
-        return request.path.removeprefix("/v1")
-
     def answer(self, request: web.Request) -> Answer:
-        path = self.path_of(request)
-        if path == "/auth" and request.method == "POST":
+        path = request.path
+        if path == AUTH and request.method == "POST":
             return self._auth(request)
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
         if self._expires_at.get(token, 0) <= _now():
             return _error(401, "The token is expired or unknown")
+        if path == ORG_UNITS:
+            return self._org_units(request)
         if path == EMPLOYEES:
             return self._page(request)
         number = path.removeprefix(f"{EMPLOYEES}/")
@@ -90,6 +96,8 @@ class PersonioSimulator(StaffSimulator):
         return _ok({"data": self._row(found[0], ())}) if found else _error(404, "The employee was not found")
 
     def _auth(self, request: web.Request) -> Answer:
+        if request.query:
+            return _error(403, "Credentials in the query are no longer accepted")
         as_json = request.content_type == "application/json"
         if (json.loads(request[BODY]) if as_json else dict(parse_qsl(request[BODY].decode()))) != self.credentials:
             return _error(self.behaviour.refusal, "Wrong credentials")
@@ -112,12 +120,37 @@ class PersonioSimulator(StaffSimulator):
         metadata = {"metadata": pages} if self.behaviour.metadata == "yes" else {}
         return _ok({**metadata, "offset": start, "limit": limit, "data": rows})
 
+    def _org_units(self, request: web.Request) -> Answer:
+        if self.behaviour.units != "granted":
+            return _problem(401 if self.behaviour.units == "refused" else 403, "Insufficient access scope")
+        if request.headers.get("Beta") != "true":
+            return _problem(404, "Not found")
+        if request.query.get("type") != "department":
+            return _problem(400, "The type is required")
+        start = int(request.query.get("cursor", "cur_0").removeprefix("cur_"))
+        limit = min(int(request.query.get("limit", 20)), LARGEST, self.largest_page or LARGEST)
+        units = self.org_units()
+        links = {"self": {"href": f"https://{self.host}{ORG_UNITS}"}}
+        if start + limit < len(units):
+            links["next"] = {"href": f"{ORG_UNITS}?limit={limit}&cursor=cur_{start + limit}"}
+        return json_answer({"_data": units[start : start + limit], "_meta": {"links": links}}, 200, JSON)
+
     # ---- shapes of the answers
+
+    def org_units(self) -> list[dict[str, Any]]:
+        """Return the departments with people in them, one without, and the parent of all."""
+        names = [*sorted(self.departments), "Skunk Works"]
+        group = {"id": "280000", "type": "department", "name": "Group", "abbreviation": "GRP", "parent_id": None}
+        return [group, *({**group, "id": self._unit_id(one), "name": one, "parent_id": "280000"} for one in names)]
+
+    def _unit_id(self, name: str) -> str:
+        number: int = self._unit(name).get("id", 0)
+        return str(number if self.behaviour.unit_ids == "same" else number + 9_000_000)
 
     def _row(self, one: Person, names: Any) -> dict[str, Any]:
         attributes: dict[str, Any] = {
             name: _labelled(name, value)
-            for name, value in self._values(one).items()
+            for name, value in self._values(one.at(self.today)).items()
             # Pay and birth dates always come: an integration may be granted more than it requests.
             if not names or name in names or name in {"fix_salary", "dynamic_1146666"}
         }
@@ -126,17 +159,18 @@ class PersonioSimulator(StaffSimulator):
         return {"type": "Employee", "attributes": attributes}
 
     def _values(self, one: Person) -> dict[str, Any]:
+        end = one.end or one.last_day
         return {
             "id": one.number,
             "first_name": one.first,
             "last_name": one.last,
             "preferred_name": f"{one.first}ie" if one.number % 9 == 0 else "",
             "email": one.email if one.number % 40 else None,
-            "status": _status(one),
+            "status": self._status(one),
             "position": one.title,
             "employment_type": "external" if one.contractor else "internal",
             "hire_date": f"{one.start.isoformat()}T00:00:00+01:00",
-            "termination_date": f"{one.end.isoformat()}T00:00:00+01:00" if one.end else None,
+            "termination_date": f"{end.isoformat()}T00:00:00+01:00" if end else None,
             "supervisor": None if one.manager is None else _of("Employee", {"id": _labelled("id", one.manager)}),
             "department": _of("Department", self._unit(one.department)),
             "office": _of("Office", {"id": 7, "name": one.office}),
@@ -146,6 +180,11 @@ class PersonioSimulator(StaffSimulator):
             "dynamic_1146666": one.private(2),
         }
 
+    def _status(self, one: Person) -> str:
+        if not one.active:
+            return "inactive"
+        return "onboarding" if one.start > self.today else "leave" if one.on_leave else "active"
+
     def _unit(self, name: str) -> dict[str, Any]:
         number = 281_000 + sum(map(ord, name))
         return {"name": name} if self.behaviour.departments == "name" else {"id": number, "name": name}
@@ -153,12 +192,6 @@ class PersonioSimulator(StaffSimulator):
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
-
-
-def _status(one: Person) -> str:
-    if not one.active:
-        return "inactive"
-    return "leave" if one.number % 23 == 0 else "onboarding" if one.number % 29 == 0 else "active"
 
 
 def _labelled(name: str, value: Any) -> dict[str, Any]:
@@ -175,6 +208,11 @@ def _ok(body: dict[str, Any]) -> Answer:
 
 def _error(status: int, message: str) -> Answer:
     return json_answer({"success": False, "error": {"code": status, "message": message}}, status, JSON)
+
+
+def _problem(status: int, title: str) -> Answer:
+    errors = [{"title": title, "detail": title, "type": "https://developer.personio.de/errors"}]
+    return json_answer({"personio_trace_id": "0", "errors": errors}, status, PROBLEM)
 
 
 def simulator(options: SimulatorOptions) -> PersonioSimulator:

@@ -1,8 +1,11 @@
 """The parts of Personio's responses that are read. The parser skips all others."""
 
-from typing import Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
+from urllib.parse import parse_qs, urlsplit
 
-from connector_core import UNSET, Listing, Maybe, Wire, field
+from msgspec import Meta
+
+from connector_core import UNSET, Listing, Maybe, Row, Wire, field
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -83,3 +86,33 @@ class People(Listing[Person]):
     def created(self, row: Person) -> Maybe[str]:
         created = row.attributes.created_at
         return created.value if isinstance(created, Labelled) else None
+
+
+class OrgUnit(Row):
+    name: Maybe[str] = UNSET
+    parent_id: Maybe[str | int] = UNSET
+
+
+class Link(Wire):
+    href: Annotated[str, Meta(pattern=r"[?&]cursor=[^&]")]
+
+
+class Links(Wire):
+    next: Link | None = None
+
+
+class Navigation(Wire):
+    links: Links
+    """Required: a response without any would seem to be the last one."""
+
+
+class OrgUnits(Listing[OrgUnit]):
+    """A response of version 2 of the API."""
+
+    rows: list[OrgUnit] = field(name="_data")
+    navigation: Navigation = field(name="_meta")
+
+    @property
+    def next_cursor(self) -> str | None:
+        following = self.navigation.links.next
+        return parse_qs(urlsplit(following.href).query)["cursor"][0] if following else None

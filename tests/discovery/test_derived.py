@@ -30,7 +30,7 @@ pytestmark = pytest.mark.jumping
 def teams(person: Person) -> Iterator[Department]:
     if person.name == "unknown":
         raise RowRejectedError("team", "did not come")
-    for name in person.name.split():
+    for name in str(person.name).split():
         yield Department(source_id=name, name=name)
 
 

@@ -13,7 +13,7 @@ from world import Provider, Start, StartProvider
 pytestmark = pytest.mark.jumping
 
 paged = pytest.mark.parametrize(
-    ("name", "path", "first"), [("namely", "/profiles", 2), ("personio", "/company/employees", 1)]
+    ("name", "path", "first"), [("namely", "/profiles", 2), ("personio", "/v1/company/employees", 1)]
 )
 """Connectors that read pages, the path of their people, and the number of the request for the first page under it."""
 
@@ -143,7 +143,7 @@ async def test_employees_without_creation_times_are_read_twice(provider: StartPr
     assert certificate.complete
     assert (certificate.began, certificate.proof) == (Began.FRESH, Proof.READ_TWICE)
     # Three pages and the empty one behind them, twice.
-    assert sum(one.path == "/company/employees" for one in acme.simulator.requests[-8:]) == 8
+    assert sum(one.path == "/v1/company/employees" for one in acme.simulator.requests[-8:]) == 8
 
 
 @pytest.mark.parametrize(("name", "proof"), [("bamboohr", Proof.ONE_RESPONSE), ("hibob", Proof.ONE_RESPONSE)])
@@ -170,4 +170,4 @@ async def test_a_second_pass_that_is_declined_costs_no_request_and_is_said(provi
     async with Host(declining) as host:
         certificate = (await host.run("acme", kinds=["employees"]))["Employee"].certificate
     assert (certificate.complete, certificate.proof) == (True, Proof.DECLINED)
-    assert sum(one.path == "/company/employees" for one in acme.simulator.requests[before:]) == 4
+    assert sum(one.path == "/v1/company/employees" for one in acme.simulator.requests[before:]) == 4

@@ -1,19 +1,27 @@
 """What HiBob does differently, and what is made of it."""
 
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from connector_core import Code, Employee, Reason, RejectedCredentialsError, Status, Verdict
+from connector_core import Code, Employee, IdsByName, Reason, RejectedCredentialsError, Status, Verdict
 from connectors.hibob.mapping import Departments, departments_of, to_department, to_employee, units_in
+from connectors.hibob.simulator import FIRST_ID
 from connectors.hibob.wire import Item, Person
 from world import AT_ONCE, UNGUARDED, StartProvider
 
 pytestmark = pytest.mark.jumping
 
-DEPARTMENTS = Departments(frozenset({"267"}), {"Sales": "267"})
+DEPARTMENTS = Departments(frozenset({"267"}), IdsByName([("Sales", "267", True)]))
+
+
+def _id(number: int) -> str:
+    return str(FIRST_ID + number)
+
+
 SALES = {"department_source_ids": ("267",), "primary_department_source_id": "267"}
 
 
@@ -24,6 +32,7 @@ SALES = {"department_source_ids": ("267",), "primary_department_source_id": "267
         ({"internal": {"terminationDate": None}}, {"end_date": None}),
         ({"internal": {"status": "Active"}}, {"status": Status.ACTIVE, "source_status": "Active"}),
         ({"internal": {"status": "Inactive"}}, {"status": Status.INACTIVE, "source_status": "Inactive"}),
+        ({"internal": {"status": None}}, {"status": Status.UNKNOWN, "source_status": None}),
         ({"work": {"employeeIdInCompany": 7}}, {"employee_number": "7"}),
         ({"work": {"employeeIdInCompany": None}}, {"employee_number": None}),
         ({"work": {"title": "5009"}, "humanReadable": {"work": {"title": "Lead"}}}, {"job_title": "Lead"}),
@@ -52,6 +61,83 @@ def test_a_row_becomes_what_it_says_and_nothing_else(row: dict[str, Any], wanted
     assert {name: getattr(found, name) for name in found.model_fields_set} == {"source_id": person.id, **wanted}
 
 
+@pytest.mark.parametrize("access", ["Active", "Inactive", None])
+@pytest.mark.parametrize(
+    ("stage", "status", "stored"),
+    [
+        ("hired", Status.PENDING, "hired"),
+        (" Hired", Status.PENDING, "hired"),
+        ("employed", Status.ACTIVE, "employed"),
+        ("Terminated", Status.INACTIVE, "terminated"),
+        ("garden leave", Status.ACTIVE, "employed"),
+        ("Garden_Leave", Status.ACTIVE, "employed"),
+        ("parental leave", Status.ACTIVE, "employed"),
+        ("Sabbatical in Rome", Status.ACTIVE, "employed"),
+    ],
+)
+def test_the_stage_of_employment_decides_and_no_leave_is_told(
+    access: str | None, stage: str, status: Status, stored: str
+) -> None:
+    row = {"id": "1", "internal": {"lifecycleStatus": stage, "status": access}}
+    found = to_employee(msgspec.convert(row, Person), DEPARTMENTS)
+    assert (found.status, found.source_status) == (status, stored)
+    assert b"eave" not in found.body()
+
+
+@pytest.mark.parametrize("stage", [{}, {"lifecycleStatus": None}, {"lifecycleStatus": " "}])
+def test_without_the_stage_the_right_to_sign_in_decides(stage: dict[str, Any]) -> None:
+    row = {"id": "1", "internal": {"status": "Active", **stage}}
+    assert to_employee(msgspec.convert(row, Person), DEPARTMENTS).status is Status.ACTIVE
+
+
+@pytest.mark.parametrize("leave_access", ["Inactive", "Active"])
+async def test_people_are_active_from_their_first_day_to_their_last_whoever_may_sign_in(
+    provider: StartProvider, leave_access: str, tmp_path: Path
+) -> None:
+    hibob = await provider("hibob", losses=UNGUARDED, leave_access=leave_access)
+    people = hibob.simulator.people
+    on_leave = {_id(one.number) for one in people if one.on_leave}
+    leaving = {_id(one.number): one.last_day for one in people if one.last_day}
+    coming = {_id(one.number) for one in people if one.start > hibob.simulator.today}
+    moving = next(one for one in people if one.transfer)
+    assert on_leave
+    assert leaving
+    assert coming
+    await hibob.connect()
+
+    await hibob.run()
+    before = await hibob.people()
+    assert {before[one].status for one in on_leave | leaving.keys()} == {Status.ACTIVE}
+    assert {before[one].status for one in coming} == {Status.PENDING}
+    assert {one: before[one].end_date for one in leaving} == leaving
+
+    hibob.simulator.pass_days(31)
+    await hibob.run()
+    after = await hibob.people()
+    assert {after[one].status for one in leaving} == {Status.INACTIVE}
+    assert {after[one].status for one in on_leave | coming} == {Status.ACTIVE}
+    titles = [found[_id(moving.number)].job_title for found in (before, after)]
+    assert titles == [moving.title.strip(), moving.transfer.title]
+
+    kept = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()).lower()
+    assert b"employed" in kept
+    assert [word for word in (b"leave", b"parental", b"sabbatical") if word in kept] == []
+
+
+async def test_the_lifecycle_that_gets_out_of_sight_is_no_reason_to_turn_people_on_leave_inactive(
+    provider: StartProvider,
+) -> None:
+    hibob = await provider("hibob")
+    await hibob.connect()
+    await hibob.run()
+    before = await hibob.people()
+    hibob.switch(hidden="internal.lifecycleStatus", leave_access="Active")
+    await hibob.run()
+    after = await hibob.people()
+    active = [{one.source_id for one in found.values() if one.status is Status.ACTIVE} for found in (before, after)]
+    assert active[0] == active[1]
+
+
 def test_a_list_is_a_tree_whose_branches_are_departments_too() -> None:
     leaf = Item(number=2, value="Design", archived=True)
     units = tuple(units_in((Item(number="1", name="Product", children=(leaf,)),)))
@@ -60,12 +146,16 @@ def test_a_list_is_a_tree_whose_branches_are_departments_too() -> None:
         ("1", "Product", None, True),
         ("2", "Design", "1", False),
     ]
-    assert departments_of(units) == Departments(frozenset({"1", "2"}), {"Product": "1", "Design": "2"})
+    known = departments_of(units)
+    assert known.ids == {"1", "2"}
+    assert [known.names.find(name) for name in ("Product", "Design")] == ["1", "2"]
 
 
 def test_a_name_that_two_departments_have_tells_neither() -> None:
     items = (Item(number=1, name="EMEA", children=(Item(number=2, name="Sales"),)), Item(number=3, name="Sales"))
-    assert departments_of(units_in(items)) == Departments(frozenset({"1", "2", "3"}), {"EMEA": "1"})
+    found = departments_of(units_in(items))
+    assert found.ids == {"1", "2", "3"}
+    assert [found.names.find(name) for name in ("EMEA", "Sales")] == ["1", None]
 
 
 async def test_an_item_without_a_name_is_rejected_alone(provider: StartProvider) -> None:
@@ -80,13 +170,23 @@ async def test_an_item_without_a_name_is_rejected_alone(provider: StartProvider)
     assert len(await hibob.departments()) == 11
 
 
-async def test_a_service_user_who_sees_no_people_is_reported(provider: StartProvider) -> None:
+async def test_a_service_user_who_sees_no_people_is_refused(provider: StartProvider) -> None:
     hibob = await provider("hibob")
     await hibob.connect()
     hibob.simulator.people.clear()
-    report = await hibob.run()
-    assert report.verdict is Verdict.INCOMPLETE
-    assert report["Employee"].certificate.reasons[0].code is Code.EXPECTED_IDS_MISSING
+    # The lists may still be read, but nobody can be discovered.
+    for attempt in (hibob.connect, hibob.run):
+        with pytest.raises(RejectedCredentialsError, match="shows this service user no people") as caught:
+            await attempt()
+        assert "no condition on the lifecycle status" in caught.value.hint
+
+
+async def test_a_service_user_who_may_read_lists_only_is_refused(provider: StartProvider) -> None:
+    hibob = await provider("hibob")
+    hibob.simulator.script("403x99:/people/search")
+    with pytest.raises(RejectedCredentialsError, match="HiBob refuses this service user") as caught:
+        await hibob.connect()
+    assert "permission group" in caught.value.hint
 
 
 @pytest.mark.parametrize("list_ids", ["numbers", "texts"])
@@ -120,7 +220,8 @@ async def test_a_search_without_a_person_of_the_other_search_is_incomplete(provi
     hibob = await provider("hibob")
     await hibob.connect()
     await hibob.run()
-    hibob.simulator.script("drop_row@1:/people/search,drop_row@3:/people/search")
+    # The first search of a run is that of the check.
+    hibob.simulator.script("drop_row@2:/people/search,drop_row@4:/people/search")
     report = await hibob.run()
     assert report["Employee"].certificate.reasons == (
         Reason(Code.EXPECTED_IDS_DIFFER, read=59, expected=60, provider="HiBob"),

@@ -17,7 +17,7 @@ def page(*people: dict[str, Any], **more: Any) -> Page[Any]:
         for number, attributes in enumerate(people, 1)
     ]
     body = json.dumps({"success": True, "data": rows, **more}).encode()
-    return parse_page(Call("GET", "/company/employees"), People, body).at(PlaceInListing(last=False))
+    return parse_page(Call("GET", "/v1/company/employees"), People, body).at(PlaceInListing(last=False))
 
 
 def label(value: Any) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def test_the_id_is_the_number_under_its_label(number: object) -> None:
 @pytest.mark.parametrize("row", [{}, {"id": None}, {"id": label(None)}, {"id": {"label": "ID"}}])
 def test_a_row_without_an_id_is_rejected_alone(row: dict[str, Any]) -> None:
     body = json.dumps({"data": [{"attributes": row}, {"attributes": {"id": label(2)}}]}).encode()
-    read = parse_page(Call("GET", "/company/employees"), People, body)
+    read = parse_page(Call("GET", "/v1/company/employees"), People, body)
     assert read.ids == ("2",)
     assert len(read.rejected) == 1
 

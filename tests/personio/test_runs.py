@@ -1,18 +1,18 @@
 """Whole runs against the simulated Personio: tokens that end in the middle, and all that its switches leave open."""
 
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 from urllib.parse import parse_qs
 
 import pytest
 from aiohttp import web
 
-from connector_core import Code, Reason, RejectedCredentialsError
+from connector_core import Code, Reason, RejectedCredentialsError, Status
 from connector_core.testing import Answer, clock
 from connector_core.testing.kit.harness import Harness, RunResult, open_harness
 from connector_core.testing.kit.monitor import Monitor
 from connectors.personio.connector import Personio
-from connectors.personio.simulator import Behaviour, PersonioSimulator
+from connectors.personio.simulator import AUTH, EMPLOYEES, Behaviour, PersonioSimulator
 
 T = TypeVar("T")
 
@@ -37,7 +37,7 @@ async def once(harness: Harness) -> RunResult:
 
 
 def fetched(simulator: PersonioSimulator) -> int:
-    return sum(one.path == "/auth" for one in simulator.requests)
+    return sum(one.path == AUTH for one in simulator.requests)
 
 
 def test_a_token_that_expires_during_a_run_is_renewed_and_no_row_is_missed() -> None:
@@ -86,7 +86,7 @@ def test_wrong_credentials_are_told_as_such(refusal: int, field: str) -> None:
 
     play(simulator, mistyped)
     # The check and both kinds want a token: the wrong credentials are sent once, for all.
-    assert [one.path for one in simulator.requests] == ["/auth"]
+    assert [one.path for one in simulator.requests] == [AUTH]
 
 
 def test_an_answer_without_a_total_stores_everybody_and_proves_nothing() -> None:
@@ -144,7 +144,7 @@ def test_a_department_without_people_is_removed_by_the_second_scan() -> None:
 def test_only_what_is_stored_is_asked_for_and_no_more_rows_than_personio_sends() -> None:
     simulator = simulated(oversize="error")
     assert play(simulator, once).complete
-    asked = [parse_qs(one.query) for one in simulator.requests if one.path == "/company/employees"]
+    asked = [parse_qs(one.query) for one in simulator.requests if one.path == EMPLOYEES]
     assert {one["limit"][0] for one in asked} == {"100"}
     attributes = {name for one in asked for name in one["attributes[]"]}
     assert {"email", "department"} < attributes
@@ -163,3 +163,39 @@ def test_the_store_does_not_tell_who_is_on_leave() -> None:
     assert [one for one in simulator.people if one.number % 23 == 0 and one.active]
     assert b"onboarding" in kept
     assert b"leave" not in kept.lower()
+
+
+def test_credentials_travel_in_the_body_and_never_in_a_query() -> None:
+    simulator = simulated()
+    assert play(simulator, once).complete
+    told = [f"{one.path}?{one.query}" for one in simulator.requests]
+    assert fetched(simulator)
+    assert [one for one in told if any(value in one for value in simulator.credentials.values())] == []
+
+
+def test_what_lies_ahead_is_stored_on_its_day_and_not_before() -> None:
+    simulator = simulated()
+    moving = next(one for one in simulator.people if one.transfer)
+    leaving = next(one for one in simulator.people if one.last_day)
+    coming = next(one for one in simulator.people if one.start > simulator.today)
+    facts = ("status", "job_title", "end_date")
+
+    async def wait(harness: Harness) -> list[list[tuple[Any, ...]]]:
+        store, found = await harness.connected_store(), []
+        for _ in range(2):
+            stored: Mapping[str, Any] = (await harness.run(store)).stored["Employee"]
+            people = [stored[str(one.number)] for one in (moving, leaving, coming)]
+            found.append([tuple(getattr(one, name) for name in facts) for one in people])
+            simulator.pass_days(31)
+        return found
+
+    title, last_day = moving.title.strip(), leaving.last_day
+    assert moving.transfer
+    assert play(simulator, wait) == [
+        [(Status.ACTIVE, title, None), (Status.ACTIVE, leaving.title, last_day), (Status.PENDING, coming.title, None)],
+        [
+            (Status.ACTIVE, moving.transfer.title, None),
+            (Status.INACTIVE, leaving.title, last_day),
+            (Status.ACTIVE, coming.title, None),
+        ],
+    ]

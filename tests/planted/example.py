@@ -38,8 +38,8 @@ class ExampleCredentials(Credentials):
 
 
 class Person(Row):
-    name: str
-    active: bool
+    name: Maybe[str] = UNSET
+    active: Maybe[bool] = UNSET
     email: Maybe[str] = UNSET
     title: Maybe[str] = UNSET
     manager: Maybe[str] = UNSET
@@ -107,5 +107,10 @@ def to_employee(person: Person) -> Employee:
         display_name=person.name,
         job_title=person.title,
         manager_source_id=person.manager,
-        status=Status.ACTIVE if person.active else Status.INACTIVE,
+        status=status_of(person),
     )
+
+
+def status_of(person: Person) -> Maybe[Status]:
+    """Return the status, which is unset where the row does not tell."""
+    return Status.ACTIVE if person.active else Status.INACTIVE if person.active is False else UNSET

@@ -94,6 +94,18 @@ class KeepsTheProvidersWords(Example):
             raise ProtocolError(f"the provider says: {error.said}", call=error.call) from None
 
 
+class ForgetsAThrottleStatus(Example):
+    """Does not declare the status that the provider throttles with."""
+
+    manifest = Example.manifest.model_copy(update={"throttled_by": frozenset({420})})
+
+
+class NamesNoResetHeader(Example):
+    """Does not name the header in which the provider says when it accepts requests again."""
+
+    manifest = Example.manifest.model_copy(update={"simulator": "planted.resets"})
+
+
 class OpensItsOwnSession(Example):
     async def check(self) -> Account:
         async with aiohttp.ClientSession() as session:

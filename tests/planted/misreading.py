@@ -6,7 +6,6 @@ from itertools import count
 from typing import Any, ClassVar
 
 from connector_core import (
-    UNSET,
     Call,
     Employee,
     Listing,
@@ -15,8 +14,6 @@ from connector_core import (
     PageNumber,
     ProtocolError,
     ProviderError,
-    Row,
-    Status,
     discovers,
     field,
     witnesses,
@@ -122,86 +119,6 @@ class StopsOnAShortPage(Example):
     async def employees(self) -> AsyncIterator[Page[Employee]]:
         async for page in self.api.pages(PATH, People, paging=UntilShort(25)):
             yield page.map(to_employee)
-
-
-def _value_or_none(value: Maybe[str]) -> str | None:
-    return None if value is UNSET else value
-
-
-def to_emptied_employee(person: Person) -> Employee:
-    return Employee.of(
-        person,
-        display_name=person.name,
-        status=Status.ACTIVE if person.active else Status.INACTIVE,
-        email=_value_or_none(person.email),
-        job_title=_value_or_none(person.title),
-        manager_source_id=_value_or_none(person.manager),
-    )
-
-
-class EmptiesAbsentFields(Example):
-    """Sets each field, even if its key is absent."""
-
-    @declared
-    async def employees(self) -> AsyncIterator[Page[Employee]]:
-        async for page in self.api.pages(PATH, People, paging=PAGING):
-            yield page.map(to_emptied_employee)
-
-
-class VaguePerson(Row):
-    name: Maybe[str] = UNSET
-    active: Maybe[bool] = UNSET
-    email: Maybe[str] = UNSET
-    title: Maybe[str] = UNSET
-    manager: Maybe[str] = UNSET
-
-
-class VaguePeople(Listing[VaguePerson]):
-    rows: list[VaguePerson] = field(name="people")
-    total: int
-
-    @property
-    def announced(self) -> int:
-        return self.total
-
-
-def to_unknown_employee(person: VaguePerson) -> Employee:
-    known = Status.ACTIVE if person.active else Status.INACTIVE
-    return Employee.of(
-        person,
-        display_name=person.name,
-        job_title=person.title,
-        manager_source_id=person.manager,
-        status=Status.UNKNOWN if person.active is UNSET else known,
-    )
-
-
-class TakesAbsentForUnknown(Example):
-    """Makes a status UNKNOWN where its key is absent, instead of leaving it out."""
-
-    @declared
-    async def employees(self) -> AsyncIterator[Page[Employee]]:
-        async for page in self.api.pages(PATH, VaguePeople, paging=PAGING):
-            yield page.map(to_unknown_employee)
-
-
-def to_untidy_employee(person: Person) -> Employee:
-    fields = {"email": person.email, "job_title": person.title, "manager_source_id": person.manager}
-    return Employee(
-        source_id=person.id,
-        display_name=person.name,
-        status=Status.ACTIVE if person.active else Status.INACTIVE,
-        **{name: value for name, value in fields.items() if value is not UNSET},  # type: ignore[arg-type]
-    )
-
-
-class KeepsUntidyTexts(Example):
-    """Makes its entities without ``Employee.of``, which strips texts and turns blank ones into null."""
-
-    @declared
-    async def employees(self) -> AsyncIterator[Page[Employee]]:
-        async for page in self.api.pages(PATH, People, paging=PAGING):
-            yield page.map(to_untidy_employee)
 
 
 class DeniesEveryRow(Example):

@@ -9,7 +9,8 @@ import pytest
 from attacks import FULL
 
 from connector_core import BusyError, UnknownIntegrationError
-from world import UNGUARDED, Discover, Running, Start
+from connector_core.settings import RetentionSettings
+from world import UNGUARDED, Discover, Place, Running, Start, copied_settings
 
 pytestmark = pytest.mark.jumping
 
@@ -155,20 +156,83 @@ async def test_an_old_value_is_in_no_file_of_a_host_that_stays_open(namely: Star
     assert b"Keeper of the Keys" not in kept(tmp_path)
 
 
-@pytest.mark.parametrize("decide", ["apply", "discard"])
+@pytest.mark.parametrize("decide", ["apply", "discard", "replace"])
 async def test_a_decided_plan_leaves_nothing_of_it_behind(namely: Start, tmp_path: Path, decide: str) -> None:
     place = await namely(scanned=True, losses=UNGUARDED)
     gone, changed = place.tenant.people[-1], place.tenant.people[3]
     email = (await place.people())[gone.id].email or ""
+    changed.title = "Chronicler"
+    place.tenant._touch(changed)
+    await place.run()
     place.tenant.delete(gone)
     changed.title = "Keeper of the Keys"
     place.tenant._touch(changed)
-    await place.run(apply=False)
+    report = await place.run(apply=False)
+    found = await place.changes(report)
+    values = {one.field: (one.old, one.new) for one in found[changed.id].values}
+    assert values["job_title"] == ("Chronicler", "Keeper of the Keys")
     assert b"Keeper of the Keys" in kept(tmp_path)
-    await (place.host.apply("acme") if decide == "apply" else place.host.discard("acme"))
-    left = b"Keeper of the Keys" if decide == "discard" else email.encode()
-    assert left
-    assert left not in kept(tmp_path)
+    if decide == "replace":
+        changed.title = "Chronicler"
+        place.tenant._touch(changed)
+        await place.run()
+    else:
+        await (place.host.apply("acme") if decide == "apply" else place.host.discard("acme"))
+    left = [b"Chronicler", email.encode()] if decide == "apply" else [b"Keeper of the Keys"]
+    assert email
+    assert [one for one in left if one in kept(tmp_path)] == []
+    assert [one.values for one in (await place.changes(report)).values()] == [(), ()]
+
+
+WINDOW = RetentionSettings(undo=7)
+
+
+async def undoable(namely: Start) -> tuple[Place, bytes, bytes]:
+    """A place where a plan was applied with the undo window on: a title was replaced, and a person removed."""
+    place = await namely(scanned=True, losses=UNGUARDED)
+    place.host.settings = copied_settings(place.settings, retention=WINDOW)
+    gone, changed = place.tenant.people[-1], place.tenant.people[3]
+    changed.title = "Chronicler"
+    place.tenant._touch(changed)
+    await place.run()
+    email = (await place.people())[gone.id].email
+    assert email
+    place.tenant.delete(gone)
+    changed.title = "Keeper of the Keys"
+    place.tenant._touch(changed)
+    await place.run()
+    assert gone.id not in await place.people()
+    return place, b"Chronicler", email.encode()
+
+
+@pytest.mark.attack(
+    "The undo window ends, or is switched off, or the integration is removed", "Old values are in no file", FULL
+)
+@pytest.mark.parametrize("how", ["its time is over", "switched off", "removed", "undone, and its time is over"])
+async def test_old_values_are_kept_for_the_undo_window_and_no_longer(namely: Start, tmp_path: Path, how: str) -> None:
+    place, title, email = await undoable(namely)
+    await place.run()
+    assert [one in kept(tmp_path) for one in (title, email)] == [True, True]
+    if how == "removed":
+        await place.host.remove("acme")
+        assert [one in kept(tmp_path) for one in (title, email)] == [False, False]
+        return
+    if how == "switched off":
+        place.host.settings = place.settings
+    elif how == "undone, and its time is over":
+        # They are what is stored again; what was undone is what is old then.
+        await place.host.undo("acme")
+        assert [one in kept(tmp_path) for one in (title, email)] == [True, True]
+        assert b"Keeper of the Keys" not in kept(tmp_path)
+        await place.run()
+    if how != "switched off":
+        assert place.query("SELECT count(*) FROM applications") == [(2,)]
+        place.execute("UPDATE applications SET applied_at = '2020-01-01T00:00:00.000+00:00'")
+    await place.run()
+    # Of the person whose removal was undone it is the stored row: her removal waits for a decision.
+    assert [one in kept(tmp_path) for one in (title, email)] == [False, how.startswith("undone")]
+    assert place.query("SELECT (SELECT count(*) FROM applications), (SELECT count(*) FROM undoable)") == [(0, 0)]
+    assert b"Keeper of the Keys" in kept(tmp_path)
 
 
 def test_a_removal_is_repeated_on_the_command_line_until_nothing_is_left(

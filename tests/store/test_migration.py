@@ -11,6 +11,7 @@ import pytest
 from attacks import FULL
 from stores import connected
 
+from builders import PEOPLE
 from connector_core import Account, StoreError
 from connector_core.store import Store
 from connector_core.store.erasure import Erasures
@@ -159,3 +160,33 @@ async def test_copies_and_drafts_go_with_a_removed_integration_and_no_other_file
         await Integrations(database).remove("acme")
         await Erasures(database).finish(insist=True)
     assert sorted(tmp_path.iterdir()) == sorted([path, *others])
+
+
+# ---- from version 1
+
+
+def schema_of(path: Path) -> list[tuple[Any, ...]]:
+    return asked(path, "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name")
+
+
+async def test_a_store_of_version_1_is_brought_up_to_date_with_its_rows_and_its_waiting_plan(tmp_path: Path) -> None:
+    path = tmp_path / "old.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(Path(__file__).with_name("version_1.sql").read_text(encoding="utf-8"))
+    async with aclosing(Store(path)) as store:
+        held = await store.plans.held("acme")
+        assert held
+        (change,) = [one async for one in store.plans.changes(held.run_id)]
+        assert [(one.field, one.old, one.new) for one in change.values] == [("job_title", "Lead", "Head")]
+        await store.plans.apply_held("acme", held, undoable=True)
+        undoable = await store.undo.last("acme", 1)
+        assert undoable
+        assert (await store.undo.put_back("acme", undoable)).put_back == 1
+        assert [one async for one in store.entities.decoded(PEOPLE, str)] == [
+            '{"source_id":"a","display_name":"Ada","job_title":"Lead"}',
+            '{"source_id":"b","display_name":"Bea"}',
+        ]
+    assert asked(path, "PRAGMA user_version") == [(VERSION,)]
+    assert asked(path.with_name("old.sqlite.v1"), "PRAGMA user_version") == [(1,)]
+    # It is the same store as one that was created today.
+    assert schema_of(path) == schema_of(await connected(tmp_path / "new.sqlite"))

@@ -8,14 +8,14 @@ from contextlib import closing, contextmanager
 import pytest
 
 from connector_core import Employee
-from connector_core.settings import BoundSettings
+from connector_core.settings import BoundSettings, RetentionSettings
 from connector_core.testing import Faults
 from connectors.namely.simulator import Behaviour, Tenant
 from world import Place, Start, copied_settings
 
 pytestmark = pytest.mark.jumping
 
-LARGE = ("bodies", "entities", "changes", "latest", "readings", "certificates", "checkpoints", "runs")
+LARGE = ("bodies", "entities", "changes", "latest", "readings", "certificates", "checkpoints", "runs", "undoable")
 _NAMED = re.compile(rf"\b({'|'.join(LARGE)})\b(?: (?:AS )?([a-z])\b)?")
 _VALUE = re.compile(r"x?'(?:[^']|'')*'|\b\d+\b|NULL")
 
@@ -53,6 +53,7 @@ async def live(place: Place) -> None:
     tenant.delete(tenant.people[-1])
     await place.run(apply=False, accept=["job_title"])
     await host.apply("acme")
+    await apply_and_undo(place)
     # Losses that are held, and withdrawn by a new token.
     for one in [one for one in tenant.people[30:90] if one.status == "active"]:
         tenant.leave(one)
@@ -81,6 +82,22 @@ async def live(place: Place) -> None:
     await host.check("acme")
     await host.rotate_secrets()
     await host.remove("acme")
+
+
+async def apply_and_undo(place: Place) -> None:
+    """Put a plan back, and let what was kept of another one be too old."""
+    place.host.settings = copied_settings(place.settings, retention=RetentionSettings(undo=7))
+    for title in ("Chronicler", "Keeper of the Keys"):
+        place.tenant.people[3].title = title
+        place.tenant.delete(place.tenant.people[-1])
+        place.tenant.hire()
+        await place.run(accept=["job_title"])
+    undoable = await place.host.undoable("acme")
+    assert [one async for one in place.host.undo_changes(undoable)]
+    await place.host.undo("acme")
+    place.execute("UPDATE applications SET applied_at = '2020-01-01T00:00:00.000+00:00'")
+    await place.run(accept=["job_title"])
+    place.host.settings = place.settings
 
 
 async def statements_of_a_life(place: Place) -> dict[str, str]:
@@ -151,7 +168,7 @@ async def test_no_delete_scans_a_table_that_depends_on_it(namely: Start) -> None
             )
         ]
         parents = {row[2] for table in tables for row in connection.execute(f"PRAGMA foreign_key_list({table})")}
-        assert parents == {"integrations", "runs", "readings"}
+        assert parents == {"integrations", "runs", "readings", "applications"}
         for parent in parents:
             first, *dependent = plan(connection, f"DELETE FROM {parent}")
             assert first.startswith(f"SCAN {parent}")

@@ -14,7 +14,16 @@ from types import MappingProxyType
 from connector_core.errors import SettingsError
 from connector_core.sdk.connector import AnyConnector
 from connector_core.testing import clock
-from connector_core.testing.kit import declaration, fault_injection, interruption, manners, reading, scale, secrecy
+from connector_core.testing.kit import (
+    declaration,
+    fault_injection,
+    interruption,
+    manners,
+    reading,
+    scale,
+    secrecy,
+    values,
+)
 from connector_core.testing.kit.findings import Findings, Judgement, Result, Standing
 from connector_core.testing.kit.harness import Harness, open_harness, temporary_folder
 from connector_core.testing.kit.rules import RULES, SUITES, Rule, Tier
@@ -42,6 +51,7 @@ EXAMINERS: Mapping[str, Examiner] = MappingProxyType(
     {
         "declaration": declaration.examine,
         "reading": reading.examine,
+        "values": values.examine,
         "secrecy": secrecy.examine,
         "faults": fault_injection.examine,
         "interruption": interruption.examine,

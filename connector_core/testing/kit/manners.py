@@ -5,6 +5,8 @@ from connector_core.testing.kit.findings import Findings
 from connector_core.testing.kit.harness import Harness, RunResult
 
 SCRIPTS = ("", "500@4", "502@3x99", "throttle@4x2", "reset@5")
+THROTTLED_FOR = {"wait": 6.9, "until": 6.5, "behind": 6.5, "ahead": 6.5, "now": 0.9, "past": 0.9}
+"""Seconds that must pass before a throttled path is requested again, by the throttle. Dates have whole seconds."""
 TIME_LIMIT = 20
 """Seconds for the check, and for the run: fewer than the client waits for a response."""
 
@@ -20,7 +22,7 @@ async def examine(harness: Harness, findings: Findings) -> None:
             _check_request_count(result, findings)
             _check_page_size(result, findings)
             findings.measures["longest step"] = f"{result.monitor.longest_step * 1000:.1f} ms"
-    await _check_retry_after(harness, findings)
+    await _check_throttles(harness, findings)
     await _check_deadlines(harness, findings)
 
 
@@ -61,18 +63,19 @@ def _check_page_size(result: RunResult, findings: Findings) -> None:
             findings.fail("manners.page_size", problem)
 
 
-async def _check_retry_after(harness: Harness, findings: Findings) -> None:
-    """Check that no request for a path is sent before its Retry-After is over."""
-    for kind, seconds in (("wait", 6.9), ("until", 6.5)):
-        harness.reset()
-        store = await harness.connected_store()
-        undisturbed = await harness.run(store)
-        number = len(undisturbed.requests)
-        result = await harness.run(store, f"{kind}@{number}")
+async def _check_throttles(harness: Harness, findings: Findings) -> None:
+    """Throttle the last request of a run in several ways. The run must wait, and end complete."""
+    harness.reset()
+    store = await harness.connected_store()
+    with harness.copy_of(store) as copy:
+        number = len((await harness.run(copy)).requests)
+    for kind, seconds in THROTTLED_FOR.items():
+        with harness.copy_of(store) as copy:
+            result = await harness.run(copy, f"{kind}@{number}")
         throttled = result.requests[number - 1]
         later = [one for one in result.requests[number:] if one.path == throttled.path]
-        if not later:
-            findings.fail("manners.quota", f"{throttled.path} was throttled and never requested again")
+        if not (later and result.complete):
+            findings.fail("manners.throttled", f"{kind} at {throttled.path}: {result.outcome.strip()}")
         elif later[0].at - throttled.at < seconds:
             waited = later[0].at - throttled.at
             findings.fail("manners.quota", f"{kind}: requested again after {waited:.2f} s")

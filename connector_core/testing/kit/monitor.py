@@ -6,7 +6,7 @@ import logging
 import sys
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import aclosing, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field, replace
 from functools import cache, wraps
@@ -151,15 +151,19 @@ class _MonitoredApi:
         paging: Paging,
         params: Params | None = None,
         body: Mapping[str, Any] | None = None,
-    ) -> AsyncIterator[Page[R]]:
+        headers: Mapping[str, str] | None = None,
+    ) -> AsyncGenerator[Page[R], None]:
         self._check_repeat(path)
         # Called here and not in the generator: the client promises to request the first page at once.
-        return self._recorded(path, paging, self._api.pages(path, listing, paging=paging, params=params, body=body))
+        listed = self._api.pages(path, listing, paging=paging, params=params, body=body, headers=headers)
+        return self._recorded(path, paging, listed)
 
-    async def _recorded(self, path: str, paging: Paging, listed: AsyncIterator[Page[R]]) -> AsyncIterator[Page[R]]:
+    async def _recorded(
+        self, path: str, paging: Paging, listed: AsyncGenerator[Page[R], None]
+    ) -> AsyncGenerator[Page[R], None]:
         monitor = self._monitor
         try:
-            async with aclosing(listed) as pages:  # type: ignore[type-var]
+            async with aclosing(listed) as pages:
                 async for page in pages:
                     if page.place.number > MAX_PAGES:
                         raise DiscoveryError(f"The connector {monitor.connector.manifest.name} failed to end")

@@ -1,7 +1,9 @@
 """Suite ``reading``: runs that find every row under its own id, follow its changes, and miss none while it moves."""
 
-from collections.abc import Iterator
+import operator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from connector_core.errors import ConnectorCoreError, RejectedCredentialsError
 from connector_core.messages import message
@@ -175,8 +177,8 @@ async def _check_refusals(harness: Harness, findings: Findings) -> None:
                 findings.fail("reading.refusal", f"a mistyped {field.name} is accepted")
 
 
-def differences(result: RunResult, expected: RunResult) -> list[str]:
-    """Compare what two runs have stored, and return a sentence for each difference."""
+def differences(result: RunResult, expected: RunResult, *, same: Callable[[Any, Any], bool] = operator.eq) -> list[str]:
+    """Compare what two runs have stored, value by value, and return a sentence for each difference."""
     found = []
     for kind, entities in expected.stored.items():
         other = result.stored[kind]
@@ -188,7 +190,7 @@ def differences(result: RunResult, expected: RunResult) -> list[str]:
             name
             for one in entities.keys() & other.keys()
             for name in type(entities[one]).model_fields
-            if getattr(entities[one], name) != getattr(other[one], name)
+            if not same(getattr(entities[one], name), getattr(other[one], name))
         }
         if fields:
             found.append(f"{kind} entities differ in {', '.join(sorted(fields))}")

@@ -131,6 +131,18 @@ RULES = _rules(
         "Reads the fill rates of a fault-free run.",
     ),
     (
+        "values.spelling",
+        Tier.SILVER,
+        "However the provider spells a value, what is stored is the same.",
+        "Respells all answers: numbers as text, empty lists for objects, dates that mean none, look-alikes, and so on.",
+    ),
+    (
+        "values.unreadable",
+        Tier.SILVER,
+        "A value that cannot be read empties no field and costs no row; a row that cannot is rejected by its id.",
+        "Gives one value of each row a wrong type, then all values of one row.",
+    ),
+    (
         "secrecy.token",
         Tier.BRONZE,
         "No secret appears in a log, output, error, report or file.",
@@ -236,7 +248,13 @@ RULES = _rules(
         "manners.quota",
         Tier.GOLD,
         "The provider's quota is respected.",
-        "By the jumping clock, no window may exceed a declared limit, and every Retry-After is waited out.",
+        "No window may exceed a declared limit. Every Retry-After and reset is waited out, by the provider's clock.",
+    ),
+    (
+        "manners.throttled",
+        Tier.GOLD,
+        "A throttle costs time only: the run waits, and ends complete.",
+        "Throttles a request: for seconds, by a clock that is an hour off, for none, and until a moment that is past.",
     ),
     (
         "manners.deadline",

@@ -73,7 +73,8 @@ class Recording:
     def delete(self, person: dict[str, Any]) -> None:
         """Do nothing: a recording does not change."""
 
-    def evolve(self) -> tuple[str, ...]:
+    def evolve(self, now: datetime | None = None) -> tuple[str, ...]:  # noqa: ARG002 - a tenant has a use for it
+        """Do nothing: a recording does not change."""
         return ()
 
 

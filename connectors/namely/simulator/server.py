@@ -62,7 +62,7 @@ class NamelySimulator(Simulator):
         self.directory.delete(self.people[index])
 
     def evolve(self) -> tuple[str, ...]:
-        return self.directory.evolve()
+        return self.directory.evolve(datetime.now(UTC) if self.live else None)
 
     def path_of(self, request: web.Request) -> str:
         return request.path.removeprefix(PREFIX).removesuffix(".json")

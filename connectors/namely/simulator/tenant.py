@@ -24,6 +24,7 @@ LAST = (
 DEPARTMENTS = (
     "Engineering Product Design Sales Marketing Finance Legal People Support Operations Security Research"
 ).split()
+PARTNERS = " & Partners"
 DIVISIONS = ("Americas", "Europe", "Asia Pacific")
 OFFICES = (("New York", "US"), ("Berlin", "DE"), ("Singapore", "SG"), ("Lisbon", "PT"))
 TEAMS = ("Choir", "Running Club", "Works Council")
@@ -31,6 +32,8 @@ PROJECTS = ("Project Atlas", "Project Borealis")
 YEARS = 200_000_000
 """Seconds in which all people are hired, so that none is hired in the future."""
 TITLES = ("Associate", "Specialist", "Senior Specialist", "Lead", "Manager", "Director")
+CHANGED = 3
+"""People whom ``evolve`` changes."""
 KINDS = ("Full Time",) * 16 + ("Part Time", "Intern", "Contractor", "Freelance")
 
 
@@ -49,10 +52,13 @@ class Tenant:
         self.company_name = "Acme Widgets"
         self._create_groups()
         self._seconds_apart = min(7_000, YEARS // max(1, people))
+        self._fewest = max(CHANGED, people // 3)
         self.people: list[Person] = []
         # In order of creation. The first person leads the company.
         for number in range(people):
             self.people.append(self._person(number))
+        self._next = people
+        """Number of the next person. Numbers of deleted people are not used again."""
         self.me = self.people[0] if self.people else None
 
     # ---- data for the server
@@ -79,7 +85,8 @@ class Tenant:
     # ---- events in the company
 
     def hire(self, created: datetime | None = None) -> Person:
-        person = self._person(len(self.people))
+        person = self._person(self._next)
+        self._next += 1
         person.status = "active"
         self._touch(person)
         person.created_at = int(created.timestamp()) if created else person.updated_at
@@ -114,27 +121,36 @@ class Tenant:
     def departments(self) -> list[Group]:
         return [group for group in self.groups if group.type_id == self.department_type.id]
 
-    def evolve(self) -> tuple[str, ...]:
-        """Hire one person, let one leave, move one, delete one, rename a department. Return a sentence for each."""
-        candidates = [one for one in self.people[1:] if one.status == "active" and not self._manages(one)]
-        leaver, mover, erased = self._random.sample(candidates, 3)
+    def evolve(self, now: datetime | None = None) -> tuple[str, ...]:
+        """Hire one person, let one leave, move one, delete one, rename a department. Return a sentence for each.
+
+        A company that has become too small hires more. They are created ``now``, or when the last one changed.
+        """
+        hired = []
+        while len(candidates := self._candidates()) < self._fewest:
+            hired.append(self.hire(now))
+        leaver, mover, erased = self._random.sample(candidates, CHANGED)
         home = next((one for one in self.departments() if one.id in mover.groups), None)
         target = self._random.choice([one for one in self.departments() if one is not home])
         renamed = self._random.choice([one for one in self.departments() if one is not target])
+        former = renamed.title
+        title = former.removesuffix(PARTNERS) if former.endswith(PARTNERS) else f"{former}{PARTNERS}"
         sentences = (
             f"{name(leaver)} left and is now inactive",
             f"{name(mover)} moved to {target.title}",
-            f"{renamed.title} was renamed {renamed.title} & Partners",
+            f"{former} was renamed {title}",
             f"{name(erased)}'s profile was deleted",
         )
         self.leave(leaver)
         self.move(mover, target)
-        self.rename(renamed, f"{renamed.title} & Partners")
+        self.rename(renamed, title)
         self.delete(erased)
-        return (f"{name(self.hire())} was hired", *sentences)
+        hired.append(self.hire(now))
+        return (*(f"{name(one)} was hired" for one in hired), *sentences)
 
-    def _manages(self, person: Person) -> bool:
-        return any(one.manager is person for one in self.people)
+    def _candidates(self) -> list[Person]:
+        managers = {id(one.manager) for one in self.people}
+        return [one for one in self.people[1:] if one.status == "active" and id(one) not in managers]
 
     def _touch(self, person: Person) -> None:
         self._clock += timedelta(hours=1)

@@ -1,0 +1,77 @@
+"""A guided tour: ``demo``."""
+
+import shlex
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+from rich.console import Console
+
+from connector_core.cli import entities, integrations, runs
+from connector_core.cli.flags import DEFAULT, Flags
+from connector_core.cli.output import console, error_console
+from connector_core.cli.simulation import save_settings, simulator_of
+from connector_core.testing import Simulator, SimulatorOptions, environment, serve
+
+FOLDER = Path(".demo")
+
+
+async def demo(
+    *, people: Annotated[int, Parameter(validator=Number(gte=50, lte=1_000_000))] = 1200, flags: Flags = DEFAULT
+) -> int:
+    """Discover a simulated organisation twice, and show what changed in between.
+
+    Everything is kept in the folder .demo, so that you can go on: with the plan that waits, and with the simulator.
+
+    Args:
+        people: Size of the organisation.
+    """
+    registry = flags.host().registry
+    simulator = simulator_of(registry.connector("namely"), SimulatorOptions(people))
+    async with serve(simulator) as served:
+        settings = _empty_folder() / "plugins.toml"
+        await save_settings(settings, registry, served)
+        variables = {
+            "SSL_CERT_FILE": str(served.ca_file),
+            "DISCOVER_PERSONAL_ACCESS_TOKEN": simulator.credentials["personal_access_token"],
+        }
+        with environment(variables):
+            await _demonstrate(simulator, people, replace(flags, settings=settings))
+    return 0
+
+
+def _empty_folder() -> Path:
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(mode=0o700)
+    return FOLDER
+
+
+async def _demonstrate(simulator: Simulator, people: int, flags: Flags) -> None:
+    # With --json, standard output is for what the commands print.
+    out = error_console() if flags.json else console()
+    domain = simulator.credentials["domain"]
+    _announce(out, f"discover connect namely --name acme --domain {domain}")
+    await integrations.connect("namely", name="acme", flags=flags, domain=domain)
+    _announce(out, "discover run acme")
+    await runs.run("acme", flags=flags)
+    _announce(out, "discover entities acme departments")
+    await entities.entities("acme", "departments", flags=flags)
+    _announce(out, "discover entities acme employees --limit 8")
+    await entities.entities("acme", "employees", limit=8, flags=flags)
+    out.print("\nTime passes at Acme Widgets:", style="bold")
+    for sentence in simulator.evolve():
+        out.print(f"  {sentence}")
+    _announce(out, "discover run acme --plan")
+    await runs.run("acme", plan=True, flags=flags)
+    out.print("\nNothing of this has been applied yet. Go on with these:", style="bold")
+    where = f"--settings {flags.settings}" + (f" --store {shlex.quote(str(flags.store))}" if flags.store else "")
+    for command in ("apply acme", "history acme", f"simulate namely --people {people} --every 30s"):
+        out.print(f"  {shlex.quote(sys.argv[0])} {command} {where}", soft_wrap=True)
+
+
+def _announce(out: Console, command: str) -> None:
+    out.print(f"\n$ {command}", style="bold cyan")

@@ -1,0 +1,34 @@
+"""The examination of this installation: ``doctor``."""
+
+from rich.text import Text
+
+from connector_core import logs
+from connector_core.cli.encoding import print_json
+from connector_core.cli.flags import DEFAULT, Flags
+from connector_core.cli.output import console, table
+from connector_core.doctor import Health, examine, read_settings
+
+_COLOURS = {Health.OK: "green", Health.WARNING: "yellow", Health.PROBLEM: "red"}
+
+
+async def doctor(*, offline: bool = False, flags: Flags = DEFAULT) -> int:
+    """Examine this installation: Python, settings, store, key, plugins, integrations, and the providers' clocks.
+
+    Nothing is created or changed. The exit code is 2 if something is yours to fix.
+
+    Args:
+        offline: Send no request to a provider.
+    """
+    logs.configure(verbose=flags.verbose)
+    settings, read = read_settings(flags.settings, store=flags.store)
+    findings = [read, *await examine(settings, offline=offline)]
+    well = all(one.state is not Health.PROBLEM for one in findings)
+    if flags.json:
+        print_json({"well": well, "findings": findings})
+    else:
+        rows = [
+            (Text(one.state, style=_COLOURS[one.state]), one.subject, (one.message, *filter(None, [one.remedy])))
+            for one in findings
+        ]
+        console().print(table(("State", "Subject", "Finding"), rows))
+    return 0 if well else 2

@@ -1,0 +1,106 @@
+"""Changes as they are shown: with names, and with old and new values while they wait."""
+
+import json
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from connector_core.field_changes import FieldChange
+from connector_core.outcomes import Change, Operation
+from connector_core.sdk.entities import Department, Employee
+from connector_core.store.sqlite import IDS, Cursor
+
+_PAGE = 1000
+_LINKS = {kind.__name__: kind.links for kind in (Employee, Department)}
+_body = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+class _Named(msgspec.Struct):
+    """The fields that hold an entity's name."""
+
+    display_name: str | None = None
+    name: str | None = None
+
+
+_named = msgspec.json.Decoder(_Named).decode
+
+
+def name_in(body: str | None) -> str:
+    """Return the name in a body; empty where there is none."""
+    if not body:
+        return ""
+    named = _named(body)
+    return named.display_name or named.name or ""
+
+
+def values_between(old: str | None, new: str | None, fields: Iterable[str] | None = None) -> tuple[FieldChange, ...]:
+    """Return the old and the new values of two bodies: in these fields, or in all that differ."""
+    before, after = (_body(body) if body else {} for body in (old, new))
+    if fields is None:
+        fields = [name for name in {**after, **before} if name != "source_id" and before.get(name) != after.get(name)]
+    return tuple([FieldChange(name, before.get(name), after.get(name)) for name in fields])
+
+
+def with_names(cursor: Cursor, run_id: str, kind: str, changes: Sequence[Change]) -> list[Change]:
+    """Return changes with the names of the people and departments that their values name by id.
+
+    Known are those of entities that are stored, or that the run's plan creates.
+    """
+    links, wanted = _LINKS.get(kind, {}), defaultdict[str, set[str]](set)
+    for value in (value for one in changes for value in one.values if value.field in links):
+        wanted[links[value.field]].update(value.ids())
+    names = {target: _names(cursor, run_id, target, ids) for target, ids in wanted.items() if ids}
+    return [replace(one, values=_named_values(one.values, links, names)) if names else one for one in changes]
+
+
+def _named_values(
+    values: Iterable[FieldChange], links: Mapping[str, str], names: Mapping[str, Mapping[str, str]]
+) -> tuple[FieldChange, ...]:
+    return tuple(
+        [
+            replace(one, names={source_id: known[source_id] for source_id in one.ids() if source_id in known})
+            if (known := names.get(links.get(one.field, "")))
+            else one
+            for one in values
+        ]
+    )
+
+
+def _names(cursor: Cursor, run_id: str, kind: str, ids: Iterable[str]) -> dict[str, str]:
+    wanted = json.dumps(sorted(ids))
+    created = cursor.execute(
+        f"SELECT c.source_id, b.body FROM {IDS} j JOIN changes c ON c.run_id = ? AND c.kind = ? "  # noqa: S608 - a constant
+        "AND c.source_id = j.value JOIN bodies b ON b.n = c.n",
+        (wanted, run_id, kind),
+    ).fetchall()
+    stored = cursor.execute(
+        f"SELECT e.source_id, b.body FROM {IDS} j JOIN runs r ON r.id = ? JOIN entities e "  # noqa: S608 - a constant
+        "ON e.integration = r.integration AND e.kind = ? AND e.source_id = j.value JOIN bodies b ON b.n = e.n",
+        (wanted, run_id, kind),
+    ).fetchall()
+    return {source_id: name for source_id, body in (*created, *stored) if (name := name_in(body))}
+
+
+async def in_pages(
+    kinds: Iterable[str],
+    limits: Mapping[Operation, int] | None,
+    page: Callable[[str, Operation, str, int], Awaitable[Sequence[Change]]],
+) -> AsyncIterator[Change]:
+    """Yield changes by kind, operation and id; of each operation up to a limit. In pages, so that memory stays flat.
+
+    ``page(kind, operation, after, most)`` returns those behind an id.
+    """
+    for kind in kinds:
+        for operation in sorted(Operation):
+            left = limits.get(operation) if limits else None
+            after = ""
+            while left is None or left > 0:
+                found = await page(kind, operation, after, min(_PAGE, left or _PAGE))
+                if not found:
+                    break
+                after, left = found[-1].source_id, None if left is None else left - len(found)
+                for change in found:
+                    yield change

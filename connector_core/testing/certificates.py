@@ -1,0 +1,43 @@
+"""Certificates of a simulated provider: a good one, and those that a client must refuse."""
+
+import ssl
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+import trustme
+
+
+class Certificate(StrEnum):
+    """The certificate that a simulator presents."""
+
+    GOOD = "good"
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not_yet_valid"
+    OTHER_HOST = "other_host"
+    SELF_SIGNED = "self_signed"
+    UNKNOWN_AUTHORITY = "unknown_authority"
+
+
+def server_context(authority: trustme.CA, host: str, certificate: Certificate) -> ssl.SSLContext:
+    """Return the TLS context of a server of this host, whose clients trust ``authority``."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    # Valid for sibling hosts too: an unknown tenant must be recognised by its answer, not by a TLS error.
+    names = [host, f"*.{host.partition('.')[2]}"]
+    now, day, begin, end = datetime.now(UTC), timedelta(days=1), None, None
+    match certificate:
+        case Certificate.EXPIRED:
+            begin, end = now - 2 * day, now - day
+        case Certificate.NOT_YET_VALID:
+            begin, end = now + day, now + 2 * day
+        case Certificate.OTHER_HOST:
+            names = ["elsewhere.example"]
+        case Certificate.UNKNOWN_AUTHORITY:
+            authority = trustme.CA()
+        case Certificate.SELF_SIGNED:
+            stranger = trustme.CA()
+            both = trustme.Blob(stranger.private_key_pem.bytes() + stranger.cert_pem.bytes())
+            with both.tempfile() as file:
+                context.load_cert_chain(file)
+            return context
+    authority.issue_cert(*names, not_before=begin, not_after=end).configure_cert(context)
+    return context
