@@ -1,6 +1,6 @@
 """Stored entities as rows for people and programs: with names beside ids, filtered and sorted.
 
-Plain functions of entities, so that whoever reads them, page by page or all of them, decides what is in memory.
+Plain functions of entities: the caller reads them, page by page or all at once, and so decides what is in memory.
 """
 
 import re

@@ -92,11 +92,10 @@ def test_one_person_is_shown_in_full(run_once: Discover) -> None:
     assert tuple(row) == tuple(one)
     assert row["manager_name"] == one["manager_name"]
     shown = run_once(*show).out
-    for column, value in one.items():
-        (line,) = [line for line in shown.splitlines() if line.split(" ", 1)[0] == column]
-        if value and not isinstance(value, list):
-            assert line.endswith(str(value)) or str(value) in line
-    assert one["department_names"][0] in shown
+    assert [line.split(maxsplit=1)[0] for line in shown.splitlines()] == list(one)
+    for line, value in zip(shown.splitlines(), one.values(), strict=True):
+        text = ", ".join(value) if isinstance(value, list) else str(value or "")
+        assert line.split(maxsplit=1)[1:] == ([text] if text else [])
 
 
 @pytest.mark.parametrize(

@@ -114,17 +114,19 @@ async def _show_one(host: Host, name: str, kind: type[Entity], source_id: str, *
     elif csv:
         await stream_csv(row, _one(row.values()))
     else:
-        console().print(table(("Field", "Value"), [(column, _lines(value)) for column, value in row.items()]))
+        out, width = console(), max(map(len, row))
+        for column, value in row.items():
+            out.print(f"{column:{width}}  {_text(value)}".rstrip())
 
 
 async def _one(row: Iterable[Any]) -> AsyncIterator[Iterable[Any]]:
     yield row
 
 
-def _lines(value: Any) -> object:
+def _text(value: Any) -> str:
     if isinstance(value, list):
-        return tuple("" if one is None else one for one in value)
-    return "" if value is None else value
+        return ", ".join(_text(one) for one in value)
+    return "" if value is None else str(value)
 
 
 async def _print_table(host: Host, name: str, view: View[Entity], rows: Sequence[Entity]) -> None:
