@@ -1,10 +1,9 @@
 """The host: everything an operator can do, as a typed object that any asyncio program can embed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from functools import cached_property, partial
-from types import TracebackType
 from typing import Self, TypeVar
 
 import aiohttp
@@ -30,6 +29,7 @@ from connector_core.secrecy import hiding
 from connector_core.settings import Settings
 from connector_core.store import Integration, RunSummary, Store, StoredKind
 from connector_core.vault import Vault
+from connector_core.views import View, linked_ids
 
 __all__ = ["Host", "Settings"]
 
@@ -59,9 +59,7 @@ class Host(Decisions):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
     async def aclose(self) -> None:
@@ -228,6 +226,12 @@ class Host(Decisions):
         """Return the stored entity of this id, or None if there is none."""
         await self.store.integrations.get(name)
         return await self.store.entities.find(StoredKind(name, kind.__name__), source_id, kind.model_validate_json)
+
+    async def view(self, name: str, kind: type[E], entities: Collection[E] | None = None) -> View[E]:
+        """Return a view of the entities of this kind, with the names behind their links; of these only, if given."""
+        await self.store.integrations.get(name)
+        linked = linked_ids(kind, entities).items()
+        return View(kind, {one: await self.store.entities.names(StoredKind(name, one), ids) for one, ids in linked})
 
     async def count_entities(self, name: str) -> dict[str, int]:
         """Return the number of stored entities by kind."""

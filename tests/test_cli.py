@@ -93,18 +93,6 @@ def test_the_way_from_connecting_to_looking(acme: Running, discover: Discover) -
 
 
 @pytest.mark.usefixtures("connected")
-def test_entities_are_csv_too(discover: Discover) -> None:
-    assert discover("run", "acme").code == 0
-    rows = list(csv.DictReader(io.StringIO(discover("entities", "acme", "employees", "--csv").out)))
-    assert len(rows) == 60
-    assert rows[0]["source_id"]
-    assert (
-        len(list(csv.DictReader(io.StringIO(discover("entities", "acme", "departments", "--csv", "--limit", "3").out))))
-        == 3
-    )
-
-
-@pytest.mark.usefixtures("connected")
 def test_a_plan_is_shown_then_applied_or_dropped(discover: Discover) -> None:
     done = discover("run", "acme", "--plan")
     assert done.code == 1

@@ -156,6 +156,21 @@ async def test_the_embedding_how_tos_look_up_finds_one_person(namely: Start) -> 
         await place.host.entity("other", Employee, "1")
 
 
+async def test_the_embedding_how_tos_view_chooses_people_and_names_their_manager(namely: Start) -> None:
+    place = await namely(scanned=True)
+    people = await place.people()
+    rows = await executed("embed", "active.py").active_people(place.host, "sales")
+    assert rows
+    for row in rows:
+        one = people[row["source_id"]]
+        assert one.is_active()
+        assert "sales" in f"{one.display_name} {one.job_title}".lower()
+        boss = people.get(one.manager_source_id or "")
+        assert row["manager_name"] == (boss.display_name if boss else None)
+    started = [row["start_date"] for row in rows if row["start_date"]]
+    assert started == sorted(started, reverse=True)
+
+
 async def test_the_embedding_how_tos_progress_is_printed(namely: Start, capsys: pytest.CaptureFixture[str]) -> None:
     place = await namely(connected=True)
     assert (await executed("embed", "progress.py").run(place.host)).verdict is Verdict.COMPLETE

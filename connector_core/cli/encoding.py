@@ -48,9 +48,17 @@ def encode(value: Any) -> str:
     return "".join(char if _is_shown(char) else json.dumps(char)[1:-1] for char in text)
 
 
+def in_utf8(stream: TextIO) -> TextIO:
+    """Return a stream that writes UTF-8 from here on, whatever the terminal's encoding: programs read it."""
+    reconfigure = getattr(stream, "reconfigure", None)
+    if reconfigure and stream.encoding.lower() not in {"utf-8", "utf8"}:
+        reconfigure(encoding="utf-8", errors=stream.errors)
+    return stream
+
+
 async def stream_csv(headings: Iterable[str], rows: AsyncIterable[Iterable[Any]]) -> None:
-    """Print a line for the headings and one for each row, as they come."""
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+    """Print a line for the headings and one for each row, as they come, in UTF-8."""
+    writer = csv.writer(in_utf8(sys.stdout), lineterminator="\n")
     writer.writerow(map(_cell, headings))
     async for row in rows:
         writer.writerow(map(_cell, row))
@@ -61,30 +69,31 @@ def _cell(value: Any) -> object:
     if value is None or isinstance(value, (int, float)):
         return value
     if isinstance(value, list):
-        value = "; ".join(str(one) for one in value)
+        value = "; ".join("" if one is None else str(one) for one in value)
     text = value if isinstance(value, str) else encode(value)
     return _FORMULA.sub(r"\g<0>'", plain(text))
 
 
 def print_json(value: Any, *, stream: TextIO | None = None) -> None:
-    """Print a value as one line of JSON, to standard output unless another ``stream`` is given."""
-    (stream or sys.stdout).write(f"{encode(value)}\n")
+    """Print a value as one line of JSON in UTF-8, to standard output unless another ``stream`` is given."""
+    in_utf8(stream or sys.stdout).write(f"{encode(value)}\n")
 
 
 async def stream_json(head: Mapping[str, Any], key: str, rows: AsyncIterable[Any]) -> None:
-    """Print ``{**head, key: [row, ...]}`` as one line of JSON. Rows are written as they come, so memory stays flat."""
+    """Print ``{**head, key: [row, ...]}`` as one line of JSON in UTF-8. Rows are written as they come."""
     await write_json(head, key, rows)
     sys.stdout.write("\n")
 
 
 async def write_json(head: Mapping[str, Any], key: str, rows: AsyncIterable[Any]) -> None:
     """Write the same without the end of the line: it may be a part of something larger."""
+    out = in_utf8(sys.stdout)
     opening = encode({**head, key: []}).removesuffix("]}")
     before = opening
     async for row in rows:
-        sys.stdout.write(f"{before}{encode(row)}")
+        out.write(f"{before}{encode(row)}")
         before = ", "
-    sys.stdout.write(f"{opening}]}}" if before is opening else "]}")
+    out.write(f"{opening}]}}" if before is opening else "]}")
 
 
 def _convert(value: Any) -> Any:

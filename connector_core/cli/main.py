@@ -41,7 +41,11 @@ COMMANDS = (
         "held:undo",
         "Put back what the last applied plan has changed, after showing it, if old values are kept.",
     ),
-    ("entities", "entities:entities", "List the stored entities of one kind: as a table, --json or --csv."),
+    (
+        "entities",
+        "entities:entities",
+        "List the stored entities of one kind, or show one: as a table, --json or --csv.",
+    ),
     ("history", "history:history", "List the runs of an integration, with their certificates and changes."),
     ("remove", "integrations:remove", "Remove an integration with its secrets, its data and its history."),
     ("settings", "settings:settings", "List every key of plugins.toml, with its default and its meaning."),

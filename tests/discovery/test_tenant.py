@@ -160,11 +160,9 @@ async def test_another_company_behind_the_same_credentials_changes_nothing(
 async def at(place: Provider, company: str) -> AsyncIterator[Provider]:
     """Give the simulator's company another address, and return it with a host that reaches it there."""
     simulator = place.simulator
-    if place.name == "namely":
-        simulator.host = f"{company}.namely.com"
-        simulator.credentials = {**simulator.credentials, "domain": simulator.host}
-    else:
-        simulator.credentials = {**simulator.credentials, "company": company}
+    simulator.host = f"{company}.{simulator.host.partition('.')[2]}"
+    told = {"domain": simulator.host} if place.name == "namely" else {"company": company}
+    simulator.credentials = {**simulator.credentials, **told}
     settings = place.host.settings
     there = settings.host.model_copy(update={"resolve": place.served.resolve})
     async with Host(settings.model_copy(update={"host": there})) as host:

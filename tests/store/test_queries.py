@@ -74,7 +74,9 @@ async def live(place: Place) -> None:
     place.execute("UPDATE runs SET started_at = '2020-01-01T00:00:00.000+00:00' WHERE n < (SELECT max(n) FROM runs)")
     await place.run()
     await place.run()
-    await place.people()
+    people = await place.people()
+    for entities in (None, list(people.values())):
+        await host.view("acme", Employee, entities)
     await host.count_entities("acme")
     await host.history("acme")
     await host.check("acme")
