@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Self
@@ -93,11 +93,6 @@ class State(StrEnum):
     REPLACED = "replaced"
     STALE = "stale"
     UNDONE = "undone"
-
-    @property
-    def waits(self) -> bool:
-        """True if it is not decided yet."""
-        return self in {State.PLANNED, State.HELD}
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +257,11 @@ class Report:
             if one.kind == kind:
                 return one
         raise KeyError(kind)
+
+    def named(self, change: Change) -> Change:
+        """Return a change of this run with its name, even where the row is stored no more."""
+        gone = change.operation is Operation.REMOVE and not change.label
+        return replace(change, label=self.removed.get(change.source_id, "")) if gone else change
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
 
@@ -145,6 +145,4 @@ def _as_json(report: Report) -> dict[str, Any]:
 async def _changes(host: Host, report: Report) -> AsyncIterator[Change]:
     """Yield updates and removals. Creates are counted in the plan: a first run has one for each row."""
     async for change in host.changes(report.run.id, limits=NO_CREATES):
-        # A row that was removed is stored no more: the report knows its name.
-        gone = change.operation is Operation.REMOVE and not change.label
-        yield replace(change, label=report.removed.get(change.source_id, "")) if gone else change
+        yield report.named(change)

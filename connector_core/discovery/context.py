@@ -3,10 +3,10 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from connector_core.http import HttpApi
-from connector_core.outcomes import Change, Operation, Progress, Report, Run
+from connector_core.outcomes import Change, Progress, Report, Run
 from connector_core.plugins import Registry
 from connector_core.sdk.connector import Account, AnyConnector, Api, Declaration
 from connector_core.sdk.entities import Entity
@@ -57,13 +57,11 @@ class RunContext:
         It reads them from the store when it is called, and holds no transaction between two pages.
         """
         # Not the context: an observer may keep the function, and must not keep the credentials with it.
-        plans, run_id, names = self.store.plans, report.run.id, report.removed
+        plans = self.store.plans
 
         async def changes() -> AsyncIterator[Change]:
-            async for one in plans.changes(run_id):
-                # A removed row is stored no more: the report knows its name.
-                gone = one.operation is Operation.REMOVE and not one.label
-                yield replace(one, label=names.get(one.source_id, "")) if gone else one
+            async for one in plans.changes(report.run.id):
+                yield report.named(one)
 
         return changes
 

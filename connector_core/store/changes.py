@@ -11,6 +11,7 @@ import msgspec
 from connector_core.field_changes import FieldChange
 from connector_core.outcomes import Change, Operation
 from connector_core.sdk.entities import Department, Employee
+from connector_core.store.rows import StoredKind
 from connector_core.store.sqlite import IDS, Cursor
 
 _PAGE = 1000
@@ -70,18 +71,27 @@ def _named_values(
 
 
 def _names(cursor: Cursor, run_id: str, kind: str, ids: Iterable[str]) -> dict[str, str]:
-    wanted = json.dumps(sorted(ids))
+    (integration,) = cursor.execute("SELECT integration FROM runs WHERE id = ?", (run_id,)).fetchone()
     created = cursor.execute(
         f"SELECT c.source_id, b.body FROM {IDS} j JOIN changes c ON c.run_id = ? AND c.kind = ? "  # noqa: S608 - a constant
         "AND c.source_id = j.value JOIN bodies b ON b.n = c.n",
-        (wanted, run_id, kind),
+        (json.dumps([*ids]), run_id, kind),
     ).fetchall()
-    stored = cursor.execute(
-        f"SELECT e.source_id, b.body FROM {IDS} j JOIN runs r ON r.id = ? JOIN entities e "  # noqa: S608 - a constant
-        "ON e.integration = r.integration AND e.kind = ? AND e.source_id = j.value JOIN bodies b ON b.n = e.n",
-        (wanted, run_id, kind),
-    ).fetchall()
-    return {source_id: name for source_id, body in (*created, *stored) if (name := name_in(body))}
+    names = {source_id: name_in(body) for source_id, body in created}
+    names |= stored_names(cursor, StoredKind(integration, kind), ids)
+    return {source_id: name for source_id, name in names.items() if name}
+
+
+def stored_names(cursor: Cursor, of: StoredKind, source_ids: Iterable[str] | None = None) -> dict[str, str]:
+    """Return the names of stored entities by id: of those with these ids, or of all."""
+    arguments = [of.integration, of.kind]
+    statement = (
+        "SELECT e.source_id, b.body FROM entities e JOIN bodies b ON b.n = e.n WHERE e.integration = ? AND e.kind = ?"
+    )
+    if source_ids is not None:
+        statement += f" AND e.source_id IN (SELECT value FROM {IDS})"  # noqa: S608 - a constant
+        arguments.append(json.dumps([*source_ids]))
+    return {source_id: name_in(body) for source_id, body in cursor.execute(statement, arguments)}
 
 
 async def in_pages(

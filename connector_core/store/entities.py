@@ -1,12 +1,11 @@
 """The stored entities."""
 
-import json
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from typing import TypeVar
 
-from connector_core.store.changes import name_in
+from connector_core.store.changes import stored_names
 from connector_core.store.rows import StoredKind
-from connector_core.store.sqlite import IDS, Cursor, Table, reads, writes
+from connector_core.store.sqlite import Cursor, Table, reads, writes
 
 T = TypeVar("T")
 
@@ -45,15 +44,7 @@ class Entities(Table):
     @reads
     def names(self, cursor: Cursor, of: StoredKind, source_ids: Collection[str] | None = None) -> dict[str, str]:
         """Return the names of entities by id: of those with these ids, or of all."""
-        arguments = [of.integration, of.kind]
-        statement = (
-            "SELECT e.source_id, b.body FROM entities e JOIN bodies b ON b.n = e.n "
-            "WHERE e.integration = ? AND e.kind = ?"
-        )
-        if source_ids is not None:
-            statement += f" AND e.source_id IN (SELECT value FROM {IDS})"  # noqa: S608 - a constant
-            arguments.append(json.dumps([*source_ids]))
-        return {source_id: name_in(body) for source_id, body in cursor.execute(statement, arguments)}
+        return stored_names(cursor, of, source_ids)
 
     async def decoded(self, of: StoredKind, decode: Callable[[str], T]) -> AsyncIterator[T]:
         """Yield every entity, by id, as ``decode`` makes it from its JSON. Read in pages, so that memory stays flat."""

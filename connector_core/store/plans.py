@@ -26,6 +26,8 @@ from connector_core.store.rows import Reading, StoredKind
 from connector_core.store.runs import save_certificate
 from connector_core.store.sqlite import Cursor, Table, reads, writes
 
+_WAITING = {State.PLANNED, State.HELD}
+"""Not decided yet."""
 _reason = msgspec.json.Decoder(Reason, dec_hook=decode_hook).decode
 
 
@@ -270,7 +272,7 @@ def _change(kind: str, operation: Operation, row: tuple[Any, ...]) -> Change:
         loss=bool(loss),
         state=now_in,
         label=name_in(new or found),
-        values=_values(operation, names, new, found) if now_in.waits else (),
+        values=_values(operation, names, new, found) if now_in in _WAITING else (),
     )
 
 
