@@ -20,12 +20,19 @@ class Office(Wire):
     floor: Maybe[int] = UNSET
 
 
+class Nested(Wire):
+    inner: Office
+    name: Maybe[str] = UNSET
+
+
 class Person(Row):
     name: str
     number: Maybe[str] = UNSET
     age: Maybe[int] = UNSET
     office: Maybe[Office] = UNSET
     tags: Maybe[list[str]] = UNSET
+    nested: Maybe[Nested] = UNSET
+    pair: Maybe[list[Office]] = UNSET
     links: Office | None = None
 
 
@@ -67,6 +74,8 @@ def page(*rows: Any, **more: Any) -> ParsedPage[Person]:
         ({"office": {"name": "Ulm", "floor": "2"}}, {"office": Office(name="Ulm", floor=2)}),
         ({"office": {"name": 7}}, {"office": Office(name="7")}),
         ({"links": []}, {"links": None}),
+        ({"nested": {"inner": []}}, {"nested": None}),
+        ({"nested": {"inner": "", "name": None}}, {"nested": None}),
     ],
 )
 def test_a_value_is_read_however_it_is_written(given: dict[str, Any], wanted: dict[str, Any]) -> None:
@@ -87,6 +96,9 @@ def test_a_value_is_read_however_it_is_written(given: dict[str, Any], wanted: di
         ({"office": {"floor": 2}}, "office"),
         ({"office": 7}, "office"),
         ({"office": {"name": "Ulm", "floor": "low"}}, "office.floor"),
+        ({"number": 12345678901234567890.0}, "number"),
+        ({"nested": {"inner": [], "name": "Ulm"}}, "nested"),
+        ({"pair": [{"name": "Ulm"}, ""]}, "pair"),
     ],
 )
 def test_an_optional_value_that_cannot_be_read_stays_unset_and_is_named(given: dict[str, Any], place: str) -> None:
@@ -104,6 +116,9 @@ def test_an_optional_value_that_cannot_be_read_stays_unset_and_is_named(given: d
         ({"id": 5, "age": 1}, "5", "name", "is missing"),
         ({"id": "a", "name": "Ada", "links": 7}, "a", "links", "expected `object | null`, got `int`"),
         ({"id": {"x": 1}, "name": "Ada"}, None, "id", "expected `str`, got `object`"),
+        ({"id": 7.5, "name": "Ada"}, None, "id", "expected `str`, got `float`"),
+        ({"id": 3.1e18, "name": "Ada"}, None, "id", "expected `str`, got `float`"),
+        ({"id": True, "name": "Ada"}, None, "id", "expected `str`, got `bool`"),
         ({"id": "a\nb", "name": "Ada"}, None, "id", "expected `str` matching regex"),
         (["a"], None, "", "expected `object`, got `array`"),
         ({"id": "a", "name": "", "age": "old"}, "a", "age", "expected `int | null`, got `str`"),
@@ -128,6 +143,22 @@ def test_what_a_response_says_besides_its_rows_may_be_empty_too() -> None:
     assert page({"id": "a", "name": "Ada"}, meta=[]).rows
 
 
+@pytest.mark.parametrize("number", ["x7", {}, True, 1.5, None])
+def test_a_row_of_personio_whose_id_cannot_be_read_has_no_id(number: Any) -> None:
+    row = {"attributes": {"id": {"value": number}, "email": {"value": "a@x.example"}}}
+    (rejected,) = parse_page(CALL, PersonioPeople, msgspec.json.encode({"data": [row]})).rejected
+    assert (rejected.source_id, rejected.field) == (None, "attributes.id.value")
+
+
+def test_rows_are_kept_where_what_is_said_besides_them_is_empty() -> None:
+    for head in (b'"metadata": []', b'"metadata": {"total_elements": ""}', b'"metadata": 7'):
+        found = parse_page(CALL, PersonioPeople, b'{%b, "data": [{"attributes": {"id": {"value": 1}}}]}' % head)
+        assert (found.ids, found.announced) == (("1",), None)
+    for head in (b'"meta": []', b'"meta": {"total_count": ""}'):
+        profiles = parse_page(CALL, Profiles, b'{%b, "profiles": [{"id": "g1"}]}' % head)
+        assert (profiles.ids, profiles.announced) == (("g1",), None)
+
+
 @pytest.mark.parametrize("office", [[], "", {"attributes": []}, {"attributes": ""}])
 def test_an_empty_object_of_personio_is_null_and_the_person_is_kept(office: Any) -> None:
     row = {"attributes": {"id": {"value": "17"}, "office": {"value": office}, "email": {"value": "a@x.example"}}}
@@ -146,4 +177,4 @@ def test_a_check_of_namely_reads_only_the_id_of_the_owner() -> None:
 def test_a_list_that_is_no_listing_is_read_as_tolerantly() -> None:
     body = b'[{"alias": "department", "options": [{"id": 1, "name": 7}]}, {"alias": null, "options": []}]'
     found = parse(CALL, list[MetaList], body)
-    assert [(one.number, one.name) for one in found[0].options] == [(1, "7")]
+    assert [(one.number, one.name) for one in found[0].options or ()] == [(1, "7")]

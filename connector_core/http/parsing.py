@@ -174,7 +174,8 @@ class RowParser(Generic[R]):
             # Its surrogates may be pairs.
             return msgspec.json.decode(text, type=self._row_type, strict=False)
         except UNREADABLE as error:
-            strict = error
+            # Without its frames, which hold the text.
+            strict = error.with_traceback(None)
         if len(text) > _LARGEST_BAD_ROW:
             return Rejection(None, "", f"{PROBLEM}, in a row of {len(text)} bytes")
         try:

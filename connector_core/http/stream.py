@@ -1,4 +1,7 @@
-"""A listing that comes in one response, parsed while it arrives: memory stays flat, however many rows there are."""
+"""A listing that comes in one response, parsed while it arrives: memory stays flat, however many rows there are.
+
+Only rows that come before what is needed for them are held, up to a limit, until it has come.
+"""
 
 import asyncio
 from array import array

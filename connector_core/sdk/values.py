@@ -28,7 +28,10 @@ def text(value: Maybe[str | float | Titled]) -> Maybe[str]:
         return value
     if isinstance(value, Titled):
         return value.title
-    return number_as_text(value) if isinstance(value, int | float) else value
+    if not isinstance(value, int | float):
+        return value
+    written = number_as_text(value)
+    return UNSET if written is None else written
 
 
 def first(items: Maybe[Sequence[T]]) -> Maybe[T]:
@@ -56,7 +59,7 @@ def link(value: Maybe[str | float], placeholder: str = "") -> Maybe[str]:
 
 def full_name(*parts: Maybe[str]) -> str | None:
     """Return the parts of a name that are not blank, joined by spaces; None if all are blank."""
-    return " ".join([stripped for part in parts if part and (stripped := part.strip())]) or None
+    return " ".join([cleaned for part in parts if part and (cleaned := clean(part))]) or None
 
 
 def day(value: Maybe[str], *formats: str, none: Collection[str] = ()) -> Maybe[date]:
@@ -78,7 +81,7 @@ def day(value: Maybe[str], *formats: str, none: Collection[str] = ()) -> Maybe[d
 
 def _written_day(value: str, formats: Iterable[str]) -> date | UnsetType:
     # Checked here because fromisoformat() also takes 20240131 and 2024-W05-3.
-    if len(value) >= 10 and value[4] == "-" == value[7] and (len(value) == 10 or value[10] in "T "):
+    if len(value) >= 10 and value[4] == "-" == value[7] and (len(value) == 10 or value[10] in "T Z+-"):
         try:
             return date.fromisoformat(value[:10])
         except ValueError:

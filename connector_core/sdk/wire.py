@@ -40,9 +40,17 @@ class Titled(Wire):
     title: Maybe[str] = UNSET
 
 
-def number_as_text(value: float) -> str:
-    """Return a number as it would be written as text: ``7`` for 7.0, too."""
-    return str(int(value)) if value % 1 == 0 else str(value)
+_EXACT = 2.0**53
+"""Below it a float is one number only."""
+
+
+def number_as_text(value: float) -> str | None:
+    """Return a number as it would be written as text, ``7`` for 7.0, too; None for a float that may be another one."""
+    if isinstance(value, int):
+        return str(value)
+    if not abs(value) < _EXACT:
+        return None
+    return str(int(value)) if value.is_integer() else str(value)
 
 
 class Row(Wire):

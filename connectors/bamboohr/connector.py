@@ -26,8 +26,10 @@ from connector_core import (
     ProtocolError,
     RejectedCredentialsError,
     Streamed,
+    Wire,
     day,
     discovers,
+    text,
     witnesses,
 )
 from connectors.bamboohr.credentials import BambooHRCredentials
@@ -83,11 +85,12 @@ class BambooHR(Connector[BambooHRCredentials]):
     async def _company_name(self) -> str | None:
         """Return the company's name; None if the key may not know it, but another right of it proves the key."""
         try:
-            return (await self.api.get("/company_information", Company)).display_name
+            return (await self.api.get("/company_information", Company)).display_name or None
         except (ForbiddenError, NotFoundError) as error:
             self.log.info("company_unnamed", error=error.code)
         try:
-            await self.api.get("/meta/lists", list[MetaList])
+            # Nothing of it is read: that it comes is enough.
+            await self.api.get("/meta/lists", list[Wire])
         except NotFoundError:
             raise RejectedCredentialsError(
                 f"No BambooHR company answers at {self.credentials.company}.bamboohr.com.",
@@ -101,10 +104,11 @@ class BambooHR(Connector[BambooHRCredentials]):
     async def _owner(self) -> str:
         """Return the id of the key's own employee, or 0 for a key whose user has no employee record."""
         try:
-            return str((await self.api.get("/employees/0", Owner)).id)
+            owner = text((await self.api.get("/employees/0", Owner)).id)
         except (NotFoundError, ForbiddenError) as error:
             self.log.info("owner_unknown", error=error.code)
             return "0"
+        return owner or "0"
 
     @discovers(
         Employee,
@@ -177,7 +181,7 @@ class BambooHR(Connector[BambooHRCredentials]):
         found = next((one for one in lists if one.alias == "department"), None)
         if found is None:
             raise ProtocolError("there is no list of departments", call=Call("GET", "/meta/lists"))
-        return found.options
+        return found.options or ()
 
     async def _names(self) -> IdsByName:
         return names_of(await self._options())

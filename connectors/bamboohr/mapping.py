@@ -48,17 +48,18 @@ def to_department(option: Option) -> Department:
 
 
 def to_employee(person: Person, departments: IdsByName | None, ends: Ends | None, today: date) -> Employee:
-    start = day(person.hire_date)
-    preferred = person.preferred_name and person.last_name and full_name(person.preferred_name, person.last_name)
+    start, end = day(person.hire_date), _end_date(person, ends)
+    preferred = full_name(person.preferred_name)
+    called = preferred and person.last_name and full_name(preferred, person.last_name)
     return Employee.of(
         person,
-        display_name=preferred or person.display_name,
+        display_name=called or person.display_name,
         source_status=person.status,
-        status=_status(person.status, start, today),
+        status=_status(person.status, start, end, today),
         # For people who have left it says only that.
         worker_type=lookup(_WORKERS, person.employment_history_status, WorkerType.UNKNOWN),
         start_date=start,
-        end_date=_end_date(person, ends),
+        end_date=end,
         manager_source_id=link(person.supervisor_e_id, "0"),
         updated_at=moment(person.last_changed),
         **department_fields(person.department, departments),
@@ -73,7 +74,14 @@ def _end_date(person: Person, ends: Ends | None) -> Maybe[date]:
     return ends.ahead.get(person.id) if ends and person.id in ends.listed else UNSET
 
 
-def _status(word: Maybe[str], start: Maybe[date], today: date) -> Maybe[Status]:
-    """Return the status. BambooHR calls people who have not started yet inactive, as those who have left."""
+def _status(word: Maybe[str], start: Maybe[date], end: Maybe[date], today: date) -> Maybe[Status]:
+    """Return the status. BambooHR calls people who have not started yet inactive, as those who have left.
+
+    Where neither an end that has come nor the start tells them apart, it is ``UNSET``.
+    """
     status = lookup(_STATUSES, word, Status.UNKNOWN)
-    return Status.PENDING if status is Status.INACTIVE and start and start > today else status
+    if status is not Status.INACTIVE or (end and end <= today):
+        return status
+    if start is UNSET:
+        return UNSET
+    return Status.PENDING if start and start > today else status

@@ -60,7 +60,7 @@ class Endings(Listing[Ending]):
 
 
 class Change(Wire):
-    action: str | None = None
+    action: Maybe[str] = UNSET
 
 
 class Changes(Wire):
@@ -71,8 +71,8 @@ class Changes(Wire):
 
 class Option(Wire):
     number: str | int = field(name="id")
-    name: str | None = None
-    archived: str | None = None
+    name: Maybe[str] = UNSET
+    archived: Maybe[str | bool] = UNSET
 
     @property
     def id(self) -> str:
@@ -82,15 +82,15 @@ class Option(Wire):
 class MetaList(Wire):
     """A list of the values that a field of the company may have."""
 
-    alias: str | None = None
-    options: tuple[Option, ...] = ()
+    alias: Maybe[str] = UNSET
+    options: Maybe[tuple[Option, ...]] = UNSET
 
 
 class Company(Wire, rename="camel"):
-    display_name: str | None = None
+    display_name: Maybe[str] = UNSET
 
 
 class Owner(Wire):
     """The employee that the key belongs to; ``0`` where it belongs to none."""
 
-    id: str | int
+    id: Maybe[str | int] = UNSET

@@ -21,8 +21,6 @@ from connector_core import (
 from connectors.hibob.wire import Internal, Item, Person, ReadableWork, Unit, Work
 
 _STAGES = {"hired": Status.PENDING, "employed": Status.ACTIVE, "terminated": Status.INACTIVE}
-_STATUSES = {**_STAGES, "active": Status.ACTIVE, "inactive": Status.INACTIVE}
-"""The last two are words of ``internal.status``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +51,15 @@ def to_department(unit: Unit) -> Department:
 
 def to_employee(person: Person, departments: Departments | None) -> Employee:
     work, internal = person.work or Work(), person.internal or Internal()
-    status = _status(internal)
+    stage = _stage(internal)
     readable = (person.human_readable and person.human_readable.work) or ReadableWork()
     return Employee.of(
         person,
         employee_number=text(work.employee_id_in_company),
         job_title=readable.title or _unless_id(text(work.title)),
         location_name=work.site,
-        source_status=status,
-        status=lookup(_STATUSES, status, Status.UNKNOWN),
+        source_status=stage,
+        status=lookup(_STAGES, stage, Status.UNKNOWN),
         start_date=day(work.start_date),
         end_date=day(internal.termination_date),
         manager_source_id=link(work.manager if work.reports_to is UNSET else work.reports_to and work.reports_to.id),
@@ -69,14 +67,14 @@ def to_employee(person: Person, departments: Departments | None) -> Employee:
     )
 
 
-def _status(internal: Internal) -> Maybe[str]:
-    """Return ``hired``, ``employed`` or ``terminated``; if the stage did not come, the right to sign in.
+def _stage(internal: Internal) -> Maybe[str]:
+    """Return ``hired``, ``employed`` or ``terminated``; ``UNSET`` if the stage did not come.
 
     People in any other stage are employed and on some kind of leave, which must not be told.
     """
     stage = words(internal.lifecycle_status or None)
     if not stage:
-        return internal.status
+        return UNSET
     return stage if stage in _STAGES else "employed"
 
 

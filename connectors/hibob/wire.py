@@ -10,7 +10,7 @@ FIELDS = (
     *("root.id", "root.displayName", "root.firstName", "root.surname", "root.email"),
     *("work.title", "work.department", "work.site", "work.startDate", "work.employeeIdInCompany"),
     *("work.reportsTo", "work.manager"),
-    *("internal.lifecycleStatus", "internal.status", "internal.terminationDate"),
+    *("internal.lifecycleStatus", "internal.terminationDate"),
 )
 """The requested fields. HiBob leaves out unknown ones, and those that the user may not see, without an error."""
 
@@ -35,8 +35,6 @@ class Work(Wire, rename="camel"):
 class Internal(Wire, rename="camel"):
     lifecycle_status: Maybe[str] = UNSET
     """The stage of employment. Its words for leave are private: the mapping drops them."""
-    status: Maybe[str] = UNSET
-    """The right to sign in to HiBob. The company decides if people on leave have it."""
     termination_date: Maybe[str] = UNSET
 
 
@@ -45,7 +43,7 @@ class ReadableWork(Wire):
 
 
 class Readable(Wire):
-    work: ReadableWork | None = None
+    work: Maybe[ReadableWork] = UNSET
 
 
 class Person(Row, rename="camel"):
@@ -53,9 +51,9 @@ class Person(Row, rename="camel"):
     first_name: Maybe[str] = UNSET
     last_name: Maybe[str] = field(name="surname", default=UNSET)
     email: Maybe[str] = UNSET
-    work: Work | None = None
-    internal: Internal | None = None
-    human_readable: Readable | None = None
+    work: Maybe[Work] = UNSET
+    internal: Maybe[Internal] = UNSET
+    human_readable: Maybe[Readable] = UNSET
 
 
 class People(Listing[Person]):
@@ -72,10 +70,10 @@ class Item(Wire):
     """One item of a list, and the items below it."""
 
     number: str | int = field(name="id")
-    value: str | int | None = None
-    name: str | None = None
-    archived: bool | None = None
-    children: "tuple[Item, ...] | None" = None
+    value: Maybe[str | int] = UNSET
+    name: Maybe[str] = UNSET
+    archived: Maybe[bool] = UNSET
+    children: "Maybe[tuple[Item, ...]]" = UNSET
 
 
 class Unit(Wire):

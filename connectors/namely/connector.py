@@ -16,6 +16,7 @@ from connector_core import (
     Employee,
     Entity,
     ForbiddenError,
+    MalformedError,
     Manifest,
     NotFoundError,
     Page,
@@ -96,8 +97,7 @@ class Namely(Connector[NamelyCredentials, NamelyOptions]):
         return Account(name=company.name or domain, tenant=tenant, owner=me.profiles[0].id)
 
     def _explain(self, problem: BaseException, company: CompanyInfo | BaseException) -> BaseException:
-        not_the_api = (ProtocolError, NotFoundError)
-        if isinstance(company, not_the_api) and isinstance(problem, not_the_api):
+        if _is_not_the_api(company) and _is_not_the_api(problem):
             return RejectedCredentialsError(
                 f"No Namely company answers at {self.credentials.domain}.",
                 hint="Check the domain: it is the first part of the address of your Namely.",
@@ -203,6 +203,11 @@ class Namely(Connector[NamelyCredentials, NamelyOptions]):
                 said=_titles(types),
             )
         return departments
+
+
+def _is_not_the_api(found: object) -> bool:
+    """Return True for a page in place of the API. JSON of another shape is the API's."""
+    return isinstance(found, (ProtocolError, NotFoundError)) and not isinstance(found, MalformedError)
 
 
 async def _all_types(listing: AsyncIterator[Page[GroupType]]) -> tuple[GroupType, ...]:

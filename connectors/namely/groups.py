@@ -65,13 +65,13 @@ def to_department(group: Group, structure: Structure) -> Department | None:
 
 
 def placement(
-    groups: Iterable[Reference] | None, structure: Structure | None
+    groups: Maybe[Iterable[Reference]], structure: Structure | None
 ) -> tuple[Maybe[tuple[str, ...]], Maybe[str], Maybe[str]]:
     """Return the departments, the primary one and the office of an employee in these groups.
 
     All are unset unless the type of each group is known; the office, if its title did not come.
     """
-    if structure is None or groups is None:
+    if structure is None or groups is None or groups is UNSET:
         return UNSET, UNSET, UNSET
     found: set[str] = set()
     office: Maybe[str] = None

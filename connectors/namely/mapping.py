@@ -43,6 +43,6 @@ def _display_name(profile: Profile) -> Maybe[str]:
     given, last, full = profile.first_name, profile.last_name, profile.full_name
     if given is last is full is UNSET:
         return UNSET
-    if (preferred := profile.preferred_name) and preferred.strip():
+    if preferred := full_name(profile.preferred_name):
         return full_name(preferred, last)
-    return full if full and full.strip() else full_name(given, last)
+    return full_name(full) or full_name(given, last)

@@ -16,7 +16,7 @@ class Office(Wire):
 class ProfileLinks(Wire):
     """``{}`` for a token with few permissions."""
 
-    groups: list[Reference] | None = None
+    groups: Maybe[list[Reference]] = UNSET
 
 
 class Profile(Row):
@@ -37,17 +37,17 @@ class Profile(Row):
     start_date: Maybe[str] = UNSET
     departure_date: Maybe[str] = UNSET
     office: Maybe[Office] = UNSET
-    links: ProfileLinks | None = None
+    links: Maybe[ProfileLinks] = UNSET
 
 
 class Meta(Wire):
-    count: int | None = None
-    total_count: int | None = None
+    count: Maybe[int] = UNSET
+    total_count: Maybe[int] = UNSET
 
 
 class Profiles(Listing[Profile]):
     rows: list[Profile] = field(name="profiles")
-    meta: Meta | None = None
+    meta: Maybe[Meta] = UNSET
 
     @property
     def announced(self) -> int | None:
@@ -55,11 +55,11 @@ class Profiles(Listing[Profile]):
 
         A ``count`` that equals the rows of its page may mean either, so it announces nothing.
         """
-        if self.meta is None:
+        if not self.meta:
             return None
-        if self.meta.total_count is not None:
+        if isinstance(self.meta.total_count, int):
             return self.meta.total_count
-        return self.meta.count if self.meta.count != len(self.rows) else None
+        return self.meta.count if isinstance(self.meta.count, int) and self.meta.count != len(self.rows) else None
 
     def created(self, row: Profile) -> Maybe[float]:
         return row.created_at
@@ -86,12 +86,12 @@ class Group(Row):
 
 class Groups(Listing[Group]):
     rows: list[Group] = field(name="groups")
-    meta: Meta | None = None
+    meta: Maybe[Meta] = UNSET
 
     @property
     def announced(self) -> int | None:
         """The ``count``, which all known clients take for the total. /groups has no other."""
-        return self.meta.count if self.meta else None
+        return self.meta.count if self.meta and isinstance(self.meta.count, int) else None
 
 
 class GroupType(Row):
@@ -106,7 +106,7 @@ class GroupTypes(Listing[GroupType]):
 
     @property
     def announced(self) -> int | None:
-        return self.meta.count if self.meta else None
+        return self.meta.count if self.meta and isinstance(self.meta.count, int) else None
 
 
 class Authentication(Wire):

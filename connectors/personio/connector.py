@@ -107,7 +107,7 @@ class Personio(Connector[PersonioCredentials, PersonioOptions]):
         products={Product.SMP},
         resource="Employees",
         description="The organisational structure, to tell where in the organisation which software is used.",
-        permission=_READABLE + "Department and Created at",
+        permission=_READABLE + "Department and Created at; or, with the option departments, allow org units to be read",
         provides=("name",),
         derived=True,
     )

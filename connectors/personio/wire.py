@@ -71,17 +71,18 @@ class Person(Wire):
 
 
 class Metadata(Wire):
-    total_elements: int | None = None
+    total_elements: Maybe[int] = UNSET
 
 
 class People(Listing[Person]):
     rows: list[Person] = field(name="data")
-    metadata: Metadata = Metadata()
+    metadata: Maybe[Metadata] = UNSET
     """Responses from before there were pages have none; whether all rows came cannot be known then."""
 
     @property
     def announced(self) -> int | None:
-        return self.metadata.total_elements
+        total = self.metadata and self.metadata.total_elements
+        return total if isinstance(total, int) else None
 
     def created(self, row: Person) -> Maybe[str]:
         created = row.attributes.created_at

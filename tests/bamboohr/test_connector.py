@@ -38,6 +38,7 @@ pytestmark = pytest.mark.jumping
 SAMPLE = Path(__file__).parents[3] / "shared" / "samples" / "bamboohr" / "custom_report_employees.json"
 DEPARTMENTS = IdsByName([("Sales", "17", True)])
 TODAY = date(2026, 3, 1)
+NAMED = {"display_name": "Ada L", "last_name": "L"}
 ENDS = Ends({"4"}, {})
 UNKNOWN = Reason(Code.EXPECTED_IDS_MISSING)
 
@@ -50,7 +51,23 @@ UNKNOWN = Reason(Code.EXPECTED_IDS_MISSING)
         ({"termination_date": "2026-02-01"}, {"end_date": date(2026, 2, 1)}),
         ({"termination_date": "soon"}, {}),
         ({"status": "Active"}, {"status": Status.ACTIVE, "source_status": "Active"}),
-        ({"status": "Inactive"}, {"status": Status.INACTIVE, "source_status": "Inactive"}),
+        # Left, or not started yet: nothing tells.
+        ({"status": "Inactive"}, {"source_status": "Inactive"}),
+        ({"status": "Inactive", "hire_date": "31.12.2026"}, {"source_status": "Inactive"}),
+        (
+            {"status": "Inactive", "hire_date": "soon", "termination_date": "2026-02-28"},
+            {"status": Status.INACTIVE, "source_status": "Inactive", "end_date": date(2026, 2, 28)},
+        ),
+        (
+            {"status": "Inactive", "hire_date": "2026-12-01", "termination_date": "2026-02-28"},
+            {
+                "status": Status.INACTIVE,
+                "source_status": "Inactive",
+                "start_date": date(2026, 12, 1),
+                "end_date": date(2026, 2, 28),
+            },
+        ),
+        ({"preferred_name": "\u200b", "last_name": "L", "display_name": "Ada L"}, NAMED),
         ({"status": None}, {"status": Status.UNKNOWN, "source_status": None}),
         (
             {"status": "Inactive", "hire_date": "2026-03-02"},
