@@ -70,7 +70,7 @@ class Decisions:
         if not self._undo_days:
             raise SettingsError(
                 "Nothing can be put back: no old values are kept, since the undo window is off.",
-                hint="To keep those of plans that are applied from now on, put undo = 7 into [host.retention] of plugins.toml.",
+                hint="To keep them from now on, put undo = 7 into [host.retention] of plugins.toml.",
             )
         found = await self.store.undo.last(name, self._undo_days)
         if found is None:
