@@ -179,7 +179,7 @@ def test_the_catalogue_and_the_page_of_an_integration(discover: Discover) -> Non
         (("simulate", "namely", "--set", "colour=red"), "colour"),
         (("simulate", "namely", "--set", "colour"), "NAME=VALUE"),
         (("simulate", "namely", "--recorded", "nowhere"), "cannot be read"),
-        (("sing",), "Unknown command. Available commands: list"),
+        (("xylophone",), "Unknown command. Available commands: list"),
     ],
 )
 @pytest.mark.usefixtures("acme")

@@ -112,7 +112,7 @@ async def test_a_status_becomes_the_error_of_whose_fault_it_is(
         (404, {"X-Why": "No employee of that number"}, NotFoundError, "404, not found", "No employee of that number"),
         (404, {}, ProtocolError, "404", ""),
         (403, {"X-Why": "No"}, ForbiddenError, "403, forbidden", "No"),
-        (400, {"X-Why": "bad\nfield\x1b[31m"}, ProtocolError, "400", "badfield[31m"),
+        (400, {"X-Why": "bad\nfield\x1b[31m"}, ProtocolError, "400", "bad field[31m"),
         (302, {"X-Why": "Moved"}, ProtocolError, "so it is not the API", "Moved"),
         (503, {"Retry-After": "3", "X-Why": "Wait"}, ThrottledError, "too many requests", "Wait"),
         (503, {"X-Why": "Down"}, UnavailableError, "503", "Down"),
