@@ -36,7 +36,7 @@ class _Field:
 
     name: str
     key: str
-    type: Any
+    type: "_Type"
     required: bool
     optional: bool
     """True if it may be ``UNSET``."""
@@ -46,7 +46,6 @@ class _Field:
 class _Type:
     """A declared type, taken apart once: msgspec would do so for each value."""
 
-    whole: Any
     convert: Callable[[Any], Any]
     plain: frozenset[type]
     """Types whose values are valid as they are."""
@@ -54,7 +53,7 @@ class _Type:
     """The only model that it may be; None if there is none, or more than one."""
     nullable: bool
     text: bool
-    items: tuple[tuple[type, Any], ...]
+    items: tuple[tuple[type, "_Type"], ...]
     """Containers that it may be, with the types of their items."""
 
 
@@ -75,10 +74,9 @@ class TolerantReader:
 
     def read(self, value: Any, wanted: Any) -> Any:
         """Return the value as this type."""
-        return self._read(value, wanted, ())
+        return self._read(value, _taken_apart(wanted), ())
 
-    def _read(self, value: Any, wanted: Any, place: tuple[str, ...]) -> Any:
-        declared = _taken_apart(wanted)
+    def _read(self, value: Any, declared: _Type, place: tuple[str, ...]) -> Any:
         if type(value) in declared.plain:
             self.filled += value not in _EMPTY and place[-1:] != ("id",)
             return value
@@ -107,7 +105,7 @@ class TolerantReader:
             written = number_as_text(value)
             # No id has a fraction.
             if written is not None and not (place[-1:] == ("id",) and "." in written):
-                return self._read(written, declared.whole, place)
+                return self._read(written, declared, place)
         for container, item in declared.items:
             if isinstance(value, list) and container is not dict:
                 return container([self._read_item(one, item, place) for one in value])
@@ -140,9 +138,9 @@ class TolerantReader:
                 self.failure = self.failure or error.with_traceback(None)
         return (get_origin(wanted) or wanted)(**values)
 
-    def _read_item(self, value: Any, wanted: Any, place: tuple[str, ...]) -> Any:
+    def _read_item(self, value: Any, declared: _Type, place: tuple[str, ...]) -> Any:
         try:
-            return self._read(value, wanted, (*place, "[...]"))
+            return self._read(value, declared, (*place, "[...]"))
         except _EmptyError as error:
             raise _not_empty(error) from None
 
@@ -184,7 +182,6 @@ def _taken_apart(wanted: Any) -> _Type:
     containers = [(get_origin(one), get_args(one)) for one in bare]
     holder = msgspec.defstruct("_Holder", [("value", wanted)])
     return _Type(
-        whole=wanted,
         convert=lambda value: msgspec.convert({"value": value}, holder, strict=False).value,  # type: ignore[attr-defined]  # The field is made above.
         plain=frozenset(one for one in members if one in {str, int, bool, NoneType}),
         struct=structs[0] if len(structs) == 1 else None,
@@ -204,7 +201,7 @@ def _taken_apart(wanted: Any) -> _Type:
 def _fields(wanted: Any) -> tuple[_Field, ...]:
     return tuple(
         [
-            _Field(one.name, one.encode_name, one.type, one.required, one.default is UNSET)
+            _Field(one.name, one.encode_name, _taken_apart(one.type), one.required, one.default is UNSET)
             for one in msgspec.structs.fields(wanted)
         ]
     )

@@ -1,10 +1,10 @@
 """Listing faults: answers that are valid JSON but wrong, and people who join or leave between two pages."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 from zlib import crc32
 
 BODY_FAULTS = {
@@ -15,7 +15,7 @@ BODY_FAULTS = {
     "wrong_total": "Announce seven rows too many.",
     "drop_row": "Omit the last row of the page.",
     "bad_row": "Give every value of the first row a wrong type.",
-    "bad_values": "Give one value of each row a wrong type, another one in each.",
+    "bad_values": "Give one value of each row a wrong type, at any depth, another one in each.",
     "bad_texts": "Spoil texts of the first rows: a lone surrogate, a byte not of UTF-8, a raw newline, a bad escape.",
     "bad_extras": "Add a key with such a text to the first rows.",
     "half_keys": "Omit half of the keys from all rows, as for a token with few permissions.",
@@ -106,8 +106,26 @@ def _with_wrong_types(number: int, values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_a_wrong_type(number: int, values: dict[str, Any]) -> dict[str, Any]:
-    keys = sorted(values.keys() - {"id"})
-    return {**values, keys[number % len(keys)]: _WRONG} if keys else values
+    """Give one value at any depth a type that no model of it can have; another one in each row."""
+    places = [place for place in _leaves(values, ()) if "id" not in place]
+    return cast("dict[str, Any]", _spoil_at(values, places[number % len(places)])) if places else values
+
+
+def _leaves(value: Any, place: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else None
+    if parts is None:
+        yield place
+        return
+    for key, one in parts:
+        yield from _leaves(one, (*place, key))
+
+
+def _spoil_at(value: Any, place: tuple[Any, ...]) -> Any:
+    if not place:
+        return _WRONG
+    spoiled = value.copy()
+    spoiled[place[0]] = _spoil_at(value[place[0]], place[1:])
+    return spoiled
 
 
 def _with_half_of_the_keys(_: int, values: dict[str, Any], *, other: bool = False) -> dict[str, Any]:

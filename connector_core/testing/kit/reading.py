@@ -1,7 +1,7 @@
 """Suite ``reading``: runs that find every row under its own id, follow its changes, and miss none while it moves."""
 
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -177,7 +177,13 @@ async def _check_refusals(harness: Harness, findings: Findings) -> None:
                 findings.fail("reading.refusal", f"a mistyped {field.name} is accepted")
 
 
-def differences(result: RunResult, expected: RunResult, *, same: Callable[[Any, Any], bool] = operator.eq) -> list[str]:
+def differences(
+    result: RunResult,
+    expected: RunResult,
+    *,
+    same: Callable[[Any, Any], bool] = operator.eq,
+    ignored: Collection[str] = (),
+) -> list[str]:
     """Compare what two runs have stored, value by value, and return a sentence for each difference."""
     found = []
     for kind, entities in expected.stored.items():
@@ -190,7 +196,7 @@ def differences(result: RunResult, expected: RunResult, *, same: Callable[[Any, 
             name
             for one in entities.keys() & other.keys()
             for name in type(entities[one]).model_fields
-            if not same(getattr(entities[one], name), getattr(other[one], name))
+            if name not in ignored and not same(getattr(entities[one], name), getattr(other[one], name))
         }
         if fields:
             found.append(f"{kind} entities differ in {', '.join(sorted(fields))}")
