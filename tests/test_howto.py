@@ -222,7 +222,7 @@ async def test_the_embedding_how_tos_examination_finds_a_problem(
     assert await problems(place.settings) == []
     monkeypatch.setenv("SSL_CERT_FILE", "missing.pem")
     (found,) = await problems(place.settings)
-    assert found.startswith("trust: SSL_CERT_FILE names missing.pem")
+    assert found.startswith("trust: SSL_CERT_FILE names 'missing.pem', which cannot be read")
 
 
 def test_the_embedding_how_tos_settings_and_logs_are_ones(capsys: pytest.CaptureFixture[str]) -> None:
