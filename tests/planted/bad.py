@@ -54,7 +54,7 @@ PLANTED: Mapping[type[AnyConnector], tuple[str, ...]] = {
     SwallowsErrors: ("faults.reported",),
     StopsOnAShortPage: ("faults.clamped", "faults.lost", "interruption.resumed", "interruption.cancelled"),
     RequestsLargePages: ("manners.page_size",),
-    ParsesPrivateFields: ("secrecy.people",),
+    ParsesPrivateFields: ("secrecy.people", "values.unreadable"),
     LogsTheToken: ("secrecy.token",),
     LogsATraceback: ("secrecy.token",),
     KeepsTheProvidersWords: ("secrecy.people", "faults.reported"),
