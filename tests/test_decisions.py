@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -176,7 +177,7 @@ def test_without_the_undo_window_the_command_says_how_to_switch_it_on(tenant: Te
     done = discover("undo", "acme", "--yes")
     assert done.code == 2
     assert "no old values are kept, since the undo window is off" in done.err
-    assert "undo = 7 into [host.retention]" in done.err
+    assert "undo = 7 below [host.retention]" in done.err
 
 
 def test_the_last_plan_is_shown_and_put_back(
@@ -197,7 +198,10 @@ def test_the_last_plan_is_shown_and_put_back(
     assert "3 changes applied.\nIt can be put back for 7 days: discover undo acme\n" in done.out
     monkeypatch.setenv("COLUMNS", "60")
     done = discover("undo", "acme")
-    assert (done.code, "Put back 3 rows? There is no terminal" in done.err) == (2, True)
+    run = discover("history", "acme", "--limit", "1", "--json").json()["runs"][0]["id"]
+    assert done.code == 2
+    assert f"Put back 3 rows of run {run[:8]}, applied {datetime.now(UTC):%Y-}" in words(done.err)
+    assert "UTC? There is no terminal" in words(done.err)
     shown = words(done.out)
     assert f"job_title: Keeper of the Keys → {old}" in shown
     assert f"+ {removed} as it was before run" in shown
@@ -218,6 +222,97 @@ def test_the_last_plan_is_shown_and_put_back(
     assert discover("undo", "acme", "--yes", "--json").json()["put_back"] == 2
     assert discover("undo", "acme", "--yes").code == 2
     assert people() == before
+
+
+def test_undo_given_again_does_not_go_on_to_the_plan_before(tenant: Tenant, discover: Discover, tmp_path: Path) -> None:
+    def title() -> object:
+        (entity,) = discover(
+            "entities", "acme", "employees", "--where", f"source_id={tenant.people[3].id}", "--json"
+        ).json()["entities"]
+        return entity["job_title"]
+
+    switch_on(tmp_path)
+    runs = []
+    for changed in ("Chronicler", "Keeper of the Keys"):
+        tenant.people[3].title = changed
+        tenant._touch(tenant.people[3])
+        runs.append(discover("run", "acme", "--json").json()["run"])
+    assert discover("undo", "acme", "--yes").code == 0
+    for command in (("--yes",), ("--yes", "--json"), ()):
+        done = discover("undo", "acme", *command)
+        assert done.code == 2
+        assert f"that of run {runs[0][:8]}, but acme has run since, or another plan was put back" in words(done.err)
+        assert f"discover undo acme --run {runs[0][:8]} --yes" in words(done.err)
+        assert title() == "Chronicler"
+    # The id of the one that was put back is no answer either, given again; nor is none, as of an empty variable.
+    for given, why in ((runs[1], "not of " + runs[1][:8]), ("", "No run of acme has an id"), ("zz", "No run of acme")):
+        done = discover("undo", "acme", "--run", given, "--yes")
+        assert (done.code, why in words(done.err)) == (2, True)
+    assert title() == "Chronicler"
+    assert discover("undo", "acme", "--run", runs[0][:8], "--yes").code == 0
+    assert title() not in {"Chronicler", "Keeper of the Keys"}
+
+
+def test_a_plan_is_not_put_back_unasked_once_there_is_a_later_run(
+    tenant: Tenant, discover: Discover, tmp_path: Path
+) -> None:
+    switch_on(tmp_path)
+    change_some(tenant)
+    run = discover("run", "acme", "--json").json()["run"]
+    assert discover("run", "acme").code == 0
+    done = discover("undo", "acme", "--yes")
+    assert (done.code, f"--run {run[:8]} --yes" in words(done.err)) == (2, True)
+    assert discover("undo", "acme", "--run", run[:8], "--yes").code == 0
+
+
+@pytest.mark.usefixtures("tenant")
+def test_a_first_run_is_not_put_back_unasked(discover: Discover, tmp_path: Path) -> None:
+    switch_on(tmp_path)
+    assert discover("connect", "namely", "--name", "beta", "--domain", "acme.namely.com").code == 0
+    run = discover("run", "beta", "--json").json()["run"]
+    done = discover("undo", "beta", "--yes")
+    assert done.code == 2
+    assert f"run {run[:8]} would remove more rows than [host.losses] lets a run remove unasked" in words(done.err)
+    assert len(discover("entities", "beta", "employees", "--json").json()["entities"]) == 30
+    assert "42 rows put back" in discover("undo", "beta", "--run", run, "--yes").out
+    assert discover("entities", "beta", "employees", "--json").json()["entities"] == []
+
+
+def test_the_rest_of_a_run_is_not_put_back_by_a_command_that_is_given_again(
+    tenant: Tenant, discover: Discover, tmp_path: Path
+) -> None:
+    switch_on(tmp_path)
+    for one in tenant.people[-3:]:
+        tenant.delete(one)
+    change_some(tenant)
+    done = discover("run", "acme", "--json").json()
+    assert done["verdict"] == "held"
+    assert discover("apply", "acme", "--yes").code == 0
+    again = ("undo", "acme", "--run", done["run"], "--yes")
+    assert "4 rows put back" in discover(*again).out
+    before = discover("entities", "acme", "employees", "--json").out
+    refused = discover(*again)
+    assert (refused.code, "is put back only when you are asked" in words(refused.err)) == (2, True)
+    assert discover("entities", "acme", "employees", "--json").out == before
+
+
+def test_json_shows_what_would_be_put_back(tenant: Tenant, discover: Discover, tmp_path: Path) -> None:
+    switch_on(tmp_path)
+    old = tenant.people[3].title
+    change_some(tenant)
+    run = discover("run", "acme", "--json").json()["run"]
+    done = discover("undo", "acme", "--json")
+    assert (done.code, done.json()["run"], done.json()["stale"]) == (2, run, 0)
+    changes = {one["operation"]: one for one in done.json()["changes"]}
+    assert {"field": "job_title", "old": "Keeper of the Keys", "new": old, "names": {}} in changes["update"]["values"]
+    assert set(changes) == {"create", "update", "remove"}
+    assert "There is no terminal" in json.loads(done.err)["error"]["message"]
+    assert discover("undo", "acme", "--yes", "--json").json() == {
+        "integration": "acme",
+        "run": run,
+        "put_back": 3,
+        "stale": 0,
+    }
 
 
 async def test_only_the_plan_that_was_shown_is_put_back(namely: Start) -> None:
