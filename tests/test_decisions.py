@@ -79,6 +79,34 @@ def test_a_run_whose_plan_waits_says_so_until_it_is_decided(tenant: Tenant, disc
     assert standing() == ("complete", None)
 
 
+def test_a_plan_waits_also_where_a_guard_objects(tenant: Tenant, discover: Discover) -> None:
+    for one in tenant.people[-3:]:
+        tenant.delete(one)
+    done = discover("run", "acme", "--plan", "--json")
+    assert (done.code, done.json()["verdict"]) == (1, "plan waiting")
+    plan = done.json()["kinds"][0]["plan"]
+    assert (plan["held"], [one["code"] for one in plan["held_because"]]) == (3, ["too_many_vanished"])
+    assert "Held: " in discover("run", "acme", "--plan").out
+
+
+@pytest.mark.parametrize("decision", ["apply", "discard", "undo"])
+def test_a_held_plan_that_is_decided_is_held_no_more(
+    tenant: Tenant, discover: Discover, tmp_path: Path, decision: str
+) -> None:
+    def standings() -> list[bool]:
+        commands = (("integrations", "--json"), ("history", "acme", "--limit", "1"), ("doctor", "--offline"))
+        return ["plan decided" in words(discover(*command).out) for command in commands]
+
+    switch_on(tmp_path)
+    for one in tenant.people[-3:]:
+        tenant.delete(one)
+    assert discover("run", "acme", "--json").json()["verdict"] == "held"
+    assert standings() == [False, False, False]
+    for command in {"undo": ("apply", "undo")}.get(decision, (decision,)):
+        assert discover(command, "acme", "--yes").code == 0
+    assert standings() == [True, True, True]
+
+
 def test_a_plan_of_an_earlier_run_is_shown_beside_the_verdict_of_the_last_one(
     tenant: Tenant, discover: Discover
 ) -> None:
