@@ -11,6 +11,7 @@ from connector_core.field_changes import FieldChange, Value, listed
 from connector_core.host import Host
 from connector_core.messages import counted, message
 from connector_core.outcomes import Change, Operation, State
+from connector_core.views import heading
 
 Totals = Mapping[tuple[str, Operation], int]
 """Numbers of changes, by kind and operation."""
@@ -101,18 +102,14 @@ def _lines(change: Change) -> Iterator[str]:
     if change.operation is Operation.UPDATE and change.values:
         yield reason
         for value in change.values:
-            yield f"  {_field(value.field)}: {_shown(value.old, value)} → {_shown(value.new, value)}"
+            yield f"  {heading(value.field)}: {_shown(value.old, value)} → {_shown(value.new, value)}"
     else:
         yield f"{reason}: {_few(change.fields)}" if change.fields else reason
 
 
 def _few(fields: tuple[str, ...]) -> str:
-    shown = ", ".join(map(_field, fields[:3]))
+    shown = ", ".join(map(heading, fields[:3]))
     return f"{shown}, …" if len(fields) > 3 else shown
-
-
-def _field(name: str) -> str:
-    return name.removesuffix("_source_id").removesuffix("_source_ids")
 
 
 def _shown(value: Value, of: FieldChange) -> str:
