@@ -180,6 +180,30 @@ def test_what_a_value_names_is_shown_by_its_name_and_by_its_id_where_two_have_th
     assert "\x1b" not in shown(FieldChange("job_title", "\x1b[2J", "Lead"))
 
 
+def test_removals_are_named_before_they_are_decided_on(
+    tenant: Tenant, discover: Discover, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changes = [Change("Employee", f"{one}", Operation.CREATE, CHANGED, label="Ada") for one in range(3)]
+    print_changes(changes, {("Employee", Operation.CREATE): 10}, with_state=False)
+    assert "… and 7 more Employee creates" in capsys.readouterr().out
+    for _ in range(70):
+        tenant.hire()
+    assert discover("run", "acme").code == 0
+    for one in tenant.people[-60:]:
+        tenant.delete(one)
+    planned = discover("run", "acme", "--plan", "--json").json()["changes"]
+    gone = [one["label"] for one in planned if one["operation"] == "remove"]
+    assert len(gone) > 50
+    done = discover("run", "acme", "--plan")
+    assert done.out.count("\n-  ") == 50
+    assert f"… and {len(gone) - 50} more Employee removals" in done.out
+    for command in ("apply", "discard"):
+        done = discover(command, "acme")
+        assert done.out.count("\n-  ") == len(gone)
+        assert "more Employee removals" not in done.out
+        assert all(name in done.out for name in gone)
+
+
 def test_the_changes_of_several_runs_are_one_line_of_json(tenant: Tenant, discover: Discover) -> None:
     change_some(tenant)
     assert discover("connect", "namely", "--name", "beta", "--domain", "acme.namely.com").code == 0

@@ -10,7 +10,7 @@ from connector_core.cli.flags import DEFAULT, Flags
 from connector_core.cli.history import find_run
 from connector_core.cli.loop import run_async
 from connector_core.cli.output import ago, console
-from connector_core.cli.plan import limits_of, print_changes, print_plan
+from connector_core.cli.plan import SHOWN_BEFORE_A_QUESTION, limits_of, print_changes, print_plan
 from connector_core.cli.questions import confirm, is_interactive
 from connector_core.errors import SettingsError
 from connector_core.host import Host
@@ -125,7 +125,7 @@ async def _shown_undo(
             head = {"integration": name, "run": undoable.run_id, "applied_at": undoable.applied_at}
             await stream_json({**head, "stale": undoable.stale}, "changes", changes)
         elif not flags.json:
-            changes = host.undo_changes(undoable, limits=limits_of(undoable.totals))
+            changes = host.undo_changes(undoable, limits=limits_of(undoable.totals, SHOWN_BEFORE_A_QUESTION))
             out = console()
             out.print(f"Run {undoable.run_id[:8]}, applied {ago(undoable.applied_at)}. To be put back:\n")
             print_changes([change async for change in changes], undoable.totals, with_state=False)
@@ -173,7 +173,7 @@ async def _shown(name: str, flags: Flags) -> Held:
     async with flags.host() as host:
         held = await host.held_plan(name)
         if not flags.json:
-            await print_plan(host, held.run_id, State.HELD)
+            await print_plan(host, held.run_id, State.HELD, most=SHOWN_BEFORE_A_QUESTION)
     return held
 
 

@@ -17,6 +17,8 @@ Totals = Mapping[tuple[str, Operation], int]
 """Numbers of changes, by kind and operation."""
 SHOWN = {Operation.CREATE: 5, Operation.UPDATE: 20, Operation.REMOVE: 50}
 """Changes that are shown of each kind and operation."""
+SHOWN_BEFORE_A_QUESTION = {**SHOWN, Operation.REMOVE: 500}
+"""To decide on a removal, its name is needed."""
 NOUNS = {Operation.CREATE: "create", Operation.UPDATE: "update", Operation.REMOVE: "removal"}
 _SIGNS = {
     Operation.CREATE: Text("+", style="green"),
@@ -32,6 +34,7 @@ async def print_plan(
     *,
     totals: Totals | None = None,
     names: Mapping[str, str] = MappingProxyType({}),
+    most: Mapping[Operation, int] = SHOWN,
 ) -> bool:
     """Print the changes of a run, each with its reason; return whether there are any.
 
@@ -41,19 +44,20 @@ async def print_plan(
         state: Only changes in this state.
         totals: How many changes there are, where that is known.
         names: Those of entities that are no longer stored.
+        most: How many of each kind and operation are shown.
     """
     if totals is None:
         totals = await _count(host, run_id, state)
-    changes = [change async for change in host.changes(run_id, state, limits=limits_of(totals))]
+    changes = [change async for change in host.changes(run_id, state, limits=limits_of(totals, most))]
     print_changes(changes, totals, names, with_state=state is None)
     return bool(changes)
 
 
-def limits_of(totals: Totals) -> Mapping[Operation, int]:
-    """Return how many changes of each operation to ask for."""
+def limits_of(totals: Totals, most: Mapping[Operation, int]) -> Mapping[Operation, int]:
+    """Return how many changes of each operation to ask for: as many as are shown at most, if there are any."""
     # Looking for changes that there are not takes as long as for those that there are.
     present = {operation for (_, operation), number in totals.items() if number}
-    return {operation: most if operation in present else 0 for operation, most in SHOWN.items()}
+    return {operation: number if operation in present else 0 for operation, number in most.items()}
 
 
 def print_changes(
@@ -70,7 +74,8 @@ def print_changes(
         rows = [_row(change, names, with_state=with_state) for change in found]
         out.print(table(("", kind, "Change", "State"), rows, optional=("State",)))
         for operation in order:
-            if (more := totals.get((kind, operation), 0) - SHOWN[operation]) > 0:
+            shown = sum(change.operation is operation for change in found)
+            if (more := totals.get((kind, operation), 0) - shown) > 0:
                 out.print(f"… and {counted(more, f'more {kind} {NOUNS[operation]}')}")
 
 
