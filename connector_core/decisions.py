@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 
+from connector_core.discovery.guards import too_many_lost
 from connector_core.errors import SettingsError
 from connector_core.messages import counted
 from connector_core.outcomes import Change, Operation, State
@@ -91,10 +92,20 @@ class Decisions:
         """Yield what putting a plan back changes, with old and new values; ``limits`` as for `changes`."""
         return self.store.undo.changes(undoable, limits=limits)
 
+    async def undo_removes_many(self, name: str, undoable: Undoable) -> bool:
+        """Return True if putting a plan back removes more rows of a kind than `run` would remove unasked."""
+        stored = await self.store.entities.counts(name)
+        return any(
+            too_many_lost(rows, stored.get(kind, 0), self.settings.host.losses)
+            for (kind, operation), rows in undoable.totals.items()
+            if operation is Operation.REMOVE
+        )
+
     async def undo(self, name: str, number: int | None = None) -> Undone:
         """Put back the rows that the last applied plan has changed; with ``number``, only if it is that plan.
 
-        Rows that have changed since stay as they are. The next run reads the same values again.
+        Rows that have changed since stay as they are. The next run reads the same values again. Called again without a
+        number, it goes on to the plan before: a program passes the number of the plan that it showed.
         """
         await self.store.integrations.get(name)
         async with self.store.changing(name, self.settings.host):

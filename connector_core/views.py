@@ -95,7 +95,8 @@ class View(Generic[E]):
         return [one for _, one in filled] + [one for key, one in keyed if not key]
 
     def _condition(self, column: str, wanted: str) -> Callable[[E], bool]:
-        is_id = self._known(column) in {"source_id", *self.kind.links}
+        column = self._known(column)
+        is_id = column in {"source_id", *self.kind.links}
         compared = str if is_id else folded
         value = compared(wanted.strip())
         field = self.kind.model_fields.get(column)
@@ -112,6 +113,9 @@ class View(Generic[E]):
         return meets
 
     def _known(self, column: str) -> str:
+        """Return a column by its name, or a column of names by the heading that a table has for it."""
+        if column not in self.columns:
+            column = {heading(link): name for name, link in self._links.items()}.get(column, column)
         if column not in self.columns:
             raise SettingsError(
                 f"{self.kind.plural} have no field {column!r}; known: {', '.join(self.columns)}.",
@@ -139,10 +143,13 @@ def folded(text: str) -> str:
     return "".join(one for one in divided if not unicodedata.combining(one) and unicodedata.category(one) != "Cf")
 
 
+def heading(column: str) -> str:
+    """Return the heading of a column, in which a link shows names."""
+    return column.removesuffix("_source_id").removesuffix("_source_ids")
+
+
 def _name_column(link: str) -> str:
-    if link.endswith("_source_ids"):
-        return f"{link.removesuffix('_source_ids')}_names"
-    return f"{link.removesuffix('_source_id')}_name"
+    return f"{heading(link)}_names" if link.endswith("_source_ids") else f"{heading(link)}_name"
 
 
 def _texts(value: Any) -> list[str]:

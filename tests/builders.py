@@ -145,4 +145,4 @@ def codes(reasons: Iterable[Reason]) -> list[Code]:
 
 
 def department(source_id: str, **fields: Any) -> Department:
-    return Department(source_id=source_id, name=source_id, **fields)
+    return Department(source_id=source_id, **{"name": source_id, **fields})

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,34 @@ def test_a_run_whose_plan_waits_says_so_until_it_is_decided(tenant: Tenant, disc
     assert standing() == ("complete", None)
 
 
+def test_a_plan_waits_also_where_a_guard_objects(tenant: Tenant, discover: Discover) -> None:
+    for one in tenant.people[-3:]:
+        tenant.delete(one)
+    done = discover("run", "acme", "--plan", "--json")
+    assert (done.code, done.json()["verdict"]) == (1, "plan waiting")
+    plan = done.json()["kinds"][0]["plan"]
+    assert (plan["held"], [one["code"] for one in plan["held_because"]]) == (3, ["too_many_vanished"])
+    assert "Held: " in discover("run", "acme", "--plan").out
+
+
+@pytest.mark.parametrize("decision", ["apply", "discard", "undo"])
+def test_a_held_plan_that_is_decided_is_held_no_more(
+    tenant: Tenant, discover: Discover, tmp_path: Path, decision: str
+) -> None:
+    def standings() -> list[bool]:
+        commands = (("integrations", "--json"), ("history", "acme", "--limit", "1"), ("doctor", "--offline"))
+        return ["plan decided" in words(discover(*command).out) for command in commands]
+
+    switch_on(tmp_path)
+    for one in tenant.people[-3:]:
+        tenant.delete(one)
+    assert discover("run", "acme", "--json").json()["verdict"] == "held"
+    assert standings() == [False, False, False]
+    for command in {"undo": ("apply", "undo")}.get(decision, (decision,)):
+        assert discover(command, "acme", "--yes").code == 0
+    assert standings() == [True, True, True]
+
+
 def test_a_plan_of_an_earlier_run_is_shown_beside_the_verdict_of_the_last_one(
     tenant: Tenant, discover: Discover
 ) -> None:
@@ -151,6 +180,30 @@ def test_what_a_value_names_is_shown_by_its_name_and_by_its_id_where_two_have_th
     assert "\x1b" not in shown(FieldChange("job_title", "\x1b[2J", "Lead"))
 
 
+def test_removals_are_named_before_they_are_decided_on(
+    tenant: Tenant, discover: Discover, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changes = [Change("Employee", f"{one}", Operation.CREATE, CHANGED, label="Ada") for one in range(3)]
+    print_changes(changes, {("Employee", Operation.CREATE): 10}, with_state=False)
+    assert "… and 7 more Employee creates" in capsys.readouterr().out
+    for _ in range(70):
+        tenant.hire()
+    assert discover("run", "acme").code == 0
+    for one in tenant.people[-60:]:
+        tenant.delete(one)
+    planned = discover("run", "acme", "--plan", "--json").json()["changes"]
+    gone = [one["label"] for one in planned if one["operation"] == "remove"]
+    assert len(gone) > 50
+    done = discover("run", "acme", "--plan")
+    assert done.out.count("\n-  ") == 50
+    assert f"… and {len(gone) - 50} more Employee removals" in done.out
+    for command in ("apply", "discard"):
+        done = discover(command, "acme")
+        assert done.out.count("\n-  ") == len(gone)
+        assert "more Employee removals" not in done.out
+        assert all(name in done.out for name in gone)
+
+
 def test_the_changes_of_several_runs_are_one_line_of_json(tenant: Tenant, discover: Discover) -> None:
     change_some(tenant)
     assert discover("connect", "namely", "--name", "beta", "--domain", "acme.namely.com").code == 0
@@ -197,7 +250,10 @@ def test_the_last_plan_is_shown_and_put_back(
     assert "3 changes applied.\nIt can be put back for 7 days: discover undo acme\n" in done.out
     monkeypatch.setenv("COLUMNS", "60")
     done = discover("undo", "acme")
-    assert (done.code, "Put back 3 rows? There is no terminal" in done.err) == (2, True)
+    run = discover("history", "acme", "--limit", "1", "--json").json()["runs"][0]["id"]
+    assert done.code == 2
+    assert f"Put back 3 rows of run {run[:8]}, applied {datetime.now(UTC):%Y-}" in words(done.err)
+    assert "UTC? There is no terminal" in words(done.err)
     shown = words(done.out)
     assert f"job_title: Keeper of the Keys → {old}" in shown
     assert f"+ {removed} as it was before run" in shown
@@ -218,6 +274,97 @@ def test_the_last_plan_is_shown_and_put_back(
     assert discover("undo", "acme", "--yes", "--json").json()["put_back"] == 2
     assert discover("undo", "acme", "--yes").code == 2
     assert people() == before
+
+
+def test_undo_given_again_does_not_go_on_to_the_plan_before(tenant: Tenant, discover: Discover, tmp_path: Path) -> None:
+    def title() -> object:
+        (entity,) = discover(
+            "entities", "acme", "employees", "--where", f"source_id={tenant.people[3].id}", "--json"
+        ).json()["entities"]
+        return entity["job_title"]
+
+    switch_on(tmp_path)
+    runs = []
+    for changed in ("Chronicler", "Keeper of the Keys"):
+        tenant.people[3].title = changed
+        tenant._touch(tenant.people[3])
+        runs.append(discover("run", "acme", "--json").json()["run"])
+    assert discover("undo", "acme", "--yes").code == 0
+    for command in (("--yes",), ("--yes", "--json"), ()):
+        done = discover("undo", "acme", *command)
+        assert done.code == 2
+        assert f"that of run {runs[0][:8]}, but acme has run since, or another plan was put back" in words(done.err)
+        assert f"discover undo acme --run {runs[0][:8]} --yes" in words(done.err)
+        assert title() == "Chronicler"
+    # The id of the one that was put back is no answer either, given again; nor is none, as of an empty variable.
+    for given, why in ((runs[1], "not of " + runs[1][:8]), ("", "No run of acme has an id"), ("zz", "No run of acme")):
+        done = discover("undo", "acme", "--run", given, "--yes")
+        assert (done.code, why in words(done.err)) == (2, True)
+    assert title() == "Chronicler"
+    assert discover("undo", "acme", "--run", runs[0][:8], "--yes").code == 0
+    assert title() not in {"Chronicler", "Keeper of the Keys"}
+
+
+def test_a_plan_is_not_put_back_unasked_once_there_is_a_later_run(
+    tenant: Tenant, discover: Discover, tmp_path: Path
+) -> None:
+    switch_on(tmp_path)
+    change_some(tenant)
+    run = discover("run", "acme", "--json").json()["run"]
+    assert discover("run", "acme").code == 0
+    done = discover("undo", "acme", "--yes")
+    assert (done.code, f"--run {run[:8]} --yes" in words(done.err)) == (2, True)
+    assert discover("undo", "acme", "--run", run[:8], "--yes").code == 0
+
+
+@pytest.mark.usefixtures("tenant")
+def test_a_first_run_is_not_put_back_unasked(discover: Discover, tmp_path: Path) -> None:
+    switch_on(tmp_path)
+    assert discover("connect", "namely", "--name", "beta", "--domain", "acme.namely.com").code == 0
+    run = discover("run", "beta", "--json").json()["run"]
+    done = discover("undo", "beta", "--yes")
+    assert done.code == 2
+    assert f"run {run[:8]} would remove more rows than [host.losses] lets a run remove unasked" in words(done.err)
+    assert len(discover("entities", "beta", "employees", "--json").json()["entities"]) == 30
+    assert "42 rows put back" in discover("undo", "beta", "--run", run, "--yes").out
+    assert discover("entities", "beta", "employees", "--json").json()["entities"] == []
+
+
+def test_the_rest_of_a_run_is_not_put_back_by_a_command_that_is_given_again(
+    tenant: Tenant, discover: Discover, tmp_path: Path
+) -> None:
+    switch_on(tmp_path)
+    for one in tenant.people[-3:]:
+        tenant.delete(one)
+    change_some(tenant)
+    done = discover("run", "acme", "--json").json()
+    assert done["verdict"] == "held"
+    assert discover("apply", "acme", "--yes").code == 0
+    again = ("undo", "acme", "--run", done["run"], "--yes")
+    assert "4 rows put back" in discover(*again).out
+    before = discover("entities", "acme", "employees", "--json").out
+    refused = discover(*again)
+    assert (refused.code, "is put back only when you are asked" in words(refused.err)) == (2, True)
+    assert discover("entities", "acme", "employees", "--json").out == before
+
+
+def test_json_shows_what_would_be_put_back(tenant: Tenant, discover: Discover, tmp_path: Path) -> None:
+    switch_on(tmp_path)
+    old = tenant.people[3].title
+    change_some(tenant)
+    run = discover("run", "acme", "--json").json()["run"]
+    done = discover("undo", "acme", "--json")
+    assert (done.code, done.json()["run"], done.json()["stale"]) == (2, run, 0)
+    changes = {one["operation"]: one for one in done.json()["changes"]}
+    assert {"field": "job_title", "old": "Keeper of the Keys", "new": old, "names": {}} in changes["update"]["values"]
+    assert set(changes) == {"create", "update", "remove"}
+    assert "There is no terminal" in json.loads(done.err)["error"]["message"]
+    assert discover("undo", "acme", "--yes", "--json").json() == {
+        "integration": "acme",
+        "run": run,
+        "put_back": 3,
+        "stale": 0,
+    }
 
 
 async def test_only_the_plan_that_was_shown_is_put_back(namely: Start) -> None:

@@ -1,15 +1,17 @@
 """Questions on a terminal: each answer is validated when it is typed, and a correction is offered."""
 
 import io
+import re
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated
 
 import pytest
 from pydantic import SecretStr, ValidationInfo, field_validator
 
 from connector_core import Credentials, InvalidCredentialsError, SettingsError, Subdomain, TenantDomain
-from connector_core.cli.ending import DeclinedError
+from connector_core.cli.ending import INTERRUPTED, DeclinedError
 from connector_core.cli.questions import confirm
 from connector_core.discovery.connector_errors import validate_some
 from connector_core.names import check_name, valid_name
@@ -23,6 +25,7 @@ from connectors.personio.credentials import PersonioCredentials
 from terminal import Terminal
 from world import Discover, Running
 
+ROOT = Path(__file__).parents[1]
 TOKEN = "canary-4f1d-token"
 
 
@@ -238,6 +241,13 @@ def test_no_is_understood_in_any_case_and_is_the_default(monkeypatch: pytest.Mon
     monkeypatch.setattr("sys.stdin", Keyboard(f"what\n{answer}\n"))
     with pytest.raises(DeclinedError):
         confirm("Apply 72 changes?", yes=False)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/cli.md", "docs/errors.md", "docs/howto/schedule.md"])
+def test_the_exit_code_of_no_is_documented_with_the_others(page: str) -> None:
+    assert INTERRUPTED == 130
+    text = " ".join((ROOT / page).read_text(encoding="utf-8").split())
+    assert re.search(r"\b130\b.{0,120}answered no|no, nothing is changed, and the exit code is 130", text)
 
 
 def test_a_change_that_cannot_be_undone_waits_for_yes(acme: Running, discover: Discover) -> None:

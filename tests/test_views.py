@@ -63,6 +63,22 @@ def test_names_stand_beside_ids_and_are_null_where_they_are_not_known() -> None:
     assert View(Department, NAMES).columns[-5:-3] == ("parent_source_id", "parent_name")
 
 
+@pytest.mark.parametrize(
+    ("heading", "column", "value"),
+    [
+        ("manager", "manager_name", "zoe muller"),
+        ("department", "department_names", "sales"),
+        ("primary_department", "primary_department_name", ""),
+    ],
+)
+def test_a_column_of_names_is_known_by_its_heading_in_tables(heading: str, column: str, value: str) -> None:
+    expected = found(people.filter([(column, value)]))
+    assert expected
+    assert found(people.filter([(heading, value)])) == expected
+    for sign in ("", "-"):
+        assert people.sort(PEOPLE, f"{sign}{heading}") == people.sort(PEOPLE, f"{sign}{column}")
+
+
 def test_people_read_names_instead_of_ids_and_ids_without_a_name() -> None:
     assert people.shown(LUKASZ, "manager_source_id") == "Zoë Müller"
     assert people.shown(LUKASZ, "department_source_ids") == "Research & Development, Sales"

@@ -14,7 +14,7 @@ from connector_core.errors import SettingsError
 from connector_core.host import Host
 from connector_core.messages import counted
 from connector_core.sdk.entities import Department, Employee, Entity
-from connector_core.views import View
+from connector_core.views import View, heading
 
 COLUMNS = {
     Employee: ("display_name", "email", "job_title", "status", "manager_source_id", "department_source_ids"),
@@ -131,7 +131,7 @@ def _text(value: Any) -> str:
 
 async def _print_table(host: Host, name: str, view: View[Entity], rows: Sequence[Entity]) -> None:
     columns = COLUMNS.get(view.kind, tuple(view.kind.model_fields))
-    headings = [column.removesuffix("_source_id").removesuffix("_source_ids") for column in columns]
+    headings = [heading(column) for column in columns]
     out = console()
     out.print(table(headings, [[view.shown(row, column) for column in columns] for row in rows]))
     stored = (await host.count_entities(name)).get(view.kind.__name__, 0)

@@ -5,12 +5,15 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from connector_core.cli.encoding import print_json
+from connector_core.cli.encoding import print_json, stream_json
 from connector_core.cli.flags import DEFAULT, Flags
+from connector_core.cli.history import find_run
 from connector_core.cli.loop import run_async
 from connector_core.cli.output import ago, console
-from connector_core.cli.plan import limits_of, print_changes, print_plan
-from connector_core.cli.questions import confirm
+from connector_core.cli.plan import SHOWN_BEFORE_A_QUESTION, limits_of, print_changes, print_plan
+from connector_core.cli.questions import confirm, is_interactive
+from connector_core.errors import SettingsError
+from connector_core.host import Host
 from connector_core.messages import counted
 from connector_core.outcomes import State
 from connector_core.store import Held, Undoable
@@ -65,7 +68,12 @@ async def _discard(name: str, held: Held, flags: Flags) -> int:
 
 
 def undo(
-    name: str, /, *, yes: Annotated[bool, Parameter(negative="")] = False, flags: Flags = DEFAULT
+    name: str,
+    /,
+    *,
+    run: str | None = None,
+    yes: Annotated[bool, Parameter(negative="")] = False,
+    flags: Flags = DEFAULT,
 ) -> Coroutine[Any, Any, int]:
     """Put back what the last applied plan has changed, after showing it, if old values are kept.
 
@@ -73,10 +81,15 @@ def undo(
 
     Args:
         name: The integration.
-        yes: Do not ask.
+        run: Only if the last applied plan is that of this run, by the beginning of its id.
+        yes: Do not ask. Alone it means the latest plan, and no removal of many rows.
     """
-    undoable = run_async(_shown_undo(name, flags))
-    confirm(f"Put back {counted(undoable.changes, 'row')}?", yes=yes)
+    preview = flags.json and not (yes or is_interactive())
+    undoable, doubt = run_async(_shown_undo(name, run, flags, preview=preview))
+    if doubt and (yes or not is_interactive()):
+        raise doubt
+    moment = f"{undoable.applied_at:%Y-%m-%d %H:%M} UTC"
+    confirm(f"Put back {counted(undoable.changes, 'row')} of run {undoable.run_id[:8]}, applied {moment}?", yes=yes)
     return _undo(name, undoable, flags)
 
 
@@ -93,17 +106,56 @@ async def _undo(name: str, undoable: Undoable, flags: Flags) -> int:
     return 0
 
 
-async def _shown_undo(name: str, flags: Flags) -> Undoable:
+async def _shown_undo(
+    name: str, run: str | None, flags: Flags, *, preview: bool
+) -> tuple[Undoable, SettingsError | None]:
+    """Return the plan to be put back, shown, and the error that refuses it where no question is asked.
+
+    ``preview``: print JSON, too.
+    """
     async with flags.host() as host:
         undoable = await host.undoable(name)
-        if not flags.json:
-            changes = host.undo_changes(undoable, limits=limits_of(undoable.totals))
+        if run is not None and (given := (await find_run(host, name, run)).run.id) != undoable.run_id:
+            raise SettingsError(
+                f"The plan that can be put back now is that of run {undoable.run_id[:8]}, not of {given[:8]}.",
+                hint=f"What has become of each: discover history {name}",
+            )
+        if preview:
+            changes = host.undo_changes(undoable)
+            head = {"integration": name, "run": undoable.run_id, "applied_at": undoable.applied_at}
+            await stream_json({**head, "stale": undoable.stale}, "changes", changes)
+        elif not flags.json:
+            changes = host.undo_changes(undoable, limits=limits_of(undoable.totals, SHOWN_BEFORE_A_QUESTION))
             out = console()
             out.print(f"Run {undoable.run_id[:8]}, applied {ago(undoable.applied_at)}. To be put back:\n")
             print_changes([change async for change in changes], undoable.totals, with_state=False)
             if undoable.stale:
                 out.print(f"\n{counted(undoable.stale, 'row')} changed since: left as they are.")
-    return undoable
+        return undoable, await _doubt(host, name, undoable, named=run is not None)
+
+
+async def _doubt(host: Host, name: str, undoable: Undoable, *, named: bool) -> SettingsError | None:
+    """Return the error that refuses to put a plan back unasked: done again, ``--yes`` must not go on to the one before.
+
+    ``named``: its run was given.
+    """
+    run = undoable.run_id[:8]
+    if undoable.in_part:
+        # Its id would be right each time, until nothing is left of the run.
+        return SettingsError(
+            f"Other changes of run {run} were put back before, so the rest of it is put back only when you are asked.",
+            hint=f"On a terminal, without --yes: discover undo {name}",
+        )
+    if named:
+        return None
+    hint = f"If it is the one you mean: discover undo {name} --run {run} --yes"
+    if undoable.overtaken:
+        since = f"{name} has run since, or another plan was put back"
+        return SettingsError(f"The plan that can be put back now is that of run {run}, but {since}.", hint=hint)
+    if await host.undo_removes_many(name, undoable):
+        many = "would remove more rows than [host.losses] lets a run remove unasked"
+        return SettingsError(f"Putting back the plan of run {run} {many}.", hint=hint)
+    return None
 
 
 def _confirmed(name: str, flags: Flags, *, question: str, yes: bool) -> Held:
@@ -121,7 +173,7 @@ async def _shown(name: str, flags: Flags) -> Held:
     async with flags.host() as host:
         held = await host.held_plan(name)
         if not flags.json:
-            await print_plan(host, held.run_id, State.HELD)
+            await print_plan(host, held.run_id, State.HELD, most=SHOWN_BEFORE_A_QUESTION)
     return held
 
 

@@ -137,6 +137,8 @@ async def _remove(name: str, flags: Flags) -> int:
 
 async def _integration(host: Host, one: Integration) -> dict[str, Any]:
     last, held = next(iter(await host.history(one.name, 1)), None), await host.held(one.name)
+    # The plan that waits may be of an earlier run.
+    waiting = bool(last and held and held.run_id == last.run.id)
     connector = host.registry.connectors.get(one.connector)
     lifetime = connector.manifest.token_lifetime if connector else None
     age = (datetime.now(UTC) - one.credentials_at).days
@@ -147,7 +149,7 @@ async def _integration(host: Host, one: Integration) -> dict[str, Any]:
         "account": one.account.name,
         "connected_at": one.created_at,
         "last_run": last.run.started_at if last else None,
-        "verdict": last.describe(running=await host.is_running(one.name), waiting=held is not None) if last else None,
+        "verdict": last.describe(running=await host.is_running(one.name), waiting=waiting) if last else None,
         "waiting": {"run": held.run_id, "changes": held.changes} if held else None,
         "stored": await _stored(host, one.name),
         "token_age_days": age,

@@ -11,11 +11,14 @@ from connector_core.field_changes import FieldChange, Value, listed
 from connector_core.host import Host
 from connector_core.messages import counted, message
 from connector_core.outcomes import Change, Operation, State
+from connector_core.views import heading
 
 Totals = Mapping[tuple[str, Operation], int]
 """Numbers of changes, by kind and operation."""
 SHOWN = {Operation.CREATE: 5, Operation.UPDATE: 20, Operation.REMOVE: 50}
 """Changes that are shown of each kind and operation."""
+SHOWN_BEFORE_A_QUESTION = {**SHOWN, Operation.REMOVE: 500}
+"""To decide on a removal, its name is needed."""
 NOUNS = {Operation.CREATE: "create", Operation.UPDATE: "update", Operation.REMOVE: "removal"}
 _SIGNS = {
     Operation.CREATE: Text("+", style="green"),
@@ -31,6 +34,7 @@ async def print_plan(
     *,
     totals: Totals | None = None,
     names: Mapping[str, str] = MappingProxyType({}),
+    most: Mapping[Operation, int] = SHOWN,
 ) -> bool:
     """Print the changes of a run, each with its reason; return whether there are any.
 
@@ -40,19 +44,20 @@ async def print_plan(
         state: Only changes in this state.
         totals: How many changes there are, where that is known.
         names: Those of entities that are no longer stored.
+        most: How many of each kind and operation are shown.
     """
     if totals is None:
         totals = await _count(host, run_id, state)
-    changes = [change async for change in host.changes(run_id, state, limits=limits_of(totals))]
+    changes = [change async for change in host.changes(run_id, state, limits=limits_of(totals, most))]
     print_changes(changes, totals, names, with_state=state is None)
     return bool(changes)
 
 
-def limits_of(totals: Totals) -> Mapping[Operation, int]:
-    """Return how many changes of each operation to ask for."""
+def limits_of(totals: Totals, most: Mapping[Operation, int]) -> Mapping[Operation, int]:
+    """Return how many changes of each operation to ask for: as many as are shown at most, if there are any."""
     # Looking for changes that there are not takes as long as for those that there are.
     present = {operation for (_, operation), number in totals.items() if number}
-    return {operation: most if operation in present else 0 for operation, most in SHOWN.items()}
+    return {operation: number if operation in present else 0 for operation, number in most.items()}
 
 
 def print_changes(
@@ -69,7 +74,8 @@ def print_changes(
         rows = [_row(change, names, with_state=with_state) for change in found]
         out.print(table(("", kind, "Change", "State"), rows, optional=("State",)))
         for operation in order:
-            if (more := totals.get((kind, operation), 0) - SHOWN[operation]) > 0:
+            shown = sum(change.operation is operation for change in found)
+            if (more := totals.get((kind, operation), 0) - shown) > 0:
                 out.print(f"… and {counted(more, f'more {kind} {NOUNS[operation]}')}")
 
 
@@ -101,18 +107,14 @@ def _lines(change: Change) -> Iterator[str]:
     if change.operation is Operation.UPDATE and change.values:
         yield reason
         for value in change.values:
-            yield f"  {_field(value.field)}: {_shown(value.old, value)} → {_shown(value.new, value)}"
+            yield f"  {heading(value.field)}: {_shown(value.old, value)} → {_shown(value.new, value)}"
     else:
         yield f"{reason}: {_few(change.fields)}" if change.fields else reason
 
 
 def _few(fields: tuple[str, ...]) -> str:
-    shown = ", ".join(map(_field, fields[:3]))
+    shown = ", ".join(map(heading, fields[:3]))
     return f"{shown}, …" if len(fields) > 3 else shown
-
-
-def _field(name: str) -> str:
-    return name.removesuffix("_source_id").removesuffix("_source_ids")
 
 
 def _shown(value: Value, of: FieldChange) -> str:

@@ -247,7 +247,7 @@ async def _report(
     reports = tuple([KindReport(one.certificate, one.plan) for one in kinds])
     report = Report(
         run=context.run,
-        verdict=verdict(reports),
+        verdict=verdict(reports, apply=context.apply),
         kinds=reports,
         applied=context.apply,
         removed=removed,

@@ -5,18 +5,15 @@ from collections.abc import Sequence
 from connector_core.outcomes import KindReport, Standing, Verdict
 
 
-def verdict(kinds: Sequence[KindReport]) -> Verdict:
-    """Return the outcome of the worst kind.
-
-    Changes are held with a reason by a guard, and without one by a run that was asked to stop at its plan.
-    """
+def verdict(kinds: Sequence[KindReport], *, apply: bool) -> Verdict:
+    """Return the outcome of the worst kind. A run that does not ``apply`` was asked to stop at its plan."""
     standings = {one.certificate.standing for one in kinds}
     if Standing.DEFERRED in standings:
         return Verdict.DEFERRED
     if Standing.INCOMPLETE in standings:
         return Verdict.INCOMPLETE
-    if any(one.certificate.profile.doubted or (one.plan.held and one.plan.held_because) for one in kinds):
+    if any(one.certificate.profile.doubted for one in kinds):
         return Verdict.HELD
     if any(one.plan.held for one in kinds):
-        return Verdict.PLAN_WAITING
+        return Verdict.HELD if apply else Verdict.PLAN_WAITING
     return Verdict.CAUGHT_UP if Standing.CAUGHT_UP in standings else Verdict.COMPLETE

@@ -118,7 +118,7 @@ def of_integration(one: Stored, registry: Registry) -> Finding:
         manifest = registry.connector(one.integration.connector).manifest
     except PluginError as error:
         return failure(subject, error)
-    said = f"{manifest.title}, {_last_run(one.last, waiting=one.held is not None)}"
+    said = f"{manifest.title}, {_last_run(one.last, one.held)}"
     age = datetime.now(UTC) - one.integration.credentials_at
     if manifest.token_lifetime and age > manifest.token_lifetime:
         remedy = f"Connect again with a new one: discover connect {one.integration.connector} --name {name}"
@@ -131,9 +131,11 @@ def of_integration(one: Stored, registry: Registry) -> Finding:
     return Finding(subject, Health.OK, said)
 
 
-def _last_run(last: RunSummary | None, *, waiting: bool) -> str:
+def _last_run(last: RunSummary | None, held: Held | None) -> str:
     if last is None:
         return "no run yet"
     if last.finished_at is None:
         return f"running or interrupted since {last.run.started_at:%Y-%m-%d %H:%M} UTC"
+    # The plan that waits may be of an earlier run.
+    waiting = held is not None and held.run_id == last.run.id
     return f"last run {last.finished_at:%Y-%m-%d %H:%M} UTC: {last.describe(running=False, waiting=waiting)}"

@@ -3,12 +3,12 @@
 import json
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 
-from connector_core.field_changes import FieldChange
+from connector_core.field_changes import FieldChange, listed
 from connector_core.outcomes import Change, Operation
 from connector_core.sdk.entities import Department, Employee
 from connector_core.store.rows import StoredKind
@@ -27,6 +27,23 @@ class _Named(msgspec.Struct):
 
 
 _named = msgspec.json.Decoder(_Named).decode
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """The names of the entities of one kind, by id."""
+
+    stored: Mapping[str, str]
+    planned: Mapping[str, str]
+
+    def of(self, change: FieldChange) -> dict[str, str]:
+        """Return those of what the two values name by id."""
+        new = {str(one) for one in listed(change.new)}
+        found = {
+            one: (one in new and self.planned.get(one)) or self.stored.get(one) or self.planned.get(one, "")
+            for one in change.ids()
+        }
+        return {source_id: name for source_id, name in found.items() if name}
 
 
 def name_in(body: str | None) -> str:
@@ -48,7 +65,8 @@ def values_between(old: str | None, new: str | None, fields: Iterable[str] | Non
 def with_names(cursor: Cursor, run_id: str, kind: str, changes: Sequence[Change]) -> list[Change]:
     """Return changes with the names of the people and departments that their values name by id.
 
-    Known are those of entities that are stored, or that the run's plan creates.
+    Known are those of entities that are stored, or that the run's plan creates. One that it renames has its new name in
+    a new value, and in an old value the old one.
     """
     links, wanted = _LINKS.get(kind, {}), defaultdict[str, set[str]](set)
     for value in (value for one in changes for value in one.values if value.field in links):
@@ -58,28 +76,27 @@ def with_names(cursor: Cursor, run_id: str, kind: str, changes: Sequence[Change]
 
 
 def _named_values(
-    values: Iterable[FieldChange], links: Mapping[str, str], names: Mapping[str, Mapping[str, str]]
+    values: Iterable[FieldChange], links: Mapping[str, str], names: Mapping[str, _Names]
 ) -> tuple[FieldChange, ...]:
     return tuple(
         [
-            replace(one, names={source_id: known[source_id] for source_id in one.ids() if source_id in known})
-            if (known := names.get(links.get(one.field, "")))
-            else one
+            replace(one, names=names[links[one.field]].of(one)) if links.get(one.field) in names else one
             for one in values
         ]
     )
 
 
-def _names(cursor: Cursor, run_id: str, kind: str, ids: Iterable[str]) -> dict[str, str]:
+def _names(cursor: Cursor, run_id: str, kind: str, ids: Iterable[str]) -> _Names:
     (integration,) = cursor.execute("SELECT integration FROM runs WHERE id = ?", (run_id,)).fetchone()
-    created = cursor.execute(
-        f"SELECT c.source_id, b.body FROM {IDS} j JOIN changes c ON c.run_id = ? AND c.kind = ? "  # noqa: S608 - a constant
-        "AND c.source_id = j.value JOIN bodies b ON b.n = c.n",
+    planned = cursor.execute(
+        f"SELECT c.source_id, coalesce(c.body, b.body) FROM {IDS} j JOIN changes c ON c.run_id = ? AND c.kind = ? "  # noqa: S608 - a constant
+        "AND c.source_id = j.value LEFT JOIN bodies b ON b.n = c.n",
         (json.dumps([*ids]), run_id, kind),
     ).fetchall()
-    names = {source_id: name_in(body) for source_id, body in created}
-    names |= stored_names(cursor, StoredKind(integration, kind), ids)
-    return {source_id: name for source_id, name in names.items() if name}
+    return _Names(
+        stored_names(cursor, StoredKind(integration, kind), ids),
+        {source_id: name for source_id, body in planned if (name := name_in(body))},
+    )
 
 
 def stored_names(cursor: Cursor, of: StoredKind, source_ids: Iterable[str] | None = None) -> dict[str, str]:

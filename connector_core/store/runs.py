@@ -39,7 +39,9 @@ class RunSummary:
             running: The integration is locked by a run.
             waiting: Changes of this run wait for a decision.
         """
-        if self.verdict == Verdict.PLAN_WAITING and not waiting:
+        # A run that did not believe a field is held for that, whatever has become of its plan.
+        doubted = any(one.profile.doubted for one in self.certificates)
+        if self.verdict in {Verdict.PLAN_WAITING, Verdict.HELD} and not waiting and not doubted:
             return "plan decided"
         if self.verdict:
             return self.verdict

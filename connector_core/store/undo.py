@@ -29,6 +29,11 @@ _ROWS_THEN_AND_NOW = (
     "undoable u JOIN applications a ON a.n = u.application LEFT JOIN entities e ON e.integration = a.integration "
     "AND e.kind = u.kind AND e.source_id = u.source_id"
 )
+_RUN_SINCE = "SELECT 1 FROM runs WHERE integration = ? AND n > (SELECT n FROM runs WHERE id = ?)"
+_UNDONE_SINCE = (
+    "SELECT 1 FROM runs r JOIN changes c ON c.run_id = r.id "
+    "WHERE r.integration = ? AND c.state = 'undone' AND c.decided_at >= ?"
+)
 # A row is as the plan left it if that run was the last one to change it.
 _STALE = "CASE u.operation WHEN 'remove' THEN e.run_id IS NOT NULL ELSE e.run_id IS NOT a.run_id END"
 
@@ -45,6 +50,10 @@ class Undoable:
     """How many rows are put back, by kind and by what is done for that: a row that was created is removed."""
     stale: int
     """How many rows have changed since: they stay as they are."""
+    overtaken: bool = False
+    """The integration has run since, or something was put back: this may not be the plan that is meant."""
+    in_part: bool = False
+    """Other changes of the same run were put back already."""
 
     @property
     def changes(self) -> int:
@@ -120,7 +129,12 @@ class Undo(Table):
                 left_out += rows
             else:
                 totals[kind, _OPPOSITE[Operation(operation)]] = rows
-        return Undoable(number, run_id, datetime.fromisoformat(applied_at), totals, left_out)
+        in_part = _is_true(cursor, "SELECT 1 FROM changes WHERE run_id = ? AND state = 'undone'", run_id)
+        overtaken = in_part or any(
+            _is_true(cursor, statement, integration, since)
+            for statement, since in ((_RUN_SINCE, run_id), (_UNDONE_SINCE, applied_at))
+        )
+        return Undoable(number, run_id, datetime.fromisoformat(applied_at), totals, left_out, overtaken, in_part)
 
     async def changes(
         self, undoable: Undoable, *, limits: Mapping[Operation, int] | None = None
@@ -203,6 +217,10 @@ class Undo(Table):
             cursor.execute("DELETE FROM applications WHERE n = ?", found)
         note_removal(cursor)
         return True
+
+
+def _is_true(cursor: Cursor, statement: str, *arguments: str) -> bool:
+    return cursor.execute(f"{statement} LIMIT 1", arguments).fetchone() is not None
 
 
 def _before(days: int) -> str:

@@ -89,3 +89,27 @@ async def test_values_are_read_page_by_page(steps: RunSteps) -> None:
     assert [one.values for one in listed] == [
         (FieldChange("job_title", "Engineer", f"Lead {one.source_id}"),) for one in people
     ]
+
+
+async def test_a_department_that_the_plan_renames_has_its_new_name_where_people_move_to_it(steps: RunSteps) -> None:
+    ada = person("a", primary_department_source_id="legal")
+    bea = person("b", primary_department_source_id="ops")
+    await steps.applied(department("legal", name="Legal"), department("ops", name="Operations"))
+    await steps.applied(ada, bea)
+    run = Run.begin("acme", "example", "", ["Department", "Employee"])
+    readings = await steps.store.runs.start(run)
+    renamed = department("ops", name="Operations & Partners")
+    moved = [ada.model_copy(update={"primary_department_source_id": "ops"})]
+    moved.append(bea.model_copy(update={"primary_department_source_id": "legal"}))
+    for kind, rows in (("Department", (department("legal", name="Legal"), renamed)), ("Employee", moved)):
+        await steps.stage(readings[kind], *rows)
+        await steps.store.staging.index_latest_rows(readings[kind])
+        await steps.plan(run, readings[kind], hold=Hold.EVERYTHING)
+    await steps.finish(run)
+    found = await changes(steps, run)
+    names = {one: [dict(value.names) for value in found[one].values] for one in "ab"}
+    assert names == {
+        "a": [{"legal": "Legal", "ops": "Operations & Partners"}],
+        # In the old value it still has the old one.
+        "b": [{"legal": "Legal", "ops": "Operations"}],
+    }

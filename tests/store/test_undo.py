@@ -88,6 +88,41 @@ async def test_plans_are_put_back_one_after_the_other_the_last_one_first(undo: R
     assert await undo.store.undo.last("acme", WEEK) is None
 
 
+async def test_a_plan_says_if_it_may_not_be_the_one_that_is_meant(undo: RunSteps) -> None:
+    async def standing() -> tuple[bool, bool]:
+        found = await last(undo)
+        return found.overtaken, found.in_part
+
+    await undo.applied(ADA, BEA)
+    assert await standing() == (False, False)
+    # One run holds its updates; a later one applies; then what was held is applied.
+    run, reading = await undo.read(turned(ADA, Status.INACTIVE), BEA, CLEO)
+    await undo.plan(run, reading, hold=Hold.UPDATES)
+    await undo.apply(run, reading)
+    await undo.finish(run)
+    held = await undo.store.plans.held("acme")
+    assert held
+    await undo.store.plans.apply_held("acme", held, undoable=True)
+    assert await standing() == (False, False)
+    assert (await put_back(undo)).put_back == 1
+    assert await standing() == (True, True)
+    assert (await put_back(undo)).put_back == 1
+    assert await standing() == (True, False)
+    run, reading = await undo.read(turned(ADA, Status.INACTIVE), BEA)
+    await undo.plan(run, reading, hold=Hold.UPDATES)
+    await undo.finish(run)
+    held = await undo.store.plans.held("acme")
+    assert held
+    # Undone before it was applied: that says nothing about it.
+    undo.ask("UPDATE changes SET decided_at = '2020-01-01T00:00:00.000+00:00' WHERE state = 'undone'")
+    await undo.applied(department("d"))
+    await undo.store.plans.apply_held("acme", held, undoable=True)
+    # An older run's plan, applied after a later run; and the later run's, once the former was put back.
+    assert await standing() == (True, False)
+    assert (await put_back(undo)).put_back == 1
+    assert await standing() == (True, False)
+
+
 async def test_a_row_that_has_changed_since_stays(undo: RunSteps) -> None:
     await undo.applied(ADA, BEA, CLEO)
     run = await undo.applied(ADA.model_copy(update={"job_title": "Head"}), person("d"), person("e"), removed=("b", "c"))
