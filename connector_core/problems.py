@@ -1,6 +1,6 @@
 """Validation errors of pydantic in our words: places and reasons, never the input."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -23,6 +23,22 @@ _WORDS = {
     "int_parsing": "should be a whole number",
     "float_type": "should be a number",
     "float_parsing": "should be a number",
+    "int_from_float": "should be a whole number",
+    "int_parsing_size": "has too many digits",
+    "finite_number": "should be a finite number",
+    "path_type": "should be a path",
+    "set_type": "should be a set",
+    "frozen_set_type": "should be a set",
+    "dataclass_type": "should be a {class_name}",
+    "time_delta_type": "should be a timedelta",
+    "too_short": "is too short: at least {min_length}",
+    "string_too_short": "is too short: at least {min_length}",
+    "string_too_long": "is too long: at most {max_length}",
+    "string_pattern_mismatch": "should match the pattern {pattern}",
+    "greater_than_equal": "must be at least {ge:.15g}",
+    "greater_than": "must be more than {gt:.15g}",
+    "less_than_equal": "must be at most {le:.15g}",
+    "less_than": "must be less than {lt:.15g}",
 }
 
 
@@ -41,12 +57,20 @@ def problems(error: ValidationError, model: type[BaseModel]) -> Iterator[Problem
         place = tuple(str(part) for part in one["loc"])
         context = one.get("ctx", {})
         suggestion = context.get("suggestion", "")
-        # A ValueError of ours says it best; pydantic would put «Value error» before it.
-        said = str(context["error"]) if "error" in context else one["msg"][:1].lower() + one["msg"][1:]
-        said = _WORDS.get(one["type"], said)
+        said = _said(one["type"], one["msg"], context)
         if one["type"] == "extra_forbidden" and (suggestion := nearest(place[-1], _keys(model, place[:-1]))):
             said = f"{said} (did you mean {suggestion}?)"
         yield Problem(place, said, suggestion)
+
+
+def _said(kind: str, message: str, context: Mapping[str, Any]) -> str:
+    if kind in _WORDS:
+        return _WORDS[kind].format_map(context)
+    if "error" in context:
+        # A ValueError of ours says it best; pydantic would put «Value error» before it.
+        return str(context["error"])
+    message = message.removeprefix("Input ")
+    return message[:1].lower() + message[1:]
 
 
 def sentence(error: ValidationError, model: type[BaseModel]) -> str:

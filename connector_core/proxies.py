@@ -94,8 +94,12 @@ class Proxies:
             self._found[host, port] = self._find(host, port)
         return self._found[host, port]
 
+    def passes_by(self, host: str) -> bool:
+        """Return True for a host that is reached without one, whatever the settings and the environment say."""
+        return host in self._direct
+
     def _find(self, host: str, port: int) -> Proxy | None:
-        if host in self._direct or self._setting == OFF:
+        if self.passes_by(host) or self._setting == OFF:
             return None
         address, source = (SecretStr(self._setting), SETTING) if self._setting else _of_environment(host, port)
         if not address.get_secret_value():

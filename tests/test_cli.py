@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+import shlex
 import signal
 import sqlite3
 import subprocess
@@ -22,6 +23,7 @@ from cyclopts import App
 from rich.console import Console
 
 from connector_core.cli.encoding import encode, plain, stream_csv, stream_json
+from connector_core.cli.flags import Flags
 from connector_core.cli.main import COMMANDS, app, invoke
 from connector_core.cli.output import console, error_console, table
 from connectors.namely.simulator import NamelySimulator, Tenant
@@ -90,6 +92,101 @@ def test_the_way_from_connecting_to_looking(acme: Running, discover: Discover) -
     done = discover("history", "acme")
     assert "Employee complete (creation times), 60 of 60" in done.out
     assert "72 creates applied" in done.out
+
+
+def test_what_a_command_says_to_type_next_works_with_the_settings_and_the_store_that_were_given(
+    acme: Running, discover: Discover, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "plugins.toml").rename(tmp_path / "it's mine.toml")
+    given = ("--settings", "it's mine.toml", "--store", "people.sqlite")
+
+    def following(*arguments: str, code: int = 0) -> list[list[str]]:
+        done = discover(*arguments)
+        assert done.code == code, done.err
+        return [shlex.split(one) for one in re.findall(r"discover (\w+ .*?)(?:\)|   |\n)", done.out + done.err)]
+
+    # Narrower than a command, which is never broken.
+    monkeypatch.setenv("COLUMNS", "60")
+    (run,) = following("connect", "namely", "--name", "acme", "--domain", acme.host, *given)
+    assert run == ["run", "acme", *given]
+    apply, discard = following(*run, "--plan", code=1)
+    assert following("integrations", *given) == [apply, discard]
+    remedies = [one["remedy"] for one in discover("doctor", "--offline", "--json", *given).json()["findings"]]
+    assert f"Look at it: discover apply {shlex.join(given)} acme" in remedies
+    assert following(*discard, "--yes") == []
+    (entities,) = following(*run)
+    assert "60 stored" in discover(*entities).out
+    # An error that is raised below the command line.
+    (plan,) = following(*apply, "--yes", code=2)
+    assert plan == ["run", *given, "acme", "--plan"]
+    assert following(*plan) == [entities]
+
+
+def test_only_commands_in_a_hint_get_the_settings_and_the_store() -> None:
+    flags = Flags(settings=Path("my own.toml"))
+    assert flags.hint("discover list shows every plugin found.") == (
+        "discover list --settings 'my own.toml' shows every plugin found."
+    )
+    for text in ("Every key, with its meaning: discover settings", "It may discover people.", "Run discover --help."):
+        assert flags.hint(text) == text
+    assert Flags().hint("Make one: discover run acme --plan") == "Make one: discover run acme --plan"
+    assert flags.command("run acme") == "discover run acme --settings 'my own.toml'"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ("entities acme employees --limit 0", "discover entities --help"),
+        ("check a b", "discover check --help"),
+        ("secrets rotate --nope", "discover secrets rotate --help"),
+        ("nope", "discover --help"),
+    ],
+)
+def test_a_usage_error_names_the_help_of_its_command(discover: Discover, arguments: str, named: str) -> None:
+    done = discover(*arguments.split())
+    assert (done.code, f"Run {named}" in done.err) == (2, True)
+    assert f"Usage: {named.removesuffix(' --help')} " in discover(*named.split()[1:]).out
+
+
+def test_no_flag_is_there_only_to_empty_another() -> None:
+    help_ = Path(__file__).parents[1].joinpath("docs", "cli.md").read_text(encoding="utf-8")
+    assert not re.search("--(empty|no)-", help_)
+
+
+# ---- the demo's folder
+
+
+def test_the_demo_empties_what_a_demo_has_left(discover: Discover) -> None:
+    assert discover("demo", "--people", "50").code == 0
+    store = Path(".demo/plugins.sqlite").stat().st_ctime_ns
+    assert discover("demo", "--people", "50").code == 0
+    assert Path(".demo/plugins.sqlite").stat().st_ctime_ns != store
+
+
+@pytest.mark.parametrize("kind", ["file of mine", "settings of mine", "file", "link", "dangling link"])
+def test_the_demo_leaves_the_operators_files_alone(discover: Discover, tmp_path: Path, kind: str) -> None:
+    folder, elsewhere = tmp_path / ".demo", tmp_path / "mine"
+    elsewhere.mkdir()
+    if kind == "file":
+        folder.write_text("mine")
+    elif "link" in kind:
+        folder.symlink_to(elsewhere if kind == "link" else tmp_path / "nowhere")
+    else:
+        folder.mkdir()
+        (folder / ("plugins.toml" if "settings" in kind else "plans.txt")).write_text("# mine\n")
+    before = {one: one.lstat().st_ino for one in tmp_path.rglob("*")}
+    done = discover("demo", "--people", "50")
+    assert done.code == 2
+    said = "There are files of yours in .demo; move" if "mine" in kind else ".demo is not a folder; move"
+    assert said in done.err
+    assert before.items() <= {one: one.lstat().st_ino for one in tmp_path.rglob("*")}.items()
+
+
+@pytest.mark.parametrize("flag", ["--settings", "--store"])
+def test_the_demo_refuses_settings_and_a_store(discover: Discover, flag: str) -> None:
+    done = discover("demo", flag, "plugins.toml")
+    assert (done.code, "leave out --settings and --store" in done.err) == (2, True)
+    assert not Path(".demo").exists()
 
 
 @pytest.mark.usefixtures("connected")
@@ -173,7 +270,7 @@ def test_the_catalogue_and_the_page_of_an_integration(discover: Discover) -> Non
         (("history", "nobody"), "There is no integration named nobody"),
         (("apply", "nobody", "--yes"), "There is no integration named nobody"),
         (("remove", "nobody", "--yes"), "There is no integration named nobody"),
-        (("run", "acme", "--product", "XYZ"), 'Choose from: "eam", "smp".'),
+        (("run", "acme", "--product", "XYZ"), '--product must be one of: "eam", "smp".'),
         (("list", "--settings", "missing.toml"), "missing.toml does not exist"),
         (("simulate", "namely", "--faults", "earthquake"), "is not a valid fault"),
         (("simulate", "namely", "--set", "colour=red"), "colour"),
@@ -475,7 +572,8 @@ def test_json_has_every_text_without_loss_and_without_controls() -> None:
         (CONTROLS, plain(CONTROLS)),
         ("O'Brien-Łuka", "O'Brien-Łuka"),
         (-5, "-5"),
-        (True, "True"),
+        (True, "true"),
+        (False, "false"),
         (None, ""),
     ],
 )
@@ -563,10 +661,10 @@ def test_a_secret_that_was_typed_in_the_wrong_place_is_not_repeated(discover: Di
         ("[canary]{token}.", "Unknown command. Available"),
         ("check --canary[red].x", "Unknown option.\n"),
         ("lst", 'Unknown command. Did you mean "list"?'),
-        ("run acme --product canary-token", 'Invalid value "…" for --product. Choose from: "eam", "smp".'),
-        ("history acme --limit=canary-token", 'Invalid value for --limit: unable to convert "…" into int.'),
-        ("history acme --limit 4200000", 'Invalid value "…" for --limit. Must be <= 10000.'),
-        ("list --json=canary-token", 'Invalid value for --json: unable to convert "…" into bool.'),
+        ("run acme --product canary-token", '--product must be one of: "eam", "smp".'),
+        ("history acme --limit=canary-token", "--limit must be a whole number."),
+        ("history acme --limit 4200000", "--limit must be at most 10000."),
+        ("list --json=canary-token", "--json must be true or false."),
         ("list canary-token", "There are more arguments than the command takes."),
         ("list -- canary-token", "There are more arguments than the command takes."),
     ],

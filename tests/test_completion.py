@@ -1,6 +1,7 @@
 """Completion, as bash, zsh and fish do it themselves where they are installed."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -54,6 +55,7 @@ def test_a_shell_completes_every_command_without_starting_a_program(home: Path, 
     assert str(file) in done.out
     script = file.read_text()
     assert all(name in script for name, _, _ in COMMANDS if not name.startswith("-"))
+    assert not re.search("--(empty|no)-", script)
     # It would be asked for at every key.
     assert "__complete" not in script
     if not shutil.which(shell):
@@ -109,4 +111,4 @@ def test_a_home_that_cannot_be_written_and_a_shell_that_is_not_known(home: Path,
     done = discover("--install-completion", "--shell", "bash")
     assert (done.code, "cannot be written" in done.err) == (2, True)
     done = discover("--install-completion", "--shell", "tcsh")
-    assert (done.code, 'Choose from: "bash", "zsh", "fish"' in done.err) == (2, True)
+    assert (done.code, '--shell must be one of: "bash", "zsh", "fish"' in done.err) == (2, True)

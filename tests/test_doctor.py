@@ -169,6 +169,8 @@ async def test_settings_that_cannot_be_read_leave_the_machine_to_examine(tmp_pat
     settings, found = read_settings(tmp_path / "mine.toml")
     assert (settings, found.state) == (None, PROBLEM)
     assert "line 2: host.stroe: there is no such key" in found.message
+    assert found.message.endswith(". The store and the plugins are examined when it can be read.")
+    assert found.remedy == "Every key, with its meaning: discover settings"
     assert [one.subject for one in await examine(None)] == ["python", "packages", "trust", "proxy"]
 
 
@@ -423,6 +425,12 @@ def test_the_command_ends_with_2_if_something_is_to_fix(
     monkeypatch.setenv("SSL_CERT_FILE", "missing.pem")
     bad = discover("doctor", "--offline")
     assert bad.code == 2
-    assert "problem  trust" in bad.out
+    assert re.search(r"^trust +problem ", bad.out, re.MULTILINE)
     assert "clock" not in bad.out
+    # Where columns have no room, the subject is the heading of a list.
+    monkeypatch.setenv("COLUMNS", "60")
+    narrow = discover("doctor", "--offline").out
+    headings = [line.strip() for line in narrow.splitlines() if line.strip() and not line.startswith(" ")]
+    subjects = [one["subject"] for one in discover("doctor", "--offline", "--json").json()["findings"]]
+    assert headings == subjects
     assert discover("doctor", "--settings", "missing.toml").code == 2

@@ -1,6 +1,7 @@
 """What the how-tos say to type works: commands are run against a simulated Namely, programs are executed."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -26,6 +27,7 @@ from connector_core.outcomes import Began, Progress
 from connector_core.plugins import Registry, load
 from connector_core.secrecy import hiding
 from connector_core.settings import PluginSettings, Settings
+from connector_core.vault import Vault
 from world import DISCOVER, Discover, Running, Start
 
 ROOT = Path(__file__).parents[1]
@@ -226,7 +228,14 @@ async def test_the_embedding_how_tos_examination_finds_a_problem(
     assert await problems(place.settings) == []
     monkeypatch.setenv("SSL_CERT_FILE", "missing.pem")
     (found,) = await problems(place.settings)
-    assert found.startswith("trust: SSL_CERT_FILE names 'missing.pem', which cannot be read")
+    assert found.startswith("trust: SSL_CERT_FILE names 'missing.pem'")
+    # A host with a key of its own.
+    monkeypatch.delenv("SSL_CERT_FILE")
+    vault = Vault(SecretStr(os.environ["DISCOVER_SECRET_KEY"]))
+    monkeypatch.delenv("DISCOVER_SECRET_KEY")
+    assert await problems(place.settings, vault) == []
+    (found,) = await problems(place.settings)
+    assert found.startswith("key: ")
 
 
 def test_the_embedding_how_tos_settings_and_logs_are_ones(capsys: pytest.CaptureFixture[str]) -> None:

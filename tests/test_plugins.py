@@ -97,17 +97,17 @@ raise Odd
         (
             CONNECTOR.replace('api=">', 'limits=(RateLimit("/people", requests=0, per=60),), api=">'),
             Standing.REFUSED,
-            "manifest is not valid: limits.0.requests: input should be greater than or equal to 1",
+            "manifest is not valid: limits.0.requests: must be at least 1",
         ),
         (
             CONNECTOR.replace('Bearer("api_key")', 'Header("X Key", "api_key")'),
             Standing.REFUSED,
-            "manifest is not valid: auth.Header.name: string should match pattern",
+            "manifest is not valid: auth.Header.name: should match the pattern ^",
         ),
         (
             CONNECTOR.replace('Bearer("api_key")', '"api_key"'),
             Standing.REFUSED,
-            "manifest is not valid: auth: input should be a Bearer, Header, Basic or ClientCredentials",
+            "manifest is not valid: auth: should be a Bearer, Header, Basic or ClientCredentials",
         ),
         (
             CONNECTOR.replace('name="stranger"', 'name="other"'),

@@ -65,6 +65,15 @@ def test_every_table_is_read() -> None:
         ('[host.resolve]\n"a.namely.com" = "127.0.0.1:99999"\n', "an address and a port"),
         ("[plugins.namely]\nlimits = { '/profiles' = 3 }\n", "plugins.namely.limits./profiles: "),
         ("[plugins]\nnamely = 5\n", "plugins.namely: "),
+        ("[host]\nstore = 3\n", "host.store: should be a path."),
+        ("[host.retention]\nundo = -1\n", "host.retention.undo: must be at least 0."),
+        ("[host.bounds]\nrows = 0\n", "host.bounds.rows: must be at least 1."),
+        ("[host.http]\nlargest_answer = 0\n", "host.http.largest_answer: must be more than 0."),
+        ("[host.http]\nfirst_wait = 61.0\n", "host.http.first_wait: must be at most 60."),
+        ("[host.growth]\nat_least = 9000000000\n", "host.growth.at_least: must be at most 1000000000."),
+        ("[host.http]\ntries = 1.5\n", "host.http.tries: should be a whole number."),
+        ("[host.http]\ntries = nan\n", "host.http.tries: should be a finite number."),
+        ("[host.http]\nproxy = '{x}'\n", "host.http.proxy: is not the address of a proxy"),
     ],
 )
 def test_a_wrong_file_names_the_file_and_the_key(text: str, says: str) -> None:

@@ -8,6 +8,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -265,13 +266,16 @@ def test_settings_that_lead_to_the_simulator_need_nothing(tmp_path: Path) -> Non
 def _commands_of(name: str, settings: SimulatedSettings | None) -> str:
     connector = load_plugins(Settings()).connector(name)
     served = Served(load(f"connectors.{name}.simulator", SimulatorOptions(5)), 8443, Path("my cache/ca.pem"))
-    return "\n".join(_commands(connector, served, settings, SimulateFlags(settings=Path("it's.toml"))))
+    flags = SimulateFlags(settings=Path("it's.toml"), store=Path("my.sqlite"))
+    return "\n".join(_commands(connector, served, settings, flags))
 
 
-def test_what_is_to_be_typed_is_quoted_for_shells() -> None:
+def test_what_is_to_be_typed_is_quoted_for_shells(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["my venv/bin/discover", "simulate"])
     said = _commands_of("namely", None)
     assert "export SSL_CERT_FILE='my cache/ca.pem'\n" in said
-    assert said.endswith("""discover run acme --settings 'it'"'"'s.toml'""")
+    assert said.endswith("""'my venv/bin/discover' run acme --settings 'it'"'"'s.toml' --store my.sqlite""")
+    assert "\n'my venv/bin/discover' connect namely --name acme" in said
 
 
 @pytest.mark.parametrize("name", ["bamboohr", "hibob"])

@@ -47,6 +47,19 @@ async def test_a_certificate_is_refused_with_the_reason(certificate: Certificate
     assert simulator.requests == []
 
 
+@pytest.mark.parametrize("certificate", [Certificate.SELF_SIGNED, Certificate.UNKNOWN_AUTHORITY, Certificate.EXPIRED])
+@pytest.mark.parametrize("direct", [(), (HOST,)])
+async def test_a_host_that_resolve_leads_elsewhere_may_be_a_simulator(
+    certificate: Certificate, direct: tuple[str, ...]
+) -> None:
+    simulator = ExampleSimulator(1, 1)
+    async with reached(simulator, Example.manifest, CREDENTIALS, certificate=certificate, direct=direct) as api:
+        with pytest.raises(InsecureError) as caught:
+            await api.get("/me", Owner)
+    advised = caught.value.hint.endswith(" For a simulator, set SSL_CERT_FILE as `discover simulate` printed it.")
+    assert advised is (bool(direct) and certificate is not Certificate.EXPIRED)
+
+
 async def test_a_good_certificate_is_accepted() -> None:
     async with reached(ExampleSimulator(1, 1), Example.manifest, CREDENTIALS, certificate="good") as api:
         assert (await api.get("/me", Owner)).id == "o1"

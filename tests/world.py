@@ -6,7 +6,7 @@ import sqlite3
 import sys
 import threading
 import tomllib
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
@@ -172,7 +172,13 @@ class Start(Protocol):
 
 @asynccontextmanager
 async def reached(
-    simulator: Simulator, manifest: Manifest, credentials: Credentials, *, certificate: str = "good", **http: Any
+    simulator: Simulator,
+    manifest: Manifest,
+    credentials: Credentials,
+    *,
+    certificate: str = "good",
+    direct: Collection[str] = (),
+    **http: Any,
 ) -> AsyncIterator[HttpApi]:
     """The client alone, before a served simulator."""
     async with serve(simulator, certificate=certificate) as served:
@@ -181,7 +187,7 @@ async def reached(
         with environment({"SSL_CERT_FILE": str(served.ca_file)}):
             tls = tls_context()
         quotas = Quotas(manifest.limits)
-        api = HttpApi(session, tls, manifest, credentials, settings=settings.http, quotas=quotas)
+        api = HttpApi(session, tls, manifest, credentials, settings=settings.http, quotas=quotas, direct=direct)
         try:
             yield api
         finally:

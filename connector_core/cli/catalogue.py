@@ -57,7 +57,7 @@ def show(connector: str, /, *, flags: Flags = DEFAULT) -> int:
         connector: Its name in `discover list`.
     """
     found = flags.registry().connector(connector)
-    page = _page(found)
+    page = _page(found, flags)
     if flags.json:
         print_json(page)
         return 0
@@ -91,7 +91,7 @@ def show(connector: str, /, *, flags: Flags = DEFAULT) -> int:
     return 0
 
 
-def _page(connector: type[AnyConnector]) -> dict[str, Any]:
+def _page(connector: type[AnyConnector], flags: Flags) -> dict[str, Any]:
     """Return a connector's page as JSON."""
     manifest = connector.manifest
     lifetime = manifest.token_lifetime
@@ -114,9 +114,9 @@ def _page(connector: type[AnyConnector]) -> dict[str, Any]:
         "credentials": connector.credentials_type.model_json_schema(),
         "provider_setup": list(manifest.provider_setup),
         "setup_here": [
-            f"Run: discover connect {manifest.name} --name NAME",
-            "Run: discover run NAME --plan, and review what it would store.",
-            "Run: discover run NAME, as often as you need fresh data.",
+            f"Run: {flags.command(f'connect {manifest.name} --name NAME')}",
+            f"Run: {flags.command('run NAME --plan')}, and review what it would store.",
+            f"Run: {flags.command('run NAME')}, as often as you need fresh data.",
             *([f"Connect again before the token is {lifetime.days} days old."] if lifetime else []),
         ],
     }

@@ -1,8 +1,7 @@
 """A guided tour: ``demo``."""
 
-import shlex
+import re
 import shutil
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -12,12 +11,17 @@ from cyclopts.validators import Number
 from rich.console import Console
 
 from connector_core.cli import entities, integrations, runs
-from connector_core.cli.flags import DEFAULT, Flags
+from connector_core.cli.flags import DEFAULT, Flags, typed_program
 from connector_core.cli.output import console, error_console
+from connector_core.cli.simulated_settings import SimulatedSettings
 from connector_core.cli.simulation import save_settings, simulator_of
+from connector_core.errors import SettingsError
 from connector_core.testing import Simulator, SimulatorOptions, environment, serve
 
 FOLDER = Path(".demo")
+_SETTINGS = "plugins.toml"
+_NAMES = re.compile(r"plugins\.key|plugins\.sqlite(-\w+|\.locks|\.v\d.*)?|\.plugins\..+")
+"""The names of the other files of a demo: its key, its store, and what lies beside them."""
 
 
 async def demo(
@@ -26,14 +30,17 @@ async def demo(
     """Discover a simulated organisation twice, and show what changed in between.
 
     Everything is kept in the folder .demo, so that you can go on: with the plan that waits, and with the simulator.
+    The next demo empties the folder, unless there are files of yours in it.
 
     Args:
         people: Size of the organisation.
     """
+    if flags.settings or flags.store:
+        raise SettingsError("The demo has settings and a store of its own: leave out --settings and --store.")
     registry = flags.host().registry
     simulator = simulator_of(registry.connector("namely"), SimulatorOptions(people))
     async with serve(simulator) as served:
-        settings = _empty_folder() / "plugins.toml"
+        settings = _empty_folder() / _SETTINGS
         await save_settings(settings, registry, served)
         variables = {
             "SSL_CERT_FILE": str(served.ca_file),
@@ -45,9 +52,21 @@ async def demo(
 
 
 def _empty_folder() -> Path:
-    shutil.rmtree(FOLDER, ignore_errors=True)
+    """Make the folder anew, if it holds nothing but what a demo has left there."""
+    if FOLDER.is_symlink() or (FOLDER.exists() and not FOLDER.is_dir()):
+        raise SettingsError(f"{FOLDER} is not a folder; move it away.")
+    if FOLDER.exists():
+        if not all(map(_is_ours, FOLDER.iterdir())):
+            raise SettingsError(f"There are files of yours in {FOLDER}; move them away.")
+        shutil.rmtree(FOLDER)
     FOLDER.mkdir(mode=0o700)
     return FOLDER
+
+
+def _is_ours(file: Path) -> bool:
+    if file == FOLDER / _SETTINGS:
+        return SimulatedSettings.of(file) is not None
+    return _NAMES.fullmatch(file.name) is not None
 
 
 async def _demonstrate(simulator: Simulator, people: int, flags: Flags) -> None:
@@ -68,9 +87,8 @@ async def _demonstrate(simulator: Simulator, people: int, flags: Flags) -> None:
     _announce(out, "discover run acme --plan")
     await runs.run("acme", plan=True, flags=flags)
     out.print("\nNothing of this has been applied yet. Go on with these:", style="bold")
-    where = f"--settings {flags.settings}" + (f" --store {shlex.quote(str(flags.store))}" if flags.store else "")
     for command in ("apply acme", "history acme", f"simulate namely --people {people} --every 30s"):
-        out.print(f"  {shlex.quote(sys.argv[0])} {command} {where}", soft_wrap=True)
+        out.print(f"  {flags.command(command, program=typed_program())}", soft_wrap=True)
 
 
 def _announce(out: Console, command: str) -> None:

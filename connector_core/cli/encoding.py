@@ -66,6 +66,8 @@ async def stream_csv(headings: Iterable[str], rows: AsyncIterable[Iterable[Any]]
 
 def _cell(value: Any) -> object:
     """Return a cell that a spreadsheet shows and does not calculate: an apostrophe precedes what could be a formula."""
+    if isinstance(value, bool):
+        return encode(value)
     if value is None or isinstance(value, (int, float)):
         return value
     if isinstance(value, list):

@@ -23,6 +23,9 @@ from connector_core.errors import ConnectorCoreError, ProviderError
 INTERRUPTED = 130
 _NAME = re.compile(r"--?[a-z]{1,12}(-[a-z]{1,12}){0,3}", re.ASCII)
 """The form of an option's name: a few words. Anything else behind the hyphens may be a secret."""
+_CHOICE = re.compile(r'Invalid value "…" for (\S+)\. Choose from')
+_BOUNDS = {">=": "at least", "<=": "at most", ">": "more than", "<": "less than"}
+_TYPES: dict[object, str] = {int: "a whole number", float: "a number", bool: "true or false"}
 
 
 class DeclinedError(Exception):
@@ -82,9 +85,9 @@ def ending_of(error: BaseException) -> Ending:
         said = error.said if isinstance(error, ProviderError) else ""
         return Ending(error.code, error.message, error.hint, error.exit_code, said)
     if isinstance(error, UnusedCliTokensError):
-        return Ending("usage", "There are more arguments than the command takes.", "See its --help.", 2)
+        return Ending("usage", "There are more arguments than the command takes.", _help_for(error), 2)
     if isinstance(error, CycloptsError):
-        return Ending("usage", _without_values(error), "Run discover --help to list the commands.", 2)
+        return Ending("usage", _without_values(error), _help_for(error), 2)
     if isinstance(error, DeclinedError):
         return Ending("declined", "Nothing was changed.", exit_code=INTERRUPTED)
     if isinstance(error, RunInterruptedError):
@@ -103,6 +106,12 @@ def ending_of(error: BaseException) -> Ending:
     )
 
 
+def _help_for(error: CycloptsError) -> str:
+    if not error.command_chain:
+        return "Run discover --help to list the commands."
+    return f"Run discover {' '.join(error.command_chain)} --help."
+
+
 def _without_values(error: CycloptsError) -> str:
     """Return the message of an error about what was typed, without the values: one may be a secret."""
     unnamed = ""
@@ -116,10 +125,14 @@ def _without_values(error: CycloptsError) -> str:
     elif isinstance(error, UnknownCommandError) and error.unused_tokens:
         unnamed = f' "{error.unused_tokens[0]}"'
     elif isinstance(error, CoercionError) and error.token:
+        if error.token.keyword and error.target_type in _TYPES:
+            return f"{error.token.keyword} must be {_TYPES[error.target_type]}."
         error.token = error.token.evolve(value="…")
-    elif isinstance(error, ValidationError):
-        error.value = "…"
+    elif isinstance(error, ValidationError) and error.argument:
+        must, be, sign, *bound = error.exception_message.split()
+        return " ".join((error.argument.name, must.lower(), be, _BOUNDS.get(sign, sign), *bound))
     elif isinstance(error, ArgumentOrderError):
         error.token = "…"  # noqa: S105 - the argument that was typed, no password
     # The nearest name that is known is still suggested.
-    return " ".join(str(error).replace(f"{unnamed}.", ".", 1).split())
+    said = " ".join(str(error).replace(f"{unnamed}.", ".", 1).split())
+    return _CHOICE.sub(r"\1 must be one of", said)

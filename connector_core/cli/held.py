@@ -41,7 +41,8 @@ async def _apply(name: str, held: Held, flags: Flags) -> int:
     left_out = _left_out(applied.stale, "change")
     console().print(f"{counted(applied.applied, 'change')} applied{left_out}.", style="green")
     if undo_days:
-        console().print(f"It can be put back for {counted(undo_days, 'day')}: discover undo {name}")
+        command = flags.command(f"undo {name}")
+        console().print(f"It can be put back for {counted(undo_days, 'day')}: {command}", soft_wrap=True)
     return 0
 
 
@@ -102,7 +103,7 @@ async def _undo(name: str, undoable: Undoable, flags: Flags) -> int:
     out = console()
     out.print(f"{counted(undone.put_back, 'row')} put back{_left_out(undone.stale, 'row')}.", style="green")
     out.print("The next run reads the same values again, unless the provider has others by then.")
-    out.print(f"Next: discover run {name} --plan")
+    out.print(f"Next: {flags.command(f'run {name} --plan')}", soft_wrap=True)
     return 0
 
 

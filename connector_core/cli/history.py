@@ -44,7 +44,7 @@ async def history(
         else:
             rows = [await _row(host, one) for one in await host.history(name, limit)]
             headings = ("Run", "Started", "Product", "Verdict", "Certificates", "Changes")
-            empty = f"{name} has not run yet. Run it: discover run {name}"
+            empty = f"{name} has not run yet. Run it: {flags.command(f'run {name}')}"
             console().print(table(headings, rows, optional=("Changes",)) if rows else empty)
     return 0
 

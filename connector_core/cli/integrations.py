@@ -56,7 +56,7 @@ async def _connect(host: Host, connector: str, name: str, filled: Fields, flags:
     out = console()
     done = "is reconnected; its data is kept" if known else "is connected"
     out.print(f"{name} ({plain(report.account.name)}) {done}.", style="green")
-    out.print(f"Next: discover run {name}")
+    out.print(f"Next: {flags.command(f'run {name}')}", soft_wrap=True)
     return 0
 
 
@@ -80,11 +80,12 @@ async def integrations(*, flags: Flags = DEFAULT) -> int:
         for one in found
     ]
     headings = ("Name", "Connector", "Account", "Last run", "Verdict", "Stored", "Token")
-    empty = f"There is no integration in {host.store.described}. Add one: discover connect namely --name acme"
+    add = flags.command("connect namely --name acme")
+    empty = f"There is no integration in {host.store.described}. Add one: {add}"
     out = console()
-    out.print(table(headings, rows) if rows else empty)
+    out.print(table(headings, rows) if rows else empty, soft_wrap=not rows)
     if waiting := [one["name"] for one in found if one["waiting"]]:
-        out.print("\n" + "\n".join(map(how_to_decide, waiting)))
+        out.print("\n" + "\n".join(how_to_decide(name, flags) for name in waiting), soft_wrap=True)
     return 0
 
 

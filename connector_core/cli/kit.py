@@ -23,7 +23,7 @@ def prove_connector(
     connector: str,
     /,
     *,
-    suite: tuple[str, ...] = (),
+    suite: Annotated[tuple[str, ...], Parameter(negative="", show_default=False)] = (),
     write: Annotated[bool, Parameter(negative="")] = False,
     flags: Flags = DEFAULT,
 ) -> int:

@@ -6,6 +6,7 @@ import inspect
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from typing import NoReturn
 
@@ -97,8 +98,10 @@ def main() -> NoReturn:
 
 def invoke(arguments: Sequence[str], *, ready: Callable[[], None] | None = None) -> int:
     """Run one command line and return its exit code. Raises nothing. ``ready`` is called before the command begins."""
+    flags = None
     try:
         command, bound, _ = app.parse_args(list(arguments), print_error=False, exit_on_error=False)
+        flags = bound.arguments.get("flags")
         if ready:
             ready()
         result = command(*bound.args, **bound.kwargs)
@@ -113,6 +116,8 @@ def invoke(arguments: Sequence[str], *, ready: Callable[[], None] | None = None)
         return streams.READER_GONE
     except (Exception, KeyboardInterrupt, asyncio.CancelledError) as error:  # noqa: BLE001 - an ending for each
         ending = ending_of(error)
+        if flags:
+            ending = replace(ending, hint=flags.hint(ending.hint))
         ending.show(as_json="--json" in arguments)
         return ending.exit_code
     return result if isinstance(result, int) else 0

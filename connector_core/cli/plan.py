@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from rich.text import Text
 
+from connector_core.cli.flags import Flags
 from connector_core.cli.output import console, table
 from connector_core.field_changes import FieldChange, Value, listed
 from connector_core.host import Host
@@ -79,9 +80,9 @@ def print_changes(
                 out.print(f"… and {counted(more, f'more {kind} {NOUNS[operation]}')}")
 
 
-def how_to_decide(name: str) -> str:
+def how_to_decide(name: str, flags: Flags) -> str:
     """Return the commands for an integration's plan that waits."""
-    return f"Next: discover apply {name}   (or: discover discard {name})"
+    return f"Next: {flags.command(f'apply {name}')}   (or: {flags.command(f'discard {name}')})"
 
 
 async def _count(host: Host, run_id: str, state: State | None) -> Totals:

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from connector_core.cli.encoding import plain
 from connector_core.cli.ending import with_stop
+from connector_core.cli.flags import Flags
 from connector_core.cli.output import console, table
 from connector_core.cli.plan import Totals, how_to_decide, print_plan
 from connector_core.data_profile import DataProfile
@@ -33,7 +34,7 @@ _COLOURS = {
 }
 
 
-async def print_report(host: Host, report: Report) -> None:
+async def print_report(host: Host, report: Report, flags: Flags) -> None:
     """Print a run's report with its plan, and the commands that come next."""
     out = console()
     out.print(_heading(report))
@@ -49,8 +50,8 @@ async def print_report(host: Host, report: Report) -> None:
         out.print()
     if await print_plan(host, report.run.id, totals=_totals(report), names=report.removed):
         out.print()
-    for line in _next_steps(report):
-        out.print(line)
+    for line in _next_steps(report, flags):
+        out.print(line, soft_wrap=True)
 
 
 def _heading(report: Report) -> Text:
@@ -160,14 +161,15 @@ def _totals(report: Report) -> Totals:
     }
 
 
-def _next_steps(report: Report) -> list[str]:
+def _next_steps(report: Report, flags: Flags) -> list[str]:
     name = report.run.integration
     if any(one.plan.held for one in report.kinds):
-        return [how_to_decide(name)]
+        return [how_to_decide(name, flags)]
     if report.verdict.good:
-        return [f"Next: discover entities {name} {report.kinds[0].kind.lower()}s"]
+        return [f"Next: {flags.command(f'entities {name} {report.kinds[0].kind.lower()}s')}"]
     kinds = " or ".join(one.kind for one in report.kinds if not one.certificate.complete)
     kept = [f"Rows that were read are stored; no {kinds} was removed."] if kinds else []
     if report.verdict is Verdict.DEFERRED:
-        return [*kept, f"Next: discover run {name}, after the wait"]
-    return [*kept, f"Next: discover check {name}, fix the cause, then discover run {name}"]
+        return [*kept, f"Next: {flags.command(f'run {name}')}   (after the wait)"]
+    check, run = flags.command(f"check {name}"), flags.command(f"run {name}")
+    return [*kept, f"Next: {check}   (fix the cause, then: {run})"]

@@ -28,10 +28,10 @@ async def run(
     /,
     *,
     product: Product | None = None,
-    kind: tuple[str, ...] = (),
+    kind: Annotated[tuple[str, ...], Parameter(negative="", show_default=False)] = (),
     plan: Annotated[bool, Parameter(negative="")] = False,
     delta: Annotated[bool, Parameter(negative="")] = False,
-    accept: tuple[str, ...] = (),
+    accept: Annotated[tuple[str, ...], Parameter(negative="", show_default=False)] = (),
     all_: Annotated[bool, Parameter(name="--all", negative="")] = False,
     flags: Flags = DEFAULT,
 ) -> int:
@@ -107,10 +107,10 @@ async def _print_outcomes(host: Host, outcomes: Sequence[_Outcome], flags: Flags
         return
     for one in outcomes:
         if one.report:
-            await print_report(host, one.report)
+            await print_report(host, one.report, flags)
         elif one.error:
             ending = ending_of(one.error)
-            said = f"{one.integration}: {ending.message} {ending.hint}"
+            said = f"{one.integration}: {ending.message} {flags.hint(ending.hint)}"
             error_console().print(plain(said.strip()), style="bold red")
 
 

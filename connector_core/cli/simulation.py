@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from connector_core.cli.encoding import print_json
-from connector_core.cli.flags import Flags
+from connector_core.cli.flags import Flags, typed_program
 from connector_core.cli.output import console
 from connector_core.cli.simulated_settings import SimulatedSettings, quoted
 from connector_core.errors import SettingsError
@@ -48,7 +48,7 @@ async def simulate(  # noqa: PLR0913 - each is a flag
     seed: int = 1,
     faults: str = "",
     recorded: Path | None = None,
-    set_: Annotated[tuple[str, ...], Parameter(name="--set")] = (),
+    set_: Annotated[tuple[str, ...], Parameter(name="--set", negative="", show_default=False)] = (),
     flags: SimulateFlags = _DEFAULT,
 ) -> int:
     """Serve a connector's simulator over TLS on this machine, until Ctrl-C.
@@ -177,11 +177,10 @@ def _commands(
             exports.append(f"export DISCOVER_{field.name.upper()}={value}")
         else:
             typed += f" --{field.name.replace('_', '-')} {value}"
-    settings = f" --settings {shlex.quote(str(flags.settings))}" if flags.settings else ""
     return [
         *exports,
-        f"discover connect {name} --name {integration}{typed}{settings}",
-        f"discover run {integration}{settings}",
+        flags.command(f"connect {name} --name {integration}{typed}", program=typed_program()),
+        flags.command(f"run {integration}", program=typed_program()),
     ]
 
 

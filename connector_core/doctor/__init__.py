@@ -25,8 +25,8 @@ def read_settings(file: Path | None, *, store: Path | None = None) -> tuple[Sett
     try:
         settings = Settings.load(file, store=store)
     except SettingsError as error:
-        remedy = f"{error.hint} The store and the plugins are examined when it can be read.".strip()
-        return None, Finding("settings", Health.PROBLEM, error.message, remedy)
+        message = f"{error.message} The store and the plugins are examined when it can be read."
+        return None, Finding("settings", Health.PROBLEM, message, error.hint)
     said = f"{path.absolute()}" if path.exists() else f"The defaults: there is no {path.absolute()}"
     return settings, Finding("settings", Health.OK, said)
 

@@ -35,7 +35,7 @@ from connector_core.http.quotas import Quotas
 from connector_core.http.request import Request
 from connector_core.http.responses import clock_of, raise_for_page, raise_for_status
 from connector_core.http.retry import Failures, RetryPolicy
-from connector_core.proxies import Proxies
+from connector_core.proxies import Proxies, Proxy
 from connector_core.sdk.credentials import Credentials
 from connector_core.sdk.manifest import Manifest
 from connector_core.sdk.page import T
@@ -202,7 +202,7 @@ class Client:
         if request.body is not None:
             headers["Content-Type"] = request.content_type
         self.requests += 1
-        with connection_errors(Destination(self._manifest.title, host, request.call, proxy)):
+        with connection_errors(self._destination(host, request, proxy)):
             async with self._session.request(
                 request.call.method,
                 url,
@@ -222,6 +222,10 @@ class Client:
                 result = await read(response)
                 self.completed += 1
                 return result, clock_of(response.headers)
+
+    def _destination(self, host: str, request: Request, proxy: Proxy | None) -> Destination:
+        redirected = self._proxies.passes_by(host)
+        return Destination(self._manifest.title, host, request.call, proxy, redirected=redirected)
 
     def _timeout(self, request: Request) -> aiohttp.ClientTimeout:
         connect, page = self._settings.connect_timeout, self._settings.page_timeout

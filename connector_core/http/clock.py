@@ -26,7 +26,8 @@ async def clock_difference(
     """
     host, began = url.host or "", time.time()
     proxy = proxies.to(host, url.port or 443)
-    with connection_errors(Destination(title, host, Call("HEAD", url.path), proxy)):
+    destination = Destination(title, host, Call("HEAD", url.path), proxy, redirected=proxies.passes_by(host))
+    with connection_errors(destination):
         async with (
             asyncio.timeout(seconds),
             session.head(

@@ -27,6 +27,7 @@ _PASSING = frozenset({408, 429, 500, 502, 503, 504})
 _CLOCK = "Check this machine's clock. If it is right, the certificate, or that of its authority, has to be replaced."
 _ADDRESS = "Check the address in the integration's credentials, and that no proxy or firewall answers in its place."
 _AUTHORITY = "If a proxy inspects TLS here, name its certificate authority in SSL_CERT_FILE."
+_SIMULATOR = "For a simulator, set SSL_CERT_FILE as `discover simulate` printed it."
 _UNTRUSTED = "is signed by an authority that is not trusted here", _AUTHORITY
 _CERTIFICATES: Mapping[int, tuple[str, str]] = MappingProxyType(
     {
@@ -52,6 +53,8 @@ class Destination:
     host: str
     call: Call
     proxy: Proxy | None = None
+    redirected: bool = False
+    """True for a host with an address of its own in ``[host.resolve]``, as a simulator has."""
 
     def __str__(self) -> str:
         return f"{self.title} ({self.host})"
@@ -97,6 +100,8 @@ def _not_connected(error: aiohttp.ClientConnectorError, to: Destination) -> Conn
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         code = getattr(error.certificate_error, "verify_code", 0)
         finding, hint = _CERTIFICATES.get(code, ("is not trusted", _AUTHORITY))
+        if to.redirected and hint == _AUTHORITY:
+            hint = f"{hint} {_SIMULATOR}"
         return InsecureError(f"The certificate of {name}{through} {finding}", call=to.call, hint=hint)
     if at_proxy and to.proxy:
         hint = f"Check {to.proxy.source}, and that the proxy runs.{_beside(to.proxy)}"

@@ -186,7 +186,7 @@ class Database:
         with self._mapped():
             if self._connection is None:
                 self._file.require_folder()
-                if not (create or self.path.exists()):
+                if not (create or self._file.is_made()):
                     with closing(self._file.open_empty()) as connection:
                         return work(connection)
                 self._connection = self._file.open()

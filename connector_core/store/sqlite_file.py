@@ -23,6 +23,7 @@ _BEGIN = ("BEGIN IMMEDIATE",)
 _BEGIN_NEW = ("BEGIN", "PRAGMA auto_vacuum = INCREMENTAL")
 """The pragma comes before anything else, and writes the head of the file: in the same transaction as the mark of this
 program, so that no file is ever without it."""
+_ANOTHER = "Name another store: --store FILE, or [host] store in plugins.toml."
 _LOG = "-wal"
 _SIDE_FILES = (_LOG, "-shm", "-journal")
 """The suffixes of the files that SQLite keeps beside a database: rows are in them, too."""
@@ -68,13 +69,17 @@ class DatabaseFile:
 
     def look(self) -> StoreFile | None:
         """Return the facts of the file, or None if there is no store yet. Nothing is created, locked or changed."""
-        if not self.path.exists() or self.path.stat().st_size == 0:
+        if not self.is_made():
             return None
         self._refuse_files_of_others()
         version = self._header("user_version")
         self._refuse_newer(version)
         size = sum(one.stat().st_size for one in (self.path, self._beside(_LOG)) if one.exists())
         return StoreFile(size, version, self._version)
+
+    def is_made(self) -> bool:
+        """Return False for no file, and for an empty one, which holds no store yet."""
+        return self.path.exists() and (self.path.stat().st_size > 0 or not self.path.is_file())
 
     def open_empty(self) -> sqlite3.Connection:
         """Open a database like a new one, in memory."""
@@ -111,7 +116,7 @@ class DatabaseFile:
     def _refuse_files_of_others(self) -> None:
         found = self.path.stat()
         if not stat.S_ISREG(found.st_mode):
-            raise StoreError(f"The store {self.path} is not a file.")
+            raise SettingsError(f"The store {self.path} is not a file.", hint=_ANOTHER)
         if found.st_nlink > 1:
             raise StoreError(
                 f"The store {self.path} has a second name, as a hard link, by which another process may open it.",
@@ -227,7 +232,7 @@ def _resolved(path: Path) -> Path:
     try:
         return Path(os.path.realpath(path))
     except ValueError:
-        raise StoreError(f"The store {str(path)!r} is not a valid path.") from None
+        raise SettingsError(f"The store {str(path)!r} is not a valid path.", hint=_ANOTHER) from None
 
 
 def _identity(file: Path) -> tuple[int, int] | None:

@@ -183,6 +183,14 @@ async def test_reading_finds_nothing_and_makes_no_file(path: Path, store: Store)
     assert list(path.parent.iterdir()) == []
 
 
+async def test_reading_leaves_an_empty_file_empty_and_writing_makes_it_the_store(path: Path, store: Store) -> None:
+    path.touch()
+    assert await store.integrations.all() == []
+    assert (path.read_bytes(), len(list(path.parent.iterdir()))) == (b"", 1)
+    await store.integrations.save("acme", "example", {}, b"", ACCOUNT)
+    assert [one.name for one in await store.integrations.all()] == ["acme"]
+
+
 async def test_what_another_process_writes_meanwhile_is_read(path: Path, store: Store) -> None:
     assert await store.integrations.all() == []
     await connected(path)
@@ -198,9 +206,10 @@ async def test_what_is_no_file_is_named(tmp_path: Path, kind: str) -> None:
         place.mkdir()
     elif kind == "pipe":
         os.mkfifo(place)
-    with pytest.raises(StoreError, match=r"is not a (file|valid path)"):
+    with pytest.raises(SettingsError, match=r"is not a (file|valid path)") as caught:
         async with aclosing(Store(place)) as store:
             await store.integrations.all()
+    assert "--store FILE" in caught.value.hint
 
 
 @pytest.mark.attack("kill -9 while the log is written back", "The store is opened, with all rows", FULL)
