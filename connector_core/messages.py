@@ -78,7 +78,7 @@ NOTES: Mapping[Code, Message] = {
         "{provider} sent text that is not valid JSON or Unicode in {places:place}, but in no field that is read"
     ),
     Code.VALUES_UNREADABLE: Message(
-        "{field} could not be read in {rows:row} of {provider}, whose stored value stays",
+        "The value of {field} could not be read in {rows:row} of {provider}, and stays as it is stored",
         "Fix it at the provider, or report this to the connector's author.",
     ),
 }

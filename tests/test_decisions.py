@@ -176,7 +176,7 @@ def test_without_the_undo_window_the_command_says_how_to_switch_it_on(tenant: Te
     done = discover("undo", "acme", "--yes")
     assert done.code == 2
     assert "no old values are kept, since the undo window is off" in done.err
-    assert "undo = 7 into [host.retention]" in done.err
+    assert "undo = 7 below [host.retention]" in done.err
 
 
 def test_the_last_plan_is_shown_and_put_back(

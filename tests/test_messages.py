@@ -73,7 +73,9 @@ SAID = {
     Code.LISTING_EMPTY: "The listing is empty, and the store has 1 row",
     Code.TOTAL_DIFFERS: "Read 59 rows; Namely announced 1,260",
     Code.TEXTS_INVALID: "Namely sent text that is not valid JSON or Unicode in 1 place, but in no field that is read",
-    Code.VALUES_UNREADABLE: "office.country_id could not be read in 3 rows of Namely, whose stored value stays",
+    Code.VALUES_UNREADABLE: (
+        "The value of office.country_id could not be read in 3 rows of Namely, and stays as it is stored"
+    ),
     Code.FIELDS_MISSING: "Some rows lack fields that are stored: email, job_title",
     Code.FULL_SCAN_OLD: "the last full scan is 8 days old",
     Code.STATUS_LOST: "turned inactive in Namely",

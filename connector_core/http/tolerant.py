@@ -189,7 +189,7 @@ def _taken_apart(wanted: Any) -> _Type:
         text=str in bare,
         items=tuple(
             [
-                (origin, inner[1] if origin is dict else inner[0])
+                (origin, _taken_apart(inner[1] if origin is dict else inner[0]))
                 for origin, inner in containers
                 if origin in _CONTAINERS
             ]
