@@ -228,7 +228,7 @@ async def test_the_embedding_how_tos_examination_finds_a_problem(
     assert await problems(place.settings) == []
     monkeypatch.setenv("SSL_CERT_FILE", "missing.pem")
     (found,) = await problems(place.settings)
-    assert found.startswith("trust: SSL_CERT_FILE names 'missing.pem'")
+    assert found.startswith("trust: SSL_CERT_FILE names 'missing.pem', which cannot be read")
     # A host with a key of its own.
     monkeypatch.delenv("SSL_CERT_FILE")
     vault = Vault(SecretStr(os.environ["DISCOVER_SECRET_KEY"]))
