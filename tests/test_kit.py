@@ -101,6 +101,7 @@ def test_a_good_connector_keeps_every_rule(job: str) -> None:
         assert findings.counts["faults fired"] == findings.counts["faults tried"] > 50
 
 
+@pytest.mark.slow
 def test_a_good_connector_keeps_the_rules_of_scale() -> None:
     findings = run_examiner(Example, partial(scale.examine, sizes=(1, 120, 1_200), traced=(1_100, 2_600)))
     assert findings.problems == {}

@@ -94,6 +94,7 @@ def test_the_recorded_tier_is_not_judged_before_all_rules_are() -> None:
     assert SessionResult("example", "silver", judged()[:9]).tier_mismatch == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("recorded", "workers"), [("platinum", "-n0"), ("silver", "-n2")])
 def test_a_readme_that_records_a_wrong_tier_fails_the_session(
     pytester: pytest.Pytester, recorded: str, workers: str

@@ -278,6 +278,7 @@ def test_what_is_to_be_typed_is_quoted_for_shells(monkeypatch: pytest.MonkeyPatc
     assert "\n'my venv/bin/discover' connect namely --name acme" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["bamboohr", "hibob"])
 def test_what_a_simulator_says_to_type_works(name: str, tmp_path: Path) -> None:
     with simulating(name, "--people", "5", "--port", "0") as (said, _):
@@ -285,6 +286,7 @@ def test_what_a_simulator_says_to_type_works(name: str, tmp_path: Path) -> None:
         assert "is connected." in run_script(typed(said))
 
 
+@pytest.mark.slow
 def test_after_a_restart_nothing_is_to_be_done_anew(tmp_path: Path) -> None:
     command = ("namely", "--people", "60", "--settings", "acme.toml", "--port", str(free_port()))
     with simulating(*command) as (said, _):
@@ -304,6 +306,7 @@ def test_after_a_restart_nothing_is_to_be_done_anew(tmp_path: Path) -> None:
     assert (tmp_path / "acme.key").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.slow
 def test_time_passes_at_the_interval_that_was_given(tmp_path: Path) -> None:
     command = [str(DISCOVER), "simulate", "hibob", "--people", "60", "--port", "0", "--every", "1s", "--json"]
     with subprocess.Popen([*command, "--settings", "acme.toml"], stdout=subprocess.PIPE, text=True) as process:
