@@ -56,13 +56,14 @@ def test_the_report_says_how_many_rows_came_nearly_empty_and_what_one_of_them_lo
 
 
 def test_the_fields_that_a_token_does_not_see_are_one_list(
-    simulated: Threaded, connected: Running, discover: Discover, monkeypatch: pytest.MonkeyPatch
+    simulated: Threaded, connected: Running, discover: Discover
 ) -> None:
     assert connected is simulated
     assert discover("run", "acme").code == 0
     assert isinstance(simulated.simulator, NamelySimulator)
-    limited = simulated.simulator.behaviour.model_copy(update={"owner": "limited"})
-    monkeypatch.setattr(simulated.simulator.directory, "_behaviour", limited)
+    tenant = simulated.simulator.directory
+    assert isinstance(tenant, Tenant)
+    tenant.behaviour = tenant.behaviour.model_copy(update={"owner": "limited"})
     (line,) = [line for line in discover("run", "acme").out.splitlines() if "without" in line and "e-mail" not in line]
     # All lack most of them; some have no primary department either way.
     assert line.startswith("Employee: 60 rows came without country_code, department_source_ids, employee_number,")
@@ -499,7 +500,7 @@ def test_a_signal_during_a_run_says_what_the_next_run_does(tmp_path: Path) -> No
 
 # Escapes of both sorts, NUL, DEL, a change of direction, a lone surrogate, and ends of lines that Unicode knows.
 CONTROLS = "\x1b[2J\x9b31m\x00\x7f\u202e\ud800\u2028\x85\r\n\t"
-HARMLESS = "Zoë Łuka 北 山田\u3000太郎 علی\u200cرضا o\xa0brien"  # noqa: RUF001
+HARMLESS = "Zoë Łuka 北 山田\u3000太郎 علی\u200cرضا o\xa0brien"  # noqa: RUF001 - the letters are meant
 
 
 def test_a_name_cannot_drive_the_terminal() -> None:
@@ -509,7 +510,7 @@ def test_a_name_cannot_drive_the_terminal() -> None:
 
 # Spelled as they have to be, with the columns that each takes.
 NAMES = {
-    "علی\u200cرضا": 6,  # noqa: RUF001
+    "علی\u200cرضا": 6,  # noqa: RUF001 - the letters are meant
     "क्\u200dष": 1,
     "\U0001f469\u200d\U0001f680 Ann": 6,
     "o\xa0brien": 7,
@@ -533,8 +534,8 @@ def test_a_name_is_shown_as_it_is_spelled_and_what_stands_behind_it_is_aligned(
 
 
 def test_marks_of_direction_arrange_no_other_column() -> None:
-    assert plain("\u200fאבי (x)\u200e \u061cعلي") == "אבי (x) علي"  # noqa: RUF001
-    assert json.loads(encode("\u200fאבי")) == "\u200fאבי"  # noqa: RUF001
+    assert plain("\u200fאבי (x)\u200e \u061cعلي") == "אבי (x) علي"  # noqa: RUF001 - the letters are meant
+    assert json.loads(encode("\u200fאבי")) == "\u200fאבי"  # noqa: RUF001 - the letters are meant
 
 
 @pytest.mark.parametrize("stream", [console, error_console])

@@ -47,9 +47,9 @@ class Undoable:
     run_id: str
     applied_at: datetime
     totals: Mapping[tuple[str, Operation], int]
-    """How many rows are put back, by kind and by what is done for that: a row that was created is removed."""
+    """Numbers of rows that are put back, by kind and by what is done for that: a row that was created is removed."""
     stale: int
-    """How many rows have changed since: they stay as they are."""
+    """Number of rows that have changed since: they stay as they are."""
     overtaken: bool = False
     """The integration has run since, or something was put back: this may not be the plan that is meant."""
     in_part: bool = False

@@ -18,7 +18,7 @@ PRIVATE = re.compile(rb"private-[0-9]{6,}")
 _FOUNDED = date(2015, 1, 5)
 _HIRING_DAYS = 4_000
 _AHEAD = timedelta(days=30)
-"""How far ahead lies what is known to come."""
+"""The time until what is known to come."""
 _CHANGED = 4
 """People whom ``evolve`` changes."""
 

@@ -263,7 +263,7 @@ async def test_keys_that_a_weaker_token_does_not_see_keep_their_stored_values(na
     place = await namely(scanned=True)
     before = await place.people()
     place.simulator.behaviour = place.simulator.behaviour.model_copy(update={"owner": "limited"})
-    place.tenant._behaviour = place.simulator.behaviour
+    place.tenant.behaviour = place.simulator.behaviour
     report = await place.run()
     assert report["Employee"].certificate.profile.unread["manager_source_id"] == 60
     assert await place.people() == before

@@ -47,7 +47,7 @@ class Tenant:
 
     def __init__(self, people: int, seed: int, behaviour: Behaviour) -> None:
         self._random = random.Random(seed)
-        self._behaviour = behaviour
+        self.behaviour = behaviour
         self._clock = datetime(2026, 1, 5, 9, tzinfo=UTC)
         self.company_name = "Acme Widgets"
         self._create_groups()
@@ -77,7 +77,7 @@ class Tenant:
         return person.created_at
 
     def profile(self, person: Person) -> dict[str, Any]:
-        return profile_of(person, ChainMap(self.group_titles, self.teams), self._behaviour)
+        return profile_of(person, ChainMap(self.group_titles, self.teams), self.behaviour)
 
     def members(self, group: Group) -> int:
         return sum(group.id in person.groups for person in self.people)
@@ -106,7 +106,7 @@ class Tenant:
     def rename(self, group: Group, title: str) -> None:
         group.title = title
         self.group_titles[group.id] = title
-        if self._behaviour.group_change == "touches":
+        if self.behaviour.group_change == "touches":
             for person in self.people:
                 if group.id in person.groups:
                     self._touch(person)
@@ -162,13 +162,13 @@ class Tenant:
         return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
 
     def _create_groups(self) -> None:
-        plural = self._behaviour.type_titles == "plural"
+        plural = self.behaviour.type_titles == "plural"
         spelled = {
             "lower": ("department", "office location"),
             "title": ("Department", "Office Location"),
             "none": ("system", "system"),
         }
-        department_word, office_word = spelled[self._behaviour.type_words]
+        department_word, office_word = spelled[self.behaviour.type_words]
         self.department_type = GroupType(self._id(), "Departments" if plural else "Department", department_word)
         division = GroupType(self._id(), "Divisions" if plural else "Division", "custom")
         office = GroupType(self._id(), "Office Locations" if plural else "Office Location", office_word)
@@ -238,7 +238,7 @@ class Tenant:
         elif draw < 0.11:
             person.start = ""
         elif draw < 0.12:
-            person.has_title = self._behaviour.job_title == "always"
+            person.has_title = self.behaviour.job_title == "always"
 
 
 def name(person: Person) -> str:
