@@ -67,7 +67,7 @@ def test_the_readmes_installation_leads_to_a_working_command(
     assert done.returncode == 0, done.stdout + done.stderr
     for name in OURS:
         assert re.search(rf"^{name} +ready", done.stdout, re.MULTILINE)
-    assert re.search(r"^ok +settings +\S+clone/plugins.toml", done.stdout, re.MULTILINE)
+    assert re.search(r"^settings +ok +\S+clone/plugins.toml", done.stdout, re.MULTILINE)
     # It is the installed one that was called, and it needs nothing of the clone.
     elsewhere = subprocess.run(
         [clone / ".venv/bin/discover", "list", "--json"],
