@@ -34,12 +34,11 @@ from planted.bad import PLANTED
 from planted.example import Example, ExampleCredentials, People, to_employee
 from planted.misreading import (
     AcceptsAMissingList,
-    AssumesRows,
     GivesUpOnARejectedRow,
     StopsOnAShortPage,
     SwallowsErrors,
 )
-from planted.misvaluing import EmptiesAbsentFields, TakesAbsentForUnknown
+from planted.misvaluing import AssumesRows, EmptiesAbsentFields, TakesAbsentForUnknown
 
 ROOT = Path(__file__).parents[1]
 REVEALED_BY: Mapping[type[AnyConnector], tuple[str, ...]] = {

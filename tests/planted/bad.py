@@ -25,7 +25,6 @@ from planted.misconduct import (
 from planted.misreading import (
     AcceptsAMissingList,
     AsksTheListingAgain,
-    AssumesRows,
     CachesRows,
     DeniesEveryRow,
     GivesUpOnARejectedRow,
@@ -39,6 +38,7 @@ from planted.misreading import (
     TakesTheHireDate,
 )
 from planted.misvaluing import (
+    AssumesRows,
     ComparesWordsExactly,
     EmptiesAbsentFields,
     KeepsUntidyTexts,
@@ -85,7 +85,7 @@ PLANTED: Mapping[type[AnyConnector], tuple[str, ...]] = {
         *("faults.certificate", "faults.lost", "faults.clamped", "faults.bad_text", "faults.bug"),
     ),
     CachesRows: ("reading.follows", "scale.memory"),
-    AssumesRows: ("faults.bug",),
+    AssumesRows: ("faults.bug", "values.unreadable"),
     HasNoWitness: ("declaration.witness",),
     HasNoHelpText: ("declaration.form", "declaration.readme"),
     PromisesAField: ("reading.fill",),

@@ -189,17 +189,6 @@ class CachesRows(Example):
             yield page.map(to_cached_employee, self.cache)
 
 
-class AssumesRows(Example):
-    """Assumes that every page but the last has a valid row."""
-
-    @declared
-    async def employees(self) -> AsyncIterator[Page[Employee]]:
-        async for page in self.api.pages(PATH, People, paging=PAGING):
-            if not page.place.last:
-                self.log.debug("page", first=page.rows[0].id)
-            yield page.map(to_employee)
-
-
 class PromisesAField(Example):
     """Declares that it provides a field which the provider does not send."""
 

@@ -113,3 +113,14 @@ class KeepsUntidyTexts(Example):
     async def employees(self) -> AsyncIterator[Page[Employee]]:
         async for page in self.api.pages(PATH, People, paging=PAGING):
             yield page.map(to_untidy_employee)
+
+
+class AssumesRows(Example):
+    """Assumes that every page but the last has a valid row, and requires a name of each."""
+
+    @declared
+    async def employees(self) -> AsyncIterator[Page[Employee]]:
+        async for page in self.api.pages(PATH, StrictPeople, paging=PAGING):
+            if not page.place.last:
+                self.log.debug("page", first=page.rows[0].id)
+            yield page.map(to_employee)
