@@ -78,7 +78,8 @@ def _is_number(text: str) -> bool:
 
 
 def _is_name(value: Any, place: _Place, ids: frozenset[str]) -> bool:
-    return isinstance(value, str) and value[:1].isalpha() and value not in ids and place[-1:] != ("id",)
+    named_id = bool(place) and place[-1].lower().endswith("id")
+    return isinstance(value, str) and value[:1].isalpha() and value not in ids and not named_id
 
 
 def _lookalike(text: str) -> str:
