@@ -83,7 +83,7 @@ def simulating(*arguments: str) -> Iterator[tuple[str, "subprocess.Popen[str]"]]
 
 
 def typed(said: str) -> str:
-    """What is to be typed in another terminal, as it stands there."""
+    """Return the commands to type in another terminal, as they were printed."""
     return said.partition("in this folder:\n")[2]
 
 

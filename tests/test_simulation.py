@@ -232,7 +232,7 @@ def test_a_file_that_the_operator_has_changed_is_theirs(tmp_path: Path) -> None:
 
 
 def about(tmp_path: Path, own: str | None) -> str:
-    """What is said of settings that the operator wrote."""
+    """Return the message about settings that the operator wrote."""
     flags = SimulateFlags()
     if own is not None:
         (tmp_path / "plugins.toml").write_text(own)

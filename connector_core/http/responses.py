@@ -37,7 +37,7 @@ def raise_for_status(manifest: Manifest, request: Request, status: int, headers:
     if 200 <= status < 300 and status not in manifest.throttled_by:
         return
     call = request.call
-    said = presentable(headers.get(manifest.reason_header, ""), _SAID) if manifest.reason_header else ""
+    said = _said(manifest, headers)
     answered = f"{manifest.title} answered {status}"
     wait = retry_after(headers, manifest.reset_header)
     # A server that is down may answer 5xx as well, but does not say when to come back.
@@ -62,9 +62,13 @@ def raise_for_page(manifest: Manifest, request: Request, status: int, headers: M
     A body that begins as JSON does is believed, whatever its type: servers and proxies write odd ones.
     """
     if not (_is_json(headers) or without_blanks(body)[:1] in _JSON):
-        said = presentable(headers.get(manifest.reason_header, ""), _SAID) if manifest.reason_header else ""
         message = f"{manifest.title} answered {status} with a body that is not JSON, so it is not the API"
-        raise ProtocolError(message, call=request.call, said=said)
+        raise ProtocolError(message, call=request.call, said=_said(manifest, headers))
+
+
+def _said(manifest: Manifest, headers: Mapping[str, str]) -> str:
+    """Return the provider's own words about a failure, as they may be shown."""
+    return presentable(headers.get(manifest.reason_header, ""), _SAID) if manifest.reason_header else ""
 
 
 def without_blanks(body: bytes) -> bytes:

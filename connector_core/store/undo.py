@@ -149,7 +149,7 @@ class Undo(Table):
         self, cursor: Cursor, undoable: Undoable, kind: str, operation: Operation, after: str, most: int
     ) -> list[Change]:
         rows = cursor.execute(
-            f"SELECT u.source_id, b.body, u.body FROM {_ROWS_THEN_AND_NOW} LEFT JOIN bodies b ON b.n = e.n "  # noqa: S608
+            f"SELECT u.source_id, b.body, u.body FROM {_ROWS_THEN_AND_NOW} LEFT JOIN bodies b ON b.n = e.n "  # noqa: S608 - ours
             f"WHERE u.application = ? AND u.kind = ? AND u.operation = ? AND NOT {_STALE} AND u.source_id > ? "
             "ORDER BY u.source_id LIMIT ?",
             (undoable.number, kind, _OPPOSITE[operation], after, most),
@@ -282,7 +282,7 @@ def _restore_updated(cursor: Cursor, of: StoredKind, undoable: Undoable) -> int:
             (of.integration, *step),
         )
         cursor.execute(
-            "UPDATE entities SET digest = u.digest, active = u.active, run_id = u.run_id FROM undoable u "  # noqa: S608
+            "UPDATE entities SET digest = u.digest, active = u.active, run_id = u.run_id FROM undoable u "  # noqa: S608 - ours
             f"WHERE {rows} AND u.operation = 'update' AND entities.integration = ? AND entities.kind = u.kind "
             "AND entities.source_id = u.source_id",
             (*step, of.integration),

@@ -176,7 +176,7 @@ async def test_a_service_user_who_sees_no_people_is_refused(provider: StartProvi
     hibob = await provider("hibob")
     await hibob.connect()
     hibob.simulator.people.clear()
-    # The lists may still be read, but nobody can be discovered.
+    # The lists may still be read, but no person can be discovered.
     for attempt in (hibob.connect, hibob.run):
         with pytest.raises(RejectedCredentialsError, match="shows this service user no people") as caught:
             await attempt()
