@@ -118,7 +118,7 @@ $(READY): requirements.txt pyproject.toml
 # Pins every dependency, with hashes and without naming where it came from. Needs uv.
 lock:
 	uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url \
-		--no-emit-find-links --python-version 3.11 --extra simulator --group dev --group build pyproject.toml -o requirements.txt
+		--no-emit-find-links --python-version 3.11 --extra simulator --extra web --group dev --group build pyproject.toml -o requirements.txt
 	uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --no-emit-index-url \
 		--no-emit-find-links --python-version 3.11 --group supply -o requirements-supply.txt
 

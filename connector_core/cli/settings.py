@@ -13,12 +13,22 @@ from pydantic import BaseModel
 from connector_core.cli.encoding import print_json
 from connector_core.cli.flags import DEFAULT, Flags
 from connector_core.cli.output import console, table
-from connector_core.settings import HostSettings, LimitSettings, PluginSettings
+from connector_core.settings import (
+    HostSettings,
+    LimitSettings,
+    NoticeSettings,
+    PluginSettings,
+    ScheduleSettings,
+    WebSettings,
+)
 
 _TABLES: Mapping[str, type[BaseModel]] = {
     "plugins.NAME": PluginSettings,
     'plugins.NAME.limits."/PATH"': LimitSettings,
     "host": HostSettings,
+    "web": WebSettings,
+    "schedule": ScheduleSettings,
+    "notices": NoticeSettings,
 }
 
 

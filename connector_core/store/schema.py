@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-VERSION = 2
+VERSION = 3
 APPLICATION_ID = 0x656E7469
 """Marks the file as ours, so that another program's database is never touched."""
 
@@ -29,6 +29,82 @@ CREATE TABLE undoable (
     run_id TEXT,
     PRIMARY KEY (application, kind, source_id)
 ) {clustered};
+"""
+
+_SERVICE = """
+-- Where a row was read: the page of its listing, and its place in it, both from 1.
+ALTER TABLE bodies ADD COLUMN page INTEGER;
+ALTER TABLE bodies ADD COLUMN place INTEGER;
+ALTER TABLE changes ADD COLUMN page INTEGER;
+ALTER TABLE changes ADD COLUMN place INTEGER;
+CREATE INDEX changes_of_row ON changes (integration, kind, source_id);
+
+-- Who did what. Only ever added to, and it outlives the integration that it names; no value of a person is in it.
+CREATE TABLE audit (
+    n {identity},
+    at TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    action TEXT NOT NULL,
+    integration TEXT,
+    run_id TEXT,
+    details TEXT NOT NULL
+);
+CREATE INDEX audit_by_integration ON audit (integration, n);
+CREATE TRIGGER audit_is_never_changed BEFORE UPDATE ON audit
+BEGIN
+    SELECT RAISE(ABORT, 'the audit log is only ever added to');
+END;
+CREATE TRIGGER audit_is_never_deleted BEFORE DELETE ON audit
+BEGIN
+    SELECT RAISE(ABORT, 'the audit log is only ever added to');
+END;
+
+-- When an integration runs by itself, and how its last runs went. ``due_at`` is the next time by its cron expression;
+-- ``retry_at`` is later, while it fails.
+CREATE TABLE schedules (
+    integration TEXT PRIMARY KEY REFERENCES integrations (name) ON DELETE CASCADE,
+    cron TEXT NOT NULL DEFAULT '',
+    delta INTEGER NOT NULL DEFAULT 0,
+    due_at TEXT,
+    paused_at TEXT,
+    paused_by TEXT,
+    failures INTEGER NOT NULL DEFAULT 0,
+    problem TEXT NOT NULL DEFAULT '',
+    retry_at TEXT,
+    quarantined_at TEXT
+);
+
+-- Notices to be delivered, at least once: made with the state that they tell of, in one transaction.
+CREATE TABLE notices (
+    n {identity},
+    id TEXT NOT NULL UNIQUE,
+    at TEXT NOT NULL,
+    integration TEXT NOT NULL,
+    event TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    payload TEXT NOT NULL,
+    tries INTEGER NOT NULL DEFAULT 0,
+    next_at TEXT,
+    delivered_at TEXT,
+    problem TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX notices_due ON notices (next_at) WHERE next_at IS NOT NULL;
+
+-- What each application of a plan made of a kind: the rows afterwards, and how many came, left and changed.
+CREATE TABLE headcounts (
+    n {identity},
+    integration TEXT NOT NULL REFERENCES integrations (name) ON DELETE CASCADE,
+    kind TEXT NOT NULL,
+    run_id TEXT NOT NULL,
+    at TEXT NOT NULL,
+    stored INTEGER NOT NULL,
+    active INTEGER NOT NULL,
+    created INTEGER NOT NULL,
+    updated INTEGER NOT NULL,
+    removed INTEGER NOT NULL,
+    deactivated INTEGER NOT NULL
+);
+CREATE INDEX headcounts_by_kind ON headcounts (integration, kind, n);
 """
 
 # What differs between databases comes from their module: ``identity`` numbers rows in order of arrival, and
@@ -193,7 +269,7 @@ CREATE TABLE last_scans (
     PRIMARY KEY (integration, kind)
 );
 """
-TABLES = f"{_TABLES_1}{_UNDO}"
+TABLES = f"{_TABLES_1}{_UNDO}{_SERVICE}"
 
-MIGRATIONS: Mapping[int, str] = {1: _UNDO}
+MIGRATIONS: Mapping[int, str] = {1: _UNDO, 2: _SERVICE}
 """The statements that lead from a version to the next one."""

@@ -1,49 +1,15 @@
-"""plugins.toml and its defaults: what is allowed, with which options, and where things are kept."""
+"""The table [host] and those within it: where things are kept, and the limits of a run."""
 
-import re
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr
 
-from connector_core.errors import SettingsError
-from connector_core.problems import problems
 from connector_core.proxies import OFF, Proxy
-from connector_core.sdk.manifest import Manifest, RateLimit
+from connector_core.settings.table import Endpoint, Seconds, SettingsTable, endpoint
 
-DEFAULT_FILE = "plugins.toml"
 DEFAULT_STORE = "discover.sqlite"
-
-
-# At least what a clock can measure, at most a day.
-Seconds = Annotated[float, Field(ge=0.001, le=86_400)]
-
-
-class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """An address and a port, written ``127.0.0.1:8443``."""
-
-    address: str
-    port: int
-
-    @classmethod
-    def parse(cls, value: object) -> "Endpoint":
-        address, _, port = str(value).rpartition(":")
-        if not address.strip("[]") or not (port.isascii() and port.isdigit()) or not 0 < int(port) < 65536:
-            raise ValueError("is not an address and a port such as 127.0.0.1:8443")
-        return cls(address.strip("[]"), int(port))
-
-
-def _endpoint(value: str) -> str:
-    Endpoint.parse(value)
-    return value
 
 
 def _proxy(value: str) -> str:
@@ -52,7 +18,7 @@ def _proxy(value: str) -> str:
     return value
 
 
-class HttpSettings(_Settings):
+class HttpSettings(SettingsTable):
     """Time-outs, retries, limits and the proxy of the HTTP client."""
 
     connect_timeout: Seconds = 10
@@ -78,7 +44,7 @@ class HttpSettings(_Settings):
     proxy. Without it, HTTPS_PROXY, ALL_PROXY and NO_PROXY decide."""
 
 
-class LossSettings(_Settings):
+class LossSettings(SettingsTable):
     """Limits above which losses (removals, and people turned inactive) are held for approval."""
 
     share: Annotated[float, Field(ge=0, le=1)] = 0.2
@@ -95,7 +61,7 @@ class LossSettings(_Settings):
     """Hours after which a second scan that lacks a row proves it gone, where no row can be requested by its id."""
 
 
-class GrowthSettings(_Settings):
+class GrowthSettings(SettingsTable):
     """Limits above which creates are held for approval. A first complete reading is applied, however large."""
 
     times: Annotated[float, Field(ge=1, le=1_000_000)] = 2.0
@@ -106,7 +72,7 @@ class GrowthSettings(_Settings):
     """… within this many days. What an operator approved does not count again."""
 
 
-class BoundSettings(_Settings):
+class BoundSettings(SettingsTable):
     """The most that a run reads of one kind, so that a listing without an end fills no disk."""
 
     rows: Annotated[int, Field(ge=1)] = 2_000_000
@@ -118,7 +84,7 @@ class BoundSettings(_Settings):
     """Most rows that could not be used. The certificate names each."""
 
 
-class DriftSettings(_Settings):
+class DriftSettings(SettingsTable):
     """Limits above which fields that came empty are not believed. A status never is."""
 
     share: Annotated[float, Field(ge=0, le=1)] = 0.2
@@ -137,7 +103,7 @@ class DriftSettings(_Settings):
     """… or from this share of the kind, whichever is reached first."""
 
 
-class DeltaSettings(_Settings):
+class DeltaSettings(SettingsTable):
     """Settings of `discover run --delta`."""
 
     overlap: Annotated[float, Field(ge=0, le=604_800)] = 3600
@@ -146,7 +112,7 @@ class DeltaSettings(_Settings):
     """Days after which a delta gives way to a full scan, which alone finds removals."""
 
 
-class RetentionSettings(_Settings):
+class RetentionSettings(SettingsTable):
     """Days for which history is kept. Older history is deleted after the next run of its integration."""
 
     runs: Annotated[int, Field(ge=1, le=36_500)] = 400
@@ -160,7 +126,7 @@ class RetentionSettings(_Settings):
     0 keeps none."""
 
 
-class HostSettings(_Settings):
+class HostSettings(SettingsTable):
     store: Path = Path(DEFAULT_STORE)
     """The database."""
     key_file: Path | None = None
@@ -191,107 +157,8 @@ class HostSettings(_Settings):
     """Seconds for the check of a connection, which `connect` and every run make, too."""
     run_timeout: Seconds = 14_400
     """Seconds after which a run stops reading, and asking for missing rows; the next one resumes."""
-    resolve: Mapping[str, Annotated[str, AfterValidator(_endpoint)]] = {}
+    resolve: Mapping[str, Annotated[str, AfterValidator(endpoint)]] = {}
     """Host name to address and port, as for curl's --connect-to. They are reached without a proxy."""
 
     def endpoints(self) -> dict[str, Endpoint]:
         return {host: Endpoint.parse(value) for host, value in self.resolve.items()}
-
-
-class LimitSettings(_Settings):
-    """A quota under one path of the provider."""
-
-    requests: Annotated[int, Field(ge=1, le=1_000_000)]
-    """Most requests under this path …"""
-    per: Seconds
-    """… within so many seconds."""
-
-
-class PluginSettings(_Settings):
-    """One allowed plugin."""
-
-    enabled: bool = True
-    """False disables the plugin and keeps its settings."""
-    distribution: str = ""
-    """The distribution it must come from; needed only where two have a plugin of this name."""
-    limits: Mapping[str, LimitSettings] = {}
-    """Quota by path, instead of the manifest's. A path for which the manifest declares none is refused."""
-    address: str = ""
-    """The provider's address, by a name that the connector's page lists; empty for the usual one."""
-    options: Mapping[str, Any] = {}
-    """The connector's own options."""
-
-
-def limits_of(manifest: Manifest, settings: PluginSettings | None = None) -> tuple[RateLimit, ...]:
-    """Return the provider's quotas: those of the manifest, unless plugins.toml replaces them."""
-    declared = {limit.path: limit for limit in manifest.limits}
-    for path, limit in settings.limits.items() if settings else ():
-        declared[path] = RateLimit(path, requests=limit.requests, per=limit.per)
-    return tuple(declared.values())
-
-
-class Settings(_Settings):
-    """All settings. Without ``plugins``, only the connectors of this distribution are allowed."""
-
-    host: HostSettings = HostSettings()
-    plugins: Mapping[str, PluginSettings] | None = None
-
-    @classmethod
-    def load(cls, file: Path | None = None, *, store: Path | None = None) -> "Settings":
-        """Read ``file``, or plugins.toml where there is one. ``store`` overrides the path of the database."""
-        path = file or Path(DEFAULT_FILE)
-        values: dict[str, Any] = {}
-        if file or path.exists():
-            values = _read(path)
-        try:
-            settings = cls.model_validate(values)
-        except ValidationError as error:
-            raise _explain(path, error, cls) from None
-        host = settings.host
-        places = {
-            "store": store or path.parent / host.store,
-            "key_file": path.parent / host.key_file if host.key_file else None,
-        }
-        return settings.model_copy(update={"host": host.model_copy(update=places)})
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise SettingsError(f"{path} does not exist.", hint="Check the path given to --settings.") from None
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{path} is not valid TOML: {error}.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise SettingsError(f"{path} cannot be read: {reason}.") from None
-
-
-def _explain(path: Path, error: ValidationError, model: type[BaseModel]) -> SettingsError:
-    text = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    lines = []
-    for one in problems(error, model):
-        line = _line_of(text, list(one.place))
-        lines.append(f"{f'line {line}: ' if line else ''}{'.'.join(one.place)}: {one.said}")
-    return SettingsError(f"{path}: {'; '.join(lines)}.", hint="Every key, with its meaning: discover settings")
-
-
-def _line_of(text: list[str], keys: list[str]) -> int:
-    """Return the line of the deepest of these keys that has a line of its own, or 0."""
-    table: list[str] = []
-    found = depth = 0
-    for number, line in enumerate(text, 1):
-        if header := re.match(r"\s*\[([^\[\]]+)\]", line):
-            place = table = _parts(header[1])
-        elif key := re.match(r"""\s*([\w.\-"'/]+)\s*=""", line):
-            place = [*table, *_parts(key[1])]
-        else:
-            continue
-        shared = min(len(place), len(keys))
-        if shared > depth and place[:shared] == keys[:shared]:
-            found, depth = number, shared
-    return found
-
-
-def _parts(key: str) -> list[str]:
-    return [quoted or bare for quoted, bare in re.findall(r"""["']([^"']*)["']|([^.\s"']+)""", key)]
