@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from connector_core.testing.kit.rules import RULES
 from world import DISCOVER
 
 ROOT = Path(__file__).parents[1]
@@ -24,8 +25,6 @@ INSTALL = "pip install"
 OFFLINE = f"{INSTALL} --no-index --no-deps --no-build-isolation"
 """What the reader's pip fetches is here already."""
 ANYTHING = "…"
-
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]  # The kit runs whole in it.
 
 
 @dataclass(frozen=True)
@@ -162,6 +161,8 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
             assert process.wait(10) == 130
 
 
+@pytest.mark.slow  # The kit runs whole in it.
+@pytest.mark.timeout(240)
 def test_the_tutorial_leads_where_it_says(reader: Reader) -> None:
     started = time.monotonic()
     found = blocks(TUTORIAL)
@@ -177,6 +178,12 @@ def test_the_tutorial_leads_where_it_says(reader: Reader) -> None:
             reader.sees(block)
     assert time.monotonic() - started < 20 * 60
     assert "platinum" in (reader.place / "connectors/example/README.md").read_text(encoding="utf-8")
+
+
+def test_the_tutorial_counts_the_rules_of_the_kit_as_they_are() -> None:
+    counts = re.findall(r"of (\d+) rules", TUTORIAL)
+    assert str(len(RULES)) in counts
+    assert {int(one) for one in counts} <= {15, len(RULES)}
 
 
 def test_every_block_of_the_tutorial_is_written_run_or_seen() -> None:
