@@ -111,6 +111,8 @@ class HiBobSimulator(StaffSimulator):
         people = [one.at(self.today) for one in self._visible()]
         found = [one for one in people if query.get("showInactive") or self._access(one) == "Active"]
         for one in filters or ():
+            if len(filters) > 1 or one["fieldPath"] != "root.id" or one["operator"] != "equals":
+                return _error(400, "bad_filters", "one filter at most, by root.id or root.email")
             found = [person for person in found if _id(person.number) in one["values"]]
         fields = [name for name in query["fields"] if name != self.behaviour.hidden]
         return json_answer({"employees": [self._row(one, fields) for one in found]}, 200, JSON)
