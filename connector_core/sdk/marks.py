@@ -69,7 +69,9 @@ def marked(cls: type, mark: str) -> dict[type[Entity], str]:
     for name, member in inspect.getmembers(cls, callable):
         if kind := getattr(member, f"__{mark}__", None):
             if kind in found:
-                raise TypeError(f"{cls.__name__} marks two methods with @{mark}({kind.__name__}): {found[kind]} and {name}")
+                raise TypeError(
+                    f"{cls.__name__} marks two methods with @{mark}({kind.__name__}): {found[kind]} and {name}"
+                )
             found[kind] = name
     return found
 

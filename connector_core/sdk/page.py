@@ -176,7 +176,10 @@ class Page(Generic[T]):
             return _with_rows(self, rows, self.ids, mapped=self._traced(function, data))
         skipped = tuple([one for one, row in zip(self.ids, rows, strict=True) if row is None])
         return self._with_some(
-            used, [rows[number] for number in used], skipped=(*self.skipped, *skipped), mapped=self._traced(function, data)
+            used,
+            [rows[number] for number in used],
+            skipped=(*self.skipped, *skipped),
+            mapped=self._traced(function, data),
         )
 
     def derive(self, function: Callable[[T, *Data], Iterable[E]], *data: *Data) -> "Page[E]":

@@ -1,6 +1,17 @@
 """Wire models: msgspec structs of the parts of a provider's responses that are read."""
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Generic, Literal, Protocol, TypeAlias, TypeVar, dataclass_transform
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    ClassVar,
+    Generic,
+    Literal,
+    Protocol,
+    TypeAlias,
+    TypeVar,
+    dataclass_transform,
+)
 
 import msgspec
 from msgspec import UNSET, UnsetType, field

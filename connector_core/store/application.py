@@ -58,9 +58,8 @@ def add_creates(cursor: Cursor, reading: Reading, state: State, reason: Reason) 
     of = reading.of
     return cursor.execute(
         "INSERT INTO changes (run_id, integration, kind, source_id, operation, state, loss, fields, reason, n, "  # noqa: S608
-        "active, digest, decided_at, page, place) SELECT ?, ?, ?, l.source_id, 'create', ?, 0, '[]', ?, l.n, "
-        "l.active, l.digest, ?, (SELECT b.page FROM bodies b WHERE b.n = l.n), "
-        f"(SELECT b.place FROM bodies b WHERE b.n = l.n) FROM {NEW_ROWS} ORDER BY l.source_id",
+        "active, digest, decided_at) SELECT ?, ?, ?, l.source_id, 'create', ?, 0, '[]', ?, l.n, l.active, l.digest, ? "
+        f"FROM {NEW_ROWS} ORDER BY l.source_id",
         (
             reading.run_id,
             of.integration,

@@ -28,7 +28,7 @@ from connector_core.store.sqlite import Cursor, Table, reads, writes
 
 _WAITING = {State.PLANNED, State.HELD}
 """Not decided yet."""
-_reason = msgspec.json.Decoder(Reason, dec_hook=decode_hook).decode
+decode_reason = msgspec.json.Decoder(Reason, dec_hook=decode_hook).decode
 
 
 class Hold(Flag):
@@ -270,7 +270,7 @@ def _change(kind: str, operation: Operation, row: tuple[Any, ...]) -> Change:
         kind=kind,
         source_id=source_id,
         operation=operation,
-        reason=_reason(reason),
+        reason=decode_reason(reason),
         fields=names,
         loss=bool(loss),
         state=now_in,

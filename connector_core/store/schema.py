@@ -32,7 +32,8 @@ CREATE TABLE undoable (
 """
 
 _SERVICE = """
--- Where a row was read: the page of its listing, and its place in it, both from 1.
+-- Where a row was read: the page of its listing, and its place in it, both from 1. Of a row that was created, its body
+-- tells.
 ALTER TABLE bodies ADD COLUMN page INTEGER;
 ALTER TABLE bodies ADD COLUMN place INTEGER;
 ALTER TABLE changes ADD COLUMN page INTEGER;

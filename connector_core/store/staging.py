@@ -246,6 +246,7 @@ def _insert(cursor: Cursor, reading: Reading, rows: Sequence[StagedRow]) -> None
         f"WITH rows (source_id, body, digest, active, page, place) AS (VALUES {marks}) "  # noqa: S608 - marks
         "INSERT INTO bodies (reading, source_id, body, digest, active, page, place) "
         "SELECT ?, p.source_id, CASE WHEN e.digest = p.digest THEN NULL ELSE p.body END, p.digest, p.active, "
-        "p.page, p.place FROM rows p LEFT JOIN entities e ON e.integration = ? AND e.kind = ? AND e.source_id = p.source_id",
+        "p.page, p.place FROM rows p LEFT JOIN entities e ON e.integration = ? AND e.kind = ? "
+        "AND e.source_id = p.source_id",
         [*(value for row in rows for value in row), reading.id, reading.of.integration, reading.of.kind],
     )
