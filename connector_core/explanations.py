@@ -121,7 +121,7 @@ class FieldOrigin:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Seen:
-    """The last run that is known to have read the row."""
+    """A run that is known to have read the row, or to have lacked it."""
 
     run_id: str
     at: datetime
@@ -131,10 +131,19 @@ class Seen:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PastRemoval:
-    """The change that has removed a row, or is waiting to."""
+    """The change that has removed a row."""
 
     run_id: str
     at: datetime
+    reason: Reason
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class WaitingChange:
+    """A change that waits for a decision."""
+
+    run_id: str
+    operation: Operation
     reason: Reason
 
 
@@ -156,7 +165,9 @@ class Explanation:
     """The removal of a row that is stored no more."""
     undone: bool = False
     """True if the row is stored no more because the plan that created it was undone."""
-    waiting: tuple[Operation, ...] = ()
+    missing_since: Seen | None = None
+    """The first of the last complete readings, which all lacked the row: it is stored, and not proven gone."""
+    waiting: tuple[WaitingChange, ...] = ()
     """The changes of this row that wait for a decision."""
 
     @property

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from connector_core.cli.encoding import encode, print_json
 from connector_core.cli.flags import DEFAULT, Flags
 from connector_core.cli.output import ago, console, table
+from connector_core.cli.plan import NOUNS
 from connector_core.errors import SettingsError
 from connector_core.explanations import Answer, Explanation, FieldOrigin, Preview, Seen, Source, UnreadField
 from connector_core.field_changes import FieldChange, Value, listed
@@ -178,8 +179,15 @@ def _print_explanation(one: Explanation, kind: type[Entity]) -> None:
         out.print(f"Removed {_when(one.removal.at)} by run {one.removal.run_id[:8]}: {message(one.removal.reason)}.")
     if one.undone:
         out.print("The plan that created it was undone.")
-    for operation in one.waiting:
-        out.print(f"A change waits for a decision: {operation.value}.")
+    for change in one.waiting:
+        out.print(
+            f"Waits for a decision, of run {change.run_id[:8]}: {NOUNS[change.operation]}, {message(change.reason)}."
+        )
+    if one.missing_since:
+        since = one.missing_since
+        out.print(
+            f"Absent from complete readings since {_when(since.at)}, run {since.run_id[:8]}; not yet proven gone."
+        )
     out.print(_seen(one.last_seen, known=one.known))
 
 

@@ -61,6 +61,9 @@ def made_of(row: Any, mapping: Callable[[Any], Any], entity: Any) -> dict[str, t
             if changed is not None:
                 now = _read(changed)
                 touched |= {name for name in fields if name not in now or now[name] != fields[name]}
+        if str(leaf.value) == entity.source_id:
+            # A row of another id may be of no use to the mapping.
+            touched.add("source_id")
         for name in touched:
             found.setdefault(name, []).append(leaf.key)
     return {name: tuple(keys) for name, keys in found.items()}

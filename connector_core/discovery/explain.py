@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from connector_core.discovery.preview import named, names_of, unread_fields
-from connector_core.explanations import Explanation, FieldOrigin, PastRemoval, Seen, Source
+from connector_core.explanations import Explanation, FieldOrigin, PastRemoval, Seen, Source, WaitingChange
 from connector_core.field_changes import FieldChange
 from connector_core.outcomes import Operation, State
 from connector_core.reasons import Code
@@ -32,7 +32,7 @@ async def explain(store: Store, integration: str, declaration: Declaration, titl
     of = StoredKind(integration, declaration.kind.__name__)
     row = await store.provenance.row(of, source_id)
     changes = await store.provenance.changes(of, source_id)
-    waiting = tuple([one.operation for one in changes if one.state in _WAITING])
+    waiting = tuple([WaitingChange(one.run_id, one.operation, one.reason) for one in changes if one.state in _WAITING])
     if row is None:
         return await _explain_absent(store, of, source_id, changes, waiting)
     values: dict[str, Any] = msgspec.json.decode(row.body)
@@ -57,6 +57,7 @@ async def explain(store: Store, integration: str, declaration: Declaration, titl
         if certificate and unread
         else (),
         last_seen=await _last_seen(store, of, source_id, row, changes),
+        missing_since=Seen(row.missed_run or "", row.missed_at, complete=True) if row.missed_at else None,
         waiting=waiting,
     )
 
@@ -104,7 +105,7 @@ def _last_changed(changes: Iterable[RowChange]) -> Seen | None:
 
 
 async def _explain_absent(
-    store: Store, of: StoredKind, source_id: str, changes: list[RowChange], waiting: tuple[Operation, ...]
+    store: Store, of: StoredKind, source_id: str, changes: list[RowChange], waiting: tuple[WaitingChange, ...]
 ) -> Explanation:
     decided = [one for one in changes if one.state in {State.APPLIED, State.UNDONE}]
     newest = decided[0] if decided else None

@@ -25,6 +25,8 @@ class StoredRow:
     run_id: str
     """The last run that changed it."""
     missed_run: str | None
+    """The first of the last complete readings, which all lacked the row."""
+    missed_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +63,15 @@ class Provenance(Table):
     @reads
     def row(self, cursor: Cursor, of: StoredKind, source_id: str) -> StoredRow | None:
         found = cursor.execute(
-            "SELECT b.body, e.run_id, e.missed_run FROM entities e JOIN bodies b ON b.n = e.n "
+            "SELECT b.body, e.run_id, e.missed_run, r.finished_at FROM entities e JOIN bodies b ON b.n = e.n "
+            "LEFT JOIN runs r ON r.id = e.missed_run "
             "WHERE e.integration = ? AND e.kind = ? AND e.source_id = ?",
             (of.integration, of.kind, source_id),
         ).fetchone()
-        return StoredRow(*found) if found else None
+        if not found:
+            return None
+        body, run_id, missed_run, missed_at = found
+        return StoredRow(body, run_id, missed_run, datetime.fromisoformat(missed_at) if missed_at else None)
 
     @reads
     def changes(self, cursor: Cursor, of: StoredKind, source_id: str) -> list[RowChange]:
@@ -73,8 +79,9 @@ class Provenance(Table):
         rows = cursor.execute(
             "SELECT c.run_id, r.n, r.started_at, c.operation, c.state, c.fields, c.reason, c.decided_at, "
             # A created row still points to what was staged, so its place is not copied.
-            "coalesce(c.page, b.page), coalesce(c.place, b.place), c.missed_run, t.certificate FROM changes c JOIN runs r ON r.id = c.run_id "
-            "LEFT JOIN certificates t ON t.run_id = c.run_id AND t.kind = c.kind LEFT JOIN bodies b ON b.n = c.n "
+            "coalesce(c.page, b.page), coalesce(c.place, b.place), c.missed_run, t.certificate "
+            "FROM changes c JOIN runs r ON r.id = c.run_id LEFT JOIN bodies b ON b.n = c.n "
+            "LEFT JOIN certificates t ON t.run_id = c.run_id AND t.kind = c.kind "
             "WHERE c.integration = ? AND c.kind = ? AND c.source_id = ? ORDER BY r.n DESC LIMIT ?",
             (of.integration, of.kind, source_id, _MOST),
         )
