@@ -110,6 +110,12 @@ CHANGE: Mapping[Code, Message] = {
     Code.ABSENT_TWICE: Message("absent from two complete scans"),
     Code.PUT_BACK: Message("as it was before run {run}"),
 }
+UNREAD: Mapping[Code, Message] = {
+    Code.FIELD_NOT_PROVIDED: Message("the connector reads no such field of {provider}"),
+    Code.FIELD_NOT_RECEIVED: Message(
+        "it did not come from {provider}, or could not be read or resolved", "Check the token's permissions."
+    ),
+}
 HELD: Mapping[Code, Message] = {
     Code.OTHER_TENANT: Message(
         "the credentials lead to {tenant} now, and the stored rows are those of {stored}", _MOVED
@@ -158,6 +164,7 @@ GROUPS: Mapping[str, Mapping[Code, Message]] = MappingProxyType(
         "A delta has not caught up": DELTA_BEHIND,
         "A run reads everything, or only what has changed": EXTENT,
         "A row is created, updated or removed": CHANGE,
+        "A field of a row is not read": UNREAD,
         "Changes are held": HELD,
     }
 )

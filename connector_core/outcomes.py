@@ -11,7 +11,7 @@ from connector_core.data_profile import DataProfile
 from connector_core.field_changes import FieldChange
 from connector_core.reasons import Reason
 from connector_core.sdk.connector import Account, Declaration
-from connector_core.sdk.page import Rejection
+from connector_core.sdk.page import Origin, Rejection
 
 
 class Verdict(StrEnum):
@@ -133,6 +133,8 @@ class Certificate:
     first_page: int = 1
     """The page at which this run began to read."""
     proof: Proof = Proof.NONE
+    origin: Origin | None = None
+    """The request of its rows, and where they are in the responses; None where they come from no listing."""
     remedy: str = ""
     """The action to take, where the error or the connector names one."""
     profile: DataProfile = field(default_factory=DataProfile)

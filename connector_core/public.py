@@ -49,9 +49,7 @@ from connector_core.sdk.connector import (
     Connector,
     Context,
     Options,
-    changes,
     discovers,
-    witnesses,
 )
 from connector_core.sdk.credentials import Credentials, Identifier, Subdomain, TenantDomain
 from connector_core.sdk.entities import Department, DepartmentKind, Employee, Entity, Product, Status, WorkerType
@@ -66,6 +64,7 @@ from connector_core.sdk.manifest import (
     Manifest,
     RateLimit,
 )
+from connector_core.sdk.marks import changes, fetches, witnesses
 from connector_core.sdk.page import Page, PlaceInListing, Rejection, RowRejectedError, TotalSource
 from connector_core.sdk.paging import Cursor, Offset, PageNumber, Paging, SinglePage, Streamed
 from connector_core.sdk.texts import normal_form
@@ -170,6 +169,7 @@ __all__ = [
     "day",
     "department_fields",
     "discovers",
+    "fetches",
     "field",
     "first",
     "full_name",

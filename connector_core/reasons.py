@@ -58,6 +58,9 @@ class Code(StrEnum):
     OTHER_KIND = "other_kind"
     ABSENT_TWICE = "absent_twice"
     PUT_BACK = "put_back"
+    # A field of one row that was not read.
+    FIELD_NOT_PROVIDED = "field_not_provided"
+    FIELD_NOT_RECEIVED = "field_not_received"
     # Changes that are held.
     OTHER_TENANT = "other_tenant"
     UNRECOGNISED = "unrecognised"

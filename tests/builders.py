@@ -108,8 +108,8 @@ def difference(stored: dict[str, Any] | str, read: dict[str, Any] | str, source_
     return Difference(source_id, bodies[0], bodies[1], digest=b"read", base_digest=b"stored")
 
 
-def missing(source_id: str, **more: bool) -> Missing:
-    values = {"other_kind": False, "missed_before": False, "active": True, **more}
+def missing(source_id: str, **more: Any) -> Missing:
+    values: dict[str, Any] = {"other_kind": False, "missed_before": False, "active": True, **more}
     return Missing(source_id, base_digest=b"stored", **values)
 
 

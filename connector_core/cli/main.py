@@ -47,6 +47,16 @@ COMMANDS = (
         "entities:entities",
         "List the stored entities of one kind, or show one: as a table, --json or --csv.",
     ),
+    (
+        "preview",
+        "explanations:preview",
+        "Ask the provider for one row, and show what a run would make of it. Nothing is stored.",
+    ),
+    (
+        "explain",
+        "explanations:explain",
+        "Explain one row: the run, page and place that each stored value came from, or why it is stored no more.",
+    ),
     ("history", "history:history", "List the runs of an integration, with their certificates and changes."),
     ("remove", "integrations:remove", "Remove an integration with its secrets, its data and its history."),
     ("settings", "settings:settings", "List every key of plugins.toml, with its default and its meaning."),

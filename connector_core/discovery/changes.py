@@ -101,6 +101,8 @@ def _update(
         # A row that was not believed whole has no digest, so that it is compared again next time.
         digest=b"" if kept else one.digest,
         base_digest=one.base_digest,
+        page=one.page,
+        place=one.place,
     )
 
 
@@ -130,5 +132,5 @@ def plan_removals(
                 unconfirmed.append(one.source_id)
             continue
         loss = Loss.ACTIVE if one.active else Loss.OTHER
-        removals.append(Removal(one.source_id, reason, loss, one.base_digest))
+        removals.append(Removal(one.source_id, reason, loss, one.base_digest, one.missed_run))
     return tuple(removals), tuple(unconfirmed)

@@ -45,6 +45,7 @@ def verify(evidence: Evidence, drift: DriftSettings, *, accepted: frozenset[str]
         began=result.began,
         first_page=result.first_page,
         proof=_proof(result, reasons),
+        origin=tally.origin,
         remedy=_remedy(reasons) or (result.declaration.permission if emptied or rows_stay else ""),
         profile=DataProfile(
             filled=profile.shares(),

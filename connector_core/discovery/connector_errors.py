@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from connector_core.errors import ConnectorCoreError, DiscoveryError
-from connector_core.sdk.connector import Account, AnyConnector
+from connector_core.errors import ConnectorCoreError, DiscoveryError, MalformedError
+from connector_core.sdk.connector import Account, AnyConnector, Declaration
 from connector_core.sdk.credentials import Credentials
 from connector_core.sdk.entities import Entity
 from connector_core.sdk.page import Page
@@ -130,13 +130,34 @@ async def next_page(connector: AnyConnector, pages: AsyncGenerator[Page[Any], No
     return page
 
 
-async def has_row(connector: AnyConnector, witness: str, source_id: str) -> bool:
-    """Return the answer of the connector's witness. One that forgets to answer does not say that a row is gone."""
+async def has_row(connector: AnyConnector, declaration: Declaration, source_id: str) -> bool:
+    """Return the answer of a kind's witness. One that forgets to answer does not say that a row is gone."""
+    witness = declaration.witness or ""
+    if witness == declaration.fetch:
+        return await _is_fetched(connector, declaration, source_id)
     with connector_errors(connector):
         answer: object = await getattr(connector, witness)(source_id)
     if not isinstance(answer, bool):
         raise _unfit(connector, answer, witness, "True or False")
     return answer
+
+
+async def _is_fetched(connector: AnyConnector, declaration: Declaration, source_id: str) -> bool:
+    try:
+        return await fetched_page(connector, declaration, source_id) is not None
+    except MalformedError:
+        # The provider has sent a response for it, and JSON: only what that says cannot be used.
+        return True
+
+
+async def fetched_page(connector: AnyConnector, declaration: Declaration, source_id: str) -> Page[Any] | None:
+    """Return the page with one row that the connector requests by its id; None if the provider denies it."""
+    method = declaration.fetch or ""
+    with connector_errors(connector):
+        page: object = await getattr(connector, method)(source_id)
+    if page is not None and not isinstance(page, Page):
+        raise _unfit(connector, page, method, "a page or None")
+    return page
 
 
 def _unfit(connector: AnyConnector | type[AnyConnector], value: object, source: str, expected: str) -> DiscoveryError:

@@ -74,14 +74,14 @@ async def _ask(
     context: RunContext, reader: KindReader, evidence: Evidence, source_ids: Sequence[str]
 ) -> dict[str, Testimony]:
     """Ask the provider about missing rows, if it is a witness that knows the rows that were just read."""
-    witness = evidence.result.declaration.witness
-    if witness is None or not source_ids:
+    declaration = evidence.result.declaration
+    if declaration.witness is None or not source_ids:
         return {}
 
     throttled_before = context.api.traffic().throttled
 
     async def exists(source_id: str) -> bool:
-        return await has_row(reader.connector, witness, source_id)
+        return await has_row(reader.connector, declaration, source_id)
 
     def enough(found: Mapping[str, Testimony]) -> bool:
         if context.api.traffic().throttled > throttled_before:

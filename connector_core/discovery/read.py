@@ -210,7 +210,7 @@ class KindReader:
             elif one.tally.add(page):
                 one.profile.add(page.rows)
                 with connector_errors(one.connector):
-                    rows = staged_rows(page.rows, page.skipped)
+                    rows = staged_rows(page.rows, page.skipped, page.response, page.places)
             else:
                 return
             one.staged += len(rows)
@@ -277,9 +277,11 @@ def _distinct_entities() -> Callable[[Page[Entity]], Page[Entity]]:
     def distinct(page: Page[Entity]) -> Page[Entity]:
         if page.derived_from is None:
             return page
-        rows = tuple([one for one in page.rows if one.source_id not in known])
+        new = [number for number, one in enumerate(page.rows) if one.source_id not in known]
+        rows = tuple([page.rows[number] for number in new])
         known.update(one.source_id for one in rows)
-        return replace(page, rows=rows, ids=tuple([one.source_id for one in rows]))
+        places = [page.places[number] for number in new] if page.places else None
+        return replace(page, rows=rows, ids=tuple([one.source_id for one in rows]), places=places)
 
     return distinct
 

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Iterable, Sequence
+from itertools import repeat
 
 from connector_core.sdk.entities import Entity
 from connector_core.store import Reading
@@ -14,14 +15,25 @@ _TO_END = 5.0
 """Seconds to wait at the end for the write under way."""
 
 
-def staged_rows(entities: Iterable[Entity], skipped: Iterable[str]) -> list[StagedRow]:
-    """Return a page's rows, ready to be written. ``skipped`` are ids of other kinds, kept without a body."""
+def staged_rows(
+    entities: Sequence[Entity], skipped: Iterable[str], page: int | None = None, places: Sequence[int] | None = None
+) -> list[StagedRow]:
+    """Return a page's rows, ready to be written.
+
+    Args:
+        entities: The rows of the kind.
+        skipped: Ids of other kinds, kept without a body.
+        page: The number of the response that brought them.
+        places: The place of each of the entities in it.
+    """
     blake2b = hashlib.blake2b
+    known: Iterable[int | None] = places if places is not None and len(places) == len(entities) else repeat(None)
     rows: list[StagedRow] = []
-    for entity in entities:
+    for entity, place in zip(entities, known, strict=False):
         body = entity.body()
-        rows.append((entity.source_id, body.decode(), blake2b(body, digest_size=16).digest(), entity.is_active()))
-    rows += [(source_id, None, None, None) for source_id in skipped]
+        digest = blake2b(body, digest_size=16).digest()
+        rows.append((entity.source_id, body.decode(), digest, entity.is_active(), page, place))
+    rows += [(source_id, None, None, None, None, None) for source_id in skipped]
     return rows
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from connector_core.outcomes import Proof
 from connector_core.sdk.entities import Entity
 from connector_core.sdk.hash_set import HashSet
-from connector_core.sdk.page import Beginning, Page, Rejection, TotalSource
+from connector_core.sdk.page import Beginning, Origin, Page, Rejection, TotalSource
 
 BARREN_PAGES = 10
 """Consecutive pages without a usable row that end a reading."""
@@ -42,6 +42,8 @@ class Tally:
         """Rows that may have come after the reading began."""
         self.dated = beginning is None or beginning.moment is not None
         """False if the creation times of some rows are unknown."""
+        self.origin: Origin | None = None
+        """The request of the listing, and where its rows are; None where they come from no listing."""
         self._one_response = True
         self._seen = HashSet()
         self._barren = 0
@@ -127,6 +129,7 @@ class Tally:
         # A second listing, if it begins again, came in a second response.
         self._one_response &= page.place.one_response and (page.place.number > 1 or self.pages == 1)
         self.beginning = self.beginning or page.place.beginning
+        self.origin = self.origin or page.origin
         if page.total_source is not TotalSource.NONE:
             self.total_source = page.total_source
         self.ended = page.place.last

@@ -113,12 +113,19 @@ class HttpApi:
         await self._client.sign_in()
 
     async def exists(self, path: str, source_id: str, *, params: Params | None = None) -> bool:
-        request = Request(Call("GET", f"{path}/{quote(source_id, safe='')}"), params or {})
+        request = _request_for_one(path, source_id, params)
         try:
             await self._client.request(request, bytes)
         except NotFoundError:
             return False
         return True
+
+    async def find(self, path: str, source_id: str, model: type[T], *, params: Params | None = None) -> T | None:
+        request = _request_for_one(path, source_id, params)
+        try:
+            return await self._client.request(request, partial(parse, request.call, model))
+        except NotFoundError:
+            return None
 
     def traffic(self) -> Traffic:
         """Return what this client has cost the provider so far."""
@@ -156,3 +163,8 @@ class HttpApi:
         await self._session.close()
         # The loop closes transports in its next turn, and those that were still being opened a little later.
         await asyncio.sleep(_CLOSING if self._client.completed < self._client.requests else 0)
+
+
+def _request_for_one(path: str, source_id: str, params: Params | None) -> Request:
+    # Logs name no person, and an id is one.
+    return Request(Call("GET", f"{path}/{quote(source_id, safe='')}"), params or {}, logged_path=f"{path}/…")

@@ -152,8 +152,8 @@ class Client:
             await asyncio.sleep(wait)
             if failures.attempts:
                 self.retries += 1
-                call = request.call
-                self._log.info("retrying", method=call.method, path=call.path, attempt=failures.attempts + 1)
+                path = request.logged_path or request.call.path
+                self._log.info("retrying", method=request.call.method, path=path, attempt=failures.attempts + 1)
 
     def _note_throttle(self, request: Request, error: ThrottledError) -> None:
         """Count it, and hold back all requests of the path: others would be throttled too."""

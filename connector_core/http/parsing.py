@@ -8,6 +8,8 @@ A row that does not validate is read part by part (``tolerant.py``): one value t
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
+from itertools import accumulate
 from typing import Any, Generic, cast
 
 import msgspec
@@ -18,7 +20,7 @@ from connector_core.http.repair import TooManyError, parse_repaired
 from connector_core.http.splitter import Splitter
 from connector_core.http.tolerant import UNREADABLE, TolerantReader, source_id_of
 from connector_core.sdk.invalid_text import INVALID_TEXT, PROBLEM, place_of_invalid_text
-from connector_core.sdk.page import Page, PlaceInListing, Rejection, T, TotalSource, rejection_of_text
+from connector_core.sdk.page import Origin, Page, PlaceInListing, Rejection, T, TotalSource, rejection_of_text
 from connector_core.sdk.wire import Listing, Maybe, R
 
 _PIECE = 64 * 1024
@@ -46,6 +48,9 @@ class ParsedPage(Generic[R]):
     created: tuple[Maybe[str | float], ...] | None = None
     """The creation times of the rows, as the provider writes them; None where rows carry none."""
     next_cursor: str | None = None
+    places: Sequence[int] | None = None
+    """The place of each row in the response, from 1."""
+    origin: Origin | None = None
 
     @property
     def size(self) -> int:
@@ -64,6 +69,8 @@ class ParsedPage(Generic[R]):
             unreadable=self.unreadable,
             recent=recent,
             place=place,
+            places=self.places,
+            origin=self.origin,
         )
 
     @classmethod
@@ -71,6 +78,7 @@ class ParsedPage(Generic[R]):
         """Return one page of smaller ones. The last to come says what is true of the listing."""
         if len(parts) == 1:
             return parts[0]
+        befores = accumulate([part.size for part in parts], initial=0)
         return cls(
             rows=tuple(row for part in parts for row in part.rows),
             ids=tuple(one for part in parts for one in part.ids),
@@ -80,6 +88,8 @@ class ParsedPage(Generic[R]):
             repaired=sum(part.repaired for part in parts),
             unreadable=tuple(one for part in parts for one in part.unreadable),
             created=None if parts[0].created is None else tuple(one for part in parts for one in part.created or ()),
+            places=[before + one for before, part in zip(befores, parts, strict=False) for one in part.places or ()],
+            origin=parts[0].origin,
         )
 
 
@@ -107,7 +117,7 @@ def parse_page(call: Call, listing: type[Listing[R]], body: bytes) -> ParsedPage
         response = msgspec.json.decode(body, type=listing, strict=False)
     except UNREADABLE as error:
         return _parse_row_by_row(call, listing, body, error)
-    return parsed(response)
+    return parsed(call, response)
 
 
 def _parse_row_by_row(call: Call, listing: type[Listing[R]], body: bytes, error: Exception) -> ParsedPage[R]:
@@ -122,7 +132,7 @@ def _parse_row_by_row(call: Call, listing: type[Listing[R]], body: bytes, error:
     except ValueError:
         raise malformed(call, error) from None
     response = msgspec.structs.replace(parse_head(call, listing, splitter), rows=rows.good)
-    return parsed(response, rows, splitter.repaired)
+    return parsed(call, response, rows, splitter.repaired)
 
 
 def parse_head(call: Call, listing: type[Listing[R]], splitter: Splitter) -> Listing[R]:
@@ -141,8 +151,11 @@ def parse_head(call: Call, listing: type[Listing[R]], splitter: Splitter) -> Lis
 class RowParser(Generic[R]):
     """Parses rows one by one, and rejects those that are not as the API promises."""
 
-    def __init__(self, call: Call, row_type: type[R]) -> None:
+    def __init__(self, call: Call, row_type: type[R], before: int = 0) -> None:
+        """``before`` is how many rows of the response come before these."""
         self.good: list[R] = []
+        self.places: list[int] = []
+        """The place of each good row in the response, from 1."""
         self.rejected: list[Rejection] = []
         self.repaired = 0
         """Rows that were used, though a text in them that is not declared is not valid."""
@@ -150,10 +163,12 @@ class RowParser(Generic[R]):
         """The place of each value that could not be read, in rows that were used without it."""
         self._call = call
         self._row_type = row_type
+        self._place = before
 
     def parse(self, values: Iterable[Any], known: frozenset[int] = frozenset()) -> None:
         """Add rows of a ``Splitter``, without those whose hashed ids are known. Raises MalformedError for no JSON."""
         for value in values:
+            self._place += 1
             try:
                 row = msgspec.convert(value, self._row_type, strict=False)
             except UNREADABLE:
@@ -165,6 +180,7 @@ class RowParser(Generic[R]):
                 row = found
             if not known or hash(row.id) not in known:
                 self.good.append(row)
+                self.places.append(self._place)
         if len(self.rejected) + self.repaired > _MOST_BAD_ROWS:
             raise MalformedError(f"more than {_MOST_BAD_ROWS} rows are not as the API promises", call=self._call)
 
@@ -205,10 +221,11 @@ class RowParser(Generic[R]):
         return row
 
 
-def parsed(response: Listing[R], parser: "RowParser[R] | None" = None, repaired: int = 0) -> ParsedPage[R]:
+def parsed(call: Call, response: Listing[R], parser: RowParser[R] | None = None, repaired: int = 0) -> ParsedPage[R]:
     """Return rows with what the response says of the whole listing.
 
     Args:
+        call: The request.
         response: The response, with its rows unless they were parsed one by one.
         parser: It parsed them one by one.
         repaired: Places besides the rows with a text that is not valid.
@@ -225,7 +242,15 @@ def parsed(response: Listing[R], parser: "RowParser[R] | None" = None, repaired:
         unreadable=tuple(parser.unreadable) if parser else (),
         created=None if type(response).created is Listing.created else tuple(map(response.created, rows)),
         next_cursor=response.next_cursor,
+        places=parser.places if parser else range(1, len(rows) + 1),
+        origin=_origin(call, type(response)),
     )
+
+
+@cache
+def _origin(call: Call, listing: type[Listing[Any]]) -> Origin:
+    key = rows_of(listing)[0].replace("~", "~0").replace("/", "~1")
+    return Origin(str(call), f"/{key}")
 
 
 def _without_absent_fields(response: Listing[R], rows: Sequence[R]) -> Sequence[R]:

@@ -27,6 +27,8 @@ class Request:
     """False sends no secret."""
     signs_in: bool = False
     """True if the body is the secret, sent in return for a token: 400 and 403 then reject it as 401 does."""
+    logged_path: str = ""
+    """The path as logs may show it, if it holds the id of a row."""
     streamed: bool = False
     """True if the response is parsed while it arrives: it may take any time, but may not fall silent."""
 

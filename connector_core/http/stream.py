@@ -96,28 +96,29 @@ class StreamedListing(Generic[R]):
         """Read one response from its first byte to its last."""
         before, splitter = frozenset(self._delivered), Splitter(self._key)
         # Held back until the response has said what is needed for them; the last of them, until it is known to be it.
-        held, held_bytes = list[RowParser[R]](), 0
+        held, held_bytes, taken = list[RowParser[R]](), 0, 0
         head: Listing[R] | None = None
         async for piece in self._pieces(response):
             with self._malformed_if_invalid():
                 splitter.feed(piece)
             while values := self._cut(splitter, self._rows):
-                held.append(self._parsed(values, before))
+                held.append(self._parsed(values, before, taken))
+                taken += len(values)
                 head = head or self._head(splitter)
                 while head and len(held) > 1:
-                    await self._put(parsed(head, held.pop(0)))
+                    await self._put(parsed(self._request.call, head, held.pop(0)))
             held_bytes += len(piece) if held and not head else 0
             if held_bytes > self._largest:
                 message = f"more than {self._largest} bytes of rows came before what is needed for them"
                 raise ProtocolError(message, call=self._request.call)
-        rest = self._parsed(self._cut(splitter, None), before)
+        rest = self._parsed(self._cut(splitter, None), before, taken)
         # The end of the response may announce a total that was not known before.
         head = parse_head(self._request.call, self._listing, splitter)
         if rest.good or rest.rejected or not held:
             held.append(rest)
         for rows in held[:-1]:
-            await self._put(parsed(head, rows))
-        await self._put(parsed(head, held[-1], splitter.repaired), last=True)
+            await self._put(parsed(self._request.call, head, rows))
+        await self._put(parsed(self._request.call, head, held[-1], splitter.repaired), last=True)
 
     async def _pieces(self, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
         try:
@@ -150,9 +151,9 @@ class StreamedListing(Generic[R]):
             raise ProtocolError(f"one row has more than {self._largest} bytes", call=self._request.call)
         return found
 
-    def _parsed(self, values: list[Any], before: frozenset[int]) -> RowParser[R]:
-        """Return these rows, without those that an earlier response has brought."""
-        rows = RowParser(self._request.call, self._row_type)
+    def _parsed(self, values: list[Any], before: frozenset[int], taken: int) -> RowParser[R]:
+        """Return these rows, which ``taken`` others precede, without those that an earlier response has brought."""
+        rows = RowParser(self._request.call, self._row_type, taken)
         rows.parse(values, before)
         return rows
 
@@ -168,7 +169,8 @@ class StreamedListing(Generic[R]):
         """Make the page ready to be delivered. Waits while the one before it is not taken."""
         self._number += 1
         self._delivered.extend(map(hash, page.ids))
-        await self._pages.put(page.at(PlaceInListing(number=self._number, last=last, one_response=True)))
+        place = PlaceInListing(number=self._number, last=last, one_response=True, response=1)
+        await self._pages.put(page.at(place))
 
 
 def _look_at_error(task: "asyncio.Task[None]") -> None:

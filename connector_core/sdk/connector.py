@@ -14,6 +14,7 @@ from connector_core.errors import ProviderError, RejectedCredentialsError
 from connector_core.sdk.credentials import Credentials
 from connector_core.sdk.entities import Entity, Product
 from connector_core.sdk.manifest import Manifest
+from connector_core.sdk.marks import is_witness, marked
 from connector_core.sdk.page import Page
 from connector_core.sdk.paging import Paging
 from connector_core.sdk.wire import Listing, R
@@ -85,6 +86,10 @@ class Api(Protocol):
         """Return True if ``path/source_id`` exists, and False only if the provider answers 404."""
         ...
 
+    async def find(self, path: str, source_id: str, model: type[T], *, params: Params | None = None) -> T | None:
+        """Return the response at ``path/source_id`` as ``get`` does, and None only if the provider answers 404."""
+        ...
+
 
 class Options(BaseModel):
     """Base of a connector's options in plugins.toml."""
@@ -118,6 +123,9 @@ class Declaration:
     provides: tuple[str, ...]
     method: str
     witness: str | None = None
+    """The method that tells if the provider has a row: the one marked so, else the one that fetches it."""
+    fetch: str | None = None
+    """The method that requests one row by its id, and maps it."""
     changes: str | None = None
     """The method that reads the same rows, most recently changed first."""
     derived: bool = False
@@ -228,58 +236,26 @@ def discovers(
     return mark
 
 
-def witnesses(
-    kind: type[Entity],
-) -> Callable[[Callable[[Any, str], Coroutine[Any, Any, bool]]], Callable[[Any, str], Coroutine[Any, Any, bool]]]:
-    """Mark the method that looks up one entity by its id at the provider: the second witness of a removal."""
-
-    def mark(
-        method: Callable[[Any, str], Coroutine[Any, Any, bool]],
-    ) -> Callable[[Any, str], Coroutine[Any, Any, bool]]:
-        if not inspect.iscoroutinefunction(method):
-            raise TypeError(f"@witnesses({kind.__name__}): {method.__name__} is not a coroutine function")
-        method.__witnesses__ = kind  # type: ignore[attr-defined]
-        return method
-
-    return mark
-
-
-def changes(kind: type[Entity]) -> Callable[[F], F]:
-    """Mark the method that reads a kind's rows, most recently changed first: an async generator of ``Page[kind]``.
-
-    `discover run --delta` stops it at the first row that has not changed since the last run, by ``updated_at``.
-    """
-    if "updated_at" not in kind.model_fields:
-        raise TypeError(f"@changes({kind.__name__}): the kind needs an updated_at")
-
-    def mark(method: F) -> F:
-        if not inspect.isasyncgenfunction(method):
-            raise TypeError(f"@changes({kind.__name__}): {method.__name__} is not an async generator")
-        method.__changes__ = kind  # type: ignore[attr-defined]
-        return method
-
-    return mark
-
-
 def _collect(cls: type) -> Mapping[str, Declaration]:
     found: dict[str, Declaration] = {}
-    witnesses_of: dict[type[Entity], str] = {}
-    changes_of: dict[type[Entity], str] = {}
     for name, member in inspect.getmembers(cls, callable):
         if declaration := getattr(member, "__discovers__", None):
             kind = declaration.kind.__name__
             if kind in found:
                 raise TypeError(f"{cls.__name__} discovers {kind} twice: {found[kind].method} and {name}")
             found[kind] = declaration
-        if kind_witnessed := getattr(member, "__witnesses__", None):
-            witnesses_of[kind_witnessed] = name
-        if kind_changed := getattr(member, "__changes__", None):
-            changes_of[kind_changed] = name
-    if stray := [kind.__name__ for kind in (*witnesses_of, *changes_of) if kind.__name__ not in found]:
+    witnessed, fetched, changed = (marked(cls, mark) for mark in ("witnesses", "fetches", "changes"))
+    if stray := [kind.__name__ for kind in (*witnessed, *fetched, *changed) if kind.__name__ not in found]:
         raise TypeError(f"{cls.__name__} marks a method of {stray[0]}, which it does not discover")
+    also_witness = {kind: name for kind, name in fetched.items() if is_witness(cls, name)}
     # In the order of the source, not of the names.
     ordered = sorted(found.values(), key=lambda one: getattr(cls, one.method).__code__.co_firstlineno)
     return {
-        one.kind.__name__: replace(one, witness=witnesses_of.get(one.kind), changes=changes_of.get(one.kind))
+        one.kind.__name__: replace(
+            one,
+            witness=witnessed.get(one.kind) or also_witness.get(one.kind),
+            fetch=fetched.get(one.kind),
+            changes=changed.get(one.kind),
+        )
         for one in ordered
     }

@@ -1,6 +1,6 @@
 """Pages of a listing: rows, and facts about the whole listing."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Generic, TypeVar, TypeVarTuple
@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from connector_core.sdk.entities import Entity
 from connector_core.sdk.expected_ids import ExpectedIds
 from connector_core.sdk.invalid_text import INVALID_TEXT, PROBLEM, place_of_invalid_text
+from connector_core.sdk.tracing import Mapped, keeps_rows
 from connector_core.sdk.wire import Identified
 from connector_core.secrecy import presentable
 
@@ -70,6 +71,16 @@ class Beginning:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """The request that brings a listing's rows, and the place of the rows in its responses."""
+
+    request: str
+    """Method and path: ``GET /profiles``."""
+    pointer: str
+    """A JSON pointer to the rows: ``/profiles``."""
+
+
+@dataclass(frozen=True, slots=True)
 class PlaceInListing:
     """Place of a page in its listing. Set by the HTTP client."""
 
@@ -83,6 +94,8 @@ class PlaceInListing:
     one_response: bool = False
     """True if all rows of the listing so far came in one response, so that none could move while it was read."""
     beginning: Beginning = Beginning()
+    response: int | None = None
+    """The number of the response that brought the page; None where each page is one of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +120,11 @@ class Page(Generic[T]):
     recent: tuple[str, ...] | None = ()
     """The ids of rows that may have come after the reading began. None if their creation times are unknown."""
     place: PlaceInListing = field(default_factory=PlaceInListing)
+    places: Sequence[int] | None = field(default=None, compare=False)
+    """The place of each row in its response, from 1; None where it is unknown."""
+    origin: Origin | None = field(default=None, compare=False)
+    mapped: Mapped | None = field(default=None, compare=False, repr=False)
+    """The rows before they were mapped, while ``keeping_rows()`` asks for them."""
 
     @classmethod
     def single(cls, rows: Iterable[One]) -> "Page[One]":
@@ -130,6 +148,11 @@ class Page(Generic[T]):
         """The ids of the listing's rows, including those of other kinds."""
         return (*(self.ids if self.derived_from is None else self.derived_from), *self.skipped)
 
+    @property
+    def response(self) -> int:
+        """The number of the response that brought the page."""
+        return self.place.number if self.place.response is None else self.place.response
+
     def with_expected_ids(self, expected: ExpectedIds | None) -> "Page[T]":
         """Return the page with the total that another response implies. With None, the reading is not complete."""
         total = None if expected is None else expected.total_with(self.listed)
@@ -148,11 +171,16 @@ class Page(Generic[T]):
         except Exception:  # noqa: BLE001 - any exception rejects one row, which _map_each names
             return self._map_each(function, *data)
         rows: tuple[Any, ...] = tuple(mapped)
-        ids, skipped = self.ids, tuple([one for one, row in zip(self.ids, rows, strict=True) if row is None])
-        if skipped:
-            ids = tuple([one for one, row in zip(ids, rows, strict=True) if row is not None])
-            rows = tuple([row for row in rows if row is not None])
-        return _with_rows(self, rows, ids, skipped=(*self.skipped, *skipped))
+        used = [number for number, row in enumerate(rows) if row is not None]
+        if len(used) == len(rows):
+            return _with_rows(self, rows, self.ids, mapped=self._traced(function, data))
+        skipped = tuple([one for one, row in zip(self.ids, rows, strict=True) if row is None])
+        return self._with_some(
+            used,
+            [rows[number] for number in used],
+            skipped=(*self.skipped, *skipped),
+            mapped=self._traced(function, data),
+        )
 
     def derive(self, function: Callable[[T, *Data], Iterable[E]], *data: *Data) -> "Page[E]":
         """Return the page with the entities of ``function(row, *data)``, under their own ids, in place of the rows.
@@ -160,21 +188,25 @@ class Page(Generic[T]):
         An exception rejects a row. Completeness is judged by the rows.
         """
         found: dict[str, Any] = {}
+        first: dict[str, int] = {}
         used: list[str] = []
         rejected = list(self.rejected)
-        for source_id, row in zip(self.ids, self.rows, strict=True):
+        for number, (source_id, row) in enumerate(zip(self.ids, self.rows, strict=True)):
             derived = _mapped(source_id, row, lambda one: tuple(function(one, *data)))
             if isinstance(derived, Rejection):
                 rejected.append(derived)
             else:
                 used.append(source_id)
                 found |= {one.source_id: one for one in derived}
+                first = {one.source_id: number for one in derived} | first
         return _with_rows(
             self,
             tuple(found.values()),
             tuple(found),
             rejected=tuple(rejected),
             derived_from=tuple(used),
+            # Of the row that mentions it first.
+            places=self._places_of([first[one] for one in found]),
             # The rows of earlier pages are not staged under their own ids, so no reading can resume after them.
             place=replace(self.place, listing=""),
         )
@@ -182,10 +214,10 @@ class Page(Generic[T]):
     def _map_each(self, function: Callable[[T, *Data], U | None], *data: *Data) -> "Page[U]":
         """Map row by row, to find the rejected ones."""
         rows: list[Any] = []
-        ids: list[str] = []
+        used: list[int] = []
         skipped = list(self.skipped)
         rejected = list(self.rejected)
-        for source_id, row in zip(self.ids, self.rows, strict=True):
+        for number, (source_id, row) in enumerate(zip(self.ids, self.rows, strict=True)):
             mapped = _mapped(source_id, row, lambda one: function(one, *data))
             if isinstance(mapped, Rejection):
                 rejected.append(mapped)
@@ -193,8 +225,25 @@ class Page(Generic[T]):
                 skipped.append(source_id)
             else:
                 rows.append(mapped)
-                ids.append(source_id)
-        return _with_rows(self, tuple(rows), tuple(ids), rejected=tuple(rejected), skipped=tuple(skipped))
+                used.append(number)
+        traced = self._traced(function, data)
+        return self._with_some(used, rows, rejected=tuple(rejected), skipped=tuple(skipped), mapped=traced)
+
+    def _with_some(self, used: Sequence[int], rows: Sequence[Any], **more: Any) -> "Page[Any]":
+        """Return the page with what was made of some of its rows."""
+        ids = tuple([self.ids[number] for number in used])
+        return _with_rows(self, tuple(rows), ids, places=self._places_of(used), **more)
+
+    def _places_of(self, used: Iterable[int]) -> Sequence[int] | None:
+        return None if self.places is None else [self.places[number] for number in used]
+
+    def _traced(self, function: Callable[..., Any], data: tuple[Any, ...]) -> Mapped | None:
+        """Return the rows as they came, and what maps them, for a caller that has asked for both."""
+        if not keeps_rows():
+            return None
+        if self.mapped:
+            return Mapped(self.mapped.rows, (*self.mapped.steps, (function, data)))
+        return Mapped(dict(zip(self.ids, self.rows, strict=True)), ((function, data),))
 
 
 def _with_rows(page: Page[Any], rows: tuple[Any, ...], ids: tuple[str, ...], **more: Any) -> Page[Any]:

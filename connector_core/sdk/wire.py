@@ -1,6 +1,17 @@
 """Wire models: msgspec structs of the parts of a provider's responses that are read."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, Protocol, TypeAlias, TypeVar, dataclass_transform
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    ClassVar,
+    Generic,
+    Literal,
+    Protocol,
+    TypeAlias,
+    TypeVar,
+    dataclass_transform,
+)
 
 import msgspec
 from msgspec import UNSET, UnsetType, field
@@ -22,6 +33,12 @@ class _WireType(msgspec.StructMeta):
 
 class Wire(msgspec.Struct, metaclass=_WireType):
     """Base of wire models. The parser skips undeclared keys: their values never become objects."""
+
+    withheld: ClassVar[frozenset[str]] = frozenset()
+    """Names of fields whose values say more than may be told, such as a kind of leave: they are shown to no operator.
+
+    The mapping makes something less of them, and only that is shown.
+    """
 
     if TYPE_CHECKING:
 

@@ -16,6 +16,7 @@ from connector_core.store.integrations import Integration, Integrations
 from connector_core.store.last_scans import LastScan, LastScans
 from connector_core.store.locks import Locks
 from connector_core.store.plans import Held, Plans
+from connector_core.store.provenance import Provenance
 from connector_core.store.retention import Retention
 from connector_core.store.rows import Reading, StoredKind
 from connector_core.store.runs import Runs, RunSummary
@@ -50,6 +51,7 @@ class Store:
         self.comparisons = Comparisons(self._database)
         self.entities = Entities(self._database)
         self.plans = Plans(self._database)
+        self.provenance = Provenance(self._database)
         self.undo = Undo(self._database)
         self.last_scans = LastScans(self._database)
         self.retention = Retention(self._database)

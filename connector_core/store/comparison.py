@@ -45,6 +45,9 @@ class Difference:
     read: str
     digest: bytes
     base_digest: bytes
+    page: int | None = None
+    """The response that brought the row, and its place in it."""
+    place: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,8 @@ class Missing:
     """An earlier complete scan, long enough ago and read with the same acceptance key, lacked it too."""
     active: bool
     base_digest: bytes
+    missed_run: str | None = None
+    """The first of the scans in a row that lacked it, before this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +149,12 @@ class Comparisons(Table):
         rows = cursor.execute(
             "SELECT e.source_id, l.source_id IS NOT NULL, EXISTS (SELECT 1 FROM certificates t JOIN runs r "
             "ON r.id = t.run_id WHERE t.run_id = e.missed_run AND t.kind = e.kind AND t.acceptance_key = ? "
-            "AND r.finished_at <= ?), e.active, e.digest "
+            "AND r.finished_at <= ?), e.active, e.digest, e.missed_run "
             "FROM entities e LEFT JOIN latest l ON l.reading = ? AND l.source_id = e.source_id "
             "WHERE e.integration = ? AND e.kind = ? AND l.digest IS NULL ORDER BY e.source_id",
             (acceptance_key, timestamp(missed_by), reading.id, reading.of.integration, reading.of.kind),
         )
-        return tuple([Missing(one, bool(read), bool(missed), bool(on), base) for one, read, missed, on, base in rows])
+        return tuple([Missing(one, bool(read), bool(was), bool(on), *more) for one, read, was, on, *more in rows])
 
     async def differences(self, reading: Reading) -> AsyncIterator[list[Difference]]:
         """Yield the stored rows that were read with other content, by id. In batches, so that memory stays flat."""
@@ -161,7 +166,7 @@ class Comparisons(Table):
     @reads
     def _differences_after(self, cursor: Cursor, reading: Reading, after: str) -> list[Difference]:
         rows = cursor.execute(
-            "SELECT l.source_id, o.body, b.body, l.digest, e.digest FROM latest l JOIN entities e "
+            "SELECT l.source_id, o.body, b.body, l.digest, e.digest, b.page, b.place FROM latest l JOIN entities e "
             "ON e.integration = ? AND e.kind = ? AND e.source_id = l.source_id JOIN bodies b ON b.n = l.n "
             "JOIN bodies o ON o.n = e.n WHERE l.reading = ? AND l.digest <> e.digest AND l.source_id > ? "
             "ORDER BY l.source_id LIMIT ?",

@@ -28,7 +28,7 @@ from connector_core.store.sqlite import Cursor, Table, reads, writes
 
 _WAITING = {State.PLANNED, State.HELD}
 """Not decided yet."""
-_reason = msgspec.json.Decoder(Reason, dec_hook=decode_hook).decode
+decode_reason = msgspec.json.Decoder(Reason, dec_hook=decode_hook).decode
 
 
 class Hold(Flag):
@@ -60,6 +60,8 @@ class Update:
     digest: bytes
     """Of the row as it was read; empty where a part of it was not believed, so that it is compared again."""
     base_digest: bytes
+    page: int | None = None
+    place: int | None = None
 
     def held(self, hold: Hold) -> bool:
         return Hold.UPDATES in hold or (Hold.LOSSES in hold and self.loss is not Loss.NONE)
@@ -73,6 +75,7 @@ class Removal:
     reason: Reason
     loss: Loss
     base_digest: bytes
+    missed_run: str | None = None
 
     @property
     def vanished(self) -> bool:
@@ -117,7 +120,7 @@ class Plans(Table):
                 (
                     *(*key, one.source_id, Operation.UPDATE, _state(one, hold), one.loss, json.dumps(one.fields)),
                     *(json.dumps(one.cleared) if one.cleared else None, reason_text(one.reason)),
-                    *(one.body, one.active, one.digest, one.base_digest),
+                    *(one.body, one.active, one.digest, one.base_digest, one.page, one.place, None),
                 )
                 for one in updates
             ],
@@ -238,7 +241,7 @@ class Plans(Table):
 
 _INSERT = (
     "INSERT INTO changes (run_id, integration, kind, source_id, operation, state, loss, fields, cleared, reason, body, "
-    "active, digest, base_digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "active, digest, base_digest, page, place, missed_run) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 
@@ -249,7 +252,7 @@ def _insert_removals(cursor: Cursor, run: Run, plan: GuardedPlan) -> None:
         [
             (
                 *(*key, one.source_id, Operation.REMOVE, _state(one, plan.hold), one.loss, "[]", None),
-                *(reason_text(one.reason), None, None, None, one.base_digest),
+                *(reason_text(one.reason), None, None, None, one.base_digest, None, None, one.missed_run),
             )
             for one in plan.removals
         ],
@@ -267,7 +270,7 @@ def _change(kind: str, operation: Operation, row: tuple[Any, ...]) -> Change:
         kind=kind,
         source_id=source_id,
         operation=operation,
-        reason=_reason(reason),
+        reason=decode_reason(reason),
         fields=names,
         loss=bool(loss),
         state=now_in,

@@ -15,7 +15,7 @@ from connector_core.store.sqlite import Cursor, Table, now, reads, timestamp, wr
 from connector_core.store.staging import open_reading
 
 _encode = msgspec.json.Encoder(enc_hook=encode_hook).encode
-_certificate = msgspec.json.Decoder(Certificate, dec_hook=decode_hook).decode
+decode_certificate = msgspec.json.Decoder(Certificate, dec_hook=decode_hook).decode
 _extent = msgspec.json.Decoder(Extent, dec_hook=decode_hook).decode
 
 
@@ -149,7 +149,7 @@ def _summary(cursor: Cursor, row: tuple[Any, ...]) -> RunSummary:
         error=error,
         requests=requests,
         extent=_extent(extent) if extent else None,
-        certificates=tuple([_certificate(text) for (text,) in certificates]),
+        certificates=tuple([decode_certificate(text) for (text,) in certificates]),
     )
 
 

@@ -32,11 +32,14 @@ CREATE TABLE undoable (
 """
 
 _SERVICE = """
--- Where a row was read: the page of its listing, and its place in it, both from 1.
+-- Where a row was read: the page of its listing, and its place in it, both from 1. Of a row that was created, its body
+-- tells.
 ALTER TABLE bodies ADD COLUMN page INTEGER;
 ALTER TABLE bodies ADD COLUMN place INTEGER;
 ALTER TABLE changes ADD COLUMN page INTEGER;
 ALTER TABLE changes ADD COLUMN place INTEGER;
+-- Of a removal: the first of the scans in a row that lacked it, if that was one before this run's.
+ALTER TABLE changes ADD COLUMN missed_run TEXT;
 CREATE INDEX changes_of_row ON changes (integration, kind, source_id);
 
 -- Who did what. Only ever added to, and it outlives the integration that it names; no value of a person is in it.

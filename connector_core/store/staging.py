@@ -15,8 +15,8 @@ _ROWS_AT_ONCE = 250
 """Rows in one statement: many at once are taken outside Python's lock, where one by one would wait for it each time."""
 _PAGE = 1000
 
-StagedRow = tuple[str, str | None, bytes | None, bool | None]
-"""Id, canonical body, its digest, and activity; the last three are None where the row is of another kind."""
+StagedRow = tuple[str, str | None, bytes | None, bool | None, int | None, int | None]
+"""Id, canonical body, its digest, activity, page and place; all but the first are None for a row of another kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,11 +241,12 @@ def _close(cursor: Cursor, integration: str, reading: int) -> None:
 
 def _insert(cursor: Cursor, reading: Reading, rows: Sequence[StagedRow]) -> None:
     """Insert rows; one that equals the stored row goes without its body: most do, from the second run on."""
-    marks = ", ".join(["(?, ?, ?, ?)"] * len(rows))
+    marks = ", ".join(["(?, ?, ?, ?, ?, ?)"] * len(rows))
     cursor.execute(
-        f"WITH page (source_id, body, digest, active) AS (VALUES {marks}) "  # noqa: S608 - marks
-        "INSERT INTO bodies (reading, source_id, body, digest, active) "
-        "SELECT ?, p.source_id, CASE WHEN e.digest = p.digest THEN NULL ELSE p.body END, p.digest, p.active "
-        "FROM page p LEFT JOIN entities e ON e.integration = ? AND e.kind = ? AND e.source_id = p.source_id",
+        f"WITH rows (source_id, body, digest, active, page, place) AS (VALUES {marks}) "  # noqa: S608 - marks
+        "INSERT INTO bodies (reading, source_id, body, digest, active, page, place) "
+        "SELECT ?, p.source_id, CASE WHEN e.digest = p.digest THEN NULL ELSE p.body END, p.digest, p.active, "
+        "p.page, p.place FROM rows p LEFT JOIN entities e ON e.integration = ? AND e.kind = ? "
+        "AND e.source_id = p.source_id",
         [*(value for row in rows for value in row), reading.id, reading.of.integration, reading.of.kind],
     )

@@ -1,7 +1,7 @@
 """The BambooHR connector: reads pages of employees and departments."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -29,6 +29,7 @@ from connector_core import (
     Wire,
     day,
     discovers,
+    fetches,
     text,
     witnesses,
 )
@@ -151,12 +152,26 @@ class BambooHR(Connector[BambooHRCredentials]):
         """Return who is known to leave after today, which no report with today's values tells."""
         listed, ahead = ExpectedIds(), dict[str, date]()
         async for page in self._report(Endings, Ending.keys()[1:], only_current=False):
-            for row in page.rows:
-                end = day(row.termination_date)
-                if end is not UNSET:
-                    listed.add((row.id,))
-                if isinstance(end, date) and end > today:
-                    ahead[row.id] = end
+            _note_ends(page.rows, today, listed, ahead)
+        return Ends(listed, ahead)
+
+    @fetches(Employee)
+    async def employee(self, source_id: str) -> Page[Employee] | None:
+        today, params = _today(), {"fields": ",".join(Person.keys()[1:]), "onlyCurrent": "true"}
+        person = await self.api.find("/employees", source_id, Person, params=params)
+        if person is None:
+            return None
+        departments, ends = await asyncio.gather(
+            self.optional(self._names(), "departments_unresolved"),
+            self.optional(self._end_of(source_id, today), "end_dates_unavailable"),
+        )
+        return Page.single((person,)).map(to_employee, departments, ends, today)
+
+    async def _end_of(self, source_id: str, today: date) -> Ends:
+        params = {"fields": ",".join(Ending.keys()[1:]), "onlyCurrent": "false"}
+        found = await self.api.find("/employees", source_id, Ending, params=params)
+        listed, ahead = ExpectedIds(), dict[str, date]()
+        _note_ends((found,) if found else (), today, listed, ahead)
         return Ends(listed, ahead)
 
     @witnesses(Employee)
@@ -191,6 +206,15 @@ class BambooHR(Connector[BambooHRCredentials]):
         changes = await self.api.get("/employees/changed", Changes, params={"since": "1970-01-01T00:00:00Z"})
         found = changes.employees if isinstance(changes.employees, dict) else {}
         return ExpectedIds(one for one, change in found.items() if change.action != "Deleted")
+
+
+def _note_ends(rows: Iterable[Ending], today: date, listed: ExpectedIds, ahead: dict[str, date]) -> None:
+    for row in rows:
+        end = day(row.termination_date)
+        if end is not UNSET:
+            listed.add((row.id,))
+        if isinstance(end, date) and end > today:
+            ahead[row.id] = end
 
 
 def _today() -> date:

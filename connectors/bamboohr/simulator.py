@@ -95,7 +95,18 @@ class BambooHRSimulator(StaffSimulator):
         if path == "/reports/custom" and request.method == "POST":
             ahead = request.query.get("onlyCurrent") == "false"
             return json_answer(self._report(json.loads(request[BODY]), ahead=ahead), 200, JSON)
-        return self._single(path)
+        return self._employee(request, path) or self._single(path)
+
+    def _employee(self, request: web.Request, path: str) -> Answer | None:
+        """Return one employee: the requested fields, without those that the key may not see; today's values or not."""
+        found = [one for one in self.people if path == f"/employees/{one.number}"]
+        if not found:
+            return None
+        fields, ahead = request.query.get("fields", "").split(","), request.query.get("onlyCurrent") == "false"
+        row = self._row(found[0], ahead=ahead)
+        # A real key may see more than it should.
+        named = [*(name for name in fields if name != self.behaviour.hidden), "id", "ssn"]
+        return json_answer({name: row[name] for name in named if name in row}, 200, JSON)
 
     def _single(self, path: str) -> Answer:
         owner = {"employee": "1", "none": "", "zero": "0"}[self.behaviour.owner]
@@ -107,9 +118,6 @@ class BambooHRSimulator(StaffSimulator):
             return json_answer({"legalName": "Acme Holding Ltd.", "displayName": "Acme", "phone": "555"}, 200, JSON)
         if path == "/employees/0" and owner:
             return json_answer({"id": owner}, 200, JSON)
-        number = path.removeprefix("/employees/")
-        if number in self.ids(Employee):
-            return json_answer({"id": number}, 200, JSON)
         return _error(404, "Employee not found, Employee not found")
 
     # ---- shapes of the answers

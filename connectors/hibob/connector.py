@@ -25,6 +25,7 @@ from connector_core import (
     RejectedCredentialsError,
     Streamed,
     discovers,
+    fetches,
 )
 from connectors.hibob.credentials import HiBobCredentials
 from connectors.hibob.mapping import departments_of, to_department, to_employee, units_in
@@ -106,6 +107,15 @@ class HiBob(Connector[HiBobCredentials]):
         async for page in people:
             yield page.map(to_employee, departments).with_expected_ids(expected)
 
+    @fetches(Employee, is_witness=False)
+    async def employee(self, source_id: str) -> Page[Employee] | None:
+        async with aclosing(self._search(People, FIELDS, source_id)) as pages:
+            found = await anext(pages)
+        if not (found.rows or found.rejected):
+            return None
+        units = await self.optional(self._departments(), "departments_unresolved")
+        return found.map(to_employee, None if units is None else departments_of(units))
+
     @discovers(
         Department,
         products={Product.SMP},
@@ -118,9 +128,13 @@ class HiBob(Connector[HiBobCredentials]):
     async def departments(self) -> AsyncIterator[Page[Department]]:
         yield Page.single(await self._departments()).map(to_department)
 
-    def _search(self, listing: type[Listing[Any]], fields: Iterable[str]) -> AsyncGenerator[Page[Any], None]:
-        # Former employees too. There are no pages: all people come in one response.
-        body = {"fields": [*fields], "showInactive": True, "humanReadable": "APPEND"}
+    def _search(
+        self, listing: type[Listing[Any]], fields: Iterable[str], source_id: str | None = None
+    ) -> AsyncGenerator[Page[Any], None]:
+        """Search for all people, or for one. Former employees too. There are no pages: they come in one response."""
+        body: dict[str, Any] = {"fields": [*fields], "showInactive": True, "humanReadable": "APPEND"}
+        if source_id is not None:
+            body["filters"] = [{"fieldPath": "root.id", "operator": "equals", "values": [source_id]}]
         return self.api.pages("/people/search", listing, paging=Streamed(), body=body)
 
     async def _expected_ids(self) -> ExpectedIds:

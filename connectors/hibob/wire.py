@@ -33,6 +33,8 @@ class Work(Wire, rename="camel"):
 
 
 class Internal(Wire, rename="camel"):
+    withheld = frozenset({"lifecycle_status"})
+
     lifecycle_status: Maybe[str] = UNSET
     """The stage of employment. Its words for leave are private: the mapping drops them."""
     termination_date: Maybe[str] = UNSET

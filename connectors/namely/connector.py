@@ -28,7 +28,7 @@ from connector_core import (
     SinglePage,
     changes,
     discovers,
-    witnesses,
+    fetches,
 )
 from connectors.namely.credentials import NamelyCredentials, NamelyOptions
 from connectors.namely.groups import Structure, structure_of, to_department, types_named, types_that_are
@@ -145,9 +145,13 @@ class Namely(Connector[NamelyCredentials, NamelyOptions]):
         async for page in pages:
             yield page.map(to_employee, structure)
 
-    @witnesses(Employee)
-    async def has_profile(self, source_id: str) -> bool:
-        return await self.api.exists("/profiles", source_id)
+    @fetches(Employee)
+    async def employee(self, source_id: str) -> Page[Employee] | None:
+        found = await self.api.find("/profiles", source_id, Profiles)
+        if found is None:
+            return None
+        structure = await self.optional(self._structure(), "departments_unresolved")
+        return Page.single(found.rows).map(to_employee, structure)
 
     @discovers(
         Department,
@@ -162,9 +166,10 @@ class Namely(Connector[NamelyCredentials, NamelyOptions]):
         for page in self._groups or ():
             yield page.map(to_department, structure)
 
-    @witnesses(Department)
-    async def has_group(self, source_id: str) -> bool:
-        return await self.api.exists("/groups", source_id)
+    @fetches(Department)
+    async def department(self, source_id: str) -> Page[Department] | None:
+        found = await self.api.find("/groups", source_id, Groups)
+        return None if found is None else Page.single(found.rows).map(to_department, await self._structure())
 
     def rule(self, kind: type[Entity]) -> str:
         return " ".join(sorted(self._departments)) if kind is Department else ""

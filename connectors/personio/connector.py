@@ -21,11 +21,12 @@ from connector_core import (
     Product,
     RateLimit,
     discovers,
+    fetches,
     witnesses,
 )
 from connectors.personio.credentials import PersonioCredentials
 from connectors.personio.mapping import DepartmentIds, ids_of, to_department, to_departments, to_employee
-from connectors.personio.wire import Attributes, OrgUnit, OrgUnits, People
+from connectors.personio.wire import Attributes, Found, OrgUnit, OrgUnits, People
 
 _EMPLOYEES = "/v1/company/employees"
 _PAGING = Offset(size=100)
@@ -98,8 +99,17 @@ class Personio(Connector[PersonioCredentials, PersonioOptions]):
         async for page in people:
             yield page.map(to_employee, departments)
 
+    @fetches(Employee)
+    async def employee(self, source_id: str) -> Page[Employee] | None:
+        found = await self.api.find(_EMPLOYEES, source_id, Found)
+        if found is None:
+            return None
+        departments = await self._department_ids() if self._reads_org_units else None
+        return Page.single((found.data,)).map(to_employee, departments)
+
     @witnesses(Employee)
     async def has_employee(self, source_id: str) -> bool:
+        # One request, whatever the source of departments is.
         return await self.api.exists(_EMPLOYEES, source_id)
 
     @discovers(

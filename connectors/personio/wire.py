@@ -42,6 +42,9 @@ class Supervisor(Wire):
 class Attributes(Wire):
     """An attribute that was not requested, or that the integration may not read, is absent."""
 
+    withheld = frozenset({"status"})
+    """People may be on leave, which could tell of an illness."""
+
     id: Number
     first_name: Maybe[Labelled[str]] = UNSET
     last_name: Maybe[Labelled[str]] = UNSET
@@ -68,6 +71,12 @@ class Person(Wire):
     @property
     def id(self) -> str:
         return str(self.attributes.id.value)
+
+
+class Found(Wire):
+    """The response for one employee, with every attribute that the integration may read."""
+
+    data: Person
 
 
 class Metadata(Wire):

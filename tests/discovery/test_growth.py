@@ -110,7 +110,9 @@ def test_rejected_rows_are_bounded_by_themselves() -> None:
 
 
 def test_the_size_of_rows_is_that_of_their_bodies_in_bytes() -> None:
-    assert size_of([("a", "{}", b"", True), ("b", "é", b"", None), ("c", None, None, None)]) == 4
+    assert (
+        size_of([("a", "{}", b"", True, 1, 1), ("b", "é", b"", None, 1, 2), ("c", None, None, None, None, None)]) == 4
+    )
 
 
 # ---- end to end

@@ -180,7 +180,7 @@ class Exiting(Example):
 @pytest.mark.parametrize("connector", [Mute, Exiting])
 async def test_a_witness_that_gives_no_answer_does_not_say_that_a_row_is_gone(connector: type[AnyConnector]) -> None:
     with pytest.raises(DiscoveryError):
-        await has_row(opened(connector), "has_person", "1")
+        await has_row(opened(connector), connector.declarations["Employee"], "1")
 
 
 @pytest.mark.parametrize("bug", [ZeroDivisionError, SystemExit])

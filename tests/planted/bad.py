@@ -31,6 +31,7 @@ from planted.misreading import (
     HidesThatLeaversStay,
     IgnoresTheTotal,
     MakesEverybodyAlike,
+    MapsASingleRowOtherwise,
     NumbersItsRows,
     PromisesAField,
     StopsOnAShortPage,
@@ -73,6 +74,7 @@ PLANTED: Mapping[type[AnyConnector], tuple[str, ...]] = {
     ComparesWordsExactly: ("values.spelling",),
     DeniesEveryRow: ("reading.witness",),
     AsksTheListingAgain: ("reading.witness",),
+    MapsASingleRowOtherwise: ("reading.single",),
     HidesThatLeaversStay: ("reading.leavers",),
     MakesEverybodyAlike: (
         *("reading.tenant", "reading.complete", "reading.throughout", "reading.fill", "reading.witness"),

@@ -27,8 +27,8 @@ from connector_core import (
     TenantDomain,
     Wire,
     discovers,
+    fetches,
     field,
-    witnesses,
 )
 
 
@@ -96,9 +96,10 @@ class Example(Connector[ExampleCredentials]):
         async for page in self.api.pages("/people", People, paging=PageNumber(size=25, appends=True)):
             yield page.map(to_employee)
 
-    @witnesses(Employee)
-    async def has_person(self, source_id: str) -> bool:
-        return await self.api.exists("/people", source_id)
+    @fetches(Employee)
+    async def person(self, source_id: str) -> Page[Employee] | None:
+        person = await self.api.find("/people", source_id, Person)
+        return None if person is None else Page.single((person,)).map(to_employee)
 
 
 def to_employee(person: Person) -> Employee:

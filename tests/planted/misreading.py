@@ -15,6 +15,7 @@ from connector_core import (
     ProtocolError,
     ProviderError,
     discovers,
+    fetches,
     field,
     witnesses,
 )
@@ -135,6 +136,19 @@ class AsksTheListingAgain(Example):
     @witnesses(Employee)
     async def has_person(self, source_id: str) -> bool:
         return any([source_id in page.ids async for page in self.api.pages(PATH, People, paging=PAGING)])
+
+
+def without_manager(person: Person) -> Employee:
+    return to_employee(person).model_copy(update={"manager_source_id": None})
+
+
+class MapsASingleRowOtherwise(Example):
+    """Maps a row that is requested by its id by another function than those of the listing."""
+
+    @fetches(Employee)
+    async def person(self, source_id: str) -> Page[Employee] | None:
+        person = await self.api.find(PATH, source_id, Person)
+        return None if person is None else Page.single((person,)).map(without_manager)
 
 
 class HidesThatLeaversStay(Example):

@@ -19,7 +19,9 @@ async def examine(harness: Harness, findings: Findings) -> None:
     _check_readme(connector, findings)
     for name, one in connector.declarations.items():
         if one.witness is None and not one.derived:
-            findings.fail("declaration.witness", f"{name} has no @witnesses method")
+            findings.fail(
+                "declaration.witness", f"{name} has neither a @witnesses nor a @fetches method that is a witness"
+            )
     if any(one.derived for one in connector.declarations.values()):
         await _check_derived(harness, findings)
 

@@ -22,7 +22,7 @@ from connector_core.sdk.page import Page, T
 from connector_core.sdk.paging import Paging, Streamed
 from connector_core.sdk.wire import Listing, R
 from connector_core.testing.clock import JumpingLoop
-from connector_core.testing.kit.witnesses import wrong_answers
+from connector_core.testing.kit.witnesses import SAMPLE, differing_rows, wrong_answers
 
 MAX_PAGES = 2_000
 """More pages than any listing of the kit has: a connector that reads on does not notice that a page repeats."""
@@ -191,6 +191,17 @@ class _MonitoredApi:
             self._monitor.rows.append(repr(found))
         return found
 
+    async def find(self, path: str, source_id: str, model: type[T], *, params: Params | None = None) -> T | None:
+        try:
+            found = await self._api.find(path, source_id, model, params=params)
+        except ConnectorCoreError as error:
+            # Neither for a repeated request: the same path is asked for the next row.
+            self._monitor.errors.append(error)
+            raise
+        if self._monitor.keep_rows and found is not None:
+            self._monitor.rows.append(repr(found))
+        return found
+
     async def sign_in(self) -> None:
         try:
             await self._api.sign_in()
@@ -228,17 +239,20 @@ def _monitored_reading(
     @wraps(method)
     async def read(self: Any) -> AsyncIterator[Page[Any]]:
         self.api.method = method.__name__
-        first = ""
+        some: list[Any] = []
         async with aclosing(method(self)) as pages:
             async for page in pages:
-                first = first or next((row.source_id for row in page.rows), "")
+                if monitor.asks_witnesses:
+                    some += page.rows[:: max(1, len(page.rows) // SAMPLE)]
                 if monitor.received_at:
                     monitor.longest_step = max(monitor.longest_step, time.thread_time() - monitor.received_at)
                 if page.derived_from is not None:
                     monitor.derived.add(kind)
                 yield page
-        if monitor.asks_witnesses and declaration.witness and first:
-            monitor.violations |= await wrong_answers(self, declaration, first, self.api.paths)
+        if some and declaration.witness:
+            monitor.violations |= await wrong_answers(self, declaration, some[0].source_id, self.api.paths)
+        if some and declaration.fetch:
+            monitor.violations |= await differing_rows(self, declaration, some[:SAMPLE])
 
     return read
 

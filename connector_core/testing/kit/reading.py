@@ -52,7 +52,7 @@ async def _check_changes(harness: Harness, store: Path, findings: Findings) -> N
 async def _check_witnesses(harness: Harness, store: Path, findings: Findings) -> None:
     result = await harness.run(store, asks_witnesses=True)
     for rule, problem in result.monitor.violations:
-        if rule == "reading.witness":
+        if rule in {"reading.witness", "reading.single"}:
             findings.fail(rule, problem)
 
 

@@ -62,7 +62,7 @@ RULES = _rules(
         "declaration.witness",
         Tier.GOLD,
         "Every kind has a witness, so that a deleted row is removed after one scan.",
-        "Each declaration must name a @witnesses method, unless its pages are derived from another listing's rows.",
+        "Each declaration must name a @witnesses or @fetches method, unless its pages derive from another listing.",
     ),
     (
         "reading.complete",
@@ -99,6 +99,12 @@ RULES = _rules(
         Tier.SILVER,
         "A witness knows a row that was just read, denies one that does not exist, and asks otherwise than by a list.",
         "Asks each witness for both, and compares the paths that it requests with those of the reading.",
+    ),
+    (
+        "reading.single",
+        Tier.SILVER,
+        "A row that is requested by its id becomes the same entity as in the listing.",
+        "Requests some rows that were just read through the @fetches method, and one that does not exist.",
     ),
     (
         "reading.leavers",

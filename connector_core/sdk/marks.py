@@ -1,0 +1,86 @@
+"""The decorators beside ``@discovers``: requests for one row by its id, and listings by change."""
+
+import inspect
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from connector_core.sdk.entities import Entity
+from connector_core.sdk.page import Page
+
+F = TypeVar("F", bound=Callable[..., Any])
+E = TypeVar("E", bound=Entity)
+
+Witness = Callable[[Any, str], Coroutine[Any, Any, bool]]
+Fetch = Callable[[Any, str], Coroutine[Any, Any, Page[E] | None]]
+
+
+def fetches(kind: type[E], *, is_witness: bool = True) -> Callable[[Fetch[E]], Fetch[E]]:
+    """Mark the method that requests one row by its id, and maps it as the reading does: a page of it, or None.
+
+    None means that the provider denies the row, as ``api.find`` returns for a 404. So the method is the second witness
+    of a removal, too, unless another one is marked with ``@witnesses``, which may cost fewer requests.
+
+    Args:
+        kind: The class of the entities.
+        is_witness: False if the provider answers the same for a row that does not exist and for one that the token may
+            not see: then None is no proof that the row is gone.
+    """
+
+    def mark(method: Fetch[E]) -> Fetch[E]:
+        _check("fetches", kind, method)
+        method.__fetches__ = kind  # type: ignore[attr-defined]
+        method.__fetch_is_witness__ = is_witness  # type: ignore[attr-defined]
+        return method
+
+    return mark
+
+
+def witnesses(kind: type[Entity]) -> Callable[[Witness], Witness]:
+    """Mark the method that looks up one entity by its id at the provider: the second witness of a removal."""
+
+    def mark(method: Witness) -> Witness:
+        _check("witnesses", kind, method)
+        method.__witnesses__ = kind  # type: ignore[attr-defined]
+        return method
+
+    return mark
+
+
+def changes(kind: type[Entity]) -> Callable[[F], F]:
+    """Mark the method that reads a kind's rows, most recently changed first: an async generator of ``Page[kind]``.
+
+    `discover run --delta` stops it at the first row that has not changed since the last run, by ``updated_at``.
+    """
+    if "updated_at" not in kind.model_fields:
+        raise TypeError(f"@changes({kind.__name__}): the kind needs an updated_at")
+
+    def mark(method: F) -> F:
+        if not inspect.isasyncgenfunction(method):
+            raise TypeError(f"@changes({kind.__name__}): {method.__name__} is not an async generator")
+        method.__changes__ = kind  # type: ignore[attr-defined]
+        return method
+
+    return mark
+
+
+def marked(cls: type, mark: str) -> dict[type[Entity], str]:
+    """Return the names of the methods that have a mark, by kind. TypeError if a kind has two."""
+    found: dict[type[Entity], str] = {}
+    for name, member in inspect.getmembers(cls, callable):
+        if kind := getattr(member, f"__{mark}__", None):
+            if kind in found:
+                raise TypeError(
+                    f"{cls.__name__} marks two methods with @{mark}({kind.__name__}): {found[kind]} and {name}"
+                )
+            found[kind] = name
+    return found
+
+
+def is_witness(cls: type, method: str) -> bool:
+    """Return True if a method that fetches a row is its witness, too."""
+    return bool(getattr(getattr(cls, method), "__fetch_is_witness__", False))
+
+
+def _check(mark: str, kind: type[Entity], method: Callable[..., Any]) -> None:
+    if not inspect.iscoroutinefunction(method):
+        raise TypeError(f"@{mark}({kind.__name__}): {method.__name__} is not a coroutine function")
