@@ -54,6 +54,10 @@ CREATE TRIGGER audit_is_never_changed BEFORE UPDATE ON audit
 BEGIN
     SELECT RAISE(ABORT, 'the audit log is only ever added to');
 END;
+CREATE TRIGGER audit_is_never_replaced BEFORE INSERT ON audit WHEN EXISTS (SELECT 1 FROM audit WHERE n = NEW.n)
+BEGIN
+    SELECT RAISE(ABORT, 'the audit log is only ever added to');
+END;
 CREATE TRIGGER audit_is_never_deleted BEFORE DELETE ON audit
 BEGIN
     SELECT RAISE(ABORT, 'the audit log is only ever added to');
@@ -90,7 +94,8 @@ CREATE TABLE notices (
 );
 CREATE INDEX notices_due ON notices (next_at) WHERE next_at IS NOT NULL;
 
--- What each application of a plan made of a kind: the rows afterwards, and how many came, left and changed.
+-- What each application of a plan, and each undo, made of a kind: the rows afterwards, and how many came, left and
+-- changed.
 CREATE TABLE headcounts (
     n {identity},
     integration TEXT NOT NULL REFERENCES integrations (name) ON DELETE CASCADE,
@@ -104,7 +109,7 @@ CREATE TABLE headcounts (
     removed INTEGER NOT NULL,
     deactivated INTEGER NOT NULL
 );
-CREATE INDEX headcounts_by_kind ON headcounts (integration, kind, n);
+CREATE INDEX headcounts_by_integration ON headcounts (integration, n);
 """
 
 # What differs between databases comes from their module: ``identity`` numbers rows in order of arrival, and

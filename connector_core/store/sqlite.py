@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
+from contextvars import copy_context
 from datetime import UTC, datetime
 from functools import partial, wraps
 from pathlib import Path
@@ -243,7 +244,8 @@ def writes(function: Callable[Concatenate[S, Cursor, P], T]) -> Callable[Concate
 
     @wraps(function)
     async def method(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._database.write(partial(function, self), *args, **kwargs)
+        # On the store's thread, too, it is the caller's context: the audit log names its actor.
+        return await self._database.write(partial(copy_context().run, function, self), *args, **kwargs)
 
     return method
 
