@@ -9,7 +9,7 @@ from connector_core.store.sqlite import Cursor, Table, now, reads, writes
 
 
 def add_entry(
-    cursor: Cursor, action: Action, integration: str | None = None, run_id: str | None = None, **details: Detail
+    cursor: Cursor, action: Action, integration: str | None = None, run_id: str | None = None, /, **details: Detail
 ) -> None:
     """Add an entry: the actor is that of the context in which the store was called."""
     cursor.execute(
@@ -25,6 +25,7 @@ class AuditLog(Table):
     def note(
         self,
         cursor: Cursor,
+        /,
         action: Action,
         integration: str | None = None,
         run_id: str | None = None,

@@ -24,7 +24,10 @@ def find_held(cursor: Cursor, integration: str) -> Held | None:
         "AND c.state = 'held' AND r.verdict IS NOT NULL GROUP BY run_id ORDER BY max(r.n) DESC LIMIT 1",
         (integration,),
     ).fetchone()
-    return Held(*found, _fingerprint(*found, last_move(cursor, integration))) if found else None
+    if not found:
+        return None
+    run_id, changes = found
+    return Held(run_id, changes, _fingerprint(run_id, changes, last_move(cursor, integration)))
 
 
 def _fingerprint(run_id: str, changes: int, last_move: int) -> str:

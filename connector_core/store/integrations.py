@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from connector_core.audit import Action, Detail
+from connector_core.audit import Action
 from connector_core.errors import SettingsError, UnknownIntegrationError
 from connector_core.outcomes import State
 from connector_core.sdk.connector import Account
@@ -94,11 +94,12 @@ class Integrations(Table):
         )
 
     def _note_connection(self, cursor: Cursor, name: str, connector: str, account: Account, *, new: bool) -> None:
-        details: dict[str, Detail] = {"connector": connector}
         before = cursor.execute("SELECT tenant FROM integrations WHERE name = ?", (name,)).fetchone()
         if before:
-            details |= {"new_credentials": new, "other_tenant": before != (account.tenant,)}
-        add_entry(cursor, Action.RECONNECTED if before else Action.CONNECTED, name, **details)
+            other = before != (account.tenant,)
+            add_entry(cursor, Action.RECONNECTED, name, connector=connector, new_credentials=new, other_tenant=other)
+        else:
+            add_entry(cursor, Action.CONNECTED, name, connector=connector)
 
     async def get(self, name: str) -> Integration:
         """Return an integration. UnknownIntegrationError names those that there are."""

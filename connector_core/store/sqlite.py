@@ -244,8 +244,13 @@ def writes(function: Callable[Concatenate[S, Cursor, P], T]) -> Callable[Concate
 
     @wraps(function)
     async def method(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        # On the store's thread, too, it is the caller's context: the audit log names its actor.
-        return await self._database.write(partial(copy_context().run, function, self), *args, **kwargs)
+        context = copy_context()
+
+        def in_context(cursor: Cursor, /, *args: P.args, **kwargs: P.kwargs) -> T:
+            # The caller's, on the store's thread, too: the audit log names its actor.
+            return context.run(function, self, cursor, *args, **kwargs)
+
+        return await self._database.write(in_context, *args, **kwargs)
 
     return method
 
