@@ -97,16 +97,31 @@ def moves_of_undo(cursor: Cursor, integration: str, application: int) -> dict[st
 def record(cursor: Cursor, integration: str, run_id: str, moves: Mapping[str, Moves]) -> None:
     """Record the head-count of each of these kinds, after the moves were made."""
     for kind, one in sorted(moves.items()):
+        # Where nothing has changed it is the last one: to count would take longer than the rest of a delta's apply.
+        unchanged = not (one.created or one.updated or one.removed)
+        counts = (unchanged and _last_counts(cursor, integration, kind)) or _count(cursor, integration, kind)
         cursor.execute(
             "INSERT INTO headcounts (integration, kind, run_id, at, stored, active, created, updated, removed, "
-            "deactivated) SELECT ?, ?, ?, ?, count(*), coalesce(sum(coalesce(active, 1)), 0), ?, ?, ?, ? "
-            "FROM entities WHERE integration = ? AND kind = ?",
-            (
-                *(integration, kind, run_id, now()),
-                *(one.created, one.updated, one.removed, one.deactivated),
-                *(integration, kind),
-            ),
+            "deactivated) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (integration, kind, run_id, now(), *counts, one.created, one.updated, one.removed, one.deactivated),
         )
+
+
+def _last_counts(cursor: Cursor, integration: str, kind: str) -> tuple[int, int] | None:
+    found: tuple[int, int] | None = cursor.execute(
+        "SELECT stored, active FROM headcounts WHERE integration = ? AND kind = ? ORDER BY n DESC LIMIT 1",
+        (integration, kind),
+    ).fetchone()
+    return found
+
+
+def _count(cursor: Cursor, integration: str, kind: str) -> tuple[int, int]:
+    """Return the number of stored rows of a kind, and of active ones: all of a kind that knows no status."""
+    stored, active = cursor.execute(
+        "SELECT count(*), coalesce(sum(coalesce(active, 1)), 0) FROM entities WHERE integration = ? AND kind = ?",
+        (integration, kind),
+    ).fetchone()
+    return stored, active
 
 
 def last_move(cursor: Cursor, integration: str) -> int:

@@ -19,9 +19,11 @@ class Held:
 
 def find_held(cursor: Cursor, integration: str) -> Held | None:
     """Return the held plan: after a run for one kind, another kind's may be of an older run."""
+    # Counted in the order of the index, and then joined: a plan may have a change for each of very many rows.
     found = cursor.execute(
-        "SELECT run_id, count(*) FROM changes c JOIN runs r ON r.id = c.run_id WHERE c.integration = ? "
-        "AND c.state = 'held' AND r.verdict IS NOT NULL GROUP BY run_id ORDER BY max(r.n) DESC LIMIT 1",
+        "SELECT r.id, sum(c.number) FROM (SELECT run_id, kind, count(*) AS number FROM changes WHERE integration = ? "
+        "AND state = 'held' GROUP BY kind, run_id) c JOIN runs r ON r.id = c.run_id AND r.verdict IS NOT NULL "
+        "GROUP BY r.id ORDER BY max(r.n) DESC LIMIT 1",
         (integration,),
     ).fetchone()
     if not found:

@@ -88,16 +88,20 @@ async def live(place: Place) -> None:
     place.execute("UPDATE runs SET started_at = '2020-01-01T00:00:00.000+00:00' WHERE n < (SELECT max(n) FROM runs)")
     await place.run()
     await place.run()
-    people = await place.people()
+    await look_at_everything(place)
+    await host.check("acme")
+    await host.rotate_secrets()
+    await host.remove("acme")
+
+
+async def look_at_everything(place: Place) -> None:
+    people, host = await place.people(), place.host
     for entities in (None, list(people.values())):
         await host.view("acme", Employee, entities)
     await host.count_entities("acme")
     await host.history("acme")
     await host.headcounts("acme", "Employee")
     await host.audit.entries("acme", before=100)
-    await host.check("acme")
-    await host.rotate_secrets()
-    await host.remove("acme")
 
 
 async def decide_in_parts(host: Host, run_id: str, person: str) -> None:
