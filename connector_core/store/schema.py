@@ -38,6 +38,9 @@ ALTER TABLE bodies ADD COLUMN place INTEGER;
 ALTER TABLE changes ADD COLUMN page INTEGER;
 ALTER TABLE changes ADD COLUMN place INTEGER;
 CREATE INDEX changes_of_row ON changes (integration, kind, source_id);
+-- With the state in it, the index alone tells how many changes wait.
+DROP INDEX changes_held;
+CREATE INDEX changes_held ON changes (integration, state, kind) WHERE state = 'held';
 
 -- Who did what. Only ever added to, and it outlives the integration that it names; no value of a person is in it.
 CREATE TABLE audit (
