@@ -1,13 +1,24 @@
 """Decisions on plans: the part of the host by which an operator applies, discards and undoes them."""
 
 from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
 
 from connector_core.discovery.guards import too_many_lost
-from connector_core.errors import SettingsError
+from connector_core.errors import PlanChangedError, SettingsError
 from connector_core.messages import counted
 from connector_core.outcomes import Change, Operation, State
 from connector_core.settings import Settings
-from connector_core.store import Applied, Held, Store, Undoable, Undone
+from connector_core.store import (
+    Applied,
+    DepartmentEffect,
+    Headcount,
+    Held,
+    Selection,
+    Store,
+    StoredKind,
+    Undoable,
+    Undone,
+)
 
 
 class Decisions:
@@ -23,42 +34,84 @@ class Decisions:
         await self.store.integrations.get(name)
         return await self.store.plans.held(name)
 
-    async def held_plan(self, name: str, run_id: str | None = None) -> Held:
-        """Return the held plan. SettingsError if there is none, or if it is not that of ``run_id``."""
+    async def held_plan(self, name: str, run_id: str | None = None, fingerprint: str | None = None) -> Held:
+        """Return the held plan.
+
+        SettingsError if there is none; PlanChangedError if it is of another run, or has another ``fingerprint``.
+        """
         held = await self.held(name)
         if held is None:
             raise SettingsError(f"{name} has no held plan.", hint=f"Make one: discover run {name} --plan")
         if run_id not in {None, held.run_id}:
-            raise SettingsError(
+            raise PlanChangedError(
                 f"The plan of {name} has been replaced since it was shown.", hint="Look at the new one."
             )
+        if fingerprint not in {None, held.fingerprint}:
+            raise PlanChangedError(f"The plan of {name} has changed since it was shown.", hint="Look at it again.")
         return held
 
     def changes(
-        self, run_id: str, state: State | None = None, *, limits: Mapping[Operation, int] | None = None
+        self,
+        run_id: str,
+        state: State | None = None,
+        *,
+        limits: Mapping[Operation, int] | None = None,
+        only: Selection | None = None,
     ) -> AsyncIterator[Change]:
         """Yield a run's changes; with ``limits``, of each kind at most so many of each operation.
 
-        Those that wait have their old and new values.
+        Those that wait have their old and new values. ``only`` selects some of them.
         """
-        return self.store.plans.changes(run_id, state, limits=limits)
+        return self.store.plans.changes(run_id, state, limits=limits, only=only)
 
-    async def count_changes(self, run_id: str) -> dict[tuple[str, Operation, State], int]:
-        """Return the number of a run's changes by kind, operation and state."""
-        return await self.store.plans.counts(run_id)
+    async def count_changes(
+        self, run_id: str, *, only: Selection | None = None
+    ) -> dict[tuple[str, Operation, State], int]:
+        """Return the number of a run's changes, or of selected ones, by kind, operation and state."""
+        return await self.store.plans.counts(run_id, only)
 
-    async def apply(self, name: str, run_id: str | None = None) -> Applied:
-        """Apply the held plan, against the store as it is now; with ``run_id``, only if it is that run's."""
+    async def plan_effects(self, name: str, run_id: str) -> list[DepartmentEffect]:
+        """Return the departments whose people change if all held changes of a run are applied.
+
+        Those that lose most come first.
+        """
+        await self.store.integrations.get(name)
+        return await self.store.effects.on_departments(name, run_id)
+
+    async def apply(
+        self,
+        name: str,
+        run_id: str | None = None,
+        *,
+        only: Selection | None = None,
+        fingerprint: str | None = None,
+    ) -> Applied:
+        """Apply the held plan, against the store as it is now.
+
+        Args:
+            name: The integration.
+            run_id: Apply it only if it is that run's.
+            only: Apply these of its changes; the others stay held.
+            fingerprint: Apply it only if it is the plan that was shown: that of `held`, when its changes were listed.
+        """
         await self.store.integrations.get(name)
         async with self.store.changing(name, self.settings.host):
-            held = await self.held_plan(name, run_id)
-            return await self.store.plans.apply_held(name, held, undoable=self._undo_days > 0)
+            held = await self.held_plan(name, run_id, fingerprint)
+            return await self.store.plans.apply_held(name, held, undoable=self._undo_days > 0, only=only)
 
-    async def discard(self, name: str, run_id: str | None = None) -> int:
-        """Drop the held plan; return how many changes it had. With ``run_id``, only if it is that run's."""
+    async def discard(
+        self,
+        name: str,
+        run_id: str | None = None,
+        *,
+        only: Selection | None = None,
+        fingerprint: str | None = None,
+    ) -> int:
+        """Drop the held plan; return how many changes were dropped. The arguments are those of `apply`."""
         await self.store.integrations.get(name)
         async with self.store.changing(name, self.settings.host):
-            return await self.store.plans.discard(name, await self.held_plan(name, run_id))
+            held = await self.held_plan(name, run_id, fingerprint)
+            return await self.store.plans.discard(name, held, only=only)
 
     # ---- plans that were applied
 
@@ -110,6 +163,14 @@ class Decisions:
         await self.store.integrations.get(name)
         async with self.store.changing(name, self.settings.host):
             return await self.store.undo.put_back(name, await self.undoable(name, number))
+
+    async def headcounts(self, name: str, kind: str, *, since: datetime | None = None) -> list[Headcount]:
+        """Return how many rows of a kind (``Employee``) were stored after each application of a plan, the oldest first.
+
+        Only those since a moment, if one is given.
+        """
+        await self.store.integrations.get(name)
+        return await self.store.headcounts.since(StoredKind(name, kind), since)
 
     @property
     def _undo_days(self) -> int:

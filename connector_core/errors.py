@@ -4,7 +4,8 @@
 
     ConnectorCoreError                 code · hint · retryable · exit_code
     ├── SettingsError                  plugins.toml, a flag, the environment, or the key        exit 2
-    │   └── UnknownIntegrationError    no integration of that name
+    │   ├── UnknownIntegrationError    no integration of that name
+    │   └── PlanChangedError           the plan is not the one that was shown
     ├── PluginError                    a plugin cannot be used                                  exit 2
     │   ├── PluginLoadError            it could not be imported
     │   ├── PluginContractError        it breaks the contract: hooks, manifest, API range
@@ -59,6 +60,10 @@ class SettingsError(ConnectorCoreError):
 
 class UnknownIntegrationError(SettingsError):
     code = "unknown_integration"
+
+
+class PlanChangedError(SettingsError):
+    code = "plan_changed"
 
 
 class PluginError(ConnectorCoreError):

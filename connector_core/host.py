@@ -55,6 +55,7 @@ class Host(Decisions):
     ) -> None:
         self.settings = settings or Settings()
         self.store = Store(self.settings.host.store)
+        self.audit = self.store.audit
         self._connections = Connections(self.settings.host, session)
         self._vault = vault or Vault(key_file=self.settings.host.key_file)
         self._registry = registry

@@ -1,6 +1,7 @@
 """Decisions on plans: ``apply``, ``discard`` and ``undo``."""
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -10,61 +11,96 @@ from connector_core.cli.flags import DEFAULT, Flags
 from connector_core.cli.history import find_run
 from connector_core.cli.loop import run_async
 from connector_core.cli.output import ago, console
-from connector_core.cli.plan import SHOWN_BEFORE_A_QUESTION, limits_of, print_changes, print_plan
+from connector_core.cli.part import part_of
+from connector_core.cli.plan import SHOWN_BEFORE_A_QUESTION, count, limits_of, print_changes, print_plan
 from connector_core.cli.questions import confirm, is_interactive
 from connector_core.errors import SettingsError
 from connector_core.host import Host
 from connector_core.messages import counted
 from connector_core.outcomes import State
-from connector_core.store import Held, Undoable
+from connector_core.store import Held, Selection, Undoable
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """What the operator has seen, and agrees to."""
+
+    held: Held
+    only: Selection | None
+    changes: int
+
+
+_Several = Annotated[tuple[str, ...], Parameter(negative="", show_default=False)]
 
 
 def apply(
-    name: str, /, *, yes: Annotated[bool, Parameter(negative="")] = False, flags: Flags = DEFAULT
+    name: str,
+    /,
+    *,
+    only: _Several = (),
+    id_: Annotated[tuple[str, ...], Parameter(name="--id", negative="", show_default=False)] = (),
+    yes: Annotated[bool, Parameter(negative="")] = False,
+    flags: Flags = DEFAULT,
 ) -> Coroutine[Any, Any, int]:
-    """Apply a held plan, after showing it.
+    """Apply a held plan, or a part of it, after showing it. The rest stays held.
 
     Args:
         name: The integration.
+        only: Only these changes, such as removals, employees, or employees:removals. May be given more than once.
+        id_: Only the change of the row with this id, besides those of --only. May be given more than once.
         yes: Do not ask.
     """
-    return _apply(name, _confirmed(name, flags, question="Apply", yes=yes), flags)
+    return _apply(name, _confirmed(name, flags, only, id_, question="Apply", yes=yes), flags)
 
 
-async def _apply(name: str, held: Held, flags: Flags) -> int:
+async def _apply(name: str, shown: _Shown, flags: Flags) -> int:
     async with flags.host() as host:
-        applied = await host.apply(name, held.run_id)
+        held = shown.held
+        applied = await host.apply(name, held.run_id, only=shown.only, fingerprint=held.fingerprint)
         undo_days = host.settings.host.retention.undo
     if flags.json:
-        print_json({"integration": name, "applied": applied.applied, "stale": applied.stale})
+        print_json({"integration": name, "applied": applied.applied, "stale": applied.stale, "held": applied.held})
         return 0
-    left_out = _left_out(applied.stale, "change")
-    console().print(f"{counted(applied.applied, 'change')} applied{left_out}.", style="green")
+    out = console()
+    out.print(f"{counted(applied.applied, 'change')} applied{_left_out(applied.stale, 'change')}.", style="green")
+    if applied.held:
+        out.print(f"{counted(applied.held, 'change')} still held.")
     if undo_days:
         command = flags.command(f"undo {name}")
-        console().print(f"It can be put back for {counted(undo_days, 'day')}: {command}", soft_wrap=True)
+        out.print(f"It can be put back for {counted(undo_days, 'day')}: {command}", soft_wrap=True)
     return 0
 
 
 def discard(
-    name: str, /, *, yes: Annotated[bool, Parameter(negative="")] = False, flags: Flags = DEFAULT
+    name: str,
+    /,
+    *,
+    only: _Several = (),
+    id_: Annotated[tuple[str, ...], Parameter(name="--id", negative="", show_default=False)] = (),
+    yes: Annotated[bool, Parameter(negative="")] = False,
+    flags: Flags = DEFAULT,
 ) -> Coroutine[Any, Any, int]:
-    """Discard a held plan, after showing it. The next run plans again from what it reads.
+    """Discard a held plan, or a part of it, after showing it. The next run plans again from what it reads.
 
     Args:
         name: The integration.
+        only: Only these changes, such as removals, employees, or employees:removals. May be given more than once.
+        id_: Only the change of the row with this id, besides those of --only. May be given more than once.
         yes: Do not ask.
     """
-    return _discard(name, _confirmed(name, flags, question="Discard", yes=yes), flags)
+    return _discard(name, _confirmed(name, flags, only, id_, question="Discard", yes=yes), flags)
 
 
-async def _discard(name: str, held: Held, flags: Flags) -> int:
+async def _discard(name: str, shown: _Shown, flags: Flags) -> int:
     async with flags.host() as host:
-        discarded = await host.discard(name, held.run_id)
+        held = shown.held
+        discarded = await host.discard(name, held.run_id, only=shown.only, fingerprint=held.fingerprint)
     if flags.json:
-        print_json({"integration": name, "discarded": discarded})
-    else:
-        console().print(f"{counted(discarded, 'change')} discarded.")
+        print_json({"integration": name, "discarded": discarded, "held": held.changes - discarded})
+        return 0
+    console().print(f"{counted(discarded, 'change')} discarded.")
+    if discarded < held.changes:
+        console().print(f"{counted(held.changes - discarded, 'change')} still held.")
     return 0
 
 
@@ -159,23 +195,27 @@ async def _doubt(host: Host, name: str, undoable: Undoable, *, named: bool) -> S
     return None
 
 
-def _confirmed(name: str, flags: Flags, *, question: str, yes: bool) -> Held:
-    """Return the held plan, once it was shown and agreed to.
+def _confirmed(name: str, flags: Flags, only: Sequence[str], ids: Sequence[str], *, question: str, yes: bool) -> _Shown:
+    """Return the held plan, or the part of it that is chosen, once it was shown and agreed to.
 
     The question is asked while no event loop runs: in a loop, Ctrl-C would cancel a task that waits for the keyboard,
     and nothing would end.
     """
-    held = run_async(_shown(name, flags))
-    confirm(f"{question} {counted(held.changes, 'change')}?", yes=yes)
-    return held
+    shown = run_async(_show(name, flags, only, ids))
+    of_all = f" of {shown.held.changes:,}" if shown.only else ""
+    confirm(f"{question} {counted(shown.changes, 'change')}{of_all}?", yes=yes)
+    return shown
 
 
-async def _shown(name: str, flags: Flags) -> Held:
+async def _show(name: str, flags: Flags, only: Sequence[str], ids: Sequence[str]) -> _Shown:
     async with flags.host() as host:
         held = await host.held_plan(name)
+        part = await part_of(host, name, held, only, ids)
+        totals = await count(host, held.run_id, State.HELD, part)
         if not flags.json:
-            await print_plan(host, held.run_id, State.HELD, most=SHOWN_BEFORE_A_QUESTION)
-    return held
+            most = SHOWN_BEFORE_A_QUESTION
+            await print_plan(host, held.run_id, State.HELD, totals=totals, most=most, only=part)
+    return _Shown(held, part, sum(totals.values()))
 
 
 def _left_out(number: int, noun: str) -> str:

@@ -12,9 +12,11 @@ from typing import NoReturn
 
 from cyclopts import App
 
+from connector_core.audit import acting
 from connector_core.cli import streams
 from connector_core.cli.ending import INTERRUPTED, ending_of
 from connector_core.cli.loop import run_async
+from connector_core.cli.user import user_name
 
 COMMANDS = (
     ("list", "catalogue:list_", "List the installed plugins, and why one cannot be used."),
@@ -35,8 +37,12 @@ COMMANDS = (
         "Check the connection and the permission to read each kind, and say what to grant where one is missing.",
     ),
     ("run", "runs:run", "Run a discovery: check, read, verify, plan, and apply what is safe."),
-    ("apply", "held:apply", "Apply a held plan, after showing it."),
-    ("discard", "held:discard", "Discard a held plan, after showing it. The next run plans again from what it reads."),
+    ("apply", "held:apply", "Apply a held plan, or a part of it, after showing it. The rest stays held."),
+    (
+        "discard",
+        "held:discard",
+        "Discard a held plan, or a part of it, after showing it. The next run plans again from what it reads.",
+    ),
     (
         "undo",
         "held:undo",
@@ -58,6 +64,7 @@ COMMANDS = (
         "Explain one row: the run, page and place that each stored value came from, or why it is stored no more.",
     ),
     ("history", "history:history", "List the runs of an integration, with their certificates and changes."),
+    ("audit", "audit:audit", "List who did what, and when: connections, runs, decisions on plans, removals."),
     ("remove", "integrations:remove", "Remove an integration with its secrets, its data and its history."),
     ("settings", "settings:settings", "List every key of plugins.toml, with its default and its meaning."),
     (
@@ -114,9 +121,10 @@ def invoke(arguments: Sequence[str], *, ready: Callable[[], None] | None = None)
         flags = bound.arguments.get("flags")
         if ready:
             ready()
-        result = command(*bound.args, **bound.kwargs)
-        if inspect.iscoroutine(result):
-            result = run_async(result)
+        with acting(user_name()):
+            result = command(*bound.args, **bound.kwargs)
+            if inspect.iscoroutine(result):
+                result = run_async(result)
         sys.stdout.flush()
     except (BrokenPipeError, SystemExit) as error:
         # rich, which prints the help, turns the first into the second.

@@ -12,6 +12,7 @@ from connector_core.field_changes import FieldChange, Value, listed
 from connector_core.host import Host
 from connector_core.messages import counted, message
 from connector_core.outcomes import Change, Operation, State
+from connector_core.store import Selection
 from connector_core.views import heading
 
 Totals = Mapping[tuple[str, Operation], int]
@@ -36,6 +37,7 @@ async def print_plan(
     totals: Totals | None = None,
     names: Mapping[str, str] = MappingProxyType({}),
     most: Mapping[Operation, int] = SHOWN,
+    only: Selection | None = None,
 ) -> bool:
     """Print the changes of a run, each with its reason; return whether there are any.
 
@@ -46,10 +48,12 @@ async def print_plan(
         totals: How many changes there are, where that is known.
         names: Those of entities that are no longer stored.
         most: How many of each kind and operation are shown.
+        only: Only these changes.
     """
     if totals is None:
-        totals = await _count(host, run_id, state)
-    changes = [change async for change in host.changes(run_id, state, limits=limits_of(totals, most))]
+        totals = await count(host, run_id, state, only)
+    limits = limits_of(totals, most)
+    changes = [change async for change in host.changes(run_id, state, limits=limits, only=only)]
     print_changes(changes, totals, names, with_state=state is None)
     return bool(changes)
 
@@ -85,9 +89,10 @@ def how_to_decide(name: str, flags: Flags) -> str:
     return f"Next: {flags.command(f'apply {name}')}   (or: {flags.command(f'discard {name}')})"
 
 
-async def _count(host: Host, run_id: str, state: State | None) -> Totals:
+async def count(host: Host, run_id: str, state: State | None = None, only: Selection | None = None) -> Totals:
+    """Count the changes of a run, all or those in a state, and of a part of its plan only those of that."""
     totals: Counter[tuple[str, Operation]] = Counter()
-    for (kind, operation, current), number in (await host.count_changes(run_id)).items():
+    for (kind, operation, current), number in (await host.count_changes(run_id, only=only)).items():
         if state in {None, current}:
             totals[kind, operation] += number
     return totals

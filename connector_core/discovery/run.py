@@ -55,7 +55,7 @@ async def discover(context: RunContext) -> Report:
     incomplete.
     """
     log = structlog.get_logger()
-    readings = await context.store.runs.start(context.run)
+    readings = await context.store.runs.start(context.run, delta=context.delta, apply=context.apply)
     log.info("run_started", product=context.run.product, kinds=context.run.kinds)
     try:
         report = await _steps(context, readings)

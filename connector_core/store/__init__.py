@@ -9,9 +9,13 @@ import structlog
 from connector_core.errors import BusyError, SettingsError, StoreError
 from connector_core.settings import HostSettings
 from connector_core.store.application import Applied
+from connector_core.store.audit import AuditLog
 from connector_core.store.comparison import Comparisons
+from connector_core.store.effects import DepartmentEffect, PlanEffects
 from connector_core.store.entities import Entities
 from connector_core.store.erasure import Erasures
+from connector_core.store.headcounts import Headcount, Headcounts
+from connector_core.store.held import Held
 from connector_core.store.integrations import Integration, Integrations
 from connector_core.store.last_scans import LastScan, LastScans
 from connector_core.store.locks import Locks
@@ -20,6 +24,7 @@ from connector_core.store.provenance import Provenance
 from connector_core.store.retention import Retention
 from connector_core.store.rows import Reading, StoredKind
 from connector_core.store.runs import Runs, RunSummary
+from connector_core.store.selection import Selection
 from connector_core.store.sqlite import Database
 from connector_core.store.sqlite_inspection import Inspection
 from connector_core.store.staging import Staging
@@ -27,11 +32,15 @@ from connector_core.store.undo import Undo, Undoable, Undone
 
 __all__ = [
     "Applied",
+    "AuditLog",
+    "DepartmentEffect",
+    "Headcount",
     "Held",
     "Integration",
     "LastScan",
     "Reading",
     "RunSummary",
+    "Selection",
     "Store",
     "StoredKind",
     "Undoable",
@@ -52,6 +61,9 @@ class Store:
         self.entities = Entities(self._database)
         self.plans = Plans(self._database)
         self.provenance = Provenance(self._database)
+        self.effects = PlanEffects(self._database)
+        self.headcounts = Headcounts(self._database)
+        self.audit = AuditLog(self._database)
         self.undo = Undo(self._database)
         self.last_scans = LastScans(self._database)
         self.retention = Retention(self._database)

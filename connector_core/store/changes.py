@@ -30,7 +30,7 @@ _named = msgspec.json.Decoder(_Named).decode
 
 
 @dataclass(frozen=True, slots=True)
-class _Names:
+class Names:
     """The names of the entities of one kind, by id."""
 
     stored: Mapping[str, str]
@@ -71,12 +71,12 @@ def with_names(cursor: Cursor, run_id: str, kind: str, changes: Sequence[Change]
     links, wanted = _LINKS.get(kind, {}), defaultdict[str, set[str]](set)
     for value in (value for one in changes for value in one.values if value.field in links):
         wanted[links[value.field]].update(value.ids())
-    names = {target: _names(cursor, run_id, target, ids) for target, ids in wanted.items() if ids}
+    names = {target: names_of(cursor, run_id, target, ids) for target, ids in wanted.items() if ids}
     return [replace(one, values=_named_values(one.values, links, names)) if names else one for one in changes]
 
 
 def _named_values(
-    values: Iterable[FieldChange], links: Mapping[str, str], names: Mapping[str, _Names]
+    values: Iterable[FieldChange], links: Mapping[str, str], names: Mapping[str, Names]
 ) -> tuple[FieldChange, ...]:
     return tuple(
         [
@@ -86,14 +86,15 @@ def _named_values(
     )
 
 
-def _names(cursor: Cursor, run_id: str, kind: str, ids: Iterable[str]) -> _Names:
+def names_of(cursor: Cursor, run_id: str, kind: str, ids: Iterable[str]) -> Names:
+    """Return the names of entities of a kind: as they are stored, and as the run's plan has them."""
     (integration,) = cursor.execute("SELECT integration FROM runs WHERE id = ?", (run_id,)).fetchone()
     planned = cursor.execute(
         f"SELECT c.source_id, coalesce(c.body, b.body) FROM {IDS} j JOIN changes c ON c.run_id = ? AND c.kind = ? "  # noqa: S608 - a constant
         "AND c.source_id = j.value LEFT JOIN bodies b ON b.n = c.n",
         (json.dumps([*ids]), run_id, kind),
     ).fetchall()
-    return _Names(
+    return Names(
         stored_names(cursor, StoredKind(integration, kind), ids),
         {source_id: name for source_id, body in planned if (name := name_in(body))},
     )

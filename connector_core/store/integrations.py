@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
+from connector_core.audit import Action
 from connector_core.errors import SettingsError, UnknownIntegrationError
 from connector_core.outcomes import State
 from connector_core.sdk.connector import Account
 from connector_core.store.application import end_held
+from connector_core.store.audit import add_entry
 from connector_core.store.erasure import note_removal
 from connector_core.store.sqlite import Cursor, Table, now, reads, timestamp, writes
 from connector_core.store.staging import close_readings
@@ -69,6 +71,7 @@ class Integrations(Table):
         since: datetime | None,
     ) -> None:
         moment = now()
+        self._note_connection(cursor, name, connector, account, new=since is None)
         if since is None:
             end_held(cursor, name, State.REPLACED, "integration = ?", name)
             close_readings(cursor, name)
@@ -89,6 +92,14 @@ class Integrations(Table):
                 timestamp(since) if since else moment,
             ),
         )
+
+    def _note_connection(self, cursor: Cursor, name: str, connector: str, account: Account, *, new: bool) -> None:
+        before = cursor.execute("SELECT tenant FROM integrations WHERE name = ?", (name,)).fetchone()
+        if before:
+            other = before != (account.tenant,)
+            add_entry(cursor, Action.RECONNECTED, name, connector=connector, new_credentials=new, other_tenant=other)
+        else:
+            add_entry(cursor, Action.CONNECTED, name, connector=connector)
 
     async def get(self, name: str) -> Integration:
         """Return an integration. UnknownIntegrationError names those that there are."""
@@ -142,6 +153,7 @@ class Integrations(Table):
         cursor.executemany(
             "UPDATE integrations SET secrets = ? WHERE name = ?", [(renew(sealed), name) for name, sealed in rows]
         )
+        add_entry(cursor, Action.SECRETS_ROTATED, integrations=len(rows))
         return len(rows)
 
     async def remove(self, name: str) -> None:
@@ -157,6 +169,7 @@ class Integrations(Table):
         cursor.execute("DELETE FROM entities WHERE integration = ?", (name,))
         cursor.execute("DELETE FROM integrations WHERE name = ?", (name,))
         note_removal(cursor, name)
+        add_entry(cursor, Action.REMOVED, name)
 
 
 def _integration(row: tuple[Any, ...]) -> Integration:

@@ -17,13 +17,16 @@ from connector_core.store.application import (
     add_creates,
     apply_held_plan,
     apply_plan,
+    discard_held_plan,
     end_held,
     reason_text,
 )
 from connector_core.store.changes import in_pages, name_in, values_between, with_names
 from connector_core.store.comparison import Loss
+from connector_core.store.held import Held, find_held
 from connector_core.store.rows import Reading, StoredKind
 from connector_core.store.runs import save_certificate
+from connector_core.store.selection import Selection, Totals, count_changes
 from connector_core.store.sqlite import Cursor, Table, reads, writes
 
 _WAITING = {State.PLANNED, State.HELD}
@@ -99,14 +102,6 @@ class GuardedPlan:
     hold: Hold
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
-    """The held changes of an integration's newest plan."""
-
-    run_id: str
-    changes: int
-
-
 class Plans(Table):
     """Saves, applies, holds and lists planned changes."""
 
@@ -171,14 +166,16 @@ class Plans(Table):
         return apply_plan(cursor, run, readings, new, unproven, undoable=undoable)
 
     @writes
-    def apply_held(self, cursor: Cursor, integration: str, held: Held, *, undoable: bool = False) -> Applied:
-        """Apply a held plan, as one. ``undoable``: keep the rows as they were, so that they can be put back."""
-        return apply_held_plan(cursor, integration, held.run_id, undoable=undoable)
+    def apply_held(
+        self, cursor: Cursor, integration: str, held: Held, *, undoable: bool = False, only: Selection | None = None
+    ) -> Applied:
+        """Apply a held plan, or a selection of it, as one. ``undoable``: as for `apply`."""
+        return apply_held_plan(cursor, integration, held.run_id, undoable=undoable, only=only)
 
     @writes
-    def discard(self, cursor: Cursor, integration: str, held: Held) -> int:
-        """Drop a held plan; return how many changes it had."""
-        return end_held(cursor, integration, State.DISCARDED, "run_id = ?", held.run_id)
+    def discard(self, cursor: Cursor, integration: str, held: Held, *, only: Selection | None = None) -> int:
+        """Drop a held plan, or a selection of it; return how many changes that were."""
+        return discard_held_plan(cursor, integration, held.run_id, only=only)
 
     @reads
     def is_held(self, cursor: Cursor, of: StoredKind) -> bool:
@@ -191,31 +188,27 @@ class Plans(Table):
 
     @reads
     def held(self, cursor: Cursor, integration: str) -> Held | None:
-        """Return the held plan: after a run for one kind, another kind's may be of an older run."""
-        row = cursor.execute(
-            "SELECT run_id, count(*) FROM changes c JOIN runs r ON r.id = c.run_id WHERE c.integration = ? "
-            "AND c.state = 'held' AND r.verdict IS NOT NULL GROUP BY run_id ORDER BY max(r.n) DESC LIMIT 1",
-            (integration,),
-        ).fetchone()
-        return Held(*row) if row else None
+        """Return the held plan, or None if there is none."""
+        return find_held(cursor, integration)
 
     @reads
-    def counts(self, cursor: Cursor, run_id: str) -> dict[tuple[str, Operation, State], int]:
-        """Return the number of changes by kind, operation and state."""
-        rows = cursor.execute(
-            "SELECT kind, operation, state, count(*) FROM changes WHERE run_id = ? GROUP BY kind, operation, state",
-            (run_id,),
-        )
-        return {(kind, Operation(operation), State(state)): count for kind, operation, state, count in rows}
+    def counts(self, cursor: Cursor, run_id: str, only: Selection | None = None) -> Totals:
+        """Return the number of changes, or of selected ones, by kind, operation and state."""
+        return count_changes(cursor, run_id, only)
 
     async def changes(
-        self, run_id: str, state: State | None = None, *, limits: Mapping[Operation, int] | None = None
+        self,
+        run_id: str,
+        state: State | None = None,
+        *,
+        limits: Mapping[Operation, int] | None = None,
+        only: Selection | None = None,
     ) -> AsyncIterator[Change]:
         """Yield a run's changes, with the names of entities that are stored or staged; of each operation up to a limit.
 
         Those that wait have their old and new values. Read in pages, so that memory stays flat.
         """
-        page = partial(self._changes_after, run_id, state)
+        page = partial(self._changes_after, run_id, state, only)
         async for change in in_pages(await self._kinds(run_id), limits, page):
             yield change
 
@@ -226,15 +219,24 @@ class Plans(Table):
 
     @reads
     def _changes_after(
-        self, cursor: Cursor, run_id: str, state: State | None, kind: str, operation: Operation, after: str, most: int
+        self,
+        cursor: Cursor,
+        run_id: str,
+        state: State | None,
+        only: Selection | None,
+        kind: str,
+        operation: Operation,
+        after: str,
+        most: int,
     ) -> list[Change]:
+        which, ids = only.condition(kind, operation) if only else ("1 = 1", ())
         rows = cursor.execute(
-            "SELECT c.source_id, c.reason, c.fields, c.loss, c.state, c.body, b.body FROM changes c "
+            "SELECT c.source_id, c.reason, c.fields, c.loss, c.state, c.body, b.body FROM changes c "  # noqa: S608 - ours
             "LEFT JOIN entities e ON e.integration = c.integration AND e.kind = c.kind "
             "AND e.source_id = c.source_id LEFT JOIN bodies b ON b.n = coalesce(e.n, c.n) "
             "WHERE c.run_id = ? AND c.kind = ? AND c.operation = ? AND (? IS NULL OR c.state = ?) "
-            "AND c.source_id > ? ORDER BY c.source_id LIMIT ?",
-            (run_id, kind, operation, state, state, after, most),
+            f"AND c.source_id > ? AND {which} ORDER BY c.source_id LIMIT ?",
+            (run_id, kind, operation, state, state, after, *ids, most),
         )
         return with_names(cursor, run_id, kind, [_change(kind, operation, row) for row in rows])
 

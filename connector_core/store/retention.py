@@ -17,6 +17,9 @@ _RUNS = 500
 _STEPS = 100
 """Most steps of a sort after a run: the rest is left to the next one."""
 
+_EVER = "~"
+"""Later than every moment, as texts are compared."""
+
 # Runs that are kept at any age: of plans that wait, of losses and cleared values that still count, of scans that are
 # the first witness of a row's absence, and of readings that may be resumed.
 _NEEDED = (
@@ -51,7 +54,7 @@ class Retention(Table):
         if limits := await self._limits(integration, settings, window):
             await self._date_changes(integration, limits)
             await self._discard_held(integration, limits)
-            for step in (self._delete_changes, self._delete_runs):
+            for step in (self._delete_changes, self._delete_runs, self._delete_headcounts):
                 for _ in range(_STEPS):
                     if not await step(integration, limits):
                         break
@@ -60,7 +63,7 @@ class Retention(Table):
     async def clear(self, integration: str) -> None:
         """Delete all history of an integration that is about to be removed."""
         await self._close(integration)
-        while await self._clear_step(integration):
+        while await self._clear_step(integration) or await self._clear_headcounts(integration):
             pass
 
     @reads
@@ -119,6 +122,11 @@ class Retention(Table):
         return bool(runs)
 
     @writes
+    def _delete_headcounts(self, cursor: Cursor, integration: str, limits: _Limits) -> bool:
+        """Delete some head-counts that are as old as runs may be; return False when there are none left."""
+        return _delete_oldest_headcounts(cursor, integration, limits.runs)
+
+    @writes
     def _delete_empty_readings(self, cursor: Cursor, integration: str) -> None:
         """Delete the readings of which no row is stored any more."""
         cursor.execute(
@@ -139,6 +147,20 @@ class Retention(Table):
         runs = [run_id for (run_id,) in rows.fetchall()]
         _delete_empty_runs(cursor, _delete_changes_of(cursor, runs))
         return bool(runs)
+
+    @writes
+    def _clear_headcounts(self, cursor: Cursor, integration: str) -> bool:
+        return _delete_oldest_headcounts(cursor, integration, _EVER)
+
+
+def _delete_oldest_headcounts(cursor: Cursor, integration: str, before: str) -> bool:
+    """Delete those of the oldest head-counts that are from before a moment; return False if there were none."""
+    oldest = "SELECT n, at FROM headcounts WHERE integration = ? ORDER BY n LIMIT ?"
+    deleted = cursor.execute(
+        f"DELETE FROM headcounts WHERE n IN (SELECT n FROM ({oldest}) WHERE at < ?)",  # noqa: S608 - a constant
+        (integration, _RUNS, before),
+    ).rowcount
+    return deleted > 0
 
 
 def _old_runs(cursor: Cursor, integration: str, limits: _Limits, before: str, *, having: str) -> list[str]:

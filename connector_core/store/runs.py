@@ -7,8 +7,10 @@ from typing import Any
 
 import msgspec
 
+from connector_core.audit import Action
 from connector_core.outcomes import Certificate, Extent, Report, Run, Verdict
 from connector_core.reasons import decode_hook, encode_hook
+from connector_core.store.audit import add_entry
 from connector_core.store.last_scans import LastScan, record
 from connector_core.store.rows import Reading, StoredKind, drop_bodies
 from connector_core.store.sqlite import Cursor, Table, now, reads, timestamp, writes
@@ -54,10 +56,11 @@ class Runs(Table):
     """Starts, ends and lists runs."""
 
     @writes
-    def start(self, cursor: Cursor, run: Run) -> dict[str, Reading]:
+    def start(self, cursor: Cursor, run: Run, *, delta: bool = False, apply: bool = True) -> dict[str, Reading]:
         """Start a run; return an open reading for each of its kinds.
 
-        Also ends the interrupted runs before it: their plans are dropped, and what they staged may be resumed.
+        Also ends the interrupted runs before it: their plans are dropped, and what they staged may be resumed. What
+        was requested, a ``delta`` and to ``apply`` what is safe, is noted in the audit log.
         """
         interrupted = cursor.execute(
             "SELECT id FROM runs WHERE integration = ? AND finished_at IS NULL", (run.integration,)
@@ -68,6 +71,7 @@ class Runs(Table):
             "INSERT INTO runs (id, integration, connector, product, kinds, started_at) VALUES (?, ?, ?, ?, ?, ?)",
             (run.id, run.integration, run.connector, run.product, ",".join(run.kinds), timestamp(run.started_at)),
         )
+        add_entry(cursor, Action.RUN_STARTED, run.integration, run.id, delta=delta, apply=apply)
         return {kind: open_reading(cursor, run.id, StoredKind(run.integration, kind)) for kind in run.kinds}
 
     @writes

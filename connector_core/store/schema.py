@@ -41,6 +41,9 @@ ALTER TABLE changes ADD COLUMN place INTEGER;
 -- Of a removal: the first of the scans in a row that lacked it, if that was one before this run's.
 ALTER TABLE changes ADD COLUMN missed_run TEXT;
 CREATE INDEX changes_of_row ON changes (integration, kind, source_id);
+-- With the state in it, the index alone tells how many changes wait.
+DROP INDEX changes_held;
+CREATE INDEX changes_held ON changes (integration, state, kind) WHERE state = 'held';
 
 -- Who did what. Only ever added to, and it outlives the integration that it names; no value of a person is in it.
 CREATE TABLE audit (
@@ -54,6 +57,10 @@ CREATE TABLE audit (
 );
 CREATE INDEX audit_by_integration ON audit (integration, n);
 CREATE TRIGGER audit_is_never_changed BEFORE UPDATE ON audit
+BEGIN
+    SELECT RAISE(ABORT, 'the audit log is only ever added to');
+END;
+CREATE TRIGGER audit_is_never_replaced BEFORE INSERT ON audit WHEN EXISTS (SELECT 1 FROM audit WHERE n = NEW.n)
 BEGIN
     SELECT RAISE(ABORT, 'the audit log is only ever added to');
 END;
@@ -93,7 +100,8 @@ CREATE TABLE notices (
 );
 CREATE INDEX notices_due ON notices (next_at) WHERE next_at IS NOT NULL;
 
--- What each application of a plan made of a kind: the rows afterwards, and how many came, left and changed.
+-- What each application of a plan, and each undo, made of a kind: the rows afterwards, and how many came, left and
+-- changed.
 CREATE TABLE headcounts (
     n {identity},
     integration TEXT NOT NULL REFERENCES integrations (name) ON DELETE CASCADE,
@@ -107,7 +115,7 @@ CREATE TABLE headcounts (
     removed INTEGER NOT NULL,
     deactivated INTEGER NOT NULL
 );
-CREATE INDEX headcounts_by_kind ON headcounts (integration, kind, n);
+CREATE INDEX headcounts_by_integration ON headcounts (integration, n);
 """
 
 # What differs between databases comes from their module: ``identity`` numbers rows in order of arrival, and

@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
+from contextvars import copy_context
 from datetime import UTC, datetime
 from functools import partial, wraps
 from pathlib import Path
@@ -243,7 +244,13 @@ def writes(function: Callable[Concatenate[S, Cursor, P], T]) -> Callable[Concate
 
     @wraps(function)
     async def method(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._database.write(partial(function, self), *args, **kwargs)
+        context = copy_context()
+
+        def in_context(cursor: Cursor, /, *args: P.args, **kwargs: P.kwargs) -> T:
+            # The caller's, on the store's thread, too: the audit log names its actor.
+            return context.run(function, self, cursor, *args, **kwargs)
+
+        return await self._database.write(in_context, *args, **kwargs)
 
     return method
 

@@ -1,16 +1,18 @@
 """Undo: rows are kept as they were before a plan was applied, for some days if the operator wishes, and put back."""
 
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+from connector_core.audit import Action
 from connector_core.outcomes import Change, Operation, State
 from connector_core.reasons import Code, Reason
+from connector_core.store.audit import add_entry
 from connector_core.store.changes import in_pages, name_in, values_between, with_names
 from connector_core.store.erasure import note_removal
+from connector_core.store.headcounts import OPPOSITE, moves_of_undo, record
 from connector_core.store.rows import StoredKind, drop_bodies
 from connector_core.store.sqlite import IDS, Cursor, Table, now, reads, timestamp, writes
 
@@ -20,11 +22,6 @@ _ROWS = 5_000
 """Rows erased in one step: other processes wait that long to write."""
 _STEPS = 100
 """Most steps after a run: the rest is left to the next one."""
-_OPPOSITE = {
-    Operation.CREATE: Operation.REMOVE,
-    Operation.UPDATE: Operation.UPDATE,
-    Operation.REMOVE: Operation.CREATE,
-}
 _ROWS_THEN_AND_NOW = (
     "undoable u JOIN applications a ON a.n = u.application LEFT JOIN entities e ON e.integration = a.integration "
     "AND e.kind = u.kind AND e.source_id = u.source_id"
@@ -68,42 +65,6 @@ class Undone:
     stale: int
 
 
-# ---- kept, in the transaction that applies a plan
-
-
-@contextmanager
-def application_of(cursor: Cursor, integration: str, run_id: str, *, undoable: bool) -> Iterator[int | None]:
-    """Within this context a plan is applied.
-
-    Yield the number under which the rows are kept that it changes; None if they are not to be kept.
-    """
-    if not undoable:
-        yield None
-        return
-    cursor.execute(
-        "INSERT INTO applications (integration, run_id, applied_at) VALUES (?, ?, ?)", (integration, run_id, now())
-    )
-    application = cursor.lastrowid
-    yield application
-    # One that has changed nothing must not hide the one before it.
-    cursor.execute(
-        "DELETE FROM applications WHERE n = ? AND NOT EXISTS (SELECT 1 FROM undoable u WHERE u.application = ?)",
-        (application, application),
-    )
-
-
-def keep(cursor: Cursor, application: int, run_id: str, state: State, *operations: Operation) -> None:
-    """Keep the rows that changes of a run are about to change. Of one that is created there is nothing to keep."""
-    cursor.execute(
-        "INSERT INTO undoable (application, kind, source_id, operation, body, active, digest, run_id) "  # noqa: S608 - a constant
-        "SELECT ?, c.kind, c.source_id, c.operation, b.body, e.active, e.digest, e.run_id FROM changes c "
-        "LEFT JOIN entities e ON e.integration = c.integration AND e.kind = c.kind AND e.source_id = c.source_id "
-        "LEFT JOIN bodies b ON b.n = e.n WHERE c.run_id = ? AND c.state = ? "
-        f"AND c.operation IN (SELECT value FROM {IDS}) ORDER BY c.kind, c.source_id",
-        (application, run_id, state, json.dumps(operations)),
-    )
-
-
 class Undo(Table):
     """Shows, puts back and erases what applied plans have replaced."""
 
@@ -128,7 +89,7 @@ class Undo(Table):
             if stale:
                 left_out += rows
             else:
-                totals[kind, _OPPOSITE[Operation(operation)]] = rows
+                totals[kind, OPPOSITE[Operation(operation)]] = rows
         in_part = _is_true(cursor, "SELECT 1 FROM changes WHERE run_id = ? AND state = 'undone'", run_id)
         overtaken = in_part or any(
             _is_true(cursor, statement, integration, since)
@@ -152,7 +113,7 @@ class Undo(Table):
             f"SELECT u.source_id, b.body, u.body FROM {_ROWS_THEN_AND_NOW} LEFT JOIN bodies b ON b.n = e.n "  # noqa: S608 - ours
             f"WHERE u.application = ? AND u.kind = ? AND u.operation = ? AND NOT {_STALE} AND u.source_id > ? "
             "ORDER BY u.source_id LIMIT ?",
-            (undoable.number, kind, _OPPOSITE[operation], after, most),
+            (undoable.number, kind, OPPOSITE[operation], after, most),
         )
         found = []
         for source_id, stored, kept in rows:
@@ -176,6 +137,7 @@ class Undo(Table):
             f"(SELECT u.kind, u.source_id FROM {_ROWS_THEN_AND_NOW} WHERE u.application = ? AND {_STALE})",
             (number, number),
         ).rowcount
+        moves = moves_of_undo(cursor, integration, number)
         for (kind,) in cursor.execute("SELECT DISTINCT kind FROM undoable WHERE application = ?", (number,)).fetchall():
             of = StoredKind(integration, kind)
             _remove_created(cursor, of, number)
@@ -187,6 +149,8 @@ class Undo(Table):
             )
         cursor.execute("DELETE FROM applications WHERE n = ?", (number,))
         note_removal(cursor)
+        record(cursor, integration, undoable.run_id, moves)
+        add_entry(cursor, Action.UNDONE, integration, undoable.run_id, put_back=put_back, stale=stale)
         return Undone(put_back, stale)
 
     async def erase(self, integration: str, days: int) -> None:

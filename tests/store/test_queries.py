@@ -7,15 +7,29 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from connector_core import Employee
+from connector_core import Employee, Operation
+from connector_core.host import Host
 from connector_core.settings import BoundSettings, RetentionSettings
+from connector_core.store import Selection
 from connector_core.testing import Faults
 from connectors.namely.simulator import Behaviour, Tenant
 from world import Place, Start, copied_settings
 
 pytestmark = pytest.mark.jumping
 
-LARGE = ("bodies", "entities", "changes", "latest", "readings", "certificates", "checkpoints", "runs", "undoable")
+LARGE = (
+    "bodies",
+    "entities",
+    "changes",
+    "latest",
+    "readings",
+    "certificates",
+    "checkpoints",
+    "runs",
+    "undoable",
+    "headcounts",
+    "audit",
+)
 _NAMED = re.compile(rf"\b({'|'.join(LARGE)})\b(?: (?:AS )?([a-z])\b)?")
 _VALUE = re.compile(r"x?'(?:[^']|'')*'|\b\d+\b|NULL")
 
@@ -49,7 +63,7 @@ async def live(place: Place) -> None:
     assert await place.changes(report)
     assert await host.entity("acme", Employee, tenant.people[5].id)
     await host.count_changes(report.run.id)
-    await host.discard("acme")
+    await decide_in_parts(host, report.run.id, tenant.people[5].id)
     tenant.delete(tenant.people[-1])
     await place.run(apply=False, accept=["job_title"])
     await host.apply("acme")
@@ -74,14 +88,30 @@ async def live(place: Place) -> None:
     place.execute("UPDATE runs SET started_at = '2020-01-01T00:00:00.000+00:00' WHERE n < (SELECT max(n) FROM runs)")
     await place.run()
     await place.run()
-    people = await place.people()
+    await look_at_everything(place)
+    await host.check("acme")
+    await host.rotate_secrets()
+    await host.remove("acme")
+
+
+async def look_at_everything(place: Place) -> None:
+    people, host = await place.people(), place.host
     for entities in (None, list(people.values())):
         await host.view("acme", Employee, entities)
     await host.count_entities("acme")
     await host.history("acme")
-    await host.check("acme")
-    await host.rotate_secrets()
-    await host.remove("acme")
+    await host.headcounts("acme", "Employee")
+    await host.audit.entries("acme", before=100)
+
+
+async def decide_in_parts(host: Host, run_id: str, person: str) -> None:
+    """Apply a part of a plan, and discard the rest."""
+    await host.plan_effects("acme", run_id)
+    part = Selection(frozenset({("Employee", Operation.REMOVE)}), frozenset({("Employee", person)}))
+    assert [one async for one in host.changes(run_id, only=part)]
+    await host.count_changes(run_id, only=part)
+    await host.apply("acme", only=part)
+    await host.discard("acme")
 
 
 async def apply_and_undo(place: Place) -> None:
