@@ -15,10 +15,12 @@ from connector_core.store.erasure import Erasures
 from connector_core.store.integrations import Integration, Integrations
 from connector_core.store.last_scans import LastScan, LastScans
 from connector_core.store.locks import Locks
+from connector_core.store.notices import Event, NewNotice, Notice, NoticeTable
 from connector_core.store.plans import Held, Plans
 from connector_core.store.retention import Retention
 from connector_core.store.rows import Reading, StoredKind
 from connector_core.store.runs import Runs, RunSummary
+from connector_core.store.schedules import LastEnded, Schedule, ScheduleTable
 from connector_core.store.sqlite import Database
 from connector_core.store.sqlite_inspection import Inspection
 from connector_core.store.staging import Staging
@@ -26,11 +28,16 @@ from connector_core.store.undo import Undo, Undoable, Undone
 
 __all__ = [
     "Applied",
+    "Event",
     "Held",
     "Integration",
+    "LastEnded",
     "LastScan",
+    "NewNotice",
+    "Notice",
     "Reading",
     "RunSummary",
+    "Schedule",
     "Store",
     "StoredKind",
     "Undoable",
@@ -55,6 +62,8 @@ class Store:
         self.retention = Retention(self._database)
         self.erasures = Erasures(self._database)
         self.inspection = Inspection(self._database)
+        self.schedules = ScheduleTable(self._database)
+        self.notices = NoticeTable(self._database)
 
     @property
     def described(self) -> str:
