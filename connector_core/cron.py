@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 
 from connector_core.errors import SettingsError
+from connector_core.messages import counted
 
 _FIELDS = ("minute", "hour", "day-of-month", "month", "day-of-week")
 _LONGEST = 200
@@ -24,8 +25,9 @@ def check_cron(cron: str) -> str:
     if len(said) > _LONGEST:
         raise SettingsError(f"The cron expression has more than {_LONGEST} characters.", hint=_EXAMPLE)
     if len(fields) != len(_FIELDS):
-        count = len(fields) or "no"
-        raise SettingsError(f"The cron expression {said!r} has {count} fields, and needs five.", hint=_EXAMPLE)
+        raise SettingsError(
+            f"The cron expression {said!r} has {counted(len(fields), 'field')}, and needs five.", hint=_EXAMPLE
+        )
     try:
         comes = next(CronSim(said, datetime.now(UTC)), None)
     except CronSimError as error:

@@ -52,7 +52,8 @@ class Schedules:
 
     async def pause(self, name: str, *, by: str = "") -> Schedule:
         """Start no further run of an integration by itself. One that is under way goes on."""
-        now = self._clock()
+        # As the store keeps it.
+        now = self._clock().replace(microsecond=0)
 
         def edit(before: Schedule) -> Edited:
             return (before if before.paused_at else replace(before, paused_at=now, paused_by=by)), ()

@@ -5,7 +5,6 @@ import ssl
 from email.message import EmailMessage
 from email.utils import format_datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
@@ -17,9 +16,6 @@ from connector_core.scheduling.webhook import is_loopback
 from connector_core.secrecy import hiding
 from connector_core.settings import Endpoint, Settings
 from connector_core.store import Notice
-
-if TYPE_CHECKING:  # It comes with an extra.
-    import aiosmtplib
 
 PASSWORD_VARIABLE = "DISCOVER_SMTP_PASSWORD"  # noqa: S105 - the name of a variable
 _TIMEOUT = 30.0
@@ -58,10 +54,8 @@ class Email:
         with hiding([self._password]):
             try:
                 refused = await self._send(notice)
-            except aiosmtplib.SMTPException as error:
+            except (aiosmtplib.SMTPException, OSError, ValueError) as error:
                 return Delivery(problem=self._said(error))
-            except (OSError, ValueError):
-                return Delivery(problem=f"The mail server {self._settings.server} cannot be reached.")
             except SettingsError as error:
                 return Delivery(problem=error.message)
         if refused:
@@ -101,7 +95,7 @@ class Email:
         message.set_content(text)
         return message
 
-    def _said(self, error: "aiosmtplib.SMTPException") -> str:
+    def _said(self, error: Exception) -> str:
         """Return what went wrong, without the server's own words: they may quote an address."""
         import aiosmtplib  # See above.
 
@@ -115,7 +109,7 @@ class Email:
                 return f"{server} refused the mail ({error.code})."
             case _ if _is_untrusted(error):
                 return f"The certificate of {self._settings.server} is not trusted."
-            case aiosmtplib.SMTPConnectError() | aiosmtplib.SMTPServerDisconnected() | aiosmtplib.SMTPTimeoutError():
+            case aiosmtplib.SMTPConnectError() | aiosmtplib.SMTPServerDisconnected() | OSError():
                 return f"{server} cannot be reached, or broke the connection."
             case _:
                 return f"{server} failed ({type(error).__name__})."

@@ -1,7 +1,7 @@
 """The engine: who runs what, and when, behind one interface; and a run as it is seen while it goes on."""
 
 import traceback
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -78,7 +78,7 @@ class Engine(Protocol):
         """Return the runs that are under way, by integration."""
         ...
 
-    def watch(self, name: str) -> AsyncIterator[LiveRun]:
+    def watch(self, name: str) -> AsyncGenerator[LiveRun, None]:
         """Yield the present state of a run, then each change, until it has ended.
 
         Of an integration that is not running it is the last run of this engine, if there was one.

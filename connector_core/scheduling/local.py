@@ -1,7 +1,7 @@
 """The engine of one process: each run is a task of its event loop."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -114,7 +114,7 @@ class LocalEngine:
         """Return the runs that are under way, by integration."""
         return {name: live.state for name, live in self._runs.items() if not live.state.ended}
 
-    async def watch(self, name: str) -> AsyncIterator[LiveRun]:
+    async def watch(self, name: str) -> AsyncGenerator[LiveRun, None]:
         """Yield the present state of the last run, then each change. Changes that come too fast are left out."""
         live = self._runs.get(name)
         while live:

@@ -16,7 +16,7 @@ from connector_core.scheduling.webhook import Webhook
 from connector_core.settings import Settings
 from connector_core.store import Event, Notice
 
-LOOK_EVERY = 5.0
+LOOK_EVERY = 15.0
 """Seconds between two looks for notices."""
 _AT_ONCE = 8
 """Notices that are delivered at the same time."""

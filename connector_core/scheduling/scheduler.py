@@ -15,8 +15,9 @@ from connector_core.scheduling.local import Options
 from connector_core.scheduling.records import Clock, Records, wall_clock
 from connector_core.store import Schedule
 
-LOOK_EVERY = 15.0
-"""Seconds between two looks at the schedules, which other processes may change."""
+LOOK_EVERY = 30.0
+"""Most seconds between two looks at the schedules, which other processes may change."""
+_LEAST_WAIT = 1.0
 BUSY_WAIT = timedelta(minutes=1)
 """Until a run is tried again that another process prevented."""
 
@@ -34,6 +35,7 @@ class Scheduler:
         """The runs that it has started."""
         self._resuming: dict[str, Options] = {}
         """Runs that a service before this one has not ended."""
+        self._wait = LOOK_EVERY
 
     async def run(self) -> None:
         """Resume what was interrupted, then start what is due, until this is cancelled."""
@@ -41,7 +43,7 @@ class Scheduler:
             await _attempt(self.begin())
             while True:
                 await _attempt(self.tick())
-                await asyncio.sleep(LOOK_EVERY)
+                await asyncio.sleep(self._wait)
         finally:
             following = list(self._following.values())
             for task in following:
@@ -63,8 +65,10 @@ class Scheduler:
     async def tick(self) -> None:
         """Note the ends of runs elsewhere, and start what is due."""
         await self._records.settle(self._engine.running().keys())
-        now = self._clock()
-        due = [(at, one) for one in await self._table.all() if (at := one.next_at) and at <= now]
+        now, schedules = self._clock(), await self._table.all()
+        due = [(at, one) for one in schedules if (at := one.next_at) and at <= now]
+        ahead = [(at - now).total_seconds() for one in schedules if (at := one.next_at) and at > now]
+        self._wait = max(_LEAST_WAIT, min([LOOK_EVERY, *ahead]))
         wanted = [(name, options, True) for name, options in self._resuming.items()]
         wanted += [
             (one.integration, Options(delta=one.delta), False)
