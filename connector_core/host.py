@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from connector_core.connections import Connections
 from connector_core.contract import declaration_of, declared, declared_fields
 from connector_core.decisions import Decisions
-from connector_core.discovery import ProgressCallback, RunContext, check, discover
+from connector_core.discovery import BegunCallback, ProgressCallback, RunContext, check, discover
 from connector_core.discovery.check import refuse_unreadable
 from connector_core.discovery.connector_errors import credentials_of
 from connector_core.discovery.explain import explain
@@ -25,6 +25,7 @@ from connector_core.http import HttpApi
 from connector_core.names import check_name
 from connector_core.outcomes import CheckReport, Report, Run
 from connector_core.plugins import Registry, load
+from connector_core.schedules import Schedules
 from connector_core.sdk.connector import AnyConnector, Api
 from connector_core.sdk.credentials import Credentials
 from connector_core.sdk.entities import Entity, Product
@@ -56,6 +57,8 @@ class Host(Decisions):
         self.settings = settings or Settings()
         self.store = Store(self.settings.host.store)
         self.audit = self.store.audit
+        self.schedules = Schedules(self.store, self.settings.schedule)
+        self.notices = self.store.notices
         self._connections = Connections(self.settings.host, session)
         self._vault = vault or Vault(key_file=self.settings.host.key_file)
         self._registry = registry
@@ -168,6 +171,7 @@ class Host(Decisions):
         delta: bool = False,
         accept: Iterable[str] = (),
         progress: ProgressCallback = lambda _: None,
+        begun: BegunCallback = lambda *_: None,
     ) -> Report:
         """Run one discovery.
 
@@ -179,6 +183,7 @@ class Host(Decisions):
             delta: Read only what has changed, where that is possible: ``Report.extent`` says so, and why.
             accept: Fields that have emptied for good reason, and whose stored values may go.
             progress: Called after every page, and while missing rows are asked for.
+            begun: Called with the run, and a function that returns its traffic so far, before the first request.
         """
         await self.store.integrations.get(name)
         # Locked before anything is read, so that the credentials are not replaced in between.
@@ -192,6 +197,7 @@ class Host(Decisions):
 
             with self._speaking(name, credentials), structlog.contextvars.bound_contextvars(run=run.id):
                 async with self._client(connector, credentials) as api:
+                    begun(run, api.traffic)
                     return await discover(
                         RunContext(
                             run=run,

@@ -225,6 +225,11 @@ def message(reason: Reason) -> str:
     return _format(MESSAGES[reason.code].text, (), reason.parameters).removesuffix(".")
 
 
+def filled(template: str, parameters: Mapping[str, Any]) -> str:
+    """Return a sentence of one's own with a reason's parameters."""
+    return _format(template, (), parameters)
+
+
 def action(reason: Reason) -> str:
     """Return what to do about a reason; empty where there is nothing to do."""
     remedy = reason.parameters.get("remedy")

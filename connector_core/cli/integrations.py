@@ -14,6 +14,7 @@ from connector_core.cli.loop import run_async
 from connector_core.cli.output import ago, console, costs, table
 from connector_core.cli.plan import how_to_decide
 from connector_core.cli.questions import confirm
+from connector_core.cli.schedule import as_json, in_short
 from connector_core.host import Host
 from connector_core.messages import counted
 from connector_core.outcomes import CheckReport, Verdict
@@ -64,8 +65,9 @@ async def integrations(*, flags: Flags = DEFAULT) -> int:
     """List the integrations: connector, last run, its verdict, waiting plan, stored rows, age of the credentials."""
     async with flags.host() as host:
         found = [await _integration(host, one) for one in await host.integrations()]
+        schedules = {one["name"]: await host.schedules.get(one["name"]) for one in found}
     if flags.json:
-        print_json({"integrations": found})
+        print_json({"integrations": [{**one, "schedule": as_json(schedules[one["name"]])} for one in found]})
         return 0
     rows = [
         (
@@ -76,14 +78,15 @@ async def integrations(*, flags: Flags = DEFAULT) -> int:
             _standing(one),
             tuple(f"{number:,} {kind}" for kind, number in one["stored"].items()),
             one["token"],
+            in_short(schedules[one["name"]]),
         )
         for one in found
     ]
-    headings = ("Name", "Connector", "Account", "Last run", "Verdict", "Stored", "Token")
+    headings = ("Name", "Connector", "Account", "Last run", "Verdict", "Stored", "Token", "Schedule")
     add = flags.command("connect namely --name acme")
     empty = f"There is no integration in {host.store.described}. Add one: {add}"
     out = console()
-    out.print(table(headings, rows) if rows else empty, soft_wrap=not rows)
+    out.print(table(headings, rows, optional=("Schedule",)) if rows else empty, soft_wrap=not rows)
     if waiting := [one["name"] for one in found if one["waiting"]]:
         out.print("\n" + "\n".join(how_to_decide(name, flags) for name in waiting), soft_wrap=True)
     return 0

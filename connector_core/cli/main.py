@@ -65,6 +65,26 @@ COMMANDS = (
     ),
     ("history", "history:history", "List the runs of an integration, with their certificates and changes."),
     ("audit", "audit:audit", "List who did what, and when: connections, runs, decisions on plans, removals."),
+    (
+        "schedule",
+        "schedule:schedule",
+        "Show when an integration runs by itself, or set it: by a cron expression, in the time zone of [schedule].",
+    ),
+    (
+        "pause",
+        "schedule:pause",
+        "Start no further run of an integration by its schedule. A run under way goes on, and `run` may still be used.",
+    ),
+    (
+        "resume",
+        "schedule:resume",
+        "Start runs of a paused integration again, from the next time of its schedule on.",
+    ),
+    (
+        "notices",
+        "notices:notices",
+        "List the notices of runs that need an operator, and how their delivery went.",
+    ),
     ("remove", "integrations:remove", "Remove an integration with its secrets, its data and its history."),
     ("settings", "settings:settings", "List every key of plugins.toml, with its default and its meaning."),
     (

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 
 from connector_core.http import HttpApi
-from connector_core.outcomes import Change, Progress, Report, Run
+from connector_core.outcomes import Change, Progress, Report, Run, Traffic
 from connector_core.plugins import Registry
 from connector_core.sdk.connector import Account, AnyConnector, Api, Declaration
 from connector_core.sdk.entities import Entity
@@ -15,6 +15,8 @@ from connector_core.store import Integration, Store
 
 ProgressCallback = Callable[[Progress], None]
 """Called after every page, and while missing rows are asked for."""
+BegunCallback = Callable[[Run, Callable[[], Traffic]], None]
+"""Called with a run that begins, and a function that returns its traffic so far."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,13 @@ from connector_core.store.held import Held
 from connector_core.store.integrations import Integration, Integrations
 from connector_core.store.last_scans import LastScan, LastScans
 from connector_core.store.locks import Locks
-from connector_core.store.plans import Held, Plans
+from connector_core.store.notices import Event, NewNotice, Notice, NoticeTable
+from connector_core.store.plans import Plans
 from connector_core.store.provenance import Provenance
 from connector_core.store.retention import Retention
 from connector_core.store.rows import Reading, StoredKind
 from connector_core.store.runs import Runs, RunSummary
+from connector_core.store.schedules import LastEnded, Schedule, ScheduleTable
 from connector_core.store.selection import Selection
 from connector_core.store.sqlite import Database
 from connector_core.store.sqlite_inspection import Inspection
@@ -34,12 +36,17 @@ __all__ = [
     "Applied",
     "AuditLog",
     "DepartmentEffect",
+    "Event",
     "Headcount",
     "Held",
     "Integration",
+    "LastEnded",
     "LastScan",
+    "NewNotice",
+    "Notice",
     "Reading",
     "RunSummary",
+    "Schedule",
     "Selection",
     "Store",
     "StoredKind",
@@ -69,6 +76,8 @@ class Store:
         self.retention = Retention(self._database)
         self.erasures = Erasures(self._database)
         self.inspection = Inspection(self._database)
+        self.schedules = ScheduleTable(self._database)
+        self.notices = NoticeTable(self._database)
 
     @property
     def described(self) -> str:

@@ -13,6 +13,8 @@ from connector_core.sdk.connector import Account
 from connector_core.store.application import end_held
 from connector_core.store.audit import add_entry
 from connector_core.store.erasure import note_removal
+from connector_core.store.notices import drop_notices
+from connector_core.store.schedules import retry_now
 from connector_core.store.sqlite import Cursor, Table, now, reads, timestamp, writes
 from connector_core.store.staging import close_readings
 from connector_core.suggestions import did_you_mean
@@ -75,6 +77,7 @@ class Integrations(Table):
         if since is None:
             end_held(cursor, name, State.REPLACED, "integration = ?", name)
             close_readings(cursor, name)
+            retry_now(cursor, name)
         cursor.execute(
             "INSERT INTO integrations (name, connector, fields, secrets, account_name, tenant, token_owner, "
             "created_at, credentials_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
@@ -168,6 +171,7 @@ class Integrations(Table):
         # First what points to bodies, then everything else.
         cursor.execute("DELETE FROM entities WHERE integration = ?", (name,))
         cursor.execute("DELETE FROM integrations WHERE name = ?", (name,))
+        drop_notices(cursor, name)
         note_removal(cursor, name)
         add_entry(cursor, Action.REMOVED, name)
 

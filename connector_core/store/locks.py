@@ -1,5 +1,6 @@
 """The locks of a store's integrations: one process at a time writes to an integration."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -50,6 +51,35 @@ class Locks:
             if lock := self._try(integration):
                 self._file(integration).unlink(missing_ok=True)
                 lock.release()
+
+    @asynccontextmanager
+    async def serve(self, address: str) -> AsyncIterator[None]:
+        """Within this context this process alone serves the store. BusyError names the one that does."""
+        async with self._gate():
+            # No integration's name begins with a dot.
+            lock = try_lock(self._folder / ".service")
+            if lock:
+                self._owner.write_text(f"process {os.getpid()}{f' at {address}' if address else ''}", encoding="utf-8")
+        if lock is None:
+            raise BusyError(
+                f"The store {self._store} is served already, by {self._served_by()}.",
+                hint="Stop that one first, or name another store: --store FILE",
+            )
+        try:
+            yield
+        finally:
+            self._owner.unlink(missing_ok=True)
+            lock.release()
+
+    def _served_by(self) -> str:
+        try:
+            return self._owner.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            return "another process"
+
+    @property
+    def _owner(self) -> Path:
+        return self._folder / ".served-by"
 
     @asynccontextmanager
     async def _gate(self) -> AsyncIterator[None]:

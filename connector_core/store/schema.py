@@ -70,7 +70,9 @@ BEGIN
 END;
 
 -- When an integration runs by itself, and how its last runs went. ``due_at`` is the next time by its cron expression;
--- ``retry_at`` is later, while it fails.
+-- ``retry_at`` takes its place while runs fail. ``pending`` holds the options of a run that has begun and not ended,
+-- for the service that starts it again; ``noted_run`` is the last run whose end was noted here, and ``held`` a digest
+-- of what it has held.
 CREATE TABLE schedules (
     integration TEXT PRIMARY KEY REFERENCES integrations (name) ON DELETE CASCADE,
     cron TEXT NOT NULL DEFAULT '',
@@ -81,10 +83,14 @@ CREATE TABLE schedules (
     failures INTEGER NOT NULL DEFAULT 0,
     problem TEXT NOT NULL DEFAULT '',
     retry_at TEXT,
-    quarantined_at TEXT
+    quarantined_at TEXT,
+    pending TEXT NOT NULL DEFAULT '',
+    noted_run TEXT,
+    held TEXT NOT NULL DEFAULT ''
 );
 
--- Notices to be delivered, at least once: made with the state that they tell of, in one transaction.
+-- Notices to be delivered, at least once: made with the state that they tell of, in one transaction. One without a
+-- channel is only shown; one without ``next_at`` is delivered, given up, or only shown.
 CREATE TABLE notices (
     n {identity},
     id TEXT NOT NULL UNIQUE,

@@ -1,0 +1,170 @@
+"""The engine of one process: each run is a task of its event loop."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import structlog
+
+from connector_core.errors import BusyError, ConnectorCoreError
+from connector_core.host import Host
+from connector_core.outcomes import Progress, Report, Run, Traffic
+from connector_core.scheduling.engine import CANCELLED, STOPPED, LiveRun, Problem
+from connector_core.scheduling.records import Clock, Records, wall_clock
+from connector_core.scheduling.results import Result
+
+
+class Options(msgspec.Struct, frozen=True):
+    """The options of a run, as they are kept until it has ended."""
+
+    delta: bool = False
+    plan: bool = False
+    kinds: tuple[str, ...] = ()
+    accept: tuple[str, ...] = ()
+
+    def encode(self) -> str:
+        return msgspec.json.encode(self).decode()
+
+    @classmethod
+    def decode(cls, text: str) -> "Options":
+        return msgspec.json.decode(text, type=cls)
+
+
+class _Live:
+    """A run, its task, and an event that is set with each change of what is seen of it."""
+
+    def __init__(self, state: LiveRun) -> None:
+        self.state = state
+        self.changed = asyncio.Event()
+        self.task: asyncio.Task[None] | None = None
+        self.traffic: Callable[[], Traffic] | None = None
+
+    def update(self, **changes: Any) -> None:
+        self.state = replace(self.state, **changes)
+        self.changed.set()
+        self.changed = asyncio.Event()
+
+    def begin(self, run: Run, traffic: Callable[[], Traffic]) -> None:
+        self.traffic = traffic
+        self.update(run_id=run.id, started_at=run.started_at)
+
+    def progress(self, now: Progress) -> None:
+        self.update(kinds={**self.state.kinds, now.kind: now}, traffic=self.traffic() if self.traffic else None)
+
+    def end(self, *, report: Report | None = None, problem: Problem | None = None) -> None:
+        traffic = report.traffic if report else self.state.traffic
+        self.update(ended=True, report=report, problem=problem, traffic=traffic)
+
+
+class LocalEngine:
+    """Runs integrations in this process, and notes in the store how each run ended before it says so."""
+
+    def __init__(self, host: Host, *, clock: Clock = wall_clock) -> None:
+        self.records = Records(host, clock)
+        self._host = host
+        self._clock = clock
+        self._runs: dict[str, _Live] = {}
+        """The last run of each integration."""
+        self._is_closing = False
+
+    async def start(
+        self,
+        name: str,
+        *,
+        delta: bool = False,
+        plan: bool = False,
+        kinds: Collection[str] = (),
+        accept: Collection[str] = (),
+    ) -> None:
+        """Start a run as a task. BusyError if one of this integration is under way here."""
+        if name in self.running():
+            raise BusyError(f"{name} is being run.", hint="Wait until it has ended.")
+        if self._is_closing:
+            raise BusyError("The service is stopping.", hint="Start it again.")
+        # Registered before anything is awaited, so that a second call finds it.
+        before, live = self._runs.get(name), _Live(LiveRun(name, self._clock(), delta))
+        self._runs[name] = live
+        try:
+            await self._host.store.integrations.get(name)
+            options = Options(delta, plan, tuple(kinds), tuple(accept))
+            await self.records.begun(name, options.encode())
+        except BaseException:
+            self._put_back(name, before)
+            live.end(problem=CANCELLED)
+            raise
+        live.task = asyncio.create_task(self._run(live, options), name=f"run {name}")
+        if self._is_closing:
+            live.task.cancel()
+
+    def _put_back(self, name: str, before: _Live | None) -> None:
+        if before:
+            self._runs[name] = before
+        else:
+            del self._runs[name]
+
+    async def cancel(self, name: str) -> None:
+        """Ask a run to end."""
+        live = self._runs.get(name)
+        if live and live.task and not live.state.ended:
+            live.task.cancel()
+
+    def running(self) -> Mapping[str, LiveRun]:
+        """Return the runs that are under way, by integration."""
+        return {name: live.state for name, live in self._runs.items() if not live.state.ended}
+
+    async def watch(self, name: str) -> AsyncGenerator[LiveRun, None]:
+        """Yield the present state of the last run, then each change. Changes that come too fast are left out."""
+        live = self._runs.get(name)
+        while live:
+            state, changed = live.state, live.changed
+            yield state
+            if state.ended:
+                return
+            await changed.wait()
+
+    async def aclose(self) -> None:
+        """Cancel all runs, and wait for their ends. The next service starts them again."""
+        self._is_closing = True
+        tasks = [live.task for live in self._runs.values() if live.task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _run(self, live: _Live, options: Options) -> None:
+        """Run, note the end, and only then show it."""
+        name = live.state.integration
+        report, problem = None, None
+        try:
+            report = await self._host.run(
+                name,
+                kinds=options.kinds,
+                apply=not options.plan,
+                delta=options.delta,
+                accept=options.accept,
+                progress=live.progress,
+                begun=live.begin,
+            )
+        except asyncio.CancelledError:
+            problem = STOPPED if self._is_closing else CANCELLED
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - it is shown, and the service goes on
+            problem = Problem.of(error)
+        try:
+            await self._note(live, report, problem)
+        finally:
+            live.end(report=report, problem=problem)
+
+    async def _note(self, live: _Live, report: Report | None, problem: Problem | None) -> None:
+        name = live.state.integration
+        if problem is STOPPED:
+            return
+        try:
+            if problem is CANCELLED:
+                await self.records.forget(name)
+            else:
+                result = Result.of(report) if report else Result(live.state.run_id, None, problem=problem)
+                await self.records.ended(name, result)
+        except ConnectorCoreError as error:
+            # The run itself is in the store: its end is noted when the schedules are next looked at.
+            structlog.get_logger().warning("end_not_noted", integration=name, error=error.message)
