@@ -9,7 +9,7 @@ from connector_core.cli.encoding import print_json, stream_json
 from connector_core.cli.flags import DEFAULT, Flags
 from connector_core.cli.history import find_run
 from connector_core.cli.loop import run_async
-from connector_core.cli.output import ago, console
+from connector_core.cli.output import console
 from connector_core.cli.plan import SHOWN_BEFORE_A_QUESTION, limits_of, print_changes, print_plan
 from connector_core.cli.questions import confirm, is_interactive
 from connector_core.errors import SettingsError
@@ -17,6 +17,7 @@ from connector_core.host import Host
 from connector_core.messages import counted
 from connector_core.outcomes import State
 from connector_core.store import Held, Undoable
+from connector_core.words import ago
 
 
 def apply(
