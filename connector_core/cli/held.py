@@ -16,8 +16,8 @@ from connector_core.errors import SettingsError
 from connector_core.host import Host
 from connector_core.messages import counted
 from connector_core.outcomes import State
+from connector_core.phrases import ago
 from connector_core.store import Held, Undoable
-from connector_core.words import ago
 
 
 def apply(

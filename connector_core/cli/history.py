@@ -15,8 +15,8 @@ from connector_core.errors import SettingsError
 from connector_core.host import Host
 from connector_core.messages import PROOFS, counted, message
 from connector_core.outcomes import Certificate, Operation, State
+from connector_core.phrases import ago
 from connector_core.store import RunSummary
-from connector_core.words import ago
 
 MOST = 10_000
 

@@ -17,8 +17,8 @@ from connector_core.cli.questions import confirm
 from connector_core.host import Host
 from connector_core.messages import counted
 from connector_core.outcomes import CheckReport, Verdict
+from connector_core.phrases import ago, costs
 from connector_core.store import Integration
-from connector_core.words import ago, costs
 
 
 def connect(

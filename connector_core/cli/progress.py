@@ -21,7 +21,7 @@ from connector_core.cli.flags import Flags
 from connector_core.cli.output import error_console
 from connector_core.discovery import ProgressCallback
 from connector_core.outcomes import Progress, Step
-from connector_core.words import costs
+from connector_core.phrases import costs
 
 
 class _Rate(ProgressColumn):

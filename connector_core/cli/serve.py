@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from connector_core.cli.encoding import print_json
 from connector_core.cli.flags import DEFAULT, Flags
@@ -9,6 +10,9 @@ from connector_core.cli.output import console
 from connector_core.errors import SettingsError
 from connector_core.host import Host
 from connector_core.settings import Settings, WebSettings
+
+if TYPE_CHECKING:  # An extra brings what it needs.
+    from connector_core.web.server import Serving
 
 
 async def serve(
@@ -32,20 +36,28 @@ async def serve(
     async with flags.host() as found:
         settings = _with(found.settings, {name: value for name, value in given.items() if value})
         async with Host(settings, registry=found.registry) as host, serving(host) as served:
-            if flags.json:
-                token = None if served.token_given else served.token.get_secret_value()
-                print_json({"address": served.address, "token": token})
-            else:
-                out = console()
-                out.print(f"The web host answers at {served.address}", style="bold", soft_wrap=True)
-                if host.settings.web.user_header:
-                    out.print("Users are those whom the proxy names.")
-                elif not served.token_given:
-                    out.print(f"Sign in with this token: {served.token.get_secret_value()}", soft_wrap=True)
-                out.print("\nPress Ctrl-C to stop.")
-            sys.stdout.flush()
+            print_served(served, host, flags)
             await until_cancelled()
     return 0
+
+
+def print_served(served: "Serving", host: Host, flags: Flags) -> None:
+    """Print the address and, unless it was given, the token."""
+    if flags.json:
+        print_json({"address": served.address, "token": None if served.token_given else _token(served)})
+    else:
+        out = console()
+        out.print(f"The web host answers at {served.address}", style="bold", soft_wrap=True)
+        if host.settings.web.user_header:
+            out.print("Users are those whom the proxy names.")
+        elif not served.token_given:
+            out.print(f"Sign in with this token: {_token(served)}", soft_wrap=True)
+        out.print("\nPress Ctrl-C to stop.")
+    sys.stdout.flush()
+
+
+def _token(served: "Serving") -> str:
+    return served.token.get_secret_value()
 
 
 def _with(settings: Settings, given: dict[str, object]) -> Settings:

@@ -10,9 +10,9 @@ from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from connector_core.messages import counted, message
+from connector_core.phrases import ago, costs
 from connector_core.web.access import USER
 from connector_core.web.site import site_of
-from connector_core.words import ago, costs
 
 STATIC = files("connector_core.web") / "static"
 
