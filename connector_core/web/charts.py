@@ -81,8 +81,10 @@ def bar_chart(title: str, bars: Sequence[Bars], *, up: str, down: str) -> Markup
         for name, top, bottom in (("up", y(one.up), y(0)), ("down", y(0), y(-one.down))):
             parts.append(_BAR.format(name, left, top, inner, bottom - top))
     every = max(1, len(bars) // 6)
-    for place in range(0, len(bars), every):
-        parts.append(_text(_LEFT + (place + 0.5) * width, _HEIGHT - 8, bars[place].label, "middle"))
+    parts += [
+        _text(_LEFT + (place + 0.5) * width, _HEIGHT - 8, bars[place].label, "middle")
+        for place in range(0, len(bars), every)
+    ]
     said = f"{sum(one.up for one in bars):,} {up} and {sum(one.down for one in bars):,} {down} in all."
     return _svg(title, said, parts)
 
