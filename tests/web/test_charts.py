@@ -2,15 +2,15 @@
 
 import re
 from datetime import UTC, datetime, timedelta
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from connector_core.web.charts import Bars, Point, bar_chart, line_chart, share_bar
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def drawn(chart: str) -> ElementTree.Element:
-    return ElementTree.fromstring(chart)  # noqa: S314 - it was drawn here
+def drawn(chart: str) -> ET.Element:
+    return ET.fromstring(chart)  # noqa: S314 - it was drawn here
 
 
 def test_a_line_goes_up_where_the_value_does() -> None:
