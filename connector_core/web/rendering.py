@@ -9,8 +9,11 @@ from typing import Any
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from connector_core.explanations import MappedField
+from connector_core.field_changes import FieldChange
 from connector_core.messages import counted, message
 from connector_core.phrases import ago, costs
+from connector_core.views import heading
 from connector_core.web.access import USER
 from connector_core.web.site import site_of
 
@@ -27,7 +30,16 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(ago=ago, costs=costs, message=message, moment=moment, number=number, counted=_counted)
+    made.filters.update(
+        ago=ago,
+        costs=costs,
+        message=message,
+        moment=moment,
+        number=number,
+        counted=_counted,
+        sentence=sentence,
+        heading=_heading,
+    )
     made.globals["static"] = static_address
     return made
 
@@ -58,6 +70,19 @@ def moment(value: datetime | None) -> str:
 def number(value: float | None) -> str:
     """Return a number with separators, or a dash for one that is not known."""
     return "–" if value is None else f"{value:,}"  # noqa: RUF001 - a dash is meant
+
+
+def _heading(column: str) -> str:
+    return heading(column).replace("_", " ")
+
+
+def _mapped(one: MappedField) -> str:
+    return FieldChange(one.field, None, one.value, one.names).new_text
+
+
+def sentence(text: str) -> str:
+    """Return a text that begins with a capital letter; the rest stays as it is."""
+    return text[:1].upper() + text[1:]
 
 
 def _counted(value: int, noun: str) -> str:

@@ -25,3 +25,20 @@ document.addEventListener("htmx:afterSwap", (event) => {
     document.getElementById("announcer").textContent = said.dataset.announce;
   }
 });
+
+// The stream of a run ends when the run has ended: the page's state is read anew.
+document.addEventListener("htmx:sseClose", (event) => {
+  if (event.detail.type === "message") {
+    htmx.trigger(document.body, "run-ended");
+  }
+});
+
+// A box [data-all="group"] ticks the single rows of its group.
+document.addEventListener("change", (event) => {
+  const group = event.target.dataset.all;
+  if (!group) return;
+  for (const box of document.querySelectorAll(`[data-of="${CSS.escape(group)}"]`)) {
+    box.checked = event.target.checked;
+    box.disabled = event.target.checked;
+  }
+});
