@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from aiohttp import web
 
@@ -154,7 +155,7 @@ async def schedule_form(request: web.Request) -> web.Response:
     return render(request, "parts/schedule.html" if is_fragment(request) else "schedule.html", **values)
 
 
-def meaning_of(host: Host, schedule: Schedule) -> dict[str, object]:
+def meaning_of(host: Host, schedule: Schedule) -> dict[str, Any]:
     """Return what a cron expression means, in words and by its next times, or what is wrong with it."""
     try:
         words = in_words(schedule.cron) if schedule.cron else ""

@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import aclosing
 from datetime import UTC, datetime
+from typing import Any
 
 from aiohttp import web
 
@@ -52,7 +53,7 @@ def _part(request: web.Request, state: LiveRun) -> str:
     return render(request, "parts/live.html", **live_values(state)).text or ""
 
 
-def live_values(state: LiveRun) -> dict[str, object]:
+def live_values(state: LiveRun) -> dict[str, Any]:
     """Return a run, its rate and the time left, as the page shows them."""
     seconds = (datetime.now(UTC) - state.started_at).total_seconds()
     rows = sum(one.seen for one in state.kinds.values())

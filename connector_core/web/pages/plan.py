@@ -111,7 +111,7 @@ async def discard(request: web.Request) -> web.Response:
     raise done(f"/integrations/{name}/plan", "discarded", discarded)
 
 
-def selection_of(typed: MultiDictProxy[str | bytearray | web.FileField]) -> Selection | None:
+def selection_of(typed: MultiDictProxy[str | bytes | bytearray | web.FileField]) -> Selection | None:
     """Return the changes that a form names; None where it asks for all of them.
 
     A group is ``Employee:remove``, a single change ``Employee:ID``. SettingsError if nothing is ticked, or nothing of

@@ -1,5 +1,7 @@
 """One row, step by step: what the provider says of it now, and what a run would make of it. Nothing is stored."""
 
+from typing import Any
+
 from aiohttp import web
 
 from connector_core.errors import ConnectorCoreError, SettingsError
@@ -40,7 +42,7 @@ async def preview(request: web.Request) -> web.Response:
     return render(request, "parts/preview.html" if is_fragment(request) else "preview.html", **values)
 
 
-async def _values(request: web.Request, wanted: str, kind: str) -> dict[str, object]:
+async def _values(request: web.Request, wanted: str, kind: str) -> dict[str, Any]:
     name, host = request.match_info["name"], host_of(request)
     integration = await host.store.integrations.get(name)
     connector = host.registry.connector(integration.connector)
