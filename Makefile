@@ -8,11 +8,15 @@ READY := $(VENV)/.ready
 SUPPLY := .venv-supply
 BUILD := .build
 
-.PHONY: demo test prove lint types docs generate reliability teeth bench bench-quick bench-setup dist sbom audit check \
+.PHONY: demo demo-web test prove lint types docs generate reliability teeth bench bench-quick bench-setup dist sbom audit check \
 	setup lock clean
 
 demo: setup
 	@$(BIN)/discover demo
+
+# The same in a browser: prints an address and a token.
+demo-web: setup
+	@$(BIN)/discover demo --web
 
 test: setup
 	$(BIN)/pytest -m "not slow"

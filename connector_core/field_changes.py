@@ -1,6 +1,7 @@
 """Old and new values of a change, field by field: only while it waits for a decision."""
 
 import dataclasses
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,27 @@ class FieldChange:
     def ids(self) -> tuple[str, ...]:
         """Return what the two values list, if the field holds ids."""
         return tuple([str(one) for value in (self.old, self.new) for one in listed(value)])
+
+    @property
+    def old_text(self) -> str:
+        """The old value as people read it."""
+        return self._text(self.old)
+
+    @property
+    def new_text(self) -> str:
+        """The new value as people read it."""
+        return self._text(self.new)
+
+    def _text(self, value: Value) -> str:
+        """Return a value in words: for an id the name, and both where another one has the same name."""
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        bearers = Counter(self.names.values())
+        texts = [
+            str(one) if not (name := self.names.get(str(one))) else name if bearers[name] == 1 else f"{name} ({one})"
+            for one in listed(value)
+        ]
+        return ", ".join(texts) or "none"
 
 
 def listed(value: Value) -> list[Any]:

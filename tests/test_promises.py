@@ -342,3 +342,9 @@ def test_every_field_of_an_entity_that_is_a_link_names_its_kind() -> None:
             for name, target in kind.links.items():
                 assert name in kind.model_fields
                 assert hasattr(importlib.import_module(kind.__module__), target)
+
+
+def test_no_module_hides_a_public_name() -> None:
+    # An imported module becomes an attribute of its package, in place of the name that is loaded lazily.
+    modules = {file.stem for file in Path(connector_core.__file__).parent.iterdir() if file.name != "__init__.py"}
+    assert modules & set(connector_core.__all__) == set()

@@ -9,7 +9,8 @@ from connector_core.audit import AuditEntry
 from connector_core.cli.encoding import print_json
 from connector_core.cli.flags import DEFAULT, Flags
 from connector_core.cli.history import MOST
-from connector_core.cli.output import ago, console, table
+from connector_core.cli.output import console, table
+from connector_core.phrases import ago
 
 
 async def audit(

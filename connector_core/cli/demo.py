@@ -19,13 +19,16 @@ from connector_core.errors import SettingsError
 from connector_core.testing import Simulator, SimulatorOptions, environment, serve
 
 FOLDER = Path(".demo")
-_SETTINGS = "plugins.toml"
+SETTINGS = "plugins.toml"
 _NAMES = re.compile(r"plugins\.key|plugins\.sqlite(-\w+|\.locks|\.v\d.*)?|\.plugins\..+")
 """The names of the other files of a demo: its key, its store, and what lies beside them."""
 
 
 async def demo(
-    *, people: Annotated[int, Parameter(validator=Number(gte=50, lte=1_000_000))] = 1200, flags: Flags = DEFAULT
+    *,
+    people: Annotated[int, Parameter(validator=Number(gte=50, lte=1_000_000))] = 1200,
+    web: Annotated[bool, Parameter(negative="")] = False,
+    flags: Flags = DEFAULT,
 ) -> int:
     """Discover a simulated organisation twice, and show what changed in between.
 
@@ -34,13 +37,18 @@ async def demo(
 
     Args:
         people: Size of the organisation.
+        web: Discover two organisations, and serve the web host with them until Ctrl-C.
     """
     if flags.settings or flags.store:
         raise SettingsError("The demo has settings and a store of its own: leave out --settings and --store.")
+    if web:
+        from connector_core.cli.demo_web import demo_web  # An extra brings what it needs.
+
+        return await demo_web(empty_folder() / SETTINGS, people, flags)
     registry = flags.host().registry
     simulator = simulator_of(registry.connector("namely"), SimulatorOptions(people))
     async with serve(simulator) as served:
-        settings = _empty_folder() / _SETTINGS
+        settings = empty_folder() / SETTINGS
         await save_settings(settings, registry, served)
         variables = {
             "SSL_CERT_FILE": str(served.ca_file),
@@ -51,7 +59,7 @@ async def demo(
     return 0
 
 
-def _empty_folder() -> Path:
+def empty_folder() -> Path:
     """Make the folder anew, if it holds nothing but what a demo has left there."""
     if FOLDER.is_symlink() or (FOLDER.exists() and not FOLDER.is_dir()):
         raise SettingsError(f"{FOLDER} is not a folder; move it away.")
@@ -64,7 +72,7 @@ def _empty_folder() -> Path:
 
 
 def _is_ours(file: Path) -> bool:
-    if file == FOLDER / _SETTINGS:
+    if file == FOLDER / SETTINGS:
         return SimulatedSettings.of(file) is not None
     return _NAMES.fullmatch(file.name) is not None
 

@@ -9,13 +9,14 @@ from cyclopts import Parameter
 
 from connector_core.cli.encoding import encode, print_json
 from connector_core.cli.flags import DEFAULT, Flags
-from connector_core.cli.output import ago, console, table
+from connector_core.cli.output import console, table
 from connector_core.cli.plan import NOUNS
 from connector_core.errors import SettingsError
 from connector_core.explanations import Answer, Explanation, FieldOrigin, Preview, Seen, Source, UnreadField
 from connector_core.field_changes import FieldChange, Value, listed
 from connector_core.host import Host
 from connector_core.messages import action, counted, message
+from connector_core.phrases import ago
 from connector_core.sdk.entities import Entity
 from connector_core.views import folded, heading
 

@@ -10,7 +10,7 @@ from connector_core.cli.encoding import print_json, stream_json
 from connector_core.cli.flags import DEFAULT, Flags
 from connector_core.cli.history import find_run
 from connector_core.cli.loop import run_async
-from connector_core.cli.output import ago, console
+from connector_core.cli.output import console
 from connector_core.cli.part import part_of
 from connector_core.cli.plan import SHOWN_BEFORE_A_QUESTION, count, limits_of, print_changes, print_plan
 from connector_core.cli.questions import confirm, is_interactive
@@ -18,6 +18,7 @@ from connector_core.errors import SettingsError
 from connector_core.host import Host
 from connector_core.messages import counted
 from connector_core.outcomes import State
+from connector_core.phrases import ago
 from connector_core.store import Held, Selection, Undoable
 
 

@@ -8,13 +8,14 @@ from cyclopts.validators import Number
 
 from connector_core.cli.encoding import print_json, stream_json
 from connector_core.cli.flags import DEFAULT, Flags
-from connector_core.cli.output import ago, console, table
+from connector_core.cli.output import console, table
 from connector_core.cli.plan import NOUNS, print_plan
 from connector_core.cli.report import rows_read
 from connector_core.errors import SettingsError
 from connector_core.host import Host
 from connector_core.messages import PROOFS, counted, message
 from connector_core.outcomes import Certificate, Operation, State
+from connector_core.phrases import ago
 from connector_core.store import RunSummary
 
 MOST = 10_000

@@ -11,13 +11,14 @@ from connector_core.cli.encoding import plain, print_json
 from connector_core.cli.flags import DEFAULT, Flags
 from connector_core.cli.form import Fields, fill
 from connector_core.cli.loop import run_async
-from connector_core.cli.output import ago, console, costs, table
+from connector_core.cli.output import console, table
 from connector_core.cli.plan import how_to_decide
 from connector_core.cli.questions import confirm
 from connector_core.cli.schedule import as_json, in_short
 from connector_core.host import Host
 from connector_core.messages import counted
 from connector_core.outcomes import CheckReport, Verdict
+from connector_core.phrases import ago, costs
 from connector_core.store import Integration
 
 

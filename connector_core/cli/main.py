@@ -92,6 +92,7 @@ COMMANDS = (
         "doctor:doctor",
         "Examine this installation: Python, settings, store, key, plugins, integrations, and the providers' clocks.",
     ),
+    ("serve", "serve:serve", "Serve the web host, run schedules and deliver notices, until Ctrl-C."),
     ("secrets", "secrets:app", "Manage the key that seals the secrets in the store."),
     ("simulate", "simulation:simulate", "Serve a connector's simulator over TLS on this machine, until Ctrl-C."),
     ("demo", "demo:demo", "Discover a simulated organisation twice, and show what changed in between."),

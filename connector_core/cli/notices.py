@@ -7,9 +7,10 @@ from cyclopts import Parameter
 
 from connector_core.cli.encoding import print_json
 from connector_core.cli.flags import DEFAULT, Flags
-from connector_core.cli.output import ago, console, table
+from connector_core.cli.output import console, table
 from connector_core.errors import SettingsError
 from connector_core.host import Host
+from connector_core.phrases import ago
 
 
 async def notices(

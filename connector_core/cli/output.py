@@ -1,10 +1,8 @@
-"""Text for people: consoles, tables, and numbers in words."""
+"""Text for people: consoles and tables."""
 
 import os
 import sys
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
-from math import ceil
 from typing import Any
 
 from rich.console import Console
@@ -14,8 +12,6 @@ from rich.text import Text
 from connector_core.cli.encoding import plain
 from connector_core.cli.streams import silence
 from connector_core.cli.tables import FittedTable
-from connector_core.messages import counted
-from connector_core.outcomes import Forecast
 
 PIPE_WIDTH = 200
 """Columns where there is no terminal, so that tables in pipes and logs are not folded."""
@@ -82,19 +78,3 @@ def _cell(value: object) -> Text:
     if isinstance(value, Text):
         return value
     return Text("\n".join(map(plain, value)) if isinstance(value, tuple) else plain(value))
-
-
-def ago(moment: datetime) -> str:
-    """Return how long ago a moment was, in the largest unit that fits."""
-    seconds = max(0, int((datetime.now(UTC) - moment).total_seconds()))
-    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
-        if seconds >= length:
-            return f"{counted(seconds // length, unit)} ago"
-    return "just now"
-
-
-def costs(forecast: Forecast) -> str:
-    """Return a forecast in words: ``about 25 requests, under a minute``."""
-    minutes = ceil(forecast.seconds / 60)
-    time = "under a minute" if forecast.seconds < 60 else f"about {counted(minutes, 'minute')}"
-    return f"about {counted(forecast.requests, 'request')}, {time}"

@@ -8,7 +8,6 @@ from rich.text import Text
 
 from connector_core.cli.flags import Flags
 from connector_core.cli.output import console, table
-from connector_core.field_changes import FieldChange, Value, listed
 from connector_core.host import Host
 from connector_core.messages import counted, message
 from connector_core.outcomes import Change, Operation, State
@@ -113,7 +112,7 @@ def _lines(change: Change) -> Iterator[str]:
     if change.operation is Operation.UPDATE and change.values:
         yield reason
         for value in change.values:
-            yield f"  {heading(value.field)}: {_shown(value.old, value)} → {_shown(value.new, value)}"
+            yield f"  {heading(value.field)}: {value.old_text} → {value.new_text}"
     else:
         yield f"{reason}: {_few(change.fields)}" if change.fields else reason
 
@@ -121,15 +120,3 @@ def _lines(change: Change) -> Iterator[str]:
 def _few(fields: tuple[str, ...]) -> str:
     shown = ", ".join(map(heading, fields[:3]))
     return f"{shown}, …" if len(fields) > 3 else shown
-
-
-def _shown(value: Value, of: FieldChange) -> str:
-    """Return a value in words: for an id the name, and both where another one has the same name."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    bearers = Counter(of.names.values())
-    texts = [
-        str(one) if not (name := of.names.get(str(one))) else name if bearers[name] == 1 else f"{name} ({one})"
-        for one in listed(value)
-    ]
-    return ", ".join(texts) or "none"

@@ -18,9 +18,10 @@ from rich.progress import Progress as Bars
 from rich.text import Text
 
 from connector_core.cli.flags import Flags
-from connector_core.cli.output import costs, error_console
+from connector_core.cli.output import error_console
 from connector_core.discovery import ProgressCallback
 from connector_core.outcomes import Progress, Step
+from connector_core.phrases import costs
 
 
 class _Rate(ProgressColumn):

@@ -1,0 +1,190 @@
+"""Sign-in, sessions and roles, or the user whom a trusted proxy names."""
+
+import hashlib
+import hmac
+import secrets
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from time import monotonic
+from typing import TypeVar
+
+from aiohttp import web
+from pydantic import SecretStr
+
+from connector_core.errors import ConnectorCoreError
+from connector_core.settings import Role, WebSettings
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+H = TypeVar("H", bound=Handler)
+
+_MOST_SESSIONS = 1000
+_TRIES, _WINDOW = 5, 60.0
+"""Wrong tokens from one address, and from all together ten times as many, within so many seconds."""
+_NEEDED = "__needed_role__"
+
+
+class SignInRequiredError(ConnectorCoreError):
+    """The request names no user."""
+
+    code = "sign_in_required"
+    exit_code = 2
+
+
+class SignInRefusedError(ConnectorCoreError):
+    """The token was wrong, or too many were. ``retry_after`` is in seconds; 0 allows the next try now."""
+
+    code = "sign_in_refused"
+    exit_code = 2
+
+    def __init__(self, message: str, *, hint: str = "", retry_after: float = 0.0) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after
+
+
+class RoleError(ConnectorCoreError):
+    """The user's role does not allow the request."""
+
+    code = "role"
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """The user of a request. ``key`` binds forms to the session; for programs with a bearer token it is empty."""
+
+    name: str
+    role: Role
+    key: str = ""
+
+
+USER = web.RequestKey("user", User)
+
+
+@dataclass(slots=True)
+class _Session:
+    user: User
+    began: float
+    seen: float
+
+
+def needs(role: Role) -> Callable[[H], H]:
+    """Mark a handler that only this role, or a higher one, may call. Without it a viewer may."""
+
+    def mark(handler: H) -> H:
+        setattr(handler, _NEEDED, role)
+        return handler
+
+    return mark
+
+
+def open_to_all(handler: H) -> H:
+    """Mark a handler that needs no user."""
+    setattr(handler, _NEEDED, None)
+    return handler
+
+
+def needed_role(request: web.Request) -> Role | None:
+    """Return the role that a request needs, or None if it needs no user. An unknown path needs a viewer."""
+    role: Role | None = getattr(request.match_info.handler, _NEEDED, Role.VIEWER)
+    return role
+
+
+class Access:
+    """The users of one web host. Sessions are in memory: after a restart everyone signs in again."""
+
+    def __init__(
+        self, settings: WebSettings, token: SecretStr, *, secure: bool, clock: Callable[[], float] = monotonic
+    ) -> None:
+        self._settings = settings
+        self._token = _digest(token.get_secret_value())
+        self._clock = clock
+        self._sessions: dict[bytes, _Session] = {}
+        self._wrong: dict[str, deque[float]] = {}
+        self._forms = secrets.token_bytes(32)
+        self.secure = secure
+        self.cookie = "__Host-session" if secure else "session"
+        """A ``__Host-`` cookie needs HTTPS, which a host on the loopback address may lack."""
+
+    @property
+    def by_proxy(self) -> bool:
+        """True if a proxy in front names the users, so that nobody signs in here."""
+        return bool(self._settings.user_header)
+
+    def identify(self, request: web.Request) -> User | None:
+        """Return the user of a request, or None."""
+        if self.by_proxy:
+            return self._named_by_proxy(request)
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            right = not self._wait(request.remote or "") and self._is_token(token.strip())
+            if not right:
+                self._note_wrong(request.remote or "")
+            return User("token", Role.ADMINISTRATOR) if right else None
+        return self._in_session(request.cookies.get(self.cookie, ""))
+
+    def sign_in(self, remote: str, token: str) -> str:
+        """Begin a session; return the value of its cookie. SignInRefusedError for a wrong token, or too many."""
+        if wait := self._wait(remote):
+            raise SignInRefusedError(
+                "There were too many wrong tokens.", hint=f"Try again in {wait:.0f} seconds.", retry_after=wait
+            )
+        if not self._is_token(token.strip()):
+            self._note_wrong(remote)
+            raise SignInRefusedError("This is not the token.", hint="`discover serve` prints it when it starts.")
+        while len(self._sessions) >= _MOST_SESSIONS:
+            del self._sessions[next(iter(self._sessions))]
+        value, now = secrets.token_urlsafe(32), self._clock()
+        user = User("administrator", Role.ADMINISTRATOR, secrets.token_hex(16))
+        self._sessions[_digest(value)] = _Session(user, now, now)
+        return value
+
+    def sign_out(self, request: web.Request) -> None:
+        """End the session of a request."""
+        self._sessions.pop(_digest(request.cookies.get(self.cookie, "")), None)
+
+    def form_key(self, user: User) -> str:
+        """Return the key that a user's forms carry, so that no other site can send one."""
+        return hmac.digest(self._forms, (user.key or user.name).encode(), "sha256").hex()
+
+    def _is_token(self, token: str) -> bool:
+        return hmac.compare_digest(_digest(token), self._token)
+
+    def _in_session(self, value: str) -> User | None:
+        key = _digest(value)
+        session, now = self._sessions.get(key), self._clock()
+        if session is None:
+            return None
+        idle, lifetime = self._settings.session_idle * 60, self._settings.session_lifetime * 3600
+        if now - session.seen > idle or now - session.began > lifetime:
+            del self._sessions[key]
+            return None
+        session.seen = now
+        return session.user
+
+    def _named_by_proxy(self, request: web.Request) -> User | None:
+        names = request.headers.getall(self._settings.user_header, [])
+        name = names[0].strip() if len(names) == 1 else ""
+        role = self._settings.roles.get(name, self._settings.default_role) if name else None
+        return User(name, role) if role else None
+
+    def _wait(self, remote: str) -> float:
+        """Return the seconds to wait before another token is looked at."""
+        now, waits = self._clock(), [0.0]
+        for key, most in ((remote, _TRIES), ("", 10 * _TRIES)):
+            wrong = self._wrong.get(key, deque())
+            while wrong and wrong[0] <= now - _WINDOW:
+                wrong.popleft()
+            if len(wrong) >= most:
+                waits.append(wrong[0] + _WINDOW - now)
+        return max(waits)
+
+    def _note_wrong(self, remote: str) -> None:
+        for key in (remote, ""):
+            self._wrong.setdefault(key, deque(maxlen=10 * _TRIES)).append(self._clock())
+        for key in [key for key, wrong in self._wrong.items() if wrong[-1] <= self._clock() - _WINDOW]:
+            del self._wrong[key]
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()

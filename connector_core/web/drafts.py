@@ -1,0 +1,57 @@
+"""Integrations that were checked and not saved yet. Their secrets never travel back to the browser."""
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from time import monotonic
+
+from pydantic import SecretStr
+
+from connector_core.outcomes import CheckReport
+
+_LIFETIME = 900.0
+"""Seconds for which a draft can be saved."""
+_MOST = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The fields of a form that passed its check, as one user typed them."""
+
+    user: str
+    connector: str
+    name: str
+    fields: Mapping[str, str | SecretStr] = field(repr=False)
+    report: CheckReport
+    until: float
+
+
+class Drafts:
+    """Drafts by an id that nobody can guess; kept in memory only, for a quarter of an hour."""
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._kept: dict[str, Draft] = {}
+
+    def add(
+        self, user: str, connector: str, name: str, fields: Mapping[str, str | SecretStr], report: CheckReport
+    ) -> str:
+        """Keep a draft; return its id."""
+        now = self._clock()
+        # The oldest first: ids are in the order in which they were added.
+        for key in [key for key, one in self._kept.items() if one.until <= now]:
+            del self._kept[key]
+        while len(self._kept) >= _MOST:
+            del self._kept[next(iter(self._kept))]
+        key = secrets.token_urlsafe(24)
+        self._kept[key] = Draft(user, connector, name, dict(fields), report, now + _LIFETIME)
+        return key
+
+    def find(self, key: str, user: str) -> Draft | None:
+        """Return a draft of this user, or None if there is none or it is too old."""
+        found = self._kept.get(key)
+        return found if found and found.user == user and found.until > self._clock() else None
+
+    def drop(self, key: str) -> None:
+        """Forget a draft."""
+        self._kept.pop(key, None)

@@ -1,0 +1,86 @@
+"""The people and departments of an integration, as they are stored."""
+
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from connector_core import Employee, Status, WorkerType
+from connector_core.web.charts import share_bar
+from connector_core.web.failures import MissingError
+from connector_core.web.rendering import is_fragment, render
+from connector_core.web.site import host_of
+
+routes = web.RouteTableDef()
+_PAGE = 50
+_CHANGES = 50
+_SHOWN_ELSEWHERE = frozenset({"source_id", "display_name", "manager_source_id", "manager_name"})
+"""Columns that have a place of their own on a person's page."""
+
+
+@routes.get("/integrations/{name}/people")
+async def people(request: web.Request) -> web.Response:
+    """Show people, a page at a time: searched, and filtered by status, type and department."""
+    name, query = request.match_info["name"], request.query
+    directory = await host_of(request).directory(name)
+    chosen = {key: query.get(key, "") for key in ("search", "status", "worker_type", "department")}
+    found = directory.people(
+        search=chosen["search"],
+        status=chosen["status"] or None,
+        worker_type=chosen["worker_type"] or None,
+        department=chosen["department"] or None,
+        after=query.get("after") or None,
+        limit=_PAGE,
+    )
+    following = {key: value for key, value in chosen.items() if value} | {"after": found.next or ""}
+    values = {
+        "name": name,
+        "found": found,
+        "chosen": chosen,
+        "department": directory.department(chosen["department"]) if chosen["department"] else None,
+        "next": f"/integrations/{name}/people?{urlencode(following)}" if found.next else "",
+    }
+    if is_fragment(request):
+        template = "parts/people_rows.html" if query.get("after") else "parts/people.html"
+        return render(request, template, **values)
+    return render(
+        request, "people.html", statuses=list(Status), worker_types=list(WorkerType), as_of=directory.as_of, **values
+    )
+
+
+@routes.get("/integrations/{name}/people/{id}")
+async def person(request: web.Request) -> web.Response:
+    """Show one person: managers, reports, departments, every stored field, and what has changed."""
+    name, source_id, host = request.match_info["name"], request.match_info["id"], host_of(request)
+    entity = await host.entity(name, Employee, source_id)
+    history = await host.entity_history(name, Employee, source_id, limit=_CHANGES)
+    if entity is None and not history:
+        raise MissingError(f"{name} has no employee with this id.", hint="Search by name, e-mail or number.")
+    if entity is None:
+        return render(request, "person_gone.html", name=name, history=history)
+    directory, view = await host.directory(name), await host.view(name, Employee, [entity])
+    explanation = await host.explain(name, Employee, source_id)
+    return render(
+        request,
+        "person.html",
+        name=name,
+        entity=entity,
+        fields=[(column, view.shown(entity, column)) for column in view.columns if column not in _SHOWN_ELSEWHERE],
+        chain=directory.chain(source_id),
+        reports=directory.reports(source_id, after=request.query.get("after"), limit=_PAGE),
+        explanation=explanation,
+        sources={one.field: one.source for one in explanation.fields},
+        history=history,
+    )
+
+
+@routes.get("/integrations/{name}/departments")
+async def departments(request: web.Request) -> web.Response:
+    """Show departments as a tree with head-counts; as a part, the branches of one department."""
+    name, parent = request.match_info["name"], request.query.get("parent") or None
+    directory = await host_of(request).directory(name)
+    branches = directory.branches(parent)
+    most = max((one.people + one.people_below for one in directory.branches(None)), default=0)
+    values = {"name": name, "branches": branches, "bar": share_bar, "most": most}
+    if is_fragment(request):
+        return render(request, "parts/branches.html", **values)
+    return render(request, "departments.html", without=directory.without_department, **values)

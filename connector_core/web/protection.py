@@ -1,0 +1,147 @@
+"""Protection of the pages: who may ask, from where, and the headers that a browser is told to obey."""
+
+import hmac
+import ipaddress
+from collections.abc import Collection
+from urllib.parse import urlsplit
+
+import structlog
+from aiohttp import web
+
+from connector_core.audit import acting
+from connector_core.errors import ConnectorCoreError
+from connector_core.settings import Endpoint, WebSettings
+from connector_core.web.access import USER, Handler, RoleError, SignInRequiredError, needed_role
+from connector_core.web.site import SITE, site_of
+
+_CONTENT = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+"""Pico draws the arrows of its controls from data: addresses."""
+_HEADERS = {
+    "Content-Security-Policy": _CONTENT,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+_HSTS = "max-age=31536000"
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class WrongHostError(ConnectorCoreError):
+    """The request is for another host name, or did not come through the declared proxy."""
+
+    code = "wrong_host"
+    exit_code = 2
+
+
+class ForeignRequestError(ConnectorCoreError):
+    """Another site may have sent the request."""
+
+    code = "foreign_request"
+    exit_code = 2
+
+
+async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Add the headers to every response, errors and streams included."""
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    response.headers.setdefault("Cache-Control", "no-store")
+    if site_of(request).access.secure:
+        response.headers.setdefault("Strict-Transport-Security", _HSTS)
+    response.headers["Server"] = "discover"
+
+
+@web.middleware
+async def require_own_host(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse requests for another host name: a page elsewhere may resolve its own name to this address."""
+    settings = site_of(request).host.settings.web
+    if settings.proxies and not _is_among(request.remote, settings.proxies):
+        raise WrongHostError("This host answers its proxy only.", hint="Use the proxy's address.")
+    if request.host not in hosts_of(settings):
+        raise WrongHostError(
+            "This host is not reached by that name.", hint="Add the name to [web] hosts in plugins.toml."
+        )
+    return await handler(request)
+
+
+def hosts_of(settings: WebSettings) -> frozenset[str]:
+    """Return every value of the Host header that is answered."""
+    listen = Endpoint.parse(settings.listen)
+    address = f"[{listen.address}]" if ":" in listen.address else listen.address
+    own = {address, "localhost"} if is_loopback(listen.address) else {address}
+    return frozenset({f"{one}:{listen.port}" for one in own} | _with_port(settings.hosts, listen.port))
+
+
+def _with_port(names: Collection[str], port: int) -> set[str]:
+    return {*names, *(f"{name}:{port}" for name in names)}
+
+
+def is_loopback(address: str) -> bool:
+    """Return True for an address that only this machine reaches."""
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return address == "localhost"
+
+
+def _is_among(remote: str | None, proxies: Collection[str]) -> bool:
+    try:
+        peer = ipaddress.ip_address(remote or "")
+        return any(peer in ipaddress.ip_network(one, strict=False) for one in proxies)
+    except ValueError:
+        return False
+
+
+@web.middleware
+async def require_user(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Let a request pass if its user may make it; what it does is done, and logged, in that user's name."""
+    needed = needed_role(request)
+    user = site_of(request).access.identify(request)
+    if user:
+        request[USER] = user
+    if needed is None:
+        return await handler(request)
+    log = structlog.get_logger().bind(method=request.method, resource=resource_of(request))
+    if user is None:
+        log.info("web_unidentified")
+        raise SignInRequiredError("Sign in first.")
+    if not user.role.may(needed):
+        log.warning("web_refused", user=user.name, role=user.role.value, needed=needed.value)
+        raise RoleError(
+            f"Your role is {user.role}: only an {needed} may do this.", hint="Ask an administrator of this host."
+        )
+    with acting(user.name):
+        return await handler(request)
+
+
+def resource_of(request: web.Request) -> str:
+    """Return the pattern of a request's path, such as ``/integrations/{name}``: the path may name a person."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource else ""
+
+
+@web.middleware
+async def require_own_page(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse a change that another site may have sent: the browser says from where, and the form carries a key."""
+    if request.method in _SAFE or "Authorization" in request.headers:
+        return await handler(request)
+    came_from, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    own = came_from == "same-origin" if came_from else origin is None or urlsplit(origin).netloc == request.host
+    if not own or (needed_role(request) is not None and not await _has_key(request)):
+        structlog.get_logger().warning("web_foreign_request", resource=resource_of(request))
+        raise ForeignRequestError("This did not come from a page of this host.", hint="Reload the page, and try again.")
+    return await handler(request)
+
+
+async def _has_key(request: web.Request) -> bool:
+    user = request.get(USER)
+    if user is None:
+        return False
+    key = request.headers.get("X-Form-Key") or ""
+    if not key and request.content_type in {"application/x-www-form-urlencoded", "multipart/form-data"}:
+        key = str((await request.post()).get("form_key", ""))
+    return hmac.compare_digest(key.encode(), request.app[SITE].access.form_key(user).encode())
