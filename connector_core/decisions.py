@@ -7,6 +7,7 @@ from connector_core.discovery.guards import too_many_lost
 from connector_core.errors import PlanChangedError, SettingsError
 from connector_core.messages import counted
 from connector_core.outcomes import Change, Operation, State
+from connector_core.reasons import Reason
 from connector_core.settings import Settings
 from connector_core.store import (
     Applied,
@@ -69,6 +70,10 @@ class Decisions:
     ) -> dict[tuple[str, Operation, State], int]:
         """Return the number of a run's changes, or of selected ones, by kind, operation and state."""
         return await self.store.plans.counts(run_id, only)
+
+    async def held_because(self, run_id: str) -> dict[str, tuple[Reason, ...]]:
+        """Return the reasons why changes of a run were held, by kind. A plan that was only asked for has none."""
+        return await self.store.plans.held_because(run_id)
 
     async def plan_effects(self, name: str, run_id: str) -> list[DepartmentEffect]:
         """Return the departments whose people change if all held changes of a run are applied.

@@ -18,7 +18,7 @@ from connector_core.sdk.connector import Declaration
 from connector_core.sdk.page import Beginning
 from connector_core.store import LastScan, Reading, StoredKind
 from connector_core.store.comparison import Comparison, Difference, Loss, Missing
-from connector_core.store.plans import Removal
+from connector_core.store.planned import Removal
 
 TITLE = "Example HR"
 """The provider's."""

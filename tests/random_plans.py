@@ -20,7 +20,7 @@ from connector_core.host import Host
 from connector_core.outcomes import Change, State
 from connector_core.settings import HostSettings, RetentionSettings, Settings
 from connector_core.store import Selection, StoredKind
-from connector_core.store.plans import Hold
+from connector_core.store.planned import Hold
 from run_steps import NEW, RunSteps
 
 DEPARTMENTS = StoredKind("acme", "Department")

@@ -16,7 +16,7 @@ from connector_core.discovery.stage import staged_rows
 from connector_core.outcomes import Traffic
 from connector_core.store import LastScan, Reading, Store, StoredKind
 from connector_core.store.comparison import Loss
-from connector_core.store.plans import GuardedPlan, Hold, Removal
+from connector_core.store.planned import GuardedPlan, Hold, Removal
 from connector_core.store.staging import Checkpoint
 
 NEW = Reason(Code.NEW, provider="Example HR")

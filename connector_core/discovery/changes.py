@@ -11,7 +11,7 @@ from connector_core.outcomes import Certificate, Proof
 from connector_core.reasons import Code, Reason
 from connector_core.sdk.entities import Entity, Status
 from connector_core.store.comparison import Difference, Loss, Missing
-from connector_core.store.plans import Removal, Update
+from connector_core.store.planned import Removal, Update
 
 _encode = msgspec.json.Encoder().encode
 

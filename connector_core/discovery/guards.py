@@ -9,7 +9,7 @@ from connector_core.outcomes import Certificate, KindPlan
 from connector_core.reasons import Code, Reason
 from connector_core.settings import GrowthSettings, LossSettings
 from connector_core.store.comparison import Comparison, Loss
-from connector_core.store.plans import Hold
+from connector_core.store.planned import Hold
 
 
 @dataclass(frozen=True, slots=True)

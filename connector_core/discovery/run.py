@@ -31,7 +31,7 @@ from connector_core.outcomes import (
 from connector_core.reasons import Code, Reason
 from connector_core.sdk.connector import Account, AnyConnector
 from connector_core.store import LastScan, Reading, StoredKind
-from connector_core.store.plans import GuardedPlan, Hold
+from connector_core.store.planned import GuardedPlan, Hold
 
 _TO_NOTE_A_FAILURE = 5.0
 """Seconds to wait for a busy store at the end of a run that failed or was cancelled."""
@@ -194,6 +194,7 @@ async def _save(context: RunContext, kinds: list[KindResult]) -> dict[str, str]:
                 removals=one.changes.removals,
                 new=_new(context),
                 hold=one.hold,
+                held_because=one.plan.held_because,
             )
             for one in kinds
         ],

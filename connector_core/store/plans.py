@@ -2,16 +2,14 @@
 
 import json
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from enum import Flag, auto
 from functools import partial
 from typing import Any
 
 import msgspec
 
 from connector_core.field_changes import FieldChange
-from connector_core.outcomes import Certificate, Change, Operation, Run, State
-from connector_core.reasons import Code, Reason, decode_hook
+from connector_core.outcomes import Change, Operation, Run, State
+from connector_core.reasons import Reason, decode_hook
 from connector_core.store.application import (
     Applied,
     add_creates,
@@ -22,8 +20,8 @@ from connector_core.store.application import (
     reason_text,
 )
 from connector_core.store.changes import in_pages, name_in, values_between, with_names
-from connector_core.store.comparison import Loss
 from connector_core.store.held import Held, find_held
+from connector_core.store.planned import GuardedPlan, Hold, Removal, Update
 from connector_core.store.rows import Reading, StoredKind
 from connector_core.store.runs import save_certificate
 from connector_core.store.selection import Selection, Totals, count_changes
@@ -32,74 +30,7 @@ from connector_core.store.sqlite import Cursor, Table, reads, writes
 _WAITING = {State.PLANNED, State.HELD}
 """Not decided yet."""
 decode_reason = msgspec.json.Decoder(Reason, dec_hook=decode_hook).decode
-
-
-class Hold(Flag):
-    """The changes of a plan that wait for an operator."""
-
-    NOTHING = 0
-    CREATES = auto()
-    UPDATES = auto()
-    LOSSES = auto()
-    """Removals, and rows turned inactive."""
-    VANISHED = auto()
-    """Removals of rows that the listing lacks."""
-    EVERYTHING = CREATES | UPDATES | LOSSES
-
-
-@dataclass(frozen=True, slots=True)
-class Update:
-    """A stored row that gets another content. ``body`` is the merged one."""
-
-    source_id: str
-    reason: Reason
-    fields: tuple[str, ...]
-    """The fields that changed."""
-    cleared: tuple[str, ...]
-    """Those of them whose value is gone, unless the operator has accepted that."""
-    loss: Loss
-    body: str
-    active: bool | None
-    digest: bytes
-    """Of the row as it was read; empty where a part of it was not believed, so that it is compared again."""
-    base_digest: bytes
-    page: int | None = None
-    place: int | None = None
-
-    def held(self, hold: Hold) -> bool:
-        return Hold.UPDATES in hold or (Hold.LOSSES in hold and self.loss is not Loss.NONE)
-
-
-@dataclass(frozen=True, slots=True)
-class Removal:
-    """A stored row that goes."""
-
-    source_id: str
-    reason: Reason
-    loss: Loss
-    base_digest: bytes
-    missed_run: str | None = None
-
-    @property
-    def vanished(self) -> bool:
-        """True if the listing lacks the row; False if it was read, and is of another kind now."""
-        return self.reason.code is not Code.OTHER_KIND
-
-    def held(self, hold: Hold) -> bool:
-        return Hold.LOSSES in hold or (Hold.VANISHED in hold and self.vanished)
-
-
-@dataclass(frozen=True, slots=True)
-class GuardedPlan:
-    """Everything that a run decided about one kind."""
-
-    reading: Reading
-    certificate: Certificate
-    acceptance_key: str
-    removals: tuple[Removal, ...]
-    new: Reason
-    """The reason of rows that are not stored yet."""
-    hold: Hold
+_reasons = msgspec.json.Decoder(tuple[Reason, ...], dec_hook=decode_hook).decode
 
 
 class Plans(Table):
@@ -128,7 +59,7 @@ class Plans(Table):
         A newer reading of a kind replaces the held changes of older ones.
         """
         for plan in plans:
-            save_certificate(cursor, run, plan.certificate, plan.acceptance_key)
+            save_certificate(cursor, run, plan.certificate, plan.acceptance_key, plan.held_because)
             if plan.certificate.pages:
                 older = "integration = ? AND kind = ? AND run_id <> ?"
                 end_held(cursor, run.integration, State.REPLACED, older, run.integration, plan.certificate.kind, run.id)
@@ -190,6 +121,12 @@ class Plans(Table):
     def held(self, cursor: Cursor, integration: str) -> Held | None:
         """Return the held plan, or None if there is none."""
         return find_held(cursor, integration)
+
+    @reads
+    def held_because(self, cursor: Cursor, run_id: str) -> dict[str, tuple[Reason, ...]]:
+        """Return the reasons why changes of a run were held, by kind."""
+        rows = cursor.execute("SELECT kind, held_because FROM certificates WHERE run_id = ? ORDER BY kind", (run_id,))
+        return {kind: _reasons(text) for kind, text in rows}
 
     @reads
     def counts(self, cursor: Cursor, run_id: str, only: Selection | None = None) -> Totals:

@@ -9,7 +9,7 @@ import msgspec
 
 from connector_core.audit import Action
 from connector_core.outcomes import Certificate, Extent, Report, Run, Verdict
-from connector_core.reasons import decode_hook, encode_hook
+from connector_core.reasons import Reason, decode_hook, encode_hook
 from connector_core.store.audit import add_entry
 from connector_core.store.last_scans import LastScan, record
 from connector_core.store.rows import Reading, StoredKind, drop_bodies
@@ -133,11 +133,20 @@ class Runs(Table):
         return [_summary(cursor, row) for row in rows]
 
 
-def save_certificate(cursor: Cursor, run: Run, certificate: Certificate, acceptance_key: str) -> None:
-    """Save a certificate. ``acceptance_key``: the token, account and rule that the kind was read with."""
+def save_certificate(
+    cursor: Cursor, run: Run, certificate: Certificate, acceptance_key: str, held_because: tuple[Reason, ...] = ()
+) -> None:
+    """Save a certificate, and why changes of its kind are held.
+
+    ``acceptance_key``: the token, account and rule that the kind was read with.
+    """
     cursor.execute(
-        "INSERT INTO certificates (run_id, kind, complete, acceptance_key, certificate) VALUES (?, ?, ?, ?, ?)",
-        (run.id, certificate.kind, int(certificate.complete), acceptance_key, _encode(certificate).decode()),
+        "INSERT INTO certificates (run_id, kind, complete, acceptance_key, certificate, held_because) "
+        "VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            *(run.id, certificate.kind, int(certificate.complete), acceptance_key),
+            *(_encode(certificate).decode(), _encode(held_because).decode()),
+        ),
     )
 
 

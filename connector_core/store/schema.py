@@ -40,6 +40,8 @@ ALTER TABLE changes ADD COLUMN page INTEGER;
 ALTER TABLE changes ADD COLUMN place INTEGER;
 -- Of a removal: the first of the scans in a row that lacked it, if that was one before this run's.
 ALTER TABLE changes ADD COLUMN missed_run TEXT;
+-- Why changes of the kind are held: reasons, as JSON.
+ALTER TABLE certificates ADD COLUMN held_because TEXT NOT NULL DEFAULT '[]';
 CREATE INDEX changes_of_row ON changes (integration, kind, source_id);
 -- With the state in it, the index alone tells how many changes wait.
 DROP INDEX changes_held;

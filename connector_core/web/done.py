@@ -22,7 +22,6 @@ _SAID: Mapping[str, str] = MappingProxyType(
         "applied": "{number} applied.",
         "applied_some": "{number} applied. Changes of rows that have changed since were left out.",
         "discarded": "{number} discarded. The next run plans again from what it reads.",
-        "test_notice": "A test notice is on its way. Its outcome is shown below.",
     }
 )
 

@@ -50,7 +50,8 @@ async def serving(host: Host) -> AsyncIterator[Serving]:
     context = tls_of(settings)
     refuse_plain_http(settings)
     token = _token()
-    async with Service(host) as service:
+    address = f"{'https' if context else 'http'}://{settings.listen}"
+    async with Service(host, address=address) as service:
         access = Access(settings, token, secure=bool(context or settings.proxies))
         app = build_application(Site(host, service.engine, access, Drafts()))
         runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=_GOODBYE)
@@ -58,8 +59,7 @@ async def serving(host: Host) -> AsyncIterator[Serving]:
         try:
             with hiding([token]):
                 await _listen(runner, settings, context)
-                scheme = "https" if context else "http"
-                yield Serving(f"{scheme}://{settings.listen}", token, TOKEN_VARIABLE in os.environ)
+                yield Serving(address, token, TOKEN_VARIABLE in os.environ)
         finally:
             await runner.cleanup()
 

@@ -11,7 +11,7 @@ from connector_core.discovery.changes import plan, plan_removals, plan_updates
 from connector_core.outcomes import Proof, Standing
 from connector_core.reasons import Code, Reason
 from connector_core.store.comparison import Difference, Loss, Missing
-from connector_core.store.plans import Update
+from connector_core.store.planned import Update
 
 CHANGED = Reason(Code.CHANGED, provider=TITLE)
 LOST = Reason(Code.STATUS_LOST, provider=TITLE, status="inactive")

@@ -13,7 +13,7 @@ from connector_core.discovery.guards import growth_reason, guard
 from connector_core.host import Host
 from connector_core.outcomes import Began, Operation, State
 from connector_core.settings import BoundSettings, GrowthSettings, LossSettings
-from connector_core.store.plans import Hold
+from connector_core.store.planned import Hold
 from connector_core.testing import Faults
 from misbehaving import Endless, EndlessGroups
 from world import Place, Start, copied_settings

@@ -11,7 +11,7 @@ from connector_core.discovery.guards import LossCount, guard, loss_reason
 from connector_core.reasons import Code, Reason
 from connector_core.settings import LossSettings
 from connector_core.store.comparison import Loss, LostBefore
-from connector_core.store.plans import Hold, Removal
+from connector_core.store.planned import Hold, Removal
 
 SETTINGS = LossSettings()
 NONE = LossCount(frozenset(), frozenset(), 0)

@@ -4,7 +4,7 @@ from builders import department, person
 from connector_core import Entity, Status
 from connector_core.field_changes import FieldChange
 from connector_core.outcomes import Change, Operation, Run, State
-from connector_core.store.plans import Hold
+from connector_core.store.planned import Hold
 from run_steps import RunSteps, turned
 
 

@@ -6,7 +6,7 @@ from builders import PEOPLE, department, person
 from connector_core import Status
 from connector_core.store import StoredKind
 from connector_core.store.comparison import Loss, LostBefore
-from connector_core.store.plans import Hold
+from connector_core.store.planned import Hold
 from run_steps import RunSteps, turned
 
 DEPARTMENTS = StoredKind("acme", "Department")

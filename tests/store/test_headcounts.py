@@ -10,7 +10,7 @@ from builders import PEOPLE, person
 from connector_core import Department, Employee, Operation, Status
 from connector_core.settings import RetentionSettings
 from connector_core.store import Headcount, Selection
-from connector_core.store.plans import Hold
+from connector_core.store.planned import Hold
 from run_steps import RunSteps, turned
 
 Listing = tuple[list[Employee], list[Department]]

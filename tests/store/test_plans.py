@@ -10,7 +10,7 @@ from connector_core import Code, Employee, Reason, Rejection, Standing, Status
 from connector_core.discovery.changes import plan_updates
 from connector_core.outcomes import Extent, Operation, State
 from connector_core.store import LastScan
-from connector_core.store.plans import GuardedPlan, Hold
+from connector_core.store.planned import GuardedPlan, Hold
 from connector_core.store.rows import drop_bodies
 from run_steps import NEW, RunSteps, turned
 

@@ -18,7 +18,7 @@ from connector_core import Account, RejectedCredentialsError, Run, Status, Store
 from connector_core.settings import RetentionSettings
 from connector_core.store import Store
 from connector_core.store.comparison import Loss
-from connector_core.store.plans import Hold
+from connector_core.store.planned import Hold
 from connector_core.store.sqlite_space import shrink
 from run_steps import RunSteps
 from world import Place, Start

@@ -12,7 +12,7 @@ from connector_core import Account, Department, Employee, Operation, SettingsErr
 from connector_core.errors import PlanChangedError
 from connector_core.outcomes import State
 from connector_core.store import Applied, Selection
-from connector_core.store.plans import Hold
+from connector_core.store.planned import Hold
 from run_steps import RunSteps, turned
 
 Listing = tuple[list[Employee], list[Department]]

@@ -11,7 +11,7 @@ from connector_core.field_changes import FieldChange
 from connector_core.outcomes import Change, Operation, State
 from connector_core.settings import RetentionSettings
 from connector_core.store import Undoable, Undone
-from connector_core.store.plans import Hold
+from connector_core.store.planned import Hold
 from run_steps import RunSteps, turned
 
 WEEK = 7

@@ -1,10 +1,13 @@
 """What was done, and what was told: the audit log and the notices."""
 
+from collections.abc import Mapping
+
 from aiohttp import web
 
+from connector_core.scheduling import Notifier
+from connector_core.scheduling.deliveries import Delivery
 from connector_core.settings import Role
 from connector_core.web.access import needs
-from connector_core.web.done import done, said
 from connector_core.web.rendering import render
 from connector_core.web.site import host_of
 
@@ -30,15 +33,17 @@ async def audit(request: web.Request) -> web.Response:
 @needs(Role.ADMINISTRATOR)
 async def notices(request: web.Request) -> web.Response:
     """Show the notices, and whether each was delivered."""
-    host = host_of(request)
-    settings = host.settings.notices
-    found = await host.notices.recent(_ENTRIES)
-    return render(request, "notices.html", notices=found, settings=settings, said=said(request))
+    return await _notices(request, {})
 
 
 @routes.post("/settings/notices/test")
 @needs(Role.ADMINISTRATOR)
 async def test_notice(request: web.Request) -> web.Response:
-    """Send a test notice through every channel."""
-    await host_of(request).notices.test()
-    raise done("/settings/notices", "test_notice")
+    """Send a test notice through every channel, and say what happened."""
+    return await _notices(request, await Notifier(host_of(request)).test())
+
+
+async def _notices(request: web.Request, sent: Mapping[str, Delivery]) -> web.Response:
+    host = host_of(request)
+    found = await host.notices.recent(_ENTRIES)
+    return render(request, "notices.html", notices=found, settings=host.settings.notices, sent=sent)
