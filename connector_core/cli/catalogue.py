@@ -67,9 +67,7 @@ def show(connector: str, /, *, flags: Flags = DEFAULT) -> int:
     out.print()
     out.print(f"Category: {manifest.category}    Authentication: {manifest.authentication}")
     out.print()
-    capabilities = [
-        (entity_of(one), _products(one), one.description, one.resource) for one in declared_by(found)
-    ]
+    capabilities = [(entity_of(one), _products(one), one.description, one.resource) for one in declared_by(found)]
     out.print(table(("Entity", "Product", "Description", f"{manifest.title} resource"), capabilities))
     out.print()
     fields = [(one.title, how_to_give(one), one.help, one.example) for one in found.credentials_type.form()]
