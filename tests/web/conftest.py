@@ -1,15 +1,11 @@
 """Fixtures of the web host: a served application over a real host with a simulator, and a browser."""
 
 import asyncio
-import json
-import re
 import shutil
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, closing
-from dataclasses import dataclass, field
-from html import unescape
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 from aiohttp import ClientSession, CookieJar
@@ -17,90 +13,10 @@ from aiohttp import ClientSession, CookieJar
 from connector_core.host import Host
 from connector_core.settings import PluginSettings, WebSettings
 from connector_core.web.server import Serving, serving
-from world import Place, Start
+from world import Start, StartWeb, Web
 
 USER_HEADER = "X-Forwarded-User"
-_KEY = re.compile(r"""hx-headers='(.*?)'""")
 _CHROMIUM = shutil.which("chromium")
-
-
-@dataclass
-class Answer:
-    """A response of the web host."""
-
-    status: int
-    html: str
-    headers: Mapping[str, str]
-
-    @property
-    def text(self) -> str:
-        """What people read: without tags, and with single spaces."""
-        return " ".join(unescape(re.sub(r"<[^>]+>", " ", self.html)).split())
-
-    @property
-    def location(self) -> str:
-        return self.headers.get("Location", "")
-
-    def json(self) -> Any:
-        return json.loads(self.html)
-
-
-@dataclass
-class Web:
-    """A web host that answers, and a client that has signed in."""
-
-    place: Place
-    host: Host
-    """The host that is served: another one than that of the place, on the same store."""
-    address: str
-    token: str = field(repr=False)
-    client: ClientSession
-
-    async def get(self, path: str, headers: Mapping[str, str] | None = None) -> Answer:
-        return await self.send("GET", path, headers)
-
-    async def fragment(self, path: str) -> Answer:
-        """Ask for a part of a page, as htmx does."""
-        return await self.get(path, {"HX-Request": "true"})
-
-    async def post(
-        self, path: str, fields: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
-    ) -> Answer:
-        """Send a form of a page, with its key. Redirections are not followed."""
-        return await self.send("POST", path, headers, {"form_key": await self.form_key(), **(fields or {})})
-
-    async def send(
-        self,
-        method: str,
-        path: str,
-        headers: Mapping[str, str] | None = None,
-        data: Mapping[str, str] | None = None,
-    ) -> Answer:
-        async with self.client.request(
-            method, self.address + path, headers=headers, data=data, allow_redirects=False
-        ) as response:
-            return Answer(response.status, await response.text(), dict(response.headers))
-
-    async def form_key(self) -> str:
-        """Return the key that the forms of this user carry."""
-        page = await self.get("/settings/catalogue")
-        found = _KEY.search(page.html)
-        return str(json.loads(found[1])["X-Form-Key"]) if found else ""
-
-    async def sign_in(self) -> Answer:
-        return await self.send("POST", "/sign-in", data={"token": self.token})
-
-
-class StartWeb(Protocol):
-    async def __call__(
-        self,
-        people: int = ...,
-        *,
-        role: str = ...,
-        plugins: Mapping[str, PluginSettings] | None = ...,
-        settings: Mapping[str, Any] | None = ...,
-        **namely: Any,
-    ) -> Web: ...
 
 
 @pytest.fixture
@@ -179,13 +95,3 @@ async def browser() -> AsyncIterator[Any]:
         found = await playwright.chromium.launch(executable_path=_CHROMIUM, args=arguments)
         yield found
         await found.close()
-
-
-async def signed_in(browser: Any, web: Web, **context: Any) -> Any:
-    """Return a page of the browser whose user has signed in, at the list of integrations."""
-    page = await (await browser.new_context(**context)).new_page()
-    await page.goto(f"{web.address}/sign-in")
-    await page.get_by_label("Token").fill(web.token)
-    await page.get_by_role("button", name="Sign in").click()
-    await page.wait_for_url("**/settings/integrations")
-    return page
