@@ -198,10 +198,10 @@ def test_a_readme_records_a_tier_and_open_facts() -> None:
 # ---- tiles
 
 
-@pytest.mark.parametrize("name", ["Namely", "BambooHR", "acme", "Zürich", "", *map(str, range(200))])
-def test_a_tile_is_always_the_same_and_its_initials_are_readable(name: str) -> None:
-    assert tile(name) == tile(name)
-    assert contrast_with_white(colour_of(name)) >= 4.5
+def test_a_tile_is_always_the_same_and_its_initials_are_readable() -> None:
+    for name in ("Namely", "BambooHR", "acme", "Zürich", "", *map(str, range(500))):
+        assert tile(name) == tile(name)
+        assert contrast_with_white(colour_of(name)) >= 4.5, name
 
 
 @pytest.mark.parametrize(
