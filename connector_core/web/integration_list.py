@@ -66,7 +66,7 @@ async def _card(host: Host, one: Integration) -> IntegrationCard:
 
 def verdict_in_words(word: str) -> str:
     """Return the heading of a run's outcome, from what ``RunSummary.describe`` says."""
-    return word[:1].upper() + word[1:]
+    return word[:1].upper() + word[1:].replace("_", " ")
 
 
 def tone_of(word: str) -> str:

@@ -196,6 +196,7 @@ async def test_a_provider_that_is_down_is_said_above_the_form_and_the_token_is_k
     assert answer.status == 502
     assert 'class="problem" role="alert"' in answer.html
     assert "503" in answer.text
+    assert "Nothing was saved. Try again later: what you have typed is kept" in answer.text
     assert 'name="draft"' in answer.html
     assert await names(site) == []
 
@@ -258,7 +259,7 @@ async def test_a_kind_that_may_not_be_read_says_what_to_grant_before_it_is_saved
     review = await checked(site)
     assert "Some kinds may not be read." in review.text
     assert "What to grant: Namely > Company > Access Roles" in review.text
-    assert "Not visible to this token: department source ids" in review.text
+    assert "Not visible to this token: departments" in review.text
     assert ">Save</button>" in review.html
 
 

@@ -48,6 +48,22 @@ async def test_no_secret_leaves_the_form_while_it_is_typed(web: StartWeb, browse
     assert not any("canary" in one for one in sent)
 
 
+async def test_while_the_provider_is_asked_the_button_says_so_and_is_pressed_once(web: StartWeb, browser: Any) -> None:
+    site = await web(latency=1500)
+    page = await signed_in(browser, site)
+    await page.goto(f"{site.address}/settings/integrations/namely/connect")
+    for label, value in zip(
+        ("Domain", "Personal access token"), site.place.simulator.credentials.values(), strict=True
+    ):
+        await page.get_by_label(label).fill(value)
+    await page.get_by_role("button", name="Connect").click(no_wait_after=True)
+    button = page.get_by_role("button", name="Checking with Namely …")
+    await button.wait_for()
+    assert await button.is_disabled()
+    assert await page.locator("#announcer").inner_text() == "Checking with Namely …"
+    await page.get_by_text("Everything may be read.").wait_for()
+
+
 async def test_the_form_works_without_a_script(web: StartWeb, browser: Any) -> None:
     site = await web()
     credentials = site.place.simulator.credentials

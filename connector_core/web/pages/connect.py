@@ -1,6 +1,7 @@
 """Adding an integration and connecting it again: form, check, review, save."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NoReturn
 
 from aiohttp import web
@@ -33,6 +34,7 @@ from connector_core.web.connecting import (
     taken_problem,
     typed_in,
 )
+from connector_core.web.connector_page import field_in_words
 from connector_core.web.done import done
 from connector_core.web.drafts import Draft
 from connector_core.web.failures import MissingError, Problem, problem_of
@@ -128,7 +130,9 @@ async def _check(request: web.Request, connector: type[AnyConnector], existing: 
         keep = may_keep(error, beside, connector)
         if beside:
             return _refused(request, connector, typed, existing, [beside], keep=keep)
-        return _refused(request, connector, typed, existing, [], failed=problem_of(error), keep=keep)
+        return _refused(
+            request, connector, typed, existing, [], failed=_with_advice(problem_of(error), keep=keep), keep=keep
+        )
     drafts = site_of(request).drafts
     drafts.drop(posted.get("draft", ""))
     key = drafts.add(_user(request), name, typed.name, typed.fields, report)
@@ -160,6 +164,12 @@ def _refused(
     return _form(
         request, connector, again, draft_key=key, existing=existing, problems=problems, failed=failed, status=status
     )
+
+
+def _with_advice(problem: Problem, *, keep: bool) -> Problem:
+    """Return a problem that says what to do, as an answer of the provider alone does not."""
+    kept = "what you have typed is kept for a quarter of an hour" if keep else "type the secrets again"
+    return replace(problem, hint=problem.hint or f"Nothing was saved. Try again later: {kept}.")
 
 
 # ---- the review
@@ -209,7 +219,7 @@ async def _review(
         manifest=connector.manifest,
         name=draft.name,
         review=review(draft.report, existing),
-        kinds=[(one, *permission_in_words(one)) for one in draft.report.probes],
+        kinds=[(one, *permission_in_words(one), [*map(field_in_words, one.unread)]) for one in draft.report.probes],
         problem=problem,
         change=f"{start}/connect?draft={key}",
     )
