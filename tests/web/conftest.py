@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, CookieJar
 
+from connector_core.errors import ConnectorCoreError
 from connector_core.host import Host
 from connector_core.settings import PluginSettings, WebSettings
 from connector_core.web.server import Serving, serving
@@ -63,14 +64,18 @@ async def in_task(host: Host) -> AsyncIterator[Serving]:
     ended = asyncio.Event()
 
     async def serve_until_ended() -> None:
-        async with serving(host) as served:
-            ready.set_result(served)
-            await ended.wait()
+        try:
+            async with serving(host) as served:
+                ready.set_result(served)
+                await ended.wait()
+        except ConnectorCoreError as error:
+            if ready.done():
+                raise
+            ready.set_exception(error)
 
     task = asyncio.create_task(serve_until_ended())
-    await asyncio.wait([task, ready], return_when=asyncio.FIRST_COMPLETED)
     try:
-        yield ready.result() if ready.done() else await task  # type: ignore[misc] - a task that ends early raises
+        yield await ready
     finally:
         ended.set()
         await task
