@@ -1,6 +1,6 @@
 """Times and costs in words, as every face shows them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from math import ceil
 
 from connector_core.messages import counted
@@ -16,6 +16,17 @@ def ago(moment: datetime) -> str:
         if seconds >= length:
             return f"{counted(seconds // length, unit)} ago"
     return "just now"
+
+
+def days_since(moment: datetime) -> int:
+    """Return the number of whole days since a moment."""
+    return (datetime.now(UTC) - moment).days
+
+
+def token_age(given: datetime, lifetime: timedelta | None) -> str:
+    """Return the age of credentials in words: ``3 days old, 727 left``."""
+    age = days_since(given)
+    return f"{counted(age, 'day')} old" + (f", {lifetime.days - age} left" if lifetime else "")
 
 
 def costs(forecast: Forecast) -> str:

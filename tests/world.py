@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import sqlite3
 import sys
 import threading
@@ -9,11 +10,13 @@ import tomllib
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from html import unescape
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from aiohttp import ClientSession
 
 from connector_core import Credentials, Department, Employee, Manifest, Report
 from connector_core.host import Host
@@ -259,3 +262,102 @@ def serve_in_thread(simulator: Simulator) -> Iterator[Served]:
     finally:
         ended.set()
         thread.join()
+
+
+# ---- the web host
+
+_FORM_KEY = re.compile(r"hx-headers='(.*?)'")
+
+
+@dataclass
+class Answer:
+    """A response of the web host."""
+
+    status: int
+    html: str
+    headers: Mapping[str, str]
+
+    @property
+    def text(self) -> str:
+        """What people read: without tags, and with single spaces."""
+        return " ".join(unescape(re.sub(r"<[^>]+>", " ", self.html)).split())
+
+    @property
+    def parts(self) -> list[str]:
+        """The texts between two tags each."""
+        return [" ".join(unescape(one).split()) for one in re.findall(r">([^<]+)<", self.html)]
+
+    @property
+    def location(self) -> str:
+        return self.headers.get("Location", "")
+
+    def json(self) -> Any:
+        return json.loads(self.html)
+
+
+@dataclass
+class Web:
+    """A web host that answers, and a client that has signed in."""
+
+    place: Place
+    host: Host
+    """The host that is served: another one than that of the place, on the same store."""
+    address: str
+    token: str = field(repr=False)
+    client: ClientSession
+
+    async def get(self, path: str, headers: Mapping[str, str] | None = None) -> Answer:
+        return await self.send("GET", path, headers)
+
+    async def fragment(self, path: str) -> Answer:
+        """Ask for a part of a page, as htmx does."""
+        return await self.get(path, {"HX-Request": "true"})
+
+    async def post(
+        self, path: str, fields: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Send a form of a page, with its key. Redirections are not followed."""
+        return await self.send("POST", path, headers, {"form_key": await self.form_key(), **(fields or {})})
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        data: Mapping[str, str] | None = None,
+    ) -> Answer:
+        async with self.client.request(
+            method, self.address + path, headers=headers, data=data, allow_redirects=False
+        ) as response:
+            return Answer(response.status, await response.text(), dict(response.headers))
+
+    async def form_key(self) -> str:
+        """Return the key that the forms of this user carry."""
+        page = await self.get("/settings/catalogue")
+        found = _FORM_KEY.search(page.html)
+        return str(json.loads(found[1])["X-Form-Key"]) if found else ""
+
+    async def sign_in(self) -> Answer:
+        return await self.send("POST", "/sign-in", data={"token": self.token})
+
+
+class StartWeb(Protocol):
+    async def __call__(
+        self,
+        people: int = ...,
+        *,
+        role: str = ...,
+        plugins: Mapping[str, PluginSettings] | None = ...,
+        settings: Mapping[str, Any] | None = ...,
+        **namely: Any,
+    ) -> Web: ...
+
+
+async def signed_in(browser: Any, web: Web, **context: Any) -> Any:
+    """Return a page of the browser whose user has signed in, at the list of integrations."""
+    page = await (await browser.new_context(**context)).new_page()
+    await page.goto(f"{web.address}/sign-in")
+    await page.get_by_label("Token").fill(web.token)
+    await page.get_by_role("button", name="Sign in").click()
+    await page.wait_for_url("**/settings/integrations")
+    return page

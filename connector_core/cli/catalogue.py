@@ -10,10 +10,9 @@ from connector_core.cli.encoding import plain, print_json
 from connector_core.cli.flags import DEFAULT, Flags
 from connector_core.cli.form import how_to_give
 from connector_core.cli.output import console, table
+from connector_core.operator_pages import declared_by, entity_of, limits_in_force, products_of
 from connector_core.plugins import Entry, Standing
 from connector_core.sdk.connector import AnyConnector, Declaration
-from connector_core.sdk.manifest import RateLimit
-from connector_core.settings import limits_of
 
 _COLOURS = {Standing.READY: "green", Standing.REFUSED: "red", Standing.FAILED: "red"}
 
@@ -35,8 +34,8 @@ def list_(
             entry.name,
             Text(entry.standing, style=_COLOURS.get(entry.standing, "yellow")),
             entry.connector.manifest.category if entry.connector else "",
-            tuple(f"{one.kind.plural} ({_products(one)})" for one in _declared(entry.connector)),
-            tuple(f"{one.requests} of {one.path} in {one.per:g} s" for one in _limits(entry)),
+            tuple(f"{one.kind.plural} ({_products(one)})" for one in declared_by(entry.connector)),
+            tuple(f"{one.requests} of {one.path} in {one.per:g} s" for one in limits_in_force(entry)),
             f"{entry.distribution} {entry.version}".strip(),
         )
         for entry in entries
@@ -68,15 +67,13 @@ def show(connector: str, /, *, flags: Flags = DEFAULT) -> int:
     out.print()
     out.print(f"Category: {manifest.category}    Authentication: {manifest.authentication}")
     out.print()
-    capabilities = [
-        (f"{one.kind.__name__}s", _products(one), one.description, one.resource) for one in _declared(found)
-    ]
+    capabilities = [(entity_of(one), _products(one), one.description, one.resource) for one in declared_by(found)]
     out.print(table(("Entity", "Product", "Description", f"{manifest.title} resource"), capabilities))
     out.print()
     fields = [(one.title, how_to_give(one), one.help, one.example) for one in found.credentials_type.form()]
     out.print(table(("Field", "Flag", "Help", "Example"), fields, title="Credentials"))
     out.print()
-    for one in _declared(found):
+    for one in declared_by(found):
         if one.permission:
             out.print(f"To read {one.kind.plural}: {one.permission}.")
     out.print()
@@ -104,12 +101,12 @@ def _page(connector: type[AnyConnector], flags: Flags) -> dict[str, Any]:
         "capabilities": [
             {
                 "entity": one.kind.__name__,
-                "products": sorted(one.products),
+                "products": products_of([one]),
                 "description": one.description,
                 "resource": one.resource,
                 "permission": one.permission,
             }
-            for one in _declared(connector)
+            for one in declared_by(connector)
         ],
         "credentials": connector.credentials_type.model_json_schema(),
         "provider_setup": list(manifest.provider_setup),
@@ -134,20 +131,11 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "category": manifest.category if manifest else None,
         "authentication": manifest.authentication if manifest else None,
         "discovers": [
-            {"kind": one.kind.plural, "products": sorted(one.products)} for one in _declared(entry.connector)
+            {"kind": one.kind.plural, "products": products_of([one])} for one in declared_by(entry.connector)
         ],
-        "limits": [{"path": one.path, "requests": one.requests, "per": one.per} for one in _limits(entry)],
+        "limits": [{"path": one.path, "requests": one.requests, "per": one.per} for one in limits_in_force(entry)],
     }
 
 
-def _limits(entry: Entry) -> tuple[RateLimit, ...]:
-    """Return the quotas in force: those of the manifest, unless plugins.toml replaces them."""
-    return limits_of(entry.connector.manifest, entry.settings) if entry.connector else ()
-
-
-def _declared(connector: type[AnyConnector] | None) -> list[Declaration]:
-    return list(connector.declarations.values()) if connector else []
-
-
 def _products(declaration: Declaration) -> str:
-    return ", ".join(sorted(declaration.products))
+    return ", ".join(products_of([declaration]))

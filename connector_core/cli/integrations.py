@@ -1,7 +1,6 @@
 """Integrations: ``connect``, ``integrations``, ``check`` and ``remove``."""
 
 from collections.abc import Coroutine
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -18,7 +17,7 @@ from connector_core.cli.schedule import as_json, in_short
 from connector_core.host import Host
 from connector_core.messages import counted
 from connector_core.outcomes import CheckReport, Verdict
-from connector_core.phrases import ago, costs
+from connector_core.phrases import ago, costs, days_since, token_age
 from connector_core.store import Integration
 
 
@@ -146,8 +145,6 @@ async def _integration(host: Host, one: Integration) -> dict[str, Any]:
     waiting = bool(last and held and held.run_id == last.run.id)
     connector = host.registry.connectors.get(one.connector)
     lifetime = connector.manifest.token_lifetime if connector else None
-    age = (datetime.now(UTC) - one.credentials_at).days
-    left = f", {lifetime.days - age} left" if lifetime else ""
     return {
         "name": one.name,
         "connector": one.connector,
@@ -157,8 +154,8 @@ async def _integration(host: Host, one: Integration) -> dict[str, Any]:
         "verdict": last.describe(running=await host.is_running(one.name), waiting=waiting) if last else None,
         "waiting": {"run": held.run_id, "changes": held.changes} if held else None,
         "stored": await _stored(host, one.name),
-        "token_age_days": age,
-        "token": f"{counted(age, 'day')} old{left}",
+        "token_age_days": days_since(one.credentials_at),
+        "token": token_age(one.credentials_at, lifetime),
     }
 
 

@@ -12,13 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from connector_core.errors import (
-    ForbiddenError,
-    ProtocolError,
-    RejectedCredentialsError,
-    ThrottledError,
-    UnavailableError,
-)
+from connector_core.operator_pages import known_errors
 from connector_core.sdk.connector import AnyConnector
 from connector_core.sdk.credentials import FormField
 
@@ -112,25 +106,8 @@ def _flag(field: FormField) -> str:
 
 def errors(connector: type[AnyConnector]) -> str:
     """Errors about the provider and the credentials, and what to do about each."""
-    manifest = connector.manifest
-    rejected, title = manifest.rejected, manifest.title
-    wait = f"Nothing: the run waits. If {title} keeps refusing, the run ends as deferred: run it again later."
-    retry = "Nothing: the request is retried. If the error lasts, the kind is incomplete, and none of it is removed."
-    inspect_network = f"Check that no proxy or firewall intercepts requests to {title}. If none does, report the error."
-    throttled = " or ".join(
-        # Servers in trouble answer 5xx too: only the header tells that there were too many requests.
-        f"{one} with a Retry-After" if one >= 500 else str(one)
-        for one in sorted(manifest.throttled_by)
-    )
-    permissions = "; ".join(f"{name}s: {one.permission}" for name, one in connector.declarations.items())
-    rows = [
-        (rejected.message, RejectedCredentialsError.code, rejected.hint),
-        (f"… {title} answered 403, forbidden", ForbiddenError.code, f"Grant the missing permission. {permissions}"),
-        (f"… {title} answered {throttled}, too many requests", ThrottledError.code, wait),
-        (f"… {title} answered 5xx, did not answer in time, or broke the connection", UnavailableError.code, retry),
-        ("… is not as the API promises, or not the API", ProtocolError.code, inspect_network),
-    ]
-    return table(("message", "code", "what to do"), [(message, f"`{code}`", advice) for message, code, advice in rows])
+    rows = [(one.message, f"`{one.code}`", one.advice) for one in known_errors(connector)]
+    return table(("message", "code", "what to do"), rows)
 
 
 def options(connector: type[AnyConnector]) -> str:

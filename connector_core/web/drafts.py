@@ -16,13 +16,13 @@ _MOST = 100
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The fields of a form that passed its check, as one user typed them."""
+    """The fields of a form, as one user typed them. Without a report they did not pass the check yet."""
 
     user: str
     connector: str
     name: str
     fields: Mapping[str, str | SecretStr] = field(repr=False)
-    report: CheckReport
+    report: CheckReport | None
     until: float
 
 
@@ -34,7 +34,7 @@ class Drafts:
         self._kept: dict[str, Draft] = {}
 
     def add(
-        self, user: str, connector: str, name: str, fields: Mapping[str, str | SecretStr], report: CheckReport
+        self, user: str, connector: str, name: str, fields: Mapping[str, str | SecretStr], report: CheckReport | None
     ) -> str:
         """Keep a draft; return its id."""
         now = self._clock()

@@ -16,6 +16,7 @@ from connector_core.phrases import ago, costs
 from connector_core.views import heading
 from connector_core.web.access import USER
 from connector_core.web.site import site_of
+from connector_core.web.tiles import tile
 
 STATIC = files("connector_core.web") / "static"
 
@@ -40,7 +41,7 @@ def environment() -> Environment:
         sentence=sentence,
         heading=_heading,
     )
-    made.globals["static"] = static_address
+    made.globals.update(static=static_address, tile=tile)
     return made
 
 

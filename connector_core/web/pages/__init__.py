@@ -4,5 +4,7 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
-ROUTES: tuple[Iterable[web.AbstractRouteDef], ...] = ()
+from connector_core.web.pages import catalogue, connect, integrations
+
+ROUTES: tuple[Iterable[web.AbstractRouteDef], ...] = (integrations.routes, catalogue.routes, connect.routes)
 """Those of every page."""

@@ -42,3 +42,34 @@ document.addEventListener("change", (event) => {
     box.disabled = event.target.checked;
   }
 });
+
+// What htmx says about a field that is being typed: [data-field] names it, [data-invalid] says if it is wrong.
+document.addEventListener("htmx:afterSwap", (event) => {
+  const news = event.target.closest("[data-field]") || event.target.querySelector("[data-field]");
+  const field = news && document.getElementById(news.dataset.field);
+  if (!field) return;
+  if (news.dataset.invalid === "true") {
+    field.setAttribute("aria-invalid", "true");
+  } else {
+    field.removeAttribute("aria-invalid");
+  }
+});
+
+// A form [data-busy] takes seconds: its button says so, and is pressed once.
+document.addEventListener("submit", (event) => {
+  const busy = event.target.dataset.busy;
+  const button = event.target.querySelector("button:not([type='button'])");
+  if (!busy || !button || event.defaultPrevented) return;
+  button.dataset.text = button.textContent;
+  button.textContent = busy;
+  button.setAttribute("aria-busy", "true");
+  button.disabled = true;
+  document.getElementById("announcer").textContent = busy;
+});
+window.addEventListener("pageshow", () => {
+  for (const button of document.querySelectorAll("button[aria-busy]")) {
+    button.textContent = button.dataset.text;
+    button.removeAttribute("aria-busy");
+    button.disabled = false;
+  }
+});

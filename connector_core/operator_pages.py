@@ -1,0 +1,90 @@
+"""A connector's page for operators: the judgements that the command line, the web host and its README share."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from connector_core.errors import (
+    ForbiddenError,
+    ProtocolError,
+    RejectedCredentialsError,
+    ThrottledError,
+    UnavailableError,
+)
+from connector_core.plugins import Entry
+from connector_core.sdk.connector import AnyConnector, Declaration
+from connector_core.sdk.manifest import Advice, Basic, Bearer, Header, Manifest, RateLimit
+from connector_core.settings import limits_of
+
+
+@dataclass(frozen=True, slots=True)
+class KnownError:
+    """An error about the provider or the credentials, with its likely causes and what to do."""
+
+    message: str
+    code: str
+    remedy: str
+    causes: tuple[str, ...] = ()
+
+    @property
+    def advice(self) -> str:
+        """The causes and the remedy in one text."""
+        return Advice(self.message, self.causes, self.remedy).hint
+
+
+def declared_by(connector: type[AnyConnector] | None) -> list[Declaration]:
+    """Return the kinds that a connector discovers; none for a plugin without a usable connector."""
+    return list(connector.declarations.values()) if connector else []
+
+
+def entity_of(declaration: Declaration) -> str:
+    """Return the heading of a kind: ``Employees``."""
+    return f"{declaration.kind.__name__}s"
+
+
+def products_of(declarations: Iterable[Declaration]) -> list[str]:
+    """Return the products that these kinds serve."""
+    return sorted({product for one in declarations for product in one.products})
+
+
+def limits_in_force(entry: Entry) -> tuple[RateLimit, ...]:
+    """Return the quotas in force: those of the manifest, unless plugins.toml replaces them."""
+    return limits_of(entry.connector.manifest, entry.settings) if entry.connector else ()
+
+
+def mechanism(manifest: Manifest) -> str:
+    """Return how requests are authenticated, in a word or two."""
+    match manifest.auth:
+        case Bearer():
+            return "Access token"
+        case Header():
+            return "API key"
+        case Basic(password=password):
+            return "User and token" if password else "API key"
+        case _:
+            return "Client credentials"
+
+
+def known_errors(connector: type[AnyConnector]) -> tuple[KnownError, ...]:
+    """Return the errors about the provider and the credentials, and what to do about each."""
+    manifest = connector.manifest
+    rejected, title = manifest.rejected, manifest.title
+    wait = f"Nothing: the run waits. If {title} keeps refusing, the run ends as deferred: run it again later."
+    retry = "Nothing: the request is retried. If the error lasts, the kind is incomplete, and none of it is removed."
+    inspect_network = f"Check that no proxy or firewall intercepts requests to {title}. If none does, report the error."
+    throttled = " or ".join(
+        # Servers in trouble answer 5xx too: only the header tells that there were too many requests.
+        f"{one} with a Retry-After" if one >= 500 else str(one)
+        for one in sorted(manifest.throttled_by)
+    )
+    permissions = "; ".join(f"{entity_of(one)}: {one.permission}" for one in declared_by(connector))
+    return (
+        KnownError(rejected.message, RejectedCredentialsError.code, rejected.remedy, rejected.causes),
+        KnownError(
+            f"… {title} answered 403, forbidden", ForbiddenError.code, f"Grant the missing permission. {permissions}"
+        ),
+        KnownError(f"… {title} answered {throttled}, too many requests", ThrottledError.code, wait),
+        KnownError(
+            f"… {title} answered 5xx, did not answer in time, or broke the connection", UnavailableError.code, retry
+        ),
+        KnownError("… is not as the API promises, or not the API", ProtocolError.code, inspect_network),
+    )

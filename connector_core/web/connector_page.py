@@ -1,0 +1,41 @@
+"""A connector's page in the web host: how to set it up here, and its limits in words."""
+
+from collections.abc import Iterable
+
+from connector_core.operator_pages import declared_by, entity_of
+from connector_core.sdk.connector import AnyConnector
+from connector_core.sdk.manifest import RateLimit
+
+
+def setup_here(connector: type[AnyConnector]) -> list[str]:
+    """Return the operator's steps in the web host."""
+    manifest = connector.manifest
+    steps = [
+        "Choose Add integration.",
+        f"Fill in {_listed(['a name', *(one.title for one in connector.credentials_type.form())])}.",
+        f"Choose Connect. {manifest.title} is asked, and each kind's permission is shown. Nothing is saved yet.",
+        "Choose Save. The secrets are stored encrypted, and are never shown again.",
+        "On the integration's page, choose Run now, or set a schedule. What is doubtful waits for your decision.",
+    ]
+    if changing := [entity_of(one) for one in declared_by(connector) if one.changes]:
+        steps.append(f"Between full runs, a delta reads only what has changed in {_listed(changing)}.")
+    if lifetime := manifest.token_lifetime:
+        steps.append(
+            f"Reconnect before the credentials are {lifetime.days} days old. Name, data and schedule are kept."
+        )
+    return steps
+
+
+def limits_in_words(limits: Iterable[RateLimit]) -> list[str]:
+    """Return each quota in words."""
+    return [f"At most {one.requests:,} requests of {one.path} in any {one.per:g} seconds" for one in limits]
+
+
+def field_in_words(name: str) -> str:
+    """Return the name of an entity's field in words: ``job title`` for ``job_title``."""
+    return name.replace("_source_ids", "s").replace("_source_id", "").replace("_", " ")
+
+
+def _listed(words: list[str]) -> str:
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last
