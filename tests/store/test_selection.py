@@ -110,12 +110,18 @@ def test_a_plan_that_has_changed_since_it_was_shown_is_refused_whole(
             # Nothing was applied that could be put back.
             assert meanwhile is put_back
         now, before = await planning.shown(run.id), await planning.bodies()
-        decide = planning.host.apply("acme", run.id, only=only, fingerprint=held.fingerprint)
-        if now == shown:
-            assert await decide
+        current = await planning.host.held("acme")
+        if current == held:
+            # The same fingerprint: the same changes, with the same old and new values.
+            assert now == shown
+            await planning.host.apply("acme", run.id, only=only, fingerprint=held.fingerprint)
+            rest = {(one.kind, one.source_id) for one in await planning.shown(run.id)}
+            part = [one for one in shown if (one.kind, one.source_id) not in rest]
+            assert await planning.bodies() == applied_to(before, part)
             return
+        assert meanwhile is not nothing
         with pytest.raises(SettingsError):
-            await decide
+            await planning.host.apply("acme", run.id, only=only, fingerprint=held.fingerprint)
         with pytest.raises(SettingsError):
             await planning.host.discard("acme", run.id, only=only, fingerprint=held.fingerprint)
         assert await planning.bodies() == before
