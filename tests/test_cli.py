@@ -204,7 +204,12 @@ def test_a_plan_is_shown_then_applied_or_dropped(discover: Discover) -> None:
     assert done.out.endswith("72 changes discarded.\n")
     assert discover("apply", "acme", "--yes").code == 2
     assert discover("run", "acme", "--plan", "--json").code == 1
-    assert discover("apply", "acme", "--yes", "--json").json() == {"integration": "acme", "applied": 72, "stale": 0}
+    assert discover("apply", "acme", "--yes", "--json").json() == {
+        "integration": "acme",
+        "applied": 72,
+        "stale": 0,
+        "held": 0,
+    }
     assert len(discover("entities", "acme", "employees", "--json").json()["entities"]) == 60
 
 

@@ -148,6 +148,24 @@ async def test_the_embedding_how_tos_programs_read_and_apply(namely: Start, caps
     assert "new in Namely" in capsys.readouterr().out
 
 
+async def test_the_embedding_how_to_applies_a_part_and_names_who_acts(
+    namely: Start, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = await namely(scanned=True)
+    gone, changed = place.tenant.people[-1], place.tenant.people[3]
+    place.tenant.delete(gone)
+    changed.title = "Keeper of the Keys"
+    place.tenant._touch(changed)
+    await place.run(apply=False)
+    assert await executed("embed", "part.py").show_and_apply_removals(place.host) == 1
+    assert gone.last_name in capsys.readouterr().out
+    assert gone.id not in await place.people()
+    assert (await place.host.held_plan("acme")).changes == 1
+    await executed("embed", "actors.py").discard(place.host, "ada")
+    assert "ada plan_discarded {'discarded': 1, 'held': 0}" in capsys.readouterr().out
+    assert await place.host.held("acme") is None
+
+
 async def test_the_embedding_how_tos_look_up_finds_one_person(namely: Start) -> None:
     place = await namely(scanned=True)
     manager_of = executed("embed", "manager.py").manager_of
