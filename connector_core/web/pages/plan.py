@@ -13,7 +13,7 @@ from connector_core.settings import Role
 from connector_core.store import Held, Selection
 from connector_core.web.access import needs
 from connector_core.web.done import done, said
-from connector_core.web.rendering import render
+from connector_core.web.rendering import is_fragment, render
 from connector_core.web.site import host_of
 
 routes = web.RouteTableDef()
@@ -67,12 +67,20 @@ async def plan(request: web.Request) -> web.Response:
         name=name,
         held=held,
         groups=await _groups(host, held, shown),
-        effects=await host.plan_effects(name, held.run_id),
         guards=await host.held_because(held.run_id),
         shown=shown,
         more=next((one for one in _SHOWN if one > shown), None),
         said=said(request),
     )
+
+
+@routes.get(f"{_PATH}/effects")
+async def effects(request: web.Request) -> web.Response:
+    """Show the effect of the plan on the head-count of each department: loaded later, since it looks at every change."""
+    name, host = request.match_info["name"], host_of(request)
+    held = await host.held(name)
+    found = await host.plan_effects(name, held.run_id) if held else []
+    return render(request, "parts/effects.html" if is_fragment(request) else "effects.html", name=name, effects=found)
 
 
 async def _groups(host: Host, held: Held, shown: int) -> list[Group]:
