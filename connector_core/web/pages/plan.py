@@ -76,7 +76,7 @@ async def plan(request: web.Request) -> web.Response:
 
 @routes.get(f"{_PATH}/effects")
 async def effects(request: web.Request) -> web.Response:
-    """Show the effect of the plan on the head-count of each department: loaded later, since it looks at every change."""
+    """Show the effect of the plan on departments: loaded beside the page, since it looks at every change."""
     name, host = request.match_info["name"], host_of(request)
     held = await host.held(name)
     found = await host.plan_effects(name, held.run_id) if held else []
