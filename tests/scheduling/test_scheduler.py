@@ -271,6 +271,61 @@ async def test_a_run_that_a_stop_interrupts_goes_on_with_its_options_when_the_se
     assert len(await again.runs()) == 2
 
 
+async def test_a_run_that_is_cancelled_before_its_first_step_ends(namely: Start, serving: Serve) -> None:
+    place = serving(await namely(connected=True))
+    service = await place.start()
+    await service.engine.start("acme")
+    await service.engine.cancel("acme")
+    (*_, last) = await states(service)
+    assert (last.ended, last.problem and last.problem.code) == (True, "interrupted")
+    assert service.engine.running() == {}
+    assert (await place.schedules.get("acme")).pending == ""
+    assert await place.runs() == []
+    # Of a stop, too.
+    await service.engine.start("acme")
+    await place.stop()
+    assert service.engine.running() == {}
+
+
+async def test_a_run_that_is_resumed_makes_up_for_the_times_that_were_missed(namely: Start, serving: Serve) -> None:
+    there = await namely(130, connected=True)
+    place = serving(there)
+    await place.schedules.set("acme", "*/10 * * * *")
+    service = await place.start()
+    await service.engine.start("acme")
+    async for live in service.engine.watch("acme"):
+        if live.kinds:
+            break
+    await place.stop()
+    assert await serving(there).runs() == ["interrupted"]
+    await asyncio.sleep(3000)
+    again = serving(there)
+    await again.start()
+    await asyncio.sleep(300)
+    assert await again.runs() == ["interrupted", "complete"]
+    assert (await again.schedules.get("acme")).pending == ""
+
+
+async def test_what_another_version_left_to_resume_is_dropped(namely: Start, serving: Serve) -> None:
+    place = serving(await namely(connected=True))
+    await place.schedules.set("acme", "*/10 * * * *")
+    place.place.execute("UPDATE schedules SET pending = 'from another version'")
+    await place.start()
+    await asyncio.sleep(60)
+    assert ((await place.schedules.get("acme")).pending, await place.runs()) == ("", [])
+    await place.until(lambda: place.ran(1))
+
+
+async def test_a_run_that_an_operator_starts_at_once_is_not_taken_for_an_interrupted_one(
+    namely: Start, serving: Serve
+) -> None:
+    place = serving(await namely(connected=True))
+    service = await place.start()
+    await service.engine.start("acme")
+    await asyncio.sleep(300)
+    assert await place.runs() == ["complete"]
+
+
 async def test_an_interrupted_run_of_an_integration_that_is_paused_since_does_not_go_on(
     namely: Start, serving: Serve
 ) -> None:
