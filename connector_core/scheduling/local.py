@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import structlog
 
+from connector_core.audit import Action
 from connector_core.errors import BusyError, ConnectorCoreError
 from connector_core.host import Host
 from connector_core.outcomes import Progress, Report, Run, Traffic
@@ -116,8 +117,10 @@ class LocalEngine:
 
     async def cancel(self, name: str) -> None:
         """Ask a run to end."""
-        if live := self._runs.get(name):
+        live = self._runs.get(name)
+        if live and not live.state.ended:
             live.cancel()
+            await self._host.audit.note(Action.RUN_CANCELLED, name, live.state.run_id)
 
     def running(self) -> Mapping[str, LiveRun]:
         """Return the runs that are under way, by integration."""

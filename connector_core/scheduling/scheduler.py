@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from connector_core.audit import acting
 from connector_core.cron import next_time
 from connector_core.errors import BusyError, ConnectorCoreError
 from connector_core.host import Host
@@ -18,6 +19,8 @@ from connector_core.store import Schedule
 LOOK_EVERY = 30.0
 """Most seconds between two looks at the schedules, which other processes may change."""
 _LEAST_WAIT = 1.0
+ACTOR = "scheduler"
+"""The actor of the runs that it starts, in the audit log."""
 BUSY_WAIT = timedelta(minutes=1)
 """Until a run is tried again that another process prevented."""
 
@@ -90,9 +93,10 @@ class Scheduler:
 
     async def _start(self, name: str, options: Options, *, is_resumed: bool) -> None:
         structlog.get_logger().info("run_scheduled", integration=name, delta=options.delta, resumed=is_resumed)
-        await self._engine.start(
-            name, delta=options.delta, plan=options.plan, kinds=options.kinds, accept=options.accept
-        )
+        with acting(ACTOR):
+            await self._engine.start(
+                name, delta=options.delta, plan=options.plan, kinds=options.kinds, accept=options.accept
+            )
         self._following[name] = asyncio.create_task(self._follow(name), name=f"follow {name}")
         if not (is_resumed and (options.plan or options.kinds)):
             # One run makes up for all times that were missed, unless it is but a part of one.

@@ -8,6 +8,7 @@ import pytest
 from scheduling_world import START, Serving
 
 from connector_core import BusyError, UnknownIntegrationError
+from connector_core.audit import Action
 from connector_core.outcomes import Began
 from connector_core.scheduling import LiveRun, Service
 from connector_core.settings import HostSettings
@@ -23,6 +24,8 @@ async def test_an_integration_runs_at_the_times_of_its_schedule(namely: Start, s
     await place.start()
     await asyncio.sleep(3600 + 600)
     assert await place.runs() == ["complete"] * 3
+    started = [one.actor for one in await place.host.audit.entries("acme") if one.action is Action.RUN_STARTED]
+    assert started == ["scheduler"] * 3
     assert (await place.schedules.get("acme")).next_at == START + timedelta(minutes=80)
 
 
@@ -54,7 +57,7 @@ async def test_a_paused_integration_is_not_started_and_goes_on_with_its_next_tim
     place = serving(await namely(connected=True))
     await place.schedules.set("acme", "*/20 * * * *")
     await place.start()
-    await place.schedules.pause("acme", by="kim")
+    await place.schedules.pause("acme")
     await asyncio.sleep(3600 + 300)
     assert await place.runs() == []
     await place.schedules.resume("acme")
@@ -240,6 +243,8 @@ async def test_a_run_that_an_operator_cancels_is_not_started_again(namely: Start
         if live.kinds:
             await service.engine.cancel("acme")
     assert (live.problem and live.problem.message) == "The run was cancelled."
+    cancelled = (await place.host.audit.entries("acme"))[0]
+    assert (cancelled.action, cancelled.run_id) == ("run_cancelled", live.run_id)
     await service.engine.cancel("acme")
     await asyncio.sleep(600)
     assert await place.runs() == ["interrupted"]
