@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from connector_core.audit import ACTOR, Action, Detail
 from connector_core.cron import check_cron, in_words, next_time, next_times
 from connector_core.settings import ScheduleSettings
 from connector_core.store import Schedule, Store
@@ -48,32 +49,34 @@ class Schedules:
             # Nothing is waited for where nothing is scheduled.
             return (after if said else replace(after, retry_at=None, quarantined_at=None)), ()
 
-        return await self._edit(name, edit)
+        return await self._edit(name, edit, Action.SCHEDULED, cron=said, delta=delta and bool(said))
 
-    async def pause(self, name: str, *, by: str = "") -> Schedule:
+    async def pause(self, name: str) -> Schedule:
         """Start no further run of an integration by itself. One that is under way goes on."""
         # As the store keeps it.
-        now = self._clock().replace(microsecond=0)
+        now, by = self._clock().replace(microsecond=0), ACTOR.get()
 
         def edit(before: Schedule) -> Edited:
             return (before if before.paused_at else replace(before, paused_at=now, paused_by=by)), ()
 
-        return await self._edit(name, edit)
+        return await self._edit(name, edit, Action.PAUSED)
 
     async def resume(self, name: str) -> Schedule:
         """Start the runs of an integration again, from the next time of its schedule on."""
         now = self._clock()
 
         def edit(before: Schedule) -> Edited:
+            if not before.paused_at:
+                return before, ()
             due = next_time(before.cron, self._timezone, after=now)
             return replace(before, paused_at=None, paused_by="", due_at=due), ()
 
-        return await self._edit(name, edit)
+        return await self._edit(name, edit, Action.RESUMED)
 
     def times(self, schedule: Schedule, count: int = 5) -> list[datetime]:
         """Return the next times of a schedule, in the time zone of the settings; none without one."""
         return next_times(schedule.cron, self._timezone, count, after=self._clock()) if schedule.cron else []
 
-    async def _edit(self, name: str, edit: Callable[[Schedule], Edited]) -> Schedule:
+    async def _edit(self, name: str, edit: Callable[[Schedule], Edited], action: Action, **details: Detail) -> Schedule:
         await self._store.integrations.get(name)
-        return await self._store.schedules.edit(name, edit) or Schedule(name)
+        return await self._store.schedules.edit(name, edit, action, **details) or Schedule(name)

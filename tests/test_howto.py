@@ -3,21 +3,26 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
+import time
 import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from standardwebhooks import WebhookVerificationError
 
 from connector_core import (
     Department,
     Employee,
     Report,
     SettingsError,
+    Standing,
     UnknownIntegrationError,
     Verdict,
     hookspecs,
@@ -25,9 +30,14 @@ from connector_core import (
 from connector_core.host import Host
 from connector_core.outcomes import Began, Progress
 from connector_core.plugins import Registry, load
+from connector_core.scheduling.payloads import payload, trial_payload
+from connector_core.scheduling.results import KindResult, Result
+from connector_core.scheduling.webhook import secrets_of_environment, sign
 from connector_core.secrecy import hiding
 from connector_core.settings import PluginSettings, Settings
+from connector_core.store import Event, Schedule
 from connector_core.vault import Vault
+from processes import run_script
 from world import DISCOVER, Discover, Running, Start
 
 ROOT = Path(__file__).parents[1]
@@ -78,6 +88,58 @@ def test_the_commands_of_a_schedule_work_without_a_terminal() -> None:
         done = type_in(line)
         assert done.returncode == 0, done.stderr
     assert json.loads(Path("report.json").read_text())["verdict"] == "complete"
+
+
+@pytest.mark.usefixtures("connected")
+def test_the_commands_that_schedule_work(discover: Discover) -> None:
+    said = [line for line in commands("schedule") if line.split()[1] in {"schedule", "pause", "resume"}]
+    assert len(said) == 5
+    for line in said:
+        done = discover(*shlex.split(line)[1:])
+        assert done.code == 0, done.err
+        assert "acme" in done.out
+
+
+async def test_the_scheduling_how_tos_service_runs_an_integration(
+    namely: Start, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = await namely(scanned=True)
+    assert await executed("schedule", "service.py").run_now(place.settings, "acme") is Verdict.CAUGHT_UP
+    assert "Employee: " in capsys.readouterr().out
+
+
+def test_the_noticing_how_tos_receiver_reads_what_is_signed(monkeypatch: pytest.MonkeyPatch) -> None:
+    received = executed("notices", "receiver.py").received
+    (line,) = [line for line in commands("notices") if line.startswith("export")]
+    secret = run_script(f"{line}\necho -n $DISCOVER_WEBHOOK_SECRET")
+    monkeypatch.setenv("DISCOVER_WEBHOOK_SECRET", secret)
+    body, moment = trial_payload(datetime.now(UTC), ""), int(time.time())
+    headers = {
+        "webhook-id": "msg_1",
+        "webhook-timestamp": str(moment),
+        "webhook-signature": sign(secrets_of_environment(), "msg_1", moment, body),
+    }
+    assert received(body.encode(), headers) == "test: This is a test notice."
+    with pytest.raises(WebhookVerificationError):
+        received(body.encode() + b" ", headers)
+
+
+def test_the_notice_in_the_how_to_is_one() -> None:
+    shown = json.loads(next(body for body in fences("notices", "text").values()))
+    kind = KindResult("Employee", Standing.INCOMPLETE, 59, 60, 0, 2, 0, 0, ())
+    made = payload(
+        Event.INCOMPLETE,
+        Schedule("acme", failures=1),
+        "namely",
+        Result("4f1c", Verdict.INCOMPLETE, (kind,)),
+        at=datetime.now(UTC),
+        address="https://discovery.example.com",
+    )
+    content = json.loads(made)
+    assert shown.keys() == content.keys()
+    assert shown["data"].keys() == content["data"].keys()
+    assert shown["data"]["kinds"][0].keys() == content["data"]["kinds"][0].keys()
+    assert (shown["data"]["message"], shown["data"]["link"]) == (content["data"]["message"], content["data"]["link"])
 
 
 def test_the_key_that_the_how_to_makes_is_one(connected: Running, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import structlog
 
+from connector_core.audit import Action
 from connector_core.errors import BusyError, ConnectorCoreError
 from connector_core.host import Host
 from connector_core.outcomes import Progress, Report, Run, Traffic
@@ -28,8 +29,12 @@ class Options(msgspec.Struct, frozen=True):
         return msgspec.json.encode(self).decode()
 
     @classmethod
-    def decode(cls, text: str) -> "Options":
-        return msgspec.json.decode(text, type=cls)
+    def decode(cls, text: str) -> "Options | None":
+        """Return options that were kept; None if another version has written them, and they mean nothing here."""
+        try:
+            return msgspec.json.decode(text, type=cls)
+        except msgspec.MsgspecError:
+            return None
 
 
 class _Live:
@@ -39,6 +44,8 @@ class _Live:
         self.state = state
         self.changed = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
+        self.is_begun = False
+        self.is_cancelled = False
         self.traffic: Callable[[], Traffic] | None = None
 
     def update(self, **changes: Any) -> None:
@@ -52,6 +59,12 @@ class _Live:
 
     def progress(self, now: Progress) -> None:
         self.update(kinds={**self.state.kinds, now.kind: now}, traffic=self.traffic() if self.traffic else None)
+
+    def cancel(self) -> None:
+        """Ask it to end. A task that has not begun would be cancelled without a trace, so it is left to see it."""
+        self.is_cancelled = True
+        if self.task and self.is_begun and not self.state.ended:
+            self.task.cancel()
 
     def end(self, *, report: Report | None = None, problem: Problem | None = None) -> None:
         traffic = report.traffic if report else self.state.traffic
@@ -95,8 +108,6 @@ class LocalEngine:
             live.end(problem=CANCELLED)
             raise
         live.task = asyncio.create_task(self._run(live, options), name=f"run {name}")
-        if self._is_closing:
-            live.task.cancel()
 
     def _put_back(self, name: str, before: _Live | None) -> None:
         if before:
@@ -107,8 +118,9 @@ class LocalEngine:
     async def cancel(self, name: str) -> None:
         """Ask a run to end."""
         live = self._runs.get(name)
-        if live and live.task and not live.state.ended:
-            live.task.cancel()
+        if live and not live.state.ended:
+            live.cancel()
+            await self._host.audit.note(Action.RUN_CANCELLED, name, live.state.run_id)
 
     def running(self) -> Mapping[str, LiveRun]:
         """Return the runs that are under way, by integration."""
@@ -127,16 +139,19 @@ class LocalEngine:
     async def aclose(self) -> None:
         """Cancel all runs, and wait for their ends. The next service starts them again."""
         self._is_closing = True
-        tasks = [live.task for live in self._runs.values() if live.task]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for live in self._runs.values():
+            live.cancel()
+        # A run that is just being started sees it, too.
+        await asyncio.gather(*[live.task for live in self._runs.values() if live.task], return_exceptions=True)
 
     async def _run(self, live: _Live, options: Options) -> None:
         """Run, note the end, and only then show it."""
         name = live.state.integration
         report, problem = None, None
+        live.is_begun = True
         try:
+            if live.is_cancelled:
+                raise asyncio.CancelledError
             report = await self._host.run(
                 name,
                 kinds=options.kinds,

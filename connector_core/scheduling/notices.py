@@ -53,9 +53,7 @@ class Notifier:
     async def tick(self) -> None:
         """Deliver what is due now."""
         while due := await self._table.due(self._clock(), _AT_ONCE):
-            async with asyncio.TaskGroup() as group:
-                for notice in due:
-                    group.create_task(self._deliver(notice))
+            await asyncio.gather(*map(self._deliver, due))
 
     async def test(self) -> dict[str, Delivery]:
         """Send a test notice by each channel; return what happened. Nothing is kept, and none is tried again."""

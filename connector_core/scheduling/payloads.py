@@ -22,6 +22,7 @@ ERRORS: Mapping[str, str] = MappingProxyType(
         "error": "The run failed.",
         "settings": "The settings, the environment or the key of the host are not valid.",
         "unknown_integration": "There is no integration of that name.",
+        "plan_changed": "The plan has changed since it was shown.",
         "plugin": "The connector cannot be used.",
         "plugin_load": "The connector failed to load.",
         "plugin_contract": "The connector does not keep its contract.",

@@ -71,7 +71,8 @@ class Records:
         for run in runs:
             if run.run.id == run_id:
                 counts = await self._host.count_changes(run_id)
-                await self._note(one.integration, one.connector, Result.stored(run, counts))
+                held_because = await self._host.store.plans.held_because(run_id)
+                await self._note(one.integration, one.connector, Result.stored(run, counts, held_because))
 
     async def _note(self, name: str, connector: str, result: Result) -> None:
         now, settings = self._clock(), self._host.settings

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from connector_core.outcomes import Certificate, KindReport, Operation, Report, Standing, State, Verdict
 from connector_core.reasons import Code, Reason
@@ -43,12 +44,14 @@ class Result:
         return cls(report.run.id, report.verdict, tuple([_of_report(one) for one in report.kinds]))
 
     @classmethod
-    def stored(cls, run: RunSummary, counts: Counts) -> "Result":
+    def stored(
+        cls, run: RunSummary, counts: Counts, held_because: Mapping[str, tuple[Reason, ...]] = MappingProxyType({})
+    ) -> "Result":
         """Return the result of a run as the store knows it."""
         if run.verdict is None:
             problem = Problem(run.error or "error", "The run failed.")
             return cls(run.run.id, None, problem=problem)
-        kinds = tuple([_of_store(one, counts) for one in run.certificates])
+        kinds = tuple([_of_store(one, counts, held_because.get(one.kind, ())) for one in run.certificates])
         return cls(run.run.id, Verdict(run.verdict), kinds)
 
     @property
@@ -80,7 +83,7 @@ def _of_report(report: KindReport) -> KindResult:
     return KindResult(one.kind, one.standing, one.seen, one.announced, *counts, (*one.reasons, *plan.held_because))
 
 
-def _of_store(one: Certificate, counts: Counts) -> KindResult:
+def _of_store(one: Certificate, counts: Counts, held_because: tuple[Reason, ...]) -> KindResult:
     made = {
         operation: sum(number for (kind, of, _), number in counts.items() if (kind, of) == (one.kind, operation))
         for operation in Operation
@@ -95,5 +98,5 @@ def _of_store(one: Certificate, counts: Counts) -> KindResult:
         updates=made[Operation.UPDATE],
         removes=made[Operation.REMOVE],
         held=held,
-        reasons=one.reasons,
+        reasons=(*one.reasons, *held_because),
     )

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from connector_core.audit import acting
 from connector_core.cron import next_time
 from connector_core.errors import BusyError, ConnectorCoreError
 from connector_core.host import Host
@@ -18,6 +19,8 @@ from connector_core.store import Schedule
 LOOK_EVERY = 30.0
 """Most seconds between two looks at the schedules, which other processes may change."""
 _LEAST_WAIT = 1.0
+ACTOR = "scheduler"
+"""The actor of the runs that it starts, in the audit log."""
 BUSY_WAIT = timedelta(minutes=1)
 """Until a run is tried again that another process prevented."""
 
@@ -35,12 +38,12 @@ class Scheduler:
         """The runs that it has started."""
         self._resuming: dict[str, Options] = {}
         """Runs that a service before this one has not ended."""
+        self._has_begun = False
         self._wait = LOOK_EVERY
 
     async def run(self) -> None:
-        """Resume what was interrupted, then start what is due, until this is cancelled."""
+        """Start what is due, until this is cancelled."""
         try:
-            await _attempt(self.begin())
             while True:
                 await _attempt(self.tick())
                 await asyncio.sleep(self._wait)
@@ -50,21 +53,27 @@ class Scheduler:
                 task.cancel()
             await asyncio.gather(*following, return_exceptions=True)
 
-    async def begin(self) -> None:
+    async def _begin(self) -> None:
         """Look for runs to resume; compute anew the times ahead: the time zone of the settings may be another one."""
-        await self._records.settle(self._engine.running().keys())
         now = self._clock()
         for one in await self._table.all():
             if one.due_at and one.due_at > now:
                 await self._table.edit(one.integration, lambda before: (self._due_next(before, now), ()))
-            if one.pending and one.paused_at:
-                await self._records.forget(one.integration)
+            if one.integration in self._engine.running():
+                # An operator was faster: what is pending is that run.
+                continue
+            options = Options.decode(one.pending) if one.pending and not one.paused_at else None
+            if options:
+                self._resuming[one.integration] = options
             elif one.pending:
-                self._resuming[one.integration] = Options.decode(one.pending)
+                await self._records.forget(one.integration)
+        self._has_begun = True
 
     async def tick(self) -> None:
-        """Note the ends of runs elsewhere, and start what is due."""
-        await self._records.settle(self._engine.running().keys())
+        """Note the ends of runs elsewhere, and start what is due; at first also what was interrupted."""
+        await _attempt(self._records.settle(self._engine.running().keys()))
+        if not self._has_begun:
+            await self._begin()
         now, schedules = self._clock(), await self._table.all()
         due = [(at, one) for one in schedules if (at := one.next_at) and at <= now]
         ahead = [(at - now).total_seconds() for one in schedules if (at := one.next_at) and at > now]
@@ -84,12 +93,13 @@ class Scheduler:
 
     async def _start(self, name: str, options: Options, *, is_resumed: bool) -> None:
         structlog.get_logger().info("run_scheduled", integration=name, delta=options.delta, resumed=is_resumed)
-        await self._engine.start(
-            name, delta=options.delta, plan=options.plan, kinds=options.kinds, accept=options.accept
-        )
+        with acting(ACTOR):
+            await self._engine.start(
+                name, delta=options.delta, plan=options.plan, kinds=options.kinds, accept=options.accept
+            )
         self._following[name] = asyncio.create_task(self._follow(name), name=f"follow {name}")
-        if not is_resumed:
-            # One run makes up for all times that were missed.
+        if not (is_resumed and (options.plan or options.kinds)):
+            # One run makes up for all times that were missed, unless it is but a part of one.
             now = self._clock()
             await self._table.edit(name, lambda before: (replace(self._due_next(before, now), retry_at=None), ()))
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock
@@ -58,17 +58,18 @@ class Locks:
         async with self._gate():
             # No integration's name begins with a dot.
             lock = try_lock(self._folder / ".service")
-            if lock:
-                self._owner.write_text(f"process {os.getpid()}{f' at {address}' if address else ''}", encoding="utf-8")
         if lock is None:
             raise BusyError(
                 f"The store {self._store} is served already, by {self._served_by()}.",
                 hint="Stop that one first, or name another store: --store FILE",
             )
         try:
+            with suppress(OSError):  # It is said to people only.
+                self._owner.write_text(f"process {os.getpid()}{f' at {address}' if address else ''}", encoding="utf-8")
             yield
         finally:
-            self._owner.unlink(missing_ok=True)
+            with suppress(OSError):
+                self._owner.unlink(missing_ok=True)
             lock.release()
 
     def _served_by(self) -> str:

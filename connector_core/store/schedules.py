@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from connector_core.audit import Action, Detail
+from connector_core.store.audit import add_entry
 from connector_core.store.notices import NewNotice, add_notices
 from connector_core.store.sqlite import Cursor, Table, now, reads, timestamp, writes
 
@@ -87,10 +89,18 @@ class ScheduleTable(Table):
         return [LastEnded(name, connector, run_id, _found(cursor, name)) for name, connector, run_id in rows]
 
     @writes
-    def edit(self, cursor: Cursor, integration: str, edit: Callable[[Schedule], Edited]) -> Schedule | None:
+    def edit(
+        self,
+        cursor: Cursor,
+        integration: str,
+        edit: Callable[[Schedule], Edited],
+        action: Action | None = None,
+        **details: Detail,
+    ) -> Schedule | None:
         """Replace a schedule by what a function of it returns, and add its notices, in one transaction.
 
-        None is returned for an integration that was removed. The function runs on the store's thread.
+        None is returned for an integration that was removed. The function runs on the store's thread. ``action`` is an
+        operator's, which the audit log tells of if it changes anything.
         """
         if not cursor.execute("SELECT 1 FROM integrations WHERE name = ?", (integration,)).fetchone():
             return None
@@ -98,6 +108,8 @@ class ScheduleTable(Table):
         after, notices = edit(before)
         if after != before:
             _save(cursor, after)
+            if action:
+                add_entry(cursor, action, integration, None, **details)
         add_notices(cursor, notices)
         return after
 

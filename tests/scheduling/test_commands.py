@@ -12,6 +12,7 @@ from receivers import Mailbox, serve_mail
 from stores import connected
 
 from connector_core import SettingsError, UnknownIntegrationError
+from connector_core.audit import acting
 from connector_core.host import Host
 from connector_core.settings import HostSettings, Settings
 from connector_core.store import Event, NewNotice
@@ -130,17 +131,28 @@ async def test_a_schedule_goes_with_its_integration(tmp_path: Path) -> None:
         assert await host.notices.recent() == []
 
 
-async def test_pausing_twice_keeps_who_was_first(tmp_path: Path) -> None:
+async def test_who_paused_resumed_and_scheduled_is_told_by_the_audit_log_once(tmp_path: Path) -> None:
     store = await connected(tmp_path / "people.sqlite")
     async with Host(Settings(host=HostSettings(store=store))) as host:
-        first = await host.schedules.pause("acme", by="kim")
-        assert await host.schedules.pause("acme", by="lee") == first
+        with acting("kim"):
+            first = await host.schedules.pause("acme")
+        with acting("lee"):
+            assert await host.schedules.pause("acme") == first
         assert first.paused_by == "kim"
         resumed = await host.schedules.resume("acme")
         assert (resumed.paused_at, resumed.paused_by) == (None, "")
         with pytest.raises(SettingsError):
             await host.schedules.set("acme", "nonsense")
         assert await host.schedules.get("acme") == Schedule("acme")
+        assert await host.schedules.resume("acme") == resumed
+        with acting("lee"):
+            await host.schedules.set("acme", "0 6 * * *", delta=True)
+        told = [(one.actor, one.action, dict(one.details)) for one in await host.audit.entries("acme", limit=3)]
+    assert told == [
+        ("lee", "scheduled", {"cron": "0 6 * * *", "delta": True}),
+        ("local", "resumed", {}),
+        ("kim", "paused", {}),
+    ]
 
 
 # ---- notices

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import structlog
 import trustme
+from local_proxy import LocalProxy, running
 from receivers import HOST, Hooks, Mailbox, serve_hooks, serve_mail
 from scheduling_world import Serving
 from standardwebhooks import Webhook as Verifier
@@ -213,6 +214,28 @@ async def test_a_receiver_is_verified_and_a_problem_names_only_its_host(tmp_path
     assert SECRET.removeprefix("whsec_") not in said
 
 
+async def test_a_webhook_goes_through_the_proxy_of_the_environment(
+    tmp_path: Path, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = await connected(tmp_path / "people.sqlite")
+    async with serve_hooks(authority) as hooks, running(LocalProxy(hooks.port, "user:canary-proxy")) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://user:canary-proxy@127.0.0.1:{proxy.port}")
+        configured = Settings(host=HostSettings(store=store), notices=NoticeSettings(webhook=hooks.address))
+        async with Host(configured) as host:
+            outbox = Outbox(host, Clock())
+            await outbox.add()
+            notice = await outbox.tick()
+            assert (notice.state, notice.problem, proxy.targets) == ("delivered", "", [f"{HOST}:443"])
+            ((headers, body),) = hooks.received
+            assert Verifier(SECRET).verify(body, headers)
+            assert "proxy-authorization" not in headers
+            proxy.status = 502
+            await outbox.add()
+            notice = await outbox.tick()
+    assert (notice.state, "cannot reach" in notice.problem) == ("waiting", True)
+    assert "canary" not in notice.problem
+
+
 async def test_a_notice_of_a_channel_that_is_configured_no_more_is_given_up(outbox: Outbox) -> None:
     await outbox.add("email")
     notice = await outbox.tick()
@@ -332,6 +355,15 @@ async def test_a_mail_server_without_encryption_is_one_of_this_machine(tmp_path:
     assert mailbox.encrypted == [False]
     with pytest.raises(SettingsError, match="is for a mail server on this machine only"):
         Notifier(Host(by_mail(tmp_path / "people.sqlite", 25, "none", server="mail.example")))
+
+
+async def test_a_mail_server_that_offers_no_encryption_gets_no_mail(tmp_path: Path) -> None:
+    mailbox = Mailbox()
+    with serve_mail(mailbox, None, "none") as port:
+        notice = await mailed(by_mail(tmp_path / "people.sqlite", port, "starttls"))
+    assert notice.state == "waiting"
+    assert notice.problem.startswith(f"The mail server 127.0.0.1:{port} ")
+    assert mailbox.mails == []
 
 
 async def test_a_mail_server_that_is_not_there_is_a_problem(tmp_path: Path, unused_tcp_port: int) -> None:

@@ -8,6 +8,7 @@ import pytest
 from scheduling_world import START, Serving
 
 from connector_core import BusyError, UnknownIntegrationError
+from connector_core.audit import Action
 from connector_core.outcomes import Began
 from connector_core.scheduling import LiveRun, Service
 from connector_core.settings import HostSettings
@@ -23,6 +24,8 @@ async def test_an_integration_runs_at_the_times_of_its_schedule(namely: Start, s
     await place.start()
     await asyncio.sleep(3600 + 600)
     assert await place.runs() == ["complete"] * 3
+    started = [one.actor for one in await place.host.audit.entries("acme") if one.action is Action.RUN_STARTED]
+    assert started == ["scheduler"] * 3
     assert (await place.schedules.get("acme")).next_at == START + timedelta(minutes=80)
 
 
@@ -54,7 +57,7 @@ async def test_a_paused_integration_is_not_started_and_goes_on_with_its_next_tim
     place = serving(await namely(connected=True))
     await place.schedules.set("acme", "*/20 * * * *")
     await place.start()
-    await place.schedules.pause("acme", by="kim")
+    await place.schedules.pause("acme")
     await asyncio.sleep(3600 + 300)
     assert await place.runs() == []
     await place.schedules.resume("acme")
@@ -240,6 +243,8 @@ async def test_a_run_that_an_operator_cancels_is_not_started_again(namely: Start
         if live.kinds:
             await service.engine.cancel("acme")
     assert (live.problem and live.problem.message) == "The run was cancelled."
+    cancelled = (await place.host.audit.entries("acme"))[0]
+    assert (cancelled.action, cancelled.run_id) == ("run_cancelled", live.run_id)
     await service.engine.cancel("acme")
     await asyncio.sleep(600)
     assert await place.runs() == ["interrupted"]
@@ -269,6 +274,61 @@ async def test_a_run_that_a_stop_interrupts_goes_on_with_its_options_when_the_se
     assert people.began is Began.RESUMED
     await asyncio.sleep(600)
     assert len(await again.runs()) == 2
+
+
+async def test_a_run_that_is_cancelled_before_its_first_step_ends(namely: Start, serving: Serve) -> None:
+    place = serving(await namely(connected=True))
+    service = await place.start()
+    await service.engine.start("acme")
+    await service.engine.cancel("acme")
+    (*_, last) = await states(service)
+    assert (last.ended, last.problem and last.problem.code) == (True, "interrupted")
+    assert service.engine.running() == {}
+    assert (await place.schedules.get("acme")).pending == ""
+    assert await place.runs() == []
+    # Of a stop, too.
+    await service.engine.start("acme")
+    await place.stop()
+    assert service.engine.running() == {}
+
+
+async def test_a_run_that_is_resumed_makes_up_for_the_times_that_were_missed(namely: Start, serving: Serve) -> None:
+    there = await namely(130, connected=True)
+    place = serving(there)
+    await place.schedules.set("acme", "*/10 * * * *")
+    service = await place.start()
+    await service.engine.start("acme")
+    async for live in service.engine.watch("acme"):
+        if live.kinds:
+            break
+    await place.stop()
+    assert await serving(there).runs() == ["interrupted"]
+    await asyncio.sleep(3000)
+    again = serving(there)
+    await again.start()
+    await asyncio.sleep(300)
+    assert await again.runs() == ["interrupted", "complete"]
+    assert (await again.schedules.get("acme")).pending == ""
+
+
+async def test_what_another_version_left_to_resume_is_dropped(namely: Start, serving: Serve) -> None:
+    place = serving(await namely(connected=True))
+    await place.schedules.set("acme", "*/10 * * * *")
+    place.place.execute("UPDATE schedules SET pending = 'from another version'")
+    await place.start()
+    await asyncio.sleep(60)
+    assert ((await place.schedules.get("acme")).pending, await place.runs()) == ("", [])
+    await place.until(lambda: place.ran(1))
+
+
+async def test_a_run_that_an_operator_starts_at_once_is_not_taken_for_an_interrupted_one(
+    namely: Start, serving: Serve
+) -> None:
+    place = serving(await namely(connected=True))
+    service = await place.start()
+    await service.engine.start("acme")
+    await asyncio.sleep(300)
+    assert await place.runs() == ["complete"]
 
 
 async def test_an_interrupted_run_of_an_integration_that_is_paused_since_does_not_go_on(
