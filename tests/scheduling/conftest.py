@@ -5,9 +5,9 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
-from scheduling_world import Serving
 
 from connector_core.settings import NoticeSettings, ScheduleSettings
+from scheduling_world import Serving
 from world import Place
 
 

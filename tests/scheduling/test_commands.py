@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import trustme
-from receivers import Mailbox, serve_mail
 from stores import connected
 
 from connector_core import SettingsError, UnknownIntegrationError
@@ -17,6 +16,7 @@ from connector_core.host import Host
 from connector_core.settings import HostSettings, Settings
 from connector_core.store import Event, NewNotice
 from connector_core.store.schedules import Schedule
+from receivers import Mailbox, serve_mail
 from world import Discover
 
 

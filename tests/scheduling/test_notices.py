@@ -10,8 +10,6 @@ import pytest
 import structlog
 import trustme
 from local_proxy import LocalProxy, running
-from receivers import HOST, Hooks, Mailbox, serve_hooks, serve_mail
-from scheduling_world import Serving
 from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 from stores import connected
@@ -23,6 +21,8 @@ from connector_core.scheduling.deliveries import wait_after
 from connector_core.scheduling.webhook import Webhook
 from connector_core.settings import EmailSettings, HostSettings, NoticeSettings, Settings
 from connector_core.store import Event, NewNotice, Notice
+from receivers import HOST, Hooks, Mailbox, serve_hooks, serve_mail
+from scheduling_world import Serving
 from world import Start
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

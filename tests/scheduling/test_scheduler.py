@@ -5,13 +5,13 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from scheduling_world import START, Serving
 
 from connector_core import BusyError, UnknownIntegrationError
 from connector_core.audit import Action
 from connector_core.outcomes import Began
 from connector_core.scheduling import LiveRun, Service
 from connector_core.settings import HostSettings
+from scheduling_world import START, Serving
 from world import Start, copied_settings
 
 pytestmark = pytest.mark.jumping

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 import trustme
-from receivers import HOST, serve_hooks
-from scheduling_world import Serving
 from stores import connected
 
 from builders import certificate, kind_plan
@@ -21,7 +19,9 @@ from connector_core.scheduling import Notifier, Service
 from connector_core.scheduling.records import Records
 from connector_core.settings import EmailSettings, HostSettings, NoticeSettings, Settings
 from processes import beside, killed_at_every_instant
+from receivers import HOST, serve_hooks
 from run_steps import RunSteps
+from scheduling_world import Serving
 from world import Start
 
 Serve = Callable[..., Serving]

@@ -1,6 +1,7 @@
 """What was done, and what was told: the audit log and the notices."""
 
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -46,4 +47,8 @@ async def test_notice(request: web.Request) -> web.Response:
 async def _notices(request: web.Request, sent: Mapping[str, Delivery]) -> web.Response:
     host = host_of(request)
     found = await host.notices.recent(_ENTRIES)
-    return render(request, "notices.html", notices=found, settings=host.settings.notices, sent=sent)
+    settings = host.settings.notices
+    # Its path may be a secret.
+    webhook_host = urlsplit(settings.webhook).netloc
+    values = {"notices": found, "settings": settings, "sent": sent, "webhook_host": webhook_host}
+    return render(request, "notices.html", **values)
