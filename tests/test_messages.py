@@ -52,6 +52,8 @@ GIVEN: dict[Code, dict[str, Any]] = {
     Code.OTHER_KIND: {"provider": "Namely", "kind": "department"},
     Code.ABSENT_TWICE: {},
     Code.PUT_BACK: {"run": "4f1c2d3e"},
+    Code.FIELD_NOT_PROVIDED: {"provider": "Namely"},
+    Code.FIELD_NOT_RECEIVED: {"provider": "Namely"},
     Code.OTHER_TENANT: {"tenant": "globex", "stored": "acme"},
     Code.UNRECOGNISED: {"recognised": 3, "rows": 1200},
     Code.TOO_MANY_NEW: {"creates": 1201, "stored": 600, "days": 7, "times": 2.0},

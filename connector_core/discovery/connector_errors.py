@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
+import structlog
 from pydantic import SecretStr
 
 from connector_core.errors import ConnectorCoreError, DiscoveryError, MalformedError
@@ -145,8 +146,9 @@ async def has_row(connector: AnyConnector, declaration: Declaration, source_id: 
 async def _is_fetched(connector: AnyConnector, declaration: Declaration, source_id: str) -> bool:
     try:
         return await fetched_page(connector, declaration, source_id) is not None
-    except MalformedError:
-        # The provider has sent a response for it, and JSON: only what that says cannot be used.
+    except MalformedError as error:
+        # The provider has sent a response for it: only what that says cannot be used.
+        structlog.get_logger().warning("witness_unreadable", error=error.code)
         return True
 
 
