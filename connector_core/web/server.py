@@ -18,9 +18,9 @@ from connector_core.scheduling import Service
 from connector_core.secrecy import hiding
 from connector_core.settings import Endpoint, WebSettings
 from connector_core.web.access import Access
+from connector_core.web.addresses import is_loopback
 from connector_core.web.application import build_application
 from connector_core.web.drafts import Drafts
-from connector_core.web.protection import is_loopback
 from connector_core.web.site import Site
 
 TOKEN_VARIABLE = "DISCOVER_SIGN_IN_TOKEN"  # noqa: S105 - the name of a variable
@@ -49,6 +49,7 @@ async def serving(host: Host) -> AsyncIterator[Serving]:
     settings = host.settings.web
     context = tls_of(settings)
     refuse_plain_http(settings)
+    refuse_unnamed_proxy(settings)
     token = _token()
     async with Service(host) as service:
         access = Access(settings, token, secure=bool(context or settings.proxies))
@@ -85,13 +86,17 @@ def refuse_plain_http(settings: WebSettings) -> None:
     )
 
 
+def refuse_unnamed_proxy(settings: WebSettings) -> None:
+    """Raise SettingsError if a header names the users, and everyone may send it."""
+    if settings.user_header and not settings.proxies:
+        raise SettingsError(
+            "[web] user_header is set, and no proxy is: anyone could name any user.", hint="Set [web] proxies."
+        )
+
+
 def tls_of(settings: WebSettings) -> ssl.SSLContext | None:
     """Return the context of the server's certificate, or None if there is none."""
     if not settings.certificate and not settings.key:
-        if settings.user_header and not settings.proxies:
-            raise SettingsError(
-                "[web] user_header is set, and no proxy is: anyone could name any user.", hint="Set [web] proxies."
-            )
         return None
     if not settings.certificate or not settings.key:
         raise SettingsError("A certificate needs its key, and a key its certificate.", hint="Give both.")
