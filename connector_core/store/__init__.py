@@ -12,6 +12,7 @@ from connector_core.store.application import Applied
 from connector_core.store.comparison import Comparisons
 from connector_core.store.entities import Entities
 from connector_core.store.erasure import Erasures
+from connector_core.store.figures import Figures, Monitoring, RunTotal, StoredCount
 from connector_core.store.integrations import Integration, Integrations
 from connector_core.store.last_scans import LastScan, LastScans
 from connector_core.store.locks import Locks
@@ -26,12 +27,15 @@ from connector_core.store.undo import Undo, Undoable, Undone
 
 __all__ = [
     "Applied",
+    "Figures",
     "Held",
     "Integration",
     "LastScan",
     "Reading",
     "RunSummary",
+    "RunTotal",
     "Store",
+    "StoredCount",
     "StoredKind",
     "Undoable",
     "Undone",
@@ -54,6 +58,7 @@ class Store:
         self.last_scans = LastScans(self._database)
         self.retention = Retention(self._database)
         self.erasures = Erasures(self._database)
+        self.monitoring = Monitoring(self._database)
         self.inspection = Inspection(self._database)
 
     @property

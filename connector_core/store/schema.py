@@ -105,6 +105,28 @@ CREATE TABLE headcounts (
     deactivated INTEGER NOT NULL
 );
 CREATE INDEX headcounts_by_kind ON headcounts (integration, kind, n);
+
+-- Totals of the runs that have ended, which only grow: runs are deleted when they are old. ``verdict`` is empty for
+-- those that failed or were interrupted.
+ALTER TABLE runs ADD COLUMN throttled INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE run_totals (
+    connector TEXT NOT NULL,
+    verdict TEXT NOT NULL,
+    runs INTEGER NOT NULL,
+    requests INTEGER NOT NULL,
+    throttled INTEGER NOT NULL,
+    PRIMARY KEY (connector, verdict)
+);
+INSERT INTO run_totals
+    SELECT connector, coalesce(verdict, ''), count(*), sum(requests), 0 FROM runs WHERE finished_at IS NOT NULL
+    GROUP BY 1, 2;
+CREATE TRIGGER runs_are_counted AFTER UPDATE OF finished_at ON runs
+WHEN OLD.finished_at IS NULL AND NEW.finished_at IS NOT NULL
+BEGIN
+    INSERT INTO run_totals VALUES (NEW.connector, coalesce(NEW.verdict, ''), 1, NEW.requests, NEW.throttled)
+    ON CONFLICT (connector, verdict) DO UPDATE SET runs = runs + 1, requests = requests + excluded.requests,
+    throttled = throttled + excluded.throttled;
+END;
 """
 
 # What differs between databases comes from their module: ``identity`` numbers rows in order of arrival, and

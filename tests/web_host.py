@@ -1,0 +1,110 @@
+"""A web host that is really served, for tests: on a free port, over a host with a simulated tenant."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from connector_core.host import Host
+from connector_core.settings import HostSettings, HttpSettings, PluginSettings, Settings, WebSettings
+from connector_core.testing import environment, serve
+from connector_core.web.server import TOKEN_VARIABLE, serving
+from connectors.namely.simulator import Behaviour, NamelySimulator, Tenant
+
+TOKEN = "a-token-for-tests-of-the-web-host"
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+@dataclass
+class WebHost:
+    """A web host that answers, and what it works on."""
+
+    address: str
+    host: Host
+    credentials: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def bearer(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {TOKEN}"}
+
+    async def signed_in(self, session: aiohttp.ClientSession) -> str:
+        """Sign a session in; return its form key."""
+        async with session.post(f"{self.address}/sign-in", data={"token": TOKEN}, allow_redirects=False) as response:
+            assert response.status == 303
+        async with session.get(f"{self.address}/api/v1/me") as response:
+            key: str = (await response.json())["form_key"]
+            return key
+
+
+@asynccontextmanager
+async def served_web(host: Host, credentials: Mapping[str, str] | None = None) -> AsyncIterator[WebHost]:
+    """Serve a host whose settings name a free port."""
+    with environment({TOKEN_VARIABLE: TOKEN}):
+        async with serving(host) as served:
+            yield WebHost(served.address, host, credentials or {})
+
+
+def web_settings(**more: Any) -> WebSettings:
+    return WebSettings(**{"listen": f"127.0.0.1:{free_port()}", **more})
+
+
+def client(*, unsafe: bool = True, **more: Any) -> aiohttp.ClientSession:
+    """A browser of a kind: its cookies are kept for addresses, too."""
+    return aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=unsafe), **more)
+
+
+@contextmanager
+def web_in_thread(folder: Path, people: int = 30) -> Iterator[WebHost]:
+    """Serve a web host by a thread with a loop of its own; acme has run, and has a held plan."""
+    ready: Future[WebHost] = Future()
+    ended = threading.Event()
+
+    async def until_ended() -> None:
+        behaviour = Behaviour(quota=1_000_000)
+        simulator = NamelySimulator(Tenant(people, 1, behaviour), behaviour)
+        async with serve(simulator) as provider:
+            settings = Settings(
+                host=HostSettings(
+                    store=folder / "people.sqlite",
+                    key_file=folder / "key",
+                    resolve=provider.resolve,
+                    http=HttpSettings(first_wait=0.01, tries=2, page_timeout=5),
+                ),
+                plugins={"namely": PluginSettings()},
+                web=web_settings(),
+            )
+            with environment({"SSL_CERT_FILE": str(provider.ca_file)}):
+                async with Host(settings) as host, served_web(host, simulator.credentials) as web:
+                    await host.connect("namely", "acme", simulator.credentials)
+                    await host.run("acme", apply=False)
+                    ready.set_result(web)
+                    await asyncio.to_thread(ended.wait)
+
+    def run() -> None:
+        try:
+            asyncio.run(until_ended())
+        except BaseException as error:
+            if ready.done():
+                raise
+            ready.set_exception(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield ready.result(60)
+    finally:
+        ended.set()
+        thread.join()
