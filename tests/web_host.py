@@ -1,6 +1,7 @@
 """A web host that is really served, for tests: on a free port, over a host with a simulated tenant."""
 
 import asyncio
+import logging
 import socket
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -11,11 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from aiohttp import web
+from pydantic import SecretStr
 
 from connector_core.host import Host
 from connector_core.settings import HostSettings, HttpSettings, PluginSettings, Settings, WebSettings
 from connector_core.testing import environment, serve
-from connector_core.web.server import TOKEN_VARIABLE, serving
+from connector_core.web.access import Access
+from connector_core.web.application import build_application
+from connector_core.web.drafts import Drafts
+from connector_core.web.server import TOKEN_VARIABLE, ServerLog, serving
+from connector_core.web.site import Site
 from connectors.namely.simulator import Behaviour, NamelySimulator, Tenant
 
 TOKEN = "a-token-for-tests-of-the-web-host"
@@ -49,9 +56,42 @@ class WebHost:
             return key
 
 
+class NotedRuns:
+    """An engine that notes what it is asked to do, and runs nothing."""
+
+    def __init__(self) -> None:
+        self.started: dict[str, dict[str, Any]] = {}
+        self.cancelled: list[str] = []
+
+    async def start(self, name: str, **wanted: Any) -> None:
+        self.started[name] = wanted
+
+    async def cancel(self, name: str) -> None:
+        self.cancelled.append(name)
+
+    def running(self) -> Mapping[str, Any]:
+        return self.started
+
+    async def aclose(self) -> None: ...
+
+
 @asynccontextmanager
-async def served_web(host: Host, credentials: Mapping[str, str] | None = None) -> AsyncIterator[WebHost]:
-    """Serve a host whose settings name a free port."""
+async def served_web(
+    host: Host, credentials: Mapping[str, str] | None = None, *, engine: Any = None
+) -> AsyncIterator[WebHost]:
+    """Serve a host whose settings name a free port; with an engine of the test's own, if one is given."""
+    if engine:
+        settings = host.settings.web
+        app = build_application(Site(host, engine, Access(settings, SecretStr(TOKEN), secure=False), Drafts()))
+        runner = web.AppRunner(app, access_log=None, logger=ServerLog("web", logging.WARNING))
+        await runner.setup()
+        try:
+            address, _, port = settings.listen.rpartition(":")
+            await web.TCPSite(runner, address, int(port)).start()
+            yield WebHost(f"http://{settings.listen}", host, credentials or {})
+        finally:
+            await runner.cleanup()
+        return
     with environment({TOKEN_VARIABLE: TOKEN}):
         async with serving(host) as served:
             yield WebHost(served.address, host, credentials or {})
@@ -87,10 +127,13 @@ def web_in_thread(folder: Path, people: int = 30) -> Iterator[WebHost]:
                 web=web_settings(),
             )
             with environment({"SSL_CERT_FILE": str(provider.ca_file)}):
-                async with Host(settings) as host, served_web(host, simulator.credentials) as web:
+                async with (
+                    Host(settings) as host,
+                    served_web(host, simulator.credentials, engine=NotedRuns()) as served,
+                ):
                     await host.connect("namely", "acme", simulator.credentials)
                     await host.run("acme", apply=False)
-                    ready.set_result(web)
+                    ready.set_result(served)
                     await asyncio.to_thread(ended.wait)
 
     def run() -> None:

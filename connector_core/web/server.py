@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import logging
 import os
 import secrets
 import ssl
@@ -9,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+import structlog
 from aiohttp import web
 from pydantic import SecretStr
 
@@ -54,7 +56,13 @@ async def serving(host: Host) -> AsyncIterator[Serving]:
     async with Service(host) as service:
         access = Access(settings, token, secure=bool(context or settings.proxies))
         app = build_application(Site(host, service.engine, access, Drafts()))
-        runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=_GOODBYE)
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            logger=ServerLog("web", logging.WARNING),
+            handler_cancellation=True,
+            shutdown_timeout=_GOODBYE,
+        )
         await runner.setup()
         try:
             with hiding([token]):
@@ -63,6 +71,14 @@ async def serving(host: Host) -> AsyncIterator[Serving]:
                 yield Serving(f"{scheme}://{settings.listen}", token, TOKEN_VARIABLE in os.environ)
         finally:
             await runner.cleanup()
+
+
+class ServerLog(logging.Logger):
+    """Logs what aiohttp has to say of requests that it cannot read, and nothing of what they hold."""
+
+    def handle(self, record: logging.LogRecord) -> None:
+        kind = record.exc_info[0] if record.exc_info else None
+        structlog.get_logger().warning("web_malformed_request", error=kind.__name__ if kind else "")
 
 
 def _token() -> SecretStr:

@@ -16,7 +16,7 @@ OPERATIONS: tuple[Operation, ...] = tuple(
 )
 """Every operation, in the order of the document."""
 
-__all__ = ["OPERATIONS", "document_of", "routes"]
+__all__ = ["OPERATIONS", "PREFIX", "document_of", "routes"]
 
 
 async def document(request: web.Request) -> web.Response:
