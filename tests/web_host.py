@@ -4,11 +4,12 @@ import asyncio
 import logging
 import socket
 import threading
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import aiohttp
@@ -77,12 +78,20 @@ class NotedRuns:
 
 @asynccontextmanager
 async def served_web(
-    host: Host, credentials: Mapping[str, str] | None = None, *, engine: Any = None
+    host: Host,
+    credentials: Mapping[str, str] | None = None,
+    *,
+    engine: Any = None,
+    clock: Callable[[], float] = monotonic,
+    routes: Iterable[web.AbstractRouteDef] = (),
 ) -> AsyncIterator[WebHost]:
-    """Serve a host whose settings name a free port; with an engine of the test's own, if one is given."""
+    """Serve a host whose settings name a free port. With an engine of the test's own, its clock and routes count, too."""
     if engine:
         settings = host.settings.web
-        app = build_application(Site(host, engine, Access(settings, SecretStr(TOKEN), secure=False), Drafts()))
+        app = build_application(
+            Site(host, engine, Access(settings, SecretStr(TOKEN), secure=False, clock=clock), Drafts())
+        )
+        app.router.add_routes(routes)
         runner = web.AppRunner(app, access_log=None, logger=ServerLog("web", logging.WARNING))
         await runner.setup()
         try:

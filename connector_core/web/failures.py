@@ -23,7 +23,7 @@ from connector_core.errors import (
     UnknownIntegrationError,
 )
 from connector_core.web.access import Handler, RoleError, SignInRefusedError, SignInRequiredError
-from connector_core.web.protection import SAFE, ForeignRequestError, WrongHostError
+from connector_core.web.protection import SAFE, ForeignRequestError, WrongHostError, is_for_programs
 from connector_core.web.rendering import is_fragment, render
 
 _TITLES = {404: "There is no such page.", 405: "This address takes other requests.", 413: "This is too large."}
@@ -160,7 +160,7 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
 
 
 def _answer(request: web.Request, problem: Problem) -> web.Response:
-    if request.path.startswith("/api/"):
+    if is_for_programs(request):
         response = web.Response(
             text=json.dumps(problem.document()), status=problem.status, content_type="application/problem+json"
         )

@@ -128,6 +128,8 @@ def resource_of(request: web.Request) -> str:
 async def require_own_page(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse a change that another site may have sent: the browser says from where, and the form carries a key."""
     user = request.get(USER)
+    if request.method not in SAFE and not is_for_programs(request):
+        await _read_form(request)
     # Not any Authorization header: browsers repeat one for a site that has asked for a password, such as a proxy.
     if request.method in SAFE or (user and user.is_program):
         return await handler(request)
@@ -148,11 +150,27 @@ def _is_from_here(request: web.Request) -> bool:
     return split.netloc == request.host and split.scheme in schemes
 
 
+def is_for_programs(request: web.Request) -> bool:
+    """Return True if a request is one to the API, which takes no forms."""
+    return request.path.startswith("/api/")
+
+
+async def _read_form(request: web.Request) -> None:
+    """Read the form of a page, so that what cannot be read is refused here, and not a bug of a page's handler."""
+    if request.content_type.startswith("multipart/"):
+        raise web.HTTPUnsupportedMediaType
+    try:
+        await request.post()
+    except (ValueError, LookupError):
+        # Texts that are not in their charset, or in one that there is not.
+        raise web.HTTPBadRequest from None
+
+
 async def _has_key(request: web.Request) -> bool:
     user = request.get(USER)
     if user is None:
         return False
     key = request.headers.get("X-Form-Key") or ""
-    if not key and request.content_type in {"application/x-www-form-urlencoded", "multipart/form-data"}:
+    if not key and not is_for_programs(request):
         key = str((await request.post()).get("form_key", ""))
     return hmac.compare_digest(key.encode(), request.app[SITE].access.form_key(user).encode())

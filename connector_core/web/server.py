@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import SecretStr
 
 from connector_core.errors import SettingsError
@@ -74,11 +75,14 @@ async def serving(host: Host) -> AsyncIterator[Serving]:
 
 
 class ServerLog(logging.Logger):
-    """Logs what aiohttp has to say of requests that it cannot read, and nothing of what they hold."""
+    """Logs that aiohttp could not read a request, or answer it, and nothing of what it holds."""
 
     def handle(self, record: logging.LogRecord) -> None:
         kind = record.exc_info[0] if record.exc_info else None
-        structlog.get_logger().warning("web_malformed_request", error=kind.__name__ if kind else "")
+        if kind and issubclass(kind, (HttpProcessingError, web.RequestPayloadError)):
+            structlog.get_logger().warning("web_malformed_request", error=kind.__name__)
+        elif not (kind and issubclass(kind, ConnectionError)):
+            structlog.get_logger().error("web_server_failed", error=kind.__name__ if kind else "")
 
 
 def _token() -> SecretStr:
