@@ -85,7 +85,7 @@ async def served_web(
     clock: Callable[[], float] = monotonic,
     routes: Iterable[web.AbstractRouteDef] = (),
 ) -> AsyncIterator[WebHost]:
-    """Serve a host whose settings name a free port. With an engine of the test's own, its clock and routes count, too."""
+    """Serve a host whose settings name a free port. With an engine of the test's own, clock and routes count, too."""
     if engine:
         settings = host.settings.web
         app = build_application(

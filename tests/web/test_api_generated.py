@@ -35,8 +35,8 @@ def by_session(web: WebHost) -> Mapping[str, Any]:
     with requests.Session() as browser:
         browser.post(f"{web.address}/sign-in", data={"token": TOKEN}, allow_redirects=False, timeout=10)
         key = browser.get(f"{web.address}/api/v1/me", timeout=10).json()["form_key"]
-        (cookie,) = browser.cookies
-    return {"session": {"api_key": cookie.value}, "formKey": {"api_key": key}}
+        (cookie,) = browser.cookies.values()
+    return {"session": {"api_key": cookie}, "formKey": {"api_key": key}}
 
 
 @dataclass

@@ -90,9 +90,9 @@ class ConnectorShape(Shape):
             reason=entry.reason,
             distribution=entry.distribution,
             version=entry.version,
-            title=manifest and manifest.title,
-            category=manifest and manifest.category,
-            authentication=manifest and manifest.authentication,
+            title=manifest.title if manifest else None,
+            category=manifest.category if manifest else None,
+            authentication=manifest.authentication if manifest else None,
             capabilities=[Capability.of(one) for one in declared],
         )
 

@@ -65,7 +65,14 @@ class Operation:
 
     def errors(self) -> Iterator[tuple[int, str]]:
         """Yield the status and the code of every error that it is answered with."""
-        found = [SignInRequiredError, WrongHostError, RequestError, BusyError, StoreError, *self.declared]
+        found: list[type[ConnectorCoreError]] = [
+            SignInRequiredError,
+            WrongHostError,
+            RequestError,
+            BusyError,
+            StoreError,
+            *self.declared,
+        ]
         if self.role is not Role.VIEWER:
             found.append(RoleError)
         if self.changes:

@@ -26,7 +26,10 @@ def parse_query(request: web.Request, model: type[S] | None) -> S | None:
     given = request.query
     if twice := sorted({name for name in given if len(given.getall(name)) > 1}):
         raise _refused("query", [(name, "is given twice") for name in twice])
-    return _parsed("query", model or Shape, dict(given)) if model or given else None
+    if model is None:
+        _parsed("query", Shape, given)
+        return None
+    return _parsed("query", model, given)
 
 
 async def parse_body(request: web.Request, model: type[S]) -> S:
@@ -42,7 +45,7 @@ async def parse_body(request: web.Request, model: type[S]) -> S:
         raise _refused("body", _findings(error, model)) from None
 
 
-def _parsed(place: str, model: type[Shape], given: Mapping[str, str]) -> Shape:
+def _parsed(place: str, model: type[S], given: Mapping[str, str]) -> S:
     try:
         return model.model_validate(dict(given))
     except ValidationError as error:

@@ -74,7 +74,7 @@ class RunShape(Shape):
             verdict=one.verdict,
             error=one.error,
             requests=one.requests,
-            delta=one.extent and one.extent.delta,
+            delta=one.extent.delta if one.extent else None,
             certificates=[CertificateShape.of(certificate) for certificate in one.certificates],
         )
 
