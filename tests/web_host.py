@@ -17,7 +17,7 @@ from aiohttp import web
 from pydantic import SecretStr
 
 from connector_core.host import Host
-from connector_core.settings import HostSettings, HttpSettings, PluginSettings, Settings, WebSettings
+from connector_core.settings import HostSettings, HttpSettings, LimitSettings, PluginSettings, Settings, WebSettings
 from connector_core.testing import environment, serve
 from connector_core.web.access import Access
 from connector_core.web.application import build_application
@@ -132,7 +132,7 @@ def web_in_thread(folder: Path, people: int = 30) -> Iterator[WebHost]:
                     resolve=provider.resolve,
                     http=HttpSettings(first_wait=0.01, tries=2, page_timeout=5),
                 ),
-                plugins={"namely": PluginSettings()},
+                plugins={"namely": PluginSettings(limits={"/profiles": LimitSettings(requests=1_000_000, per=1)})},
                 web=web_settings(),
             )
             with environment({"SSL_CERT_FILE": str(provider.ca_file)}):

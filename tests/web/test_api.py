@@ -187,6 +187,12 @@ async def test_the_host_serves_its_document_to_users_only(web: WebHost, api: aio
         assert response.status == 401
 
 
+def test_the_document_names_the_bounds_of_a_page() -> None:
+    parameters = document_of(OPERATIONS)["paths"]["/api/v1/integrations/{name}/runs"]["get"]["parameters"]
+    (limit,) = [one["schema"] for one in parameters if one["name"] == "limit"]
+    assert limit == {"type": "integer", "minimum": 1, "maximum": 500, "default": 50}
+
+
 def test_the_committed_document_is_the_one_that_is_made() -> None:
     committed = Path(__file__).parents[2] / "docs" / "openapi.json"
     assert json.loads(committed.read_text(encoding="utf-8")) == document_of(OPERATIONS)

@@ -28,7 +28,7 @@ def _digits(value: object) -> object:
     return value
 
 
-Limit = Annotated[int, BeforeValidator(_digits), Field(ge=1, le=MOST)]
+Limit = Annotated[int, Field(ge=1, le=MOST), BeforeValidator(_digits)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 """The name of an integration, or of a connector."""
 RunId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
