@@ -22,6 +22,7 @@ from connector_core.discovery.tenant import refuse_other_tenant
 from connector_core.errors import ConnectorCoreError
 from connector_core.explanations import Answer, Explanation, Preview
 from connector_core.http import HttpApi
+from connector_core.listings import Listings
 from connector_core.names import check_name
 from connector_core.outcomes import CheckReport, Report, Run
 from connector_core.plugins import Registry, load
@@ -59,6 +60,7 @@ class Host(Decisions):
         self.audit = self.store.audit
         self.schedules = Schedules(self.store, self.settings.schedule)
         self.notices = self.store.notices
+        self.listings, self.monitoring = Listings(self.store), self.store.monitoring
         self._connections = Connections(self.settings.host, session)
         self._vault = vault or Vault(key_file=self.settings.host.key_file)
         self._registry = registry

@@ -9,6 +9,7 @@ import ast
 import contextlib
 import inspect
 import io
+import json
 import os
 import re
 import sys
@@ -28,6 +29,8 @@ from connector_core.testing.listing_faults import LISTING_FAULTS
 from connector_core.testing.network_faults import NETWORK_FAULTS, THROTTLES
 from connector_core.testing.readme import MARKED, PARTS, readme_of, table, tier_in
 from connector_core.testing.spellings import SPELLINGS
+from connector_core.web.api import OPERATIONS, PREFIX, document_of
+from connector_core.web.failures import STATUSES
 
 ROOT = Path(__file__).parents[1]
 
@@ -170,6 +173,17 @@ def _code_lines(text: str) -> int:
     return sum(bool(line.strip()) and not line.strip().startswith("#") for number, line in lines if number not in said)
 
 
+def operations(_: str) -> str:
+    """Every operation of the JSON API."""
+    rows = [(f"`{one.method} {PREFIX}{one.path}`", one.role.value, one.summary) for one in OPERATIONS]
+    return table(("request", "role", "does"), rows)
+
+
+def statuses(_: str) -> str:
+    """The status of each error of the web host."""
+    return table(("code", "status"), [(f"`{kind.code}`", str(status)) for kind, status in STATUSES])
+
+
 def current(text: str) -> str:
     """The document with every marked part made anew."""
 
@@ -190,6 +204,7 @@ def documents() -> dict[Path, str]:
         made[page] = readme.regenerated(page.read_text(encoding="utf-8"), connector)
     for one in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]:
         made[one] = current(one.read_text(encoding="utf-8"))
+    made[ROOT / "docs/openapi.json"] = json.dumps(document_of(OPERATIONS), indent=1) + "\n"
     return made
 
 

@@ -14,6 +14,7 @@ from connector_core.store.comparison import Comparisons
 from connector_core.store.effects import DepartmentEffect, PlanEffects
 from connector_core.store.entities import Entities
 from connector_core.store.erasure import Erasures
+from connector_core.store.figures import Figures, Monitoring, RunTotal, StoredCount
 from connector_core.store.headcounts import Headcount, Headcounts
 from connector_core.store.held import Held
 from connector_core.store.integrations import Integration, Integrations
@@ -37,6 +38,7 @@ __all__ = [
     "AuditLog",
     "DepartmentEffect",
     "Event",
+    "Figures",
     "Headcount",
     "Held",
     "Integration",
@@ -46,9 +48,11 @@ __all__ = [
     "Notice",
     "Reading",
     "RunSummary",
+    "RunTotal",
     "Schedule",
     "Selection",
     "Store",
+    "StoredCount",
     "StoredKind",
     "Undoable",
     "Undone",
@@ -75,6 +79,7 @@ class Store:
         self.last_scans = LastScans(self._database)
         self.retention = Retention(self._database)
         self.erasures = Erasures(self._database)
+        self.monitoring = Monitoring(self._database)
         self.inspection = Inspection(self._database)
         self.schedules = ScheduleTable(self._database)
         self.notices = NoticeTable(self._database)

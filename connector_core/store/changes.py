@@ -132,3 +132,19 @@ async def in_pages(
                 after, left = found[-1].source_id, None if left is None else left - len(found)
                 for change in found:
                     yield change
+
+
+async def behind(
+    kinds: Iterable[str],
+    after: tuple[str, Operation, str] | None,
+    most: int,
+    page: Callable[[str, Operation, str, int], Awaitable[Sequence[Change]]],
+) -> list[Change]:
+    """Return the changes behind one of a kind, an operation and an id, in the order of ``in_pages``."""
+    found: list[Change] = []
+    for kind in kinds:
+        for operation in sorted(Operation):
+            if len(found) < most and (after is None or (kind, operation) >= after[:2]):
+                begin = after[2] if after and (kind, operation) == after[:2] else ""
+                found += await page(kind, operation, begin, most - len(found))
+    return found

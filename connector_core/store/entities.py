@@ -49,19 +49,20 @@ class Entities(Table):
     async def decoded(self, of: StoredKind, decode: Callable[[str], T]) -> AsyncIterator[T]:
         """Yield every entity, by id, as ``decode`` makes it from its JSON. Read in pages, so that memory stays flat."""
         after = ""
-        while found := await self._decoded_after(of, after, decode):
+        while found := await self.page(of, after, _PAGE, decode):
             after = found[-1][0]
             for _, entity in found:
                 yield entity
 
     @reads
-    def _decoded_after(
-        self, cursor: Cursor, of: StoredKind, after: str, decode: Callable[[str], T]
+    def page(
+        self, cursor: Cursor, of: StoredKind, after: str, most: int, decode: Callable[[str], T]
     ) -> list[tuple[str, T]]:
+        """Return the entities behind an id, each with its own."""
         rows = cursor.execute(
             "SELECT e.source_id, b.body FROM entities e JOIN bodies b ON b.n = e.n "
             "WHERE e.integration = ? AND e.kind = ? AND e.source_id > ? ORDER BY e.source_id LIMIT ?",
-            (of.integration, of.kind, after, _PAGE),
+            (of.integration, of.kind, after, most),
         )
         return [(source_id, decode(body)) for source_id, body in rows]
 

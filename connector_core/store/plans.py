@@ -19,7 +19,7 @@ from connector_core.store.application import (
     end_held,
     reason_text,
 )
-from connector_core.store.changes import in_pages, name_in, values_between, with_names
+from connector_core.store.changes import behind, in_pages, name_in, values_between, with_names
 from connector_core.store.held import Held, find_held
 from connector_core.store.planned import GuardedPlan, Hold, Removal, Update
 from connector_core.store.rows import Reading, StoredKind
@@ -148,6 +148,12 @@ class Plans(Table):
         page = partial(self._changes_after, run_id, state, only)
         async for change in in_pages(await self._kinds(run_id), limits, page):
             yield change
+
+    async def page(
+        self, run_id: str, state: State, after: tuple[str, Operation, str] | None, most: int
+    ) -> list[Change]:
+        """Return a run's changes behind one of a kind, an operation and an id; in the order of ``changes``."""
+        return await behind(await self._kinds(run_id), after, most, partial(self._changes_after, run_id, state))
 
     @reads
     def _kinds(self, cursor: Cursor, run_id: str) -> list[str]:

@@ -18,6 +18,10 @@ from connector_core.store.staging import open_reading
 
 _encode = msgspec.json.Encoder(enc_hook=encode_hook).encode
 decode_certificate = msgspec.json.Decoder(Certificate, dec_hook=decode_hook).decode
+_SELECT = (
+    "SELECT id, integration, connector, product, kinds, started_at, finished_at, verdict, error, requests, extent "
+    "FROM runs"
+)
 _extent = msgspec.json.Decoder(Extent, dec_hook=decode_hook).decode
 
 
@@ -92,11 +96,12 @@ class Runs(Table):
         """
         run = report.run
         cursor.execute(
-            "UPDATE runs SET finished_at = ?, verdict = ?, requests = ?, extent = ? WHERE id = ?",
+            "UPDATE runs SET finished_at = ?, verdict = ?, requests = ?, throttled = ?, extent = ? WHERE id = ?",
             (
                 timestamp(report.finished_at),
                 report.verdict,
                 report.traffic.requests,
+                report.traffic.throttled,
                 _encode(report.extent).decode(),
                 run.id,
             ),
@@ -123,14 +128,20 @@ class Runs(Table):
         _end(cursor, run.id, run.integration, code)
 
     @reads
-    def history(self, cursor: Cursor, integration: str, limit: int) -> list[RunSummary]:
-        """Return the runs of an integration, the newest first."""
+    def history(self, cursor: Cursor, integration: str, limit: int, before: str | None = None) -> list[RunSummary]:
+        """Return the runs of an integration, the newest first; with ``before`` those before that run."""
         rows = cursor.execute(
-            "SELECT id, integration, connector, product, kinds, started_at, finished_at, verdict, error, requests, "
-            "extent FROM runs WHERE integration = ? ORDER BY n DESC LIMIT ?",
-            (integration, limit),
+            f"{_SELECT} WHERE integration = ? AND (? IS NULL OR n < (SELECT n FROM runs WHERE id = ?)) "  # noqa: S608 - a constant
+            "ORDER BY n DESC LIMIT ?",
+            (integration, before, before, limit),
         ).fetchall()
         return [_summary(cursor, row) for row in rows]
+
+    @reads
+    def find(self, cursor: Cursor, integration: str, run_id: str) -> RunSummary | None:
+        """Return one run of an integration, or None."""
+        row = cursor.execute(f"{_SELECT} WHERE integration = ? AND id = ?", (integration, run_id)).fetchone()
+        return _summary(cursor, row) if row else None
 
 
 def save_certificate(

@@ -92,6 +92,7 @@ class ScheduleTable(Table):
     def edit(
         self,
         cursor: Cursor,
+        /,
         integration: str,
         edit: Callable[[Schedule], Edited],
         action: Action | None = None,

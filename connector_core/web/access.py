@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import TypeVar
 
+import structlog
 from aiohttp import web
 from pydantic import SecretStr
 
 from connector_core.errors import ConnectorCoreError
-from connector_core.settings import Role, WebSettings
+from connector_core.settings import Endpoint, Role, WebSettings
+from connector_core.web.addresses import client_of
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 H = TypeVar("H", bound=Handler)
@@ -51,11 +53,13 @@ class RoleError(ConnectorCoreError):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """The user of a request. ``key`` binds forms to the session; for programs with a bearer token it is empty."""
+    """The user of a request. ``key`` binds forms to the session; without one it is empty."""
 
     name: str
     role: Role
     key: str = ""
+    is_program: bool = False
+    """True if the request carries the token itself, which no page of another site can make a browser send."""
 
 
 USER = web.RequestKey("user", User)
@@ -101,34 +105,35 @@ class Access:
         self._clock = clock
         self._sessions: dict[bytes, _Session] = {}
         self._wrong: dict[str, deque[float]] = {}
+        self._programs: dict[str, float] = {}
         self._forms = secrets.token_bytes(32)
         self.secure = secure
-        self.cookie = "__Host-session" if secure else "session"
-        """A ``__Host-`` cookie needs HTTPS, which a host on the loopback address may lack."""
+        self.cookie = "__Host-session" if secure else f"discover-{Endpoint.parse(settings.listen).port}"
+        """A ``__Host-`` cookie needs HTTPS, which a host on the loopback address may lack. There the programs of all
+        ports share their cookies, so the name says whose it is."""
 
     @property
     def by_proxy(self) -> bool:
         """True if a proxy in front names the users, so that nobody signs in here."""
-        return bool(self._settings.user_header)
+        # Without a declared proxy everyone could send the header.
+        return bool(self._settings.user_header and self._settings.proxies)
 
     def identify(self, request: web.Request) -> User | None:
-        """Return the user of a request, or None."""
+        """Return the user of a request, or None. SignInRequiredError, or SignInRefusedError, for a wrong token."""
         if self.by_proxy:
             return self._named_by_proxy(request)
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() == "bearer":
-            right = not self._wait(request.remote or "") and self._is_token(token.strip())
-            if not right:
-                self._note_wrong(request.remote or "")
-            return User("token", Role.ADMINISTRATOR) if right else None
+            return self._with_token(self.client_of(request), token.strip())
         return self._in_session(request.cookies.get(self.cookie, ""))
+
+    def client_of(self, request: web.Request) -> str:
+        """Return the address that a request came from: behind a declared proxy, the one that the proxy names."""
+        return client_of(request, self._settings.proxies)
 
     def sign_in(self, remote: str, token: str) -> str:
         """Begin a session; return the value of its cookie. SignInRefusedError for a wrong token, or too many."""
-        if wait := self._wait(remote):
-            raise SignInRefusedError(
-                "There were too many wrong tokens.", hint=f"Try again in {wait:.0f} seconds.", retry_after=wait
-            )
+        self._refuse_many(remote)
         if not self._is_token(token.strip()):
             self._note_wrong(remote)
             raise SignInRefusedError("This is not the token.", hint="`discover serve` prints it when it starts.")
@@ -143,9 +148,34 @@ class Access:
         """End the session of a request."""
         self._sessions.pop(_digest(request.cookies.get(self.cookie, "")), None)
 
+    def _with_token(self, remote: str, token: str) -> User:
+        """Return the user of a program that sends the token."""
+        log = structlog.get_logger().bind(remote=remote, means="bearer")
+        try:
+            self._refuse_many(remote)
+        except SignInRefusedError:
+            log.warning("web_sign_in_throttled")
+            raise
+        if not self._is_token(token):
+            self._note_wrong(remote)
+            log.warning("web_sign_in_refused")
+            raise SignInRequiredError("This is not the token.", hint="`discover serve` prints it when it starts.")
+        now = self._clock()
+        if now - self._programs.pop(remote, -self._idle) >= self._idle:
+            # A program that scrapes figures would fill the log if each of its requests were noted.
+            log.info("web_signed_in")
+        while len(self._programs) >= _MOST_SESSIONS:
+            del self._programs[next(iter(self._programs))]
+        self._programs[remote] = now
+        return User("token", Role.ADMINISTRATOR, is_program=True)
+
     def form_key(self, user: User) -> str:
         """Return the key that a user's forms carry, so that no other site can send one."""
         return hmac.digest(self._forms, (user.key or user.name).encode(), "sha256").hex()
+
+    @property
+    def _idle(self) -> float:
+        return self._settings.session_idle * 60
 
     def _is_token(self, token: str) -> bool:
         return hmac.compare_digest(_digest(token), self._token)
@@ -155,8 +185,8 @@ class Access:
         session, now = self._sessions.get(key), self._clock()
         if session is None:
             return None
-        idle, lifetime = self._settings.session_idle * 60, self._settings.session_lifetime * 3600
-        if now - session.seen > idle or now - session.began > lifetime:
+        lifetime = self._settings.session_lifetime * 3600
+        if now - session.seen > self._idle or now - session.began > lifetime:
             del self._sessions[key]
             return None
         session.seen = now
@@ -168,10 +198,20 @@ class Access:
         role = self._settings.roles.get(name, self._settings.default_role) if name else None
         return User(name, role) if role else None
 
+    def _refuse_many(self, remote: str) -> None:
+        """Raise SignInRefusedError if there were too many wrong tokens to look at another one."""
+        if wait := self._wait(remote):
+            raise SignInRefusedError(
+                "There were too many wrong tokens.", hint=f"Try again in {wait:.0f} seconds.", retry_after=wait
+            )
+
     def _wait(self, remote: str) -> float:
         """Return the seconds to wait before another token is looked at."""
-        now, waits = self._clock(), [0.0]
-        for key, most in ((remote, _TRIES), ("", 10 * _TRIES)):
+        now, waits, limits = self._clock(), [0.0], [(remote, _TRIES)]
+        if remote not in self._programs:
+            # Programs that had the right token go on, whatever others try from elsewhere.
+            limits.append(("", 10 * _TRIES))
+        for key, most in limits:
             wrong = self._wrong.get(key, deque())
             while wrong and wrong[0] <= now - _WINDOW:
                 wrong.popleft()

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from connector_core.web import sign_in, static
+from connector_core.web import api, monitoring, sign_in, static
 from connector_core.web.failures import answer_errors
 from connector_core.web.pages import ROUTES
 from connector_core.web.protection import add_headers, require_own_host, require_own_page, require_user
@@ -19,6 +19,6 @@ def build_application(site: Site) -> web.Application:
     )
     app[SITE] = site
     app.on_response_prepare.append(add_headers)
-    for routes in (static.routes, sign_in.routes, *ROUTES):
+    for routes in (static.routes, sign_in.routes, monitoring.routes, api.routes(), *ROUTES):
         app.router.add_routes(routes)
     return app

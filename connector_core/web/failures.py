@@ -2,8 +2,10 @@
 
 import json
 import traceback
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 import structlog
 from aiohttp import web
@@ -12,29 +14,73 @@ from connector_core.errors import (
     BusyError,
     ConnectorCoreError,
     CredentialsError,
+    ForbiddenError,
+    InvalidCredentialsError,
+    PluginError,
     ProviderError,
     SettingsError,
     StoreError,
     UnknownIntegrationError,
 )
 from connector_core.web.access import Handler, RoleError, SignInRefusedError, SignInRequiredError
-from connector_core.web.protection import ForeignRequestError, WrongHostError
+from connector_core.web.protection import SAFE, ForeignRequestError, WrongHostError, is_for_programs
 from connector_core.web.rendering import is_fragment, render
 
-_STATUSES: tuple[tuple[type[ConnectorCoreError], int], ...] = (
+_TITLES = {404: "There is no such page.", 405: "This address takes other requests.", 413: "This is too large."}
+
+
+class MissingError(ConnectorCoreError):
+    """A page, a run or an entity that does not exist."""
+
+    code = "not_found"
+    exit_code = 2
+
+
+class ConflictError(ConnectorCoreError):
+    """What the request is about has changed since it was shown, or exists already."""
+
+    code = "conflict"
+    exit_code = 2
+
+
+class MediaTypeError(ConnectorCoreError):
+    """A body that is not plain JSON."""
+
+    code = "media_type"
+    exit_code = 2
+
+
+class RequestError(ConnectorCoreError):
+    """Parameters or a body that the operation does not take. ``findings`` are (place, problem)."""
+
+    code = "request"
+    exit_code = 2
+
+    def __init__(self, message: str, *, hint: str = "", findings: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.findings = tuple(findings)
+
+
+STATUSES: tuple[tuple[type[ConnectorCoreError], int], ...] = (
     (SignInRequiredError, 401),
     (SignInRefusedError, 403),
     (RoleError, 403),
     (ForeignRequestError, 403),
     (WrongHostError, 421),
+    (MissingError, 404),
+    (ConflictError, 409),
+    (MediaTypeError, 415),
+    (RequestError, 422),
     (UnknownIntegrationError, 404),
     (CredentialsError, 422),
+    (PluginError, 422),
     (SettingsError, 422),
     (BusyError, 409),
+    (ForbiddenError, 422),
     (ProviderError, 502),
     (StoreError, 503),
 )
-_TITLES = {404: "There is no such page.", 405: "This address takes other requests.", 413: "This is too large."}
+"""The status of each error; the first that fits. Others are 500."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,34 +93,42 @@ class Problem:
     hint: str = ""
     said: str = ""
     """The provider's own words, for people only."""
+    details: Mapping[str, object] = field(default_factory=dict)
+    """What a program needs beside it."""
 
-    def document(self) -> dict[str, str | int]:
+    def document(self) -> dict[str, object]:
         """Return the problem document."""
-        found: dict[str, str | int] = {
+        found: dict[str, object] = {
             "type": f"urn:connector-core:error:{self.code}",
             "title": self.message,
             "status": self.status,
             "code": self.code,
+            **self.details,
         }
         return {**found, "detail": self.hint} if self.hint else found
 
 
-class MissingError(ConnectorCoreError):
-    """A page, a run or an entity that does not exist."""
-
-    code = "not_found"
-    exit_code = 2
+def status_of(kind: type[ConnectorCoreError]) -> int:
+    """Return the status that errors of this class are answered with."""
+    return next((status for one, status in STATUSES if issubclass(kind, one)), 500)
 
 
 def problem_of(error: ConnectorCoreError) -> Problem:
     """Return the problem that an error of ours stands for."""
-    status = next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
-    if isinstance(error, MissingError):
-        status = 404
+    status = status_of(type(error))
     if isinstance(error, SignInRefusedError) and error.retry_after:
         status = 429
     said = error.said if isinstance(error, ProviderError) else ""
-    return Problem(status, error.code, error.message, error.hint, said)
+    return Problem(status, error.code, error.message, error.hint, said, dict(_details(error)))
+
+
+def _details(error: ConnectorCoreError) -> Iterable[tuple[str, object]]:
+    if isinstance(error, RequestError):
+        yield "errors", [{"place": place, "problem": problem} for place, problem in error.findings]
+    if isinstance(error, CredentialsError) and error.field:
+        yield "field", error.field
+    if isinstance(error, InvalidCredentialsError) and error.suggestion:
+        yield "suggestion", error.suggestion
 
 
 @web.middleware
@@ -101,11 +155,12 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         last = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{type(error).__name__} in {last.name}, line {last.lineno} of {Path(last.filename).name}"
         structlog.get_logger().error("web_bug", where=where)
-        return _answer(request, Problem(500, "bug", f"This is a bug: {where}.", "Report it with what you did."))
+        hint = "The log says where it is: report it with what you did."
+        return _answer(request, Problem(500, "bug", "This is a bug of the web host.", hint))
 
 
 def _answer(request: web.Request, problem: Problem) -> web.Response:
-    if request.path.startswith("/api/"):
+    if is_for_programs(request):
         response = web.Response(
             text=json.dumps(problem.document()), status=problem.status, content_type="application/problem+json"
         )
@@ -115,6 +170,7 @@ def _answer(request: web.Request, problem: Problem) -> web.Response:
     if problem.status == 401:
         if is_fragment(request):
             return web.Response(status=204, headers={"HX-Redirect": "/sign-in"})
-        return web.Response(status=303, headers={"Location": f"/sign-in?next={request.rel_url.raw_path}"})
+        following = f"?next={quote(request.rel_url.raw_path)}" if request.method in SAFE else ""
+        return web.Response(status=303, headers={"Location": f"/sign-in{following}"})
     template = "parts/problem.html" if is_fragment(request) else "problem.html"
     return render(request, template, status=problem.status, problem=problem)

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import logging
 import os
 import secrets
 import ssl
@@ -9,7 +10,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import SecretStr
 
 from connector_core.errors import SettingsError
@@ -18,9 +21,9 @@ from connector_core.scheduling import Service
 from connector_core.secrecy import hiding
 from connector_core.settings import Endpoint, WebSettings
 from connector_core.web.access import Access
+from connector_core.web.addresses import is_loopback
 from connector_core.web.application import build_application
 from connector_core.web.drafts import Drafts
-from connector_core.web.protection import is_loopback
 from connector_core.web.site import Site
 
 TOKEN_VARIABLE = "DISCOVER_SIGN_IN_TOKEN"  # noqa: S105 - the name of a variable
@@ -49,12 +52,19 @@ async def serving(host: Host) -> AsyncIterator[Serving]:
     settings = host.settings.web
     context = tls_of(settings)
     refuse_plain_http(settings)
+    refuse_unnamed_proxy(settings)
     token = _token()
     address = f"{'https' if context else 'http'}://{settings.listen}"
     async with Service(host, address=address) as service:
         access = Access(settings, token, secure=bool(context or settings.proxies))
         app = build_application(Site(host, service.engine, access, Drafts()))
-        runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=_GOODBYE)
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            logger=ServerLog("web", logging.WARNING),
+            handler_cancellation=True,
+            shutdown_timeout=_GOODBYE,
+        )
         await runner.setup()
         try:
             with hiding([token]):
@@ -62,6 +72,17 @@ async def serving(host: Host) -> AsyncIterator[Serving]:
                 yield Serving(address, token, TOKEN_VARIABLE in os.environ)
         finally:
             await runner.cleanup()
+
+
+class ServerLog(logging.Logger):
+    """Logs that aiohttp could not read a request, or answer it, and nothing of what it holds."""
+
+    def handle(self, record: logging.LogRecord) -> None:
+        kind = record.exc_info[0] if record.exc_info else None
+        if kind and issubclass(kind, (HttpProcessingError, web.RequestPayloadError)):
+            structlog.get_logger().warning("web_malformed_request", error=kind.__name__)
+        elif not (kind and issubclass(kind, ConnectionError)):
+            structlog.get_logger().error("web_server_failed", error=kind.__name__ if kind else "")
 
 
 def _token() -> SecretStr:
@@ -85,13 +106,17 @@ def refuse_plain_http(settings: WebSettings) -> None:
     )
 
 
+def refuse_unnamed_proxy(settings: WebSettings) -> None:
+    """Raise SettingsError if a header names the users, and everyone may send it."""
+    if settings.user_header and not settings.proxies:
+        raise SettingsError(
+            "[web] user_header is set, and no proxy is: anyone could name any user.", hint="Set [web] proxies."
+        )
+
+
 def tls_of(settings: WebSettings) -> ssl.SSLContext | None:
     """Return the context of the server's certificate, or None if there is none."""
     if not settings.certificate and not settings.key:
-        if settings.user_header and not settings.proxies:
-            raise SettingsError(
-                "[web] user_header is set, and no proxy is: anyone could name any user.", hint="Set [web] proxies."
-            )
         return None
     if not settings.certificate or not settings.key:
         raise SettingsError("A certificate needs its key, and a key its certificate.", hint="Give both.")

@@ -37,11 +37,12 @@ async def form(request: web.Request) -> web.Response:
 async def sign_in(request: web.Request) -> web.Response:
     """Begin a session with the token that was printed at the start."""
     site, typed = site_of(request), await request.post()
-    following = _next(str(typed.get("next", "")))
+    following, remote = _next(str(typed.get("next", ""))), site.access.client_of(request)
+    log = structlog.get_logger().bind(remote=remote, means="form")
     try:
-        value = site.access.sign_in(request.remote or "", str(typed.get("token", "")))
+        value = site.access.sign_in(remote, str(typed.get("token", "")))
     except SignInRefusedError as error:
-        structlog.get_logger().warning("web_sign_in_refused", remote=request.remote)
+        log.warning("web_sign_in_throttled" if error.retry_after else "web_sign_in_refused")
         if not error.retry_after:
             # Those that are not even looked at would fill the log.
             with acting("unknown"):
@@ -51,6 +52,8 @@ async def sign_in(request: web.Request) -> web.Response:
         if error.retry_after:
             response.headers["Retry-After"] = f"{error.retry_after:.0f}"
         return response
+    site.access.sign_out(request)  # The session before, if there is one: its cookie is replaced.
+    log.info("web_signed_in")
     with acting("administrator"):
         await site.host.audit.note(Action.SIGNED_IN)
     response = web.Response(status=303, headers={"Location": following})
@@ -63,6 +66,7 @@ async def sign_out(request: web.Request) -> web.Response:
     """End the session."""
     site = site_of(request)
     site.access.sign_out(request)
+    structlog.get_logger().info("web_signed_out", remote=site.access.client_of(request))
     response = web.Response(status=303, headers={"Location": "/sign-in"})
     response.del_cookie(site.access.cookie, path="/", httponly=True, samesite="Lax", secure=site.access.secure)
     response.headers["Clear-Site-Data"] = '"cache"'

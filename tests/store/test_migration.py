@@ -188,5 +188,8 @@ async def test_a_store_of_version_1_is_brought_up_to_date_with_its_rows_and_its_
         ]
     assert asked(path, "PRAGMA user_version") == [(VERSION,)]
     assert asked(path.with_name("old.sqlite.v1"), "PRAGMA user_version") == [(1,)]
+    # Its runs are counted from the beginning.
+    ended = asked(path, "SELECT count(*), sum(requests) FROM runs WHERE finished_at IS NOT NULL")
+    assert asked(path, "SELECT sum(runs), sum(requests) FROM run_totals") == ended
     # It is the same store as one that was created today.
     assert schema_of(path) == schema_of(await connected(tmp_path / "new.sqlite"))

@@ -50,5 +50,4 @@ async def _notices(request: web.Request, sent: Mapping[str, Delivery]) -> web.Re
     settings = host.settings.notices
     # Its path may be a secret.
     webhook_host = urlsplit(settings.webhook).netloc
-    values = {"notices": found, "settings": settings, "sent": sent, "webhook_host": webhook_host}
-    return render(request, "notices.html", **values)
+    return render(request, "notices.html", notices=found, settings=settings, sent=sent, webhook_host=webhook_host)
