@@ -1,4 +1,4 @@
-"""What version 3 of the store adds: the audit log, schedules, notices, head-counts, totals, and where rows were read."""
+"""What version 3 of the store adds: audit log, schedules, notices, head-counts, totals, and where rows were read."""
 
 ADDED = """
 -- Where a row was read: the page of its listing, and its place in it, both from 1. Of a row that was created, its body
