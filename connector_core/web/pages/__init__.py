@@ -4,7 +4,29 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
-from connector_core.web.pages import catalogue, connect, integrations
+from connector_core.web.pages import (
+    catalogue,
+    connect,
+    history,
+    integration,
+    integrations,
+    live,
+    people,
+    plan,
+    preview,
+    records,
+)
 
-ROUTES: tuple[Iterable[web.AbstractRouteDef], ...] = (integrations.routes, catalogue.routes, connect.routes)
+ROUTES: tuple[Iterable[web.AbstractRouteDef], ...] = (
+    integrations.routes,
+    catalogue.routes,
+    connect.routes,
+    integration.routes,
+    live.routes,
+    plan.routes,
+    people.routes,
+    preview.routes,
+    history.routes,
+    records.routes,
+)
 """Those of every page."""
