@@ -8,11 +8,11 @@ from typing import Any
 
 import aiohttp
 import pytest
-from web_host import NotedRuns, WebHost, client, served_web, web_settings
 
 from connector_core.host import Host
 from connector_core.settings import Role
 from connector_core.web.api import OPERATIONS, document_of
+from web_host import NotedRuns, WebHost, client, served_web, web_settings
 from world import Start
 
 

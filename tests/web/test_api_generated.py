@@ -13,9 +13,9 @@ import schemathesis
 from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import Status, from_schema
 from schemathesis.engine.events import NonFatalError, ScenarioFinished
-from web_host import TOKEN, WebHost, web_in_thread
 
 from connector_core.web.api import OPERATIONS
+from web_host import TOKEN, WebHost, web_in_thread
 
 _JUDGED = ("connect", "replace_credentials", "start_run")
 """Operations whose fields or kinds the connector judges: requests of the right form may be refused."""

@@ -7,10 +7,10 @@ import pytest
 from prometheus_client import REGISTRY
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
 from prometheus_client.parser import text_string_to_metric_families
-from web_host import NotedRuns, WebHost, client, served_web, web_settings
 
 from connector_core.host import Host
 from connector_core.settings import Settings
+from web_host import NotedRuns, WebHost, client, served_web, web_settings
 from world import Place, Start
 
 

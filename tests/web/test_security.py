@@ -15,7 +15,6 @@ import pytest
 import trustme
 from aiohttp import web
 from structlog.testing import capture_logs
-from web_host import TOKEN, NotedRuns, WebHost, client, free_port, served_web, web_settings
 
 from connector_core.errors import SettingsError
 from connector_core.host import Host
@@ -24,6 +23,7 @@ from connector_core.web.access import _NEEDED
 from connector_core.web.api import OPERATIONS
 from connector_core.web.rendering import STATIC
 from connector_core.web.server import refuse_plain_http, refuse_unnamed_proxy, serving, tls_of
+from web_host import TOKEN, NotedRuns, WebHost, client, free_port, served_web, web_settings
 from world import Start
 
 ROOT = Path(__file__).parents[2]
