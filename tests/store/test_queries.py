@@ -138,10 +138,14 @@ async def statements_of_a_life(place: Place) -> dict[str, str]:
         if statement.startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")):
             found.setdefault(_VALUE.sub("?", statement), statement)
 
-    await place.host.store._database.erase()
-    await place.host.store._database.read(lambda cursor: cursor.connection.set_trace_callback(hear))
-    await live(place)
-    await place.host.store._database.read(lambda cursor: cursor.connection.set_trace_callback(None))
+    database = place.host.store._database
+    await database.erase()
+    # Both connections: the one that writes, and the one that reads.
+    for hears in (hear, None):
+        for call in (database.in_turn, database.read):
+            await call(lambda cursor, hears: cursor.connection.set_trace_callback(hears), hears)
+        if hears:
+            await live(place)
     return found
 
 
