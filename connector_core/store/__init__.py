@@ -27,20 +27,24 @@ from connector_core.store.rows import Reading, StoredKind
 from connector_core.store.runs import Runs, RunSummary
 from connector_core.store.schedules import LastEnded, Schedule, ScheduleTable
 from connector_core.store.selection import Selection
+from connector_core.store.snapshots import EntityChange, Snapshots
 from connector_core.store.sqlite import Database
 from connector_core.store.sqlite_inspection import Inspection
 from connector_core.store.staging import Staging
+from connector_core.store.statuses import LastReading, Statuses, StoredStatus
 from connector_core.store.undo import Undo, Undoable, Undone
 
 __all__ = [
     "Applied",
     "AuditLog",
     "DepartmentEffect",
+    "EntityChange",
     "Event",
     "Headcount",
     "Held",
     "Integration",
     "LastEnded",
+    "LastReading",
     "LastScan",
     "NewNotice",
     "Notice",
@@ -50,13 +54,14 @@ __all__ = [
     "Selection",
     "Store",
     "StoredKind",
+    "StoredStatus",
     "Undoable",
     "Undone",
 ]
 
 
 class Store:
-    """One database. Every call is one trip to the store's own thread; nothing is opened before the first."""
+    """One database. Every call is one trip to a thread of the store's own; nothing is opened before the first."""
 
     def __init__(self, path: Path) -> None:
         self._database = Database(path)
@@ -75,6 +80,8 @@ class Store:
         self.last_scans = LastScans(self._database)
         self.retention = Retention(self._database)
         self.erasures = Erasures(self._database)
+        self.snapshots = Snapshots(self._database)
+        self.statuses = Statuses(self._database)
         self.inspection = Inspection(self._database)
         self.schedules = ScheduleTable(self._database)
         self.notices = NoticeTable(self._database)

@@ -124,6 +124,23 @@ CREATE TABLE headcounts (
     deactivated INTEGER NOT NULL
 );
 CREATE INDEX headcounts_by_integration ON headcounts (integration, n);
+CREATE INDEX headcounts_moved ON headcounts (integration, n) WHERE created + updated + removed > 0;
+
+-- The last reading of each kind by a run that came to its end, and when the last complete one began. They outlive runs.
+CREATE TABLE last_readings (
+    integration TEXT NOT NULL REFERENCES integrations (name) ON DELETE CASCADE,
+    kind TEXT NOT NULL,
+    run_id TEXT NOT NULL,
+    read_at TEXT NOT NULL,
+    certificate TEXT NOT NULL,
+    complete_at TEXT,
+    PRIMARY KEY (integration, kind)
+) {clustered};
+INSERT INTO last_readings (integration, kind, run_id, read_at, certificate, complete_at)
+SELECT r.integration, t.kind, r.id, r.started_at, t.certificate, l.complete_at FROM (
+    SELECT t.kind, max(r.n) AS n, max(CASE t.complete WHEN 1 THEN r.started_at END) AS complete_at
+    FROM runs r JOIN certificates t ON t.run_id = r.id WHERE r.verdict IS NOT NULL GROUP BY r.integration, t.kind
+) l JOIN runs r ON r.n = l.n JOIN certificates t ON t.run_id = r.id AND t.kind = l.kind;
 """
 
 # What differs between databases comes from their module: ``identity`` numbers rows in order of arrival, and
