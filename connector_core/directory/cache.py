@@ -2,20 +2,18 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
-from connector_core.directory.rows import Keyed, decode_department, key_of, lay_out, merged, person_decoder
-from connector_core.directory.snapshot import Directory, Rows
-from connector_core.store import Store, StoredKind
+from connector_core.directory.rows import NOTHING, Keyed, Rows, decode_department, in_order, lay_out, person_decoder
+from connector_core.directory.snapshot import Directory
+from connector_core.store import Integration, Store, StoredKind
 from connector_core.store.own_thread import EndedError, OwnThread
 
 _ROWS = 500_000
 """Most rows in memory; a single directory may have more."""
-_PART = 2000
-"""Rows that are sorted at once."""
 _PATIENCE = 0.3
 """Seconds to wait for a newer state, where there is an older one to show."""
 
@@ -23,7 +21,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 R = TypeVar("R", bound=Keyed)
 Decode = Callable[[str, int, str, str], R]
-_NOTHING: Rows[Any] = Rows((), {})
+_Key = tuple[str, datetime]
+"""The name of an integration and when it was added: one that was removed and added again is another one."""
 
 
 class Directories:
@@ -36,27 +35,29 @@ class Directories:
         self._store = store
         self._rows = rows
         self._patience = patience
-        self._kept = OrderedDict[str, Directory]()
-        self._refreshing: dict[str, asyncio.Task[Directory]] = {}
+        self._kept = OrderedDict[_Key, Directory]()
+        self._refreshing: dict[_Key, asyncio.Task[Directory]] = {}
         self._thread = OwnThread("directory")
 
-    async def get(self, integration: str) -> Directory:
+    async def get(self, integration: Integration) -> Directory:
         """Return the directory of an integration as it is stored now.
 
         Where an older state is in memory, and to read the newer one takes longer than a moment, it is the older one.
         The newer one is there soon after.
         """
-        kept = self._kept.get(integration)
-        if kept and kept.as_of == await self._store.snapshots.revision(integration):
-            self._keep(integration, kept)
+        key = integration.name, integration.created_at
+        kept = self._kept.get(key)
+        if kept and kept.as_of == await self._store.snapshots.revision(integration.name):
+            self._keep(key, kept)
             return kept
-        refreshing = self._refresh(integration)
+        refreshing = self._refresh(key)
         done, _ = await asyncio.wait([refreshing], timeout=self._patience if kept else None)
         return refreshing.result() if done or kept is None else kept
 
-    def forget(self, integration: str) -> None:
+    def forget(self, name: str) -> None:
         """Drop what is in memory of an integration that was removed."""
-        self._kept.pop(integration, None)
+        for key in [one for one in self._kept if one[0] == name]:
+            del self._kept[key]
 
     async def aclose(self) -> None:
         """End what is still being read."""
@@ -66,39 +67,41 @@ class Directories:
         await asyncio.gather(*tasks, return_exceptions=True)
         self._thread.shutdown(wait=False)
 
-    def _refresh(self, integration: str) -> asyncio.Task[Directory]:
+    def _refresh(self, key: _Key) -> asyncio.Task[Directory]:
         """Return the task that reads the newer state: one for all who wait, by the same event loop."""
-        task = self._refreshing.get(integration)
+        task = self._refreshing.get(key)
         if task is None or task.get_loop() is not asyncio.get_running_loop():
-            task = self._refreshing[integration] = asyncio.create_task(self._newer(integration))
-            task.add_done_callback(lambda done: self._end(integration, done))
+            task = self._refreshing[key] = asyncio.create_task(self._newer(key))
+            task.add_done_callback(lambda done: self._end(key, done))
         return task
 
-    def _end(self, integration: str, done: asyncio.Task[Directory]) -> None:
-        if self._refreshing.get(integration) is done:
-            del self._refreshing[integration]
+    def _end(self, key: _Key, done: asyncio.Task[Directory]) -> None:
+        if self._refreshing.get(key) is done:
+            del self._refreshing[key]
         # Where an older state is shown instead, its error has no reader: the next caller tries again.
         if not done.cancelled():
             done.exception()
 
-    async def _newer(self, integration: str) -> Directory:
-        directory = self._kept.get(integration)
-        revision = await self._store.snapshots.revision(integration)
+    async def _newer(self, key: _Key) -> Directory:
+        name, created_at = key
+        directory = self._kept.get(key)
+        revision = await self._store.snapshots.revision(name)
         while directory is None or directory.as_of != revision:
-            directory = await self._read(integration, directory, revision)
+            directory = await self._read(name, directory, revision)
             # The pages are of one state if it is still the same.
-            revision = await self._store.snapshots.revision(integration)
-        if await self._store.integrations.find(integration):
-            self._keep(integration, directory)
+            revision = await self._store.snapshots.revision(name)
+        found = await self._store.integrations.find(name)
+        if found and found.created_at == created_at:
+            self._keep(key, directory)
         return directory
 
     async def _read(self, integration: str, before: Directory | None, revision: int) -> Directory:
         moment = datetime.now(UTC)
         people = await self._rows_of(
-            StoredKind(integration, "Employee"), before.all_people if before else _NOTHING, person_decoder()
+            StoredKind(integration, "Employee"), before.all_people if before else NOTHING, person_decoder()
         )
         departments = await self._rows_of(
-            StoredKind(integration, "Department"), before.all_departments if before else _NOTHING, decode_department
+            StoredKind(integration, "Department"), before.all_departments if before else NOTHING, decode_department
         )
         if before and people is before.all_people and departments is before.all_departments:
             return before.as_of_now(revision, moment)
@@ -116,7 +119,7 @@ class Directories:
             after = page.rows[-1].source_id
         if not decoded and len(found) == len(before.known):
             return before
-        return await self._elsewhere(_sorted, before, found)
+        return await self._elsewhere(in_order, found, before)
 
     async def _elsewhere(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         try:
@@ -124,17 +127,8 @@ class Directories:
         except EndedError:
             raise asyncio.CancelledError from None
 
-    def _keep(self, integration: str, directory: Directory) -> None:
-        self._kept[integration] = directory
-        self._kept.move_to_end(integration)
+    def _keep(self, key: _Key, directory: Directory) -> None:
+        self._kept[key] = directory
+        self._kept.move_to_end(key)
         while len(self._kept) > 1 and sum(map(len, self._kept.values())) > self._rows:
             self._kept.popitem(last=False)
-
-
-def _sorted(before: Rows[R], found: Mapping[str, R]) -> Rows[R]:
-    """Return rows sorted by name. Those that were there before are sorted already."""
-    kept = [one for one in before.sorted if found.get(one.source_id) is one]
-    same = {one.source_id for one in kept} if kept else frozenset()
-    new = [one for source_id, one in found.items() if source_id not in same]
-    parts = [sorted(new[start : start + _PART], key=key_of) for start in range(0, len(new), _PART)]
-    return Rows(merged([kept, *parts]), found)

@@ -1,9 +1,10 @@
 """Compact rows: the few fields of stored people and departments that are searched, sorted and listed."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from operator import attrgetter
-from typing import TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -54,6 +55,17 @@ class Department(Keyed, gc=False):
 
 R = TypeVar("R", bound=Keyed)
 key_of = attrgetter("key")
+
+
+@dataclass(frozen=True, slots=True)
+class Rows(Generic[R]):
+    """All rows of a kind, by name and by id."""
+
+    sorted: Sequence[R]
+    known: Mapping[str, R]
+
+
+NOTHING: Rows[Any] = Rows((), {})
 
 
 class _PersonBody(msgspec.Struct, gc=False):
@@ -175,3 +187,12 @@ def merged(runs: Iterable[Sequence[R]]) -> list[R]:
         part.sort(key=key_of)
         result += part
     return result
+
+
+def in_order(found: Mapping[str, R], before: Rows[R]) -> Rows[R]:
+    """Return rows, given by id, with their order. Those that were there before are sorted already."""
+    kept = [one for one in before.sorted if found.get(one.source_id) is one]
+    same = {one.source_id for one in kept}
+    new = [one for source_id, one in found.items() if source_id not in same]
+    parts = [sorted(new[start : start + _PART], key=key_of) for start in range(0, len(new), _PART)]
+    return Rows(merged([kept, *parts]), found)

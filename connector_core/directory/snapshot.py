@@ -4,20 +4,18 @@ import base64
 import binascii
 from bisect import bisect_right
 from collections import Counter, OrderedDict, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, compress
-from typing import Generic, Self, TypeVar
+from typing import Self
 
-from connector_core.directory.rows import Department, Group, Keyed, Person, key_of
+from connector_core.directory.rows import Department, Group, Person, Rows, key_of
 from connector_core.directory.tree import Branch, Tree
 from connector_core.errors import SettingsError
 from connector_core.sdk.entities import Status, WorkerType
 from connector_core.views import folded
-
-R = TypeVar("R", bound=Keyed)
 
 _SEARCHES = 8
 """Results that are kept, so that the next page of one is found at once."""
@@ -50,18 +48,10 @@ class Slice:
     """The place behind this part, to go on from; None at the end. It holds the name of the last person."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rows(Generic[R]):
-    """All rows of a kind, by name and by id."""
-
-    sorted: Sequence[R]
-    known: Mapping[str, R]
-
-
 class Directory:
     """The people and departments of an integration as they were stored at one time.
 
-    ``as_of`` is the number of that state. It grows with each plan that is applied or put back.
+    ``as_of`` is the number of that state: another one after each change of a row.
     """
 
     def __init__(self, as_of: int, read_at: datetime, people: Rows[Person], departments: Rows[Department]) -> None:
@@ -102,8 +92,8 @@ class Directory:
         self,
         search: str = "",
         *,
-        status: Status | None = None,
-        worker_type: WorkerType | None = None,
+        status: str | None = None,
+        worker_type: str | None = None,
         department: str | None = None,
         below: bool = False,
         after: str | None = None,
@@ -167,8 +157,8 @@ class Directory:
     def _find(
         self,
         words: Sequence[str],
-        status: Status | None,
-        worker_type: WorkerType | None,
+        status: str | None,
+        worker_type: str | None,
         departments: frozenset[str] | None,
     ) -> Sequence[Person]:
         found, texts = self.all_people.sorted, self._texts

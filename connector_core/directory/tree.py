@@ -18,7 +18,7 @@ class Branch:
     people: int
     """Those who are in it."""
     people_below: int
-    """Those who are in it or in one below it, each of them once."""
+    """Those who are in one below it, and not in it as well, each of them once."""
     branches: int
     """The departments right below it."""
 
@@ -44,7 +44,7 @@ class Tree:
             own = {one for one in ids if one in self._known}
             for source_id in own:
                 self._people[source_id] += number
-            for source_id in own.union(*map(self._above, own)):
+            for source_id in {above for one in own for above in self._above(one)} - own:
                 self._people_below[source_id] += number
             if not own:
                 self.without += number

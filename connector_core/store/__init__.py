@@ -31,7 +31,7 @@ from connector_core.store.snapshots import EntityChange, Snapshots
 from connector_core.store.sqlite import Database
 from connector_core.store.sqlite_inspection import Inspection
 from connector_core.store.staging import Staging
-from connector_core.store.statuses import LastReading, Statuses, StoredStatus
+from connector_core.store.statuses import LastReading, Statuses, StoredStatus, Waiting
 from connector_core.store.undo import Undo, Undoable, Undone
 
 __all__ = [
@@ -57,6 +57,7 @@ __all__ = [
     "StoredStatus",
     "Undoable",
     "Undone",
+    "Waiting",
 ]
 
 

@@ -2,14 +2,19 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
+
 from connector_core.outcomes import Certificate
-from connector_core.store.plans import Held
+from connector_core.reasons import Reason, decode_hook
+from connector_core.store.held import Held, find_held
 from connector_core.store.runs import SUMMARY, RunSummary, decode_certificate, summary
 from connector_core.store.sqlite import IDS, Cursor, Table, reads
+
+decode_reasons = msgspec.json.Decoder(tuple[Reason, ...], dec_hook=decode_hook).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +30,26 @@ class LastReading:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """The held changes of one kind."""
+
+    changes: int
+    because: tuple[Reason, ...]
+    """Why they are held; nothing if that was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
 class StoredStatus:
     """One integration."""
 
-    revision: int
-    """The state of its stored rows: two have the same number only if they are the same."""
     last_run: RunSummary | None
     readings: Mapping[str, LastReading]
     """By kind."""
+    stored: Mapping[str, int]
+    """The number of stored rows by kind."""
     held: Held | None
     """The plan that waits."""
-    held_of: Mapping[str, int]
+    waiting: Mapping[str, Waiting]
     """The changes that wait, by kind: those of one kind may be of an older run."""
 
 
@@ -46,40 +60,19 @@ class Statuses(Table):
     def find(self, cursor: Cursor, names: Sequence[str]) -> dict[str, StoredStatus]:
         """Return the state of each of these integrations."""
         wanted = json.dumps([*names])
-        revisions = dict(
-            cursor.execute(
-                f"SELECT v.integration, v.n FROM {IDS} j JOIN revisions v ON v.integration = j.value",  # noqa: S608 - a constant
-                (wanted,),
-            ).fetchall()
-        )
         runs, readings, waiting = _last_runs(cursor, wanted), _readings(cursor, wanted), _waiting(cursor, wanted)
+        stored = _stored(cursor, wanted)
         return {
-            name: StoredStatus(revisions.get(name, 0), runs.get(name), readings[name], *_held(waiting[name]))
+            name: StoredStatus(
+                last_run=runs.get(name),
+                readings=readings[name],
+                # A store of an earlier version has no head-counts yet.
+                stored=stored[name] or _counted(cursor, name),
+                held=find_held(cursor, name) if waiting[name] else None,
+                waiting=waiting[name],
+            )
             for name in names
         }
-
-    @reads
-    def counts(self, cursor: Cursor, names: Sequence[str]) -> dict[str, dict[str, int]]:
-        """Return the number of stored entities of each integration by kind. It takes as long as they are many."""
-        found: dict[str, dict[str, int]] = {name: {} for name in names}
-        for name, kind, number in cursor.execute(
-            f"SELECT e.integration, e.kind, count(*) FROM {IDS} j JOIN entities e ON e.integration = j.value "  # noqa: S608
-            "GROUP BY e.integration, e.kind",
-            (json.dumps([*names]),),
-        ):
-            found[name][kind] = number
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    """The held changes of one kind and run."""
-
-    kind: str
-    run_id: str
-    number: int
-    """The later the run, the greater."""
-    changes: int
 
 
 def _last_runs(cursor: Cursor, wanted: str) -> dict[str, RunSummary]:
@@ -105,27 +98,41 @@ def _readings(cursor: Cursor, wanted: str) -> Mapping[str, dict[str, LastReading
     return found
 
 
-def _waiting(cursor: Cursor, wanted: str) -> Mapping[str, list[_Waiting]]:
-    found = defaultdict[str, list[_Waiting]](list)
-    # Counted first, by the index alone: a run is looked up once for all of its changes.
-    for name, *waiting in cursor.execute(
-        "SELECT h.integration, h.kind, h.run_id, r.n, h.changes FROM (SELECT c.integration, c.kind, c.run_id, "  # noqa: S608
-        f"count(*) AS changes FROM {IDS} j JOIN changes c ON c.integration = j.value AND c.state = 'held' "
-        "GROUP BY c.integration, c.kind, c.run_id) h JOIN runs r ON r.id = h.run_id WHERE r.verdict IS NOT NULL",
+def _stored(cursor: Cursor, wanted: str) -> Mapping[str, dict[str, int]]:
+    """Return the last head-counts. Where one kind was never counted, it is as if none was."""
+    found = defaultdict[str, dict[str, int]](dict)
+    unknown = set[str]()
+    for name, kind, rows in cursor.execute(
+        "SELECT l.integration, l.kind, (SELECT m.stored FROM headcounts m WHERE m.integration = l.integration "  # noqa: S608
+        f"AND m.kind = l.kind ORDER BY m.n DESC LIMIT 1) FROM {IDS} j JOIN last_readings l ON l.integration = j.value",
         (wanted,),
     ):
-        found[name].append(_Waiting(*waiting))
+        found[name][kind] = rows
+        if rows is None:
+            unknown.add(name)
+    for name in unknown:
+        found[name].clear()
     return found
 
 
-def _held(waiting: Iterable[_Waiting]) -> tuple[Held | None, dict[str, int]]:
-    """Return the newest plan that waits, and the number of changes by kind."""
-    of_kind = defaultdict[str, int](int)
-    of_run = defaultdict[tuple[int, str], int](int)
-    for one in waiting:
-        of_kind[one.kind] += one.changes
-        of_run[one.number, one.run_id] += one.changes
-    if not of_run:
-        return None, {}
-    newest = max(of_run)
-    return Held(newest[1], of_run[newest]), dict(of_kind)
+def _counted(cursor: Cursor, integration: str) -> dict[str, int]:
+    return dict(
+        cursor.execute(
+            "SELECT kind, count(*) FROM entities WHERE integration = ? GROUP BY kind", (integration,)
+        ).fetchall()
+    )
+
+
+def _waiting(cursor: Cursor, wanted: str) -> Mapping[str, dict[str, Waiting]]:
+    found = defaultdict[str, dict[str, Waiting]](dict)
+    # Counted first, by the index alone: a run is looked up once for all of its changes.
+    for name, kind, changes, because in cursor.execute(
+        "SELECT h.integration, h.kind, h.changes, t.held_because FROM (SELECT w.integration, w.kind, w.run_id, "  # noqa: S608
+        f"count(*) AS changes FROM {IDS} j JOIN changes w ON w.integration = j.value AND w.state = 'held' "
+        "GROUP BY w.integration, w.kind, w.run_id) h JOIN runs r ON r.id = h.run_id AND r.verdict IS NOT NULL "
+        "JOIN certificates t ON t.run_id = h.run_id AND t.kind = h.kind ORDER BY r.n",
+        (wanted,),
+    ):
+        before = found[name].get(kind)
+        found[name][kind] = Waiting(changes + (before.changes if before else 0), decode_reasons(because))
+    return found

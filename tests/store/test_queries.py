@@ -29,6 +29,7 @@ LARGE = (
     "undoable",
     "headcounts",
     "audit",
+    "last_readings",
 )
 _NAMED = re.compile(rf"\b({'|'.join(LARGE)})\b(?: (?:AS )?([a-z])\b)?")
 _VALUE = re.compile(r"x?'(?:[^']|'')*'|\b\d+\b|NULL")
@@ -99,9 +100,13 @@ async def look_at_everything(place: Place) -> None:
     for entities in (None, list(people.values())):
         await host.view("acme", Employee, entities)
     await host.count_entities("acme")
-    await host.history("acme")
     await host.headcounts("acme", "Employee")
     await host.audit.entries("acme", before=100)
+    (*_, first) = await host.history("acme")
+    await host.run_summary("acme", first.run.id)
+    await host.statuses()
+    await host.directory("acme")
+    await host.entity_history("acme", Employee, place.tenant.people[5].id)
 
 
 async def decide_in_parts(host: Host, run_id: str, person: str) -> None:
