@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from connector_core.connections import Connections
 from connector_core.contract import declaration_of, declared, declared_fields
 from connector_core.decisions import Decisions
+from connector_core.directory import Directories
 from connector_core.discovery import BegunCallback, ProgressCallback, RunContext, check, discover
 from connector_core.discovery.check import refuse_unreadable
 from connector_core.discovery.connector_errors import credentials_of
@@ -25,6 +26,7 @@ from connector_core.http import HttpApi
 from connector_core.listings import Listings
 from connector_core.names import check_name
 from connector_core.outcomes import CheckReport, Report, Run
+from connector_core.overview import Overview
 from connector_core.plugins import Registry, load
 from connector_core.schedules import Schedules
 from connector_core.sdk.connector import AnyConnector, Api
@@ -32,7 +34,7 @@ from connector_core.sdk.credentials import Credentials
 from connector_core.sdk.entities import Entity, Product
 from connector_core.secrecy import hiding
 from connector_core.settings import Settings
-from connector_core.store import Integration, RunSummary, Store, StoredKind
+from connector_core.store import Integration, Store, StoredKind
 from connector_core.vault import Vault
 from connector_core.views import View, linked_ids
 
@@ -41,7 +43,7 @@ __all__ = ["Host", "Settings"]
 E = TypeVar("E", bound=Entity)
 
 
-class Host(Decisions):
+class Host(Decisions, Overview):
     """``async with Host(settings) as host``. Of a session that is passed in, only the connector is used.
 
     A program that brings its connectors itself passes a ``registry``; without one, plugins are found and loaded.
@@ -64,6 +66,7 @@ class Host(Decisions):
         self._connections = Connections(self.settings.host, session)
         self._vault = vault or Vault(key_file=self.settings.host.key_file)
         self._registry = registry
+        self._directories = Directories(self.store)
 
     async def __aenter__(self) -> Self:
         return self
@@ -73,6 +76,7 @@ class Host(Decisions):
 
     async def aclose(self) -> None:
         """Close the store."""
+        await self._directories.aclose()
         await self.store.aclose()
 
     @cached_property
@@ -157,6 +161,7 @@ class Host(Decisions):
         BusyError if traces of it stay in the files, because another process uses them: call it again later.
         """
         await self.store.remove(name)
+        self._directories.forget(name)
 
     async def is_removed(self, name: str) -> bool:
         """Return True if an integration was removed, but traces of it may be left in the files."""
@@ -175,7 +180,7 @@ class Host(Decisions):
         """Return True if a run of the integration, or another change to it, is under way."""
         return await self.store.locks.is_held(name)
 
-    # ---- runs: decisions on their plans are in the base class
+    # ---- runs: decisions on their plans, and what is looked at, are in the base classes
 
     async def run(
         self,
@@ -234,11 +239,6 @@ class Host(Decisions):
                             accepted_fields=accepted,
                         )
                     )
-
-    async def history(self, name: str, limit: int = 20) -> list[RunSummary]:
-        """Return the runs of an integration, the newest first."""
-        await self.store.integrations.get(name)
-        return await self.store.runs.history(name, limit)
 
     # ---- stored entities
 

@@ -236,6 +236,15 @@ def action(reason: Reason) -> str:
     return remedy if isinstance(remedy, str) and remedy else MESSAGES[reason.code].action
 
 
+def remedy(certificate: Certificate) -> str:
+    """Return what to do about a reading, in sentences; empty where there is nothing to do."""
+    # Several reasons may have one cause: each remedy is given once, and the general one only alone.
+    actions = dict.fromkeys(one for one in (*map(action, certificate.reasons), certificate.remedy) if one)
+    if len(actions) > 1:
+        actions.pop(RUN_AGAIN, None)
+    return " ".join(one if one.endswith((".", "!", "?")) else f"{one}." for one in actions)
+
+
 def began(certificate: Certificate) -> str:
     """Return how a reading began, without a full stop; empty where it began afresh."""
     return _format(BEGAN[certificate.began], (), {"first_page": certificate.first_page})

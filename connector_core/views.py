@@ -27,7 +27,7 @@ _SEARCHED: Mapping[type[Entity], tuple[str, ...]] = {
     Department: ("name",),
 }
 """The fields that a search looks into; of other kinds, every text."""
-_UNDIVIDED = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})  # noqa: RUF001 - it is meant
+_UNDIVIDED = {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"}  # noqa: RUF001 - it is meant
 """Letters that Unicode does not divide into a plain one and an accent."""
 _DIGITS = 20
 
@@ -135,12 +135,24 @@ def linked_ids(kind: type[E], entities: Collection[E] | None) -> dict[str, set[s
     return found
 
 
+class _Plain(dict[int, int | str | None]):
+    """What becomes of each character of a text that is folded; found out when one is first met: most never are."""
+
+    def __missing__(self, code: int) -> int | str | None:
+        one = chr(code)
+        unseen = unicodedata.combining(one) or unicodedata.category(one) == "Cf"
+        self[code] = None if unseen else _UNDIVIDED.get(one, code)
+        return self[code]
+
+
+_PLAIN = _Plain()
+
+
 def folded(text: str) -> str:
     """Return a text in the form in which case, accents and invisible characters make no difference."""
     if text.isascii():
         return text.lower()
-    divided = unicodedata.normalize("NFKD", text.casefold()).translate(_UNDIVIDED)
-    return "".join(one for one in divided if not unicodedata.combining(one) and unicodedata.category(one) != "Cf")
+    return unicodedata.normalize("NFKD", text.casefold()).translate(_PLAIN)
 
 
 def heading(column: str) -> str:

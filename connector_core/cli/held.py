@@ -8,7 +8,6 @@ from cyclopts import Parameter
 
 from connector_core.cli.encoding import print_json, stream_json
 from connector_core.cli.flags import DEFAULT, Flags
-from connector_core.cli.history import find_run
 from connector_core.cli.loop import run_async
 from connector_core.cli.output import console
 from connector_core.cli.part import part_of
@@ -153,7 +152,7 @@ async def _shown_undo(
     """
     async with flags.host() as host:
         undoable = await host.undoable(name)
-        if run is not None and (given := (await find_run(host, name, run)).run.id) != undoable.run_id:
+        if run is not None and (given := (await host.run_summary(name, run)).run.id) != undoable.run_id:
             raise SettingsError(
                 f"The plan that can be put back now is that of run {undoable.run_id[:8]}, not of {given[:8]}.",
                 hint=f"What has become of each: discover history {name}",

@@ -11,7 +11,6 @@ from connector_core.cli.flags import DEFAULT, Flags
 from connector_core.cli.output import console, table
 from connector_core.cli.plan import NOUNS, print_plan
 from connector_core.cli.report import rows_read
-from connector_core.errors import SettingsError
 from connector_core.host import Host
 from connector_core.messages import PROOFS, counted, message
 from connector_core.outcomes import Certificate, Operation, State
@@ -102,20 +101,9 @@ async def _count_changes(host: Host, run_id: str) -> Counter[tuple[Operation, St
     return found
 
 
-async def find_run(host: Host, name: str, beginning: str) -> RunSummary:
-    """Return the run of an integration whose id begins so. SettingsError if none does, or several do."""
-    found = [one for one in await host.history(name, MOST) if beginning and one.run.id.startswith(beginning)]
-    if len(found) != 1:
-        number = f"{counted(len(found), 'run')} of {name} have" if found else f"No run of {name} has"
-        raise SettingsError(
-            f"{number} an id that begins with {beginning!r}.", hint=f"discover history {name} lists the ids."
-        )
-    return found[0]
-
-
 async def _print_changes(host: Host, name: str, beginning: str, flags: Flags) -> None:
     """Print the changes of one past run."""
-    one = await find_run(host, name, beginning)
+    one = await host.run_summary(name, beginning)
     if flags.json:
         await stream_json(_summary(one), "changes", host.changes(one.run.id))
     else:

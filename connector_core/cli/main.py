@@ -32,6 +32,11 @@ COMMANDS = (
         "List the integrations: connector, last run, its verdict, waiting plan, stored rows, age of the credentials.",
     ),
     (
+        "status",
+        "status:status",
+        "Show how integrations stand, kind by kind: last reading, age of the last complete one, what to do.",
+    ),
+    (
         "check",
         "integrations:check",
         "Check the connection and the permission to read each kind, and say what to grant where one is missing.",

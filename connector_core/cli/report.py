@@ -7,13 +7,12 @@ from rich.table import Table
 from rich.text import Text
 
 from connector_core.cli.encoding import plain
-from connector_core.cli.ending import with_stop
 from connector_core.cli.flags import Flags
 from connector_core.cli.output import console, table
 from connector_core.cli.plan import Totals, how_to_decide, print_plan
 from connector_core.data_profile import DataProfile
 from connector_core.host import Host
-from connector_core.messages import PROOFS, RUN_AGAIN, action, began, counted, message
+from connector_core.messages import PROOFS, action, began, counted, message, remedy
 from connector_core.outcomes import (
     Certificate,
     KindPlan,
@@ -132,12 +131,8 @@ def _of_profile(profile: DataProfile) -> Iterator[tuple[str, str]]:
 
 
 def _to_do(certificate: Certificate) -> Iterator[tuple[str, str]]:
-    # Several reasons may have one cause: each remedy is given once, and the general one only alone.
-    actions = dict.fromkeys(one for one in (*map(action, certificate.reasons), certificate.remedy) if one)
-    if len(actions) > 1:
-        actions.pop(RUN_AGAIN, None)
-    if actions:
-        yield f"What to do: {' '.join(map(with_stop, actions))}", ""
+    if to_do := remedy(certificate):
+        yield f"What to do: {to_do}", ""
 
 
 def _of_plan(plan: KindPlan) -> Iterator[tuple[str, str]]:

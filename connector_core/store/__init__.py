@@ -28,21 +28,25 @@ from connector_core.store.rows import Reading, StoredKind
 from connector_core.store.runs import Runs, RunSummary
 from connector_core.store.schedules import LastEnded, Schedule, ScheduleTable
 from connector_core.store.selection import Selection
+from connector_core.store.snapshots import EntityChange, Snapshots
 from connector_core.store.sqlite import Database
 from connector_core.store.sqlite_inspection import Inspection
 from connector_core.store.staging import Staging
+from connector_core.store.statuses import LastReading, Statuses, StoredStatus, Waiting
 from connector_core.store.undo import Undo, Undoable, Undone
 
 __all__ = [
     "Applied",
     "AuditLog",
     "DepartmentEffect",
+    "EntityChange",
     "Event",
     "Figures",
     "Headcount",
     "Held",
     "Integration",
     "LastEnded",
+    "LastReading",
     "LastScan",
     "NewNotice",
     "Notice",
@@ -54,13 +58,15 @@ __all__ = [
     "Store",
     "StoredCount",
     "StoredKind",
+    "StoredStatus",
     "Undoable",
     "Undone",
+    "Waiting",
 ]
 
 
 class Store:
-    """One database. Every call is one trip to the store's own thread; nothing is opened before the first."""
+    """One database. Every call is one trip to a thread of the store's own; nothing is opened before the first."""
 
     def __init__(self, path: Path) -> None:
         self._database = Database(path)
@@ -80,6 +86,8 @@ class Store:
         self.retention = Retention(self._database)
         self.erasures = Erasures(self._database)
         self.monitoring = Monitoring(self._database)
+        self.snapshots = Snapshots(self._database)
+        self.statuses = Statuses(self._database)
         self.inspection = Inspection(self._database)
         self.schedules = ScheduleTable(self._database)
         self.notices = NoticeTable(self._database)

@@ -8,16 +8,8 @@ from enum import IntEnum
 
 from connector_core.store.growth import created_before
 from connector_core.store.rows import Reading, StoredKind
-from connector_core.store.sqlite import (
-    IDS,
-    Cursor,
-    Table,
-    filled,
-    holds,
-    reads,
-    timestamp,
-    values_of,
-)
+from connector_core.store.sqlite import IDS, Cursor, Table, reads_in_turn, timestamp
+from connector_core.store.sqlite_json import filled, holds, values_of
 
 _PAGE = 1000
 NEW_ROWS = (
@@ -99,7 +91,7 @@ class Comparison:
 class Comparisons(Table):
     """Questions about a reading and the stored rows."""
 
-    @reads
+    @reads_in_turn
     def compare(self, cursor: Cursor, reading: Reading, days: int, growth_days: int = 7) -> Comparison:
         """Compare an indexed reading with what is stored.
 
@@ -141,7 +133,7 @@ class Comparisons(Table):
             created_before=created_before(cursor, of, growth_days, stored),
         )
 
-    @reads
+    @reads_in_turn
     def missing(
         self, cursor: Cursor, reading: Reading, acceptance_key: str, missed_by: datetime
     ) -> tuple[Missing, ...]:
@@ -163,7 +155,7 @@ class Comparisons(Table):
             after = found[-1].source_id
             yield found
 
-    @reads
+    @reads_in_turn
     def _differences_after(self, cursor: Cursor, reading: Reading, after: str) -> list[Difference]:
         rows = cursor.execute(
             "SELECT l.source_id, o.body, b.body, l.digest, e.digest, b.page, b.place FROM latest l JOIN entities e "
@@ -174,7 +166,7 @@ class Comparisons(Table):
         )
         return [Difference(*row) for row in rows]
 
-    @reads
+    @reads_in_turn
     def count_values(self, cursor: Cursor, reading: Reading, fields: Mapping[str, str]) -> dict[str, tuple[int, int]]:
         """Count, by field, the stored rows that hold a value: those that were read again, and all.
 
@@ -194,7 +186,7 @@ class Comparisons(Table):
         ).fetchone()
         return dict(zip(fields, zip(counts[: len(fields)], counts[len(fields) :], strict=True), strict=True))
 
-    @reads
+    @reads_in_turn
     def cleared_before(self, cursor: Cursor, of: StoredKind, days: int) -> dict[tuple[str, ...], int]:
         """Count the rows that lost values within so many days, by the fields that were cleared together."""
         rows = cursor.execute(
@@ -204,7 +196,7 @@ class Comparisons(Table):
         )
         return {tuple(json.loads(cleared)): number for cleared, number in rows}
 
-    @reads
+    @reads_in_turn
     def some_read(self, cursor: Cursor, reading: Reading, number: int) -> tuple[str, ...]:
         """Return ids of a few rows of the kind that were read, spread evenly by id."""
         read = "FROM latest WHERE reading = ? AND digest IS NOT NULL"
@@ -218,7 +210,7 @@ class Comparisons(Table):
             found.append(source_id)
         return tuple(found)
 
-    @reads
+    @reads_in_turn
     def named_by_stored(
         self, cursor: Cursor, of: StoredKind, reading: Reading | None, field: str, source_ids: Collection[str]
     ) -> frozenset[str]:
@@ -237,7 +229,7 @@ class Comparisons(Table):
         )
         return frozenset([value for (value,) in rows])
 
-    @reads
+    @reads_in_turn
     def count_unknown(
         self, cursor: Cursor, target: StoredKind, read: Reading | None, source_ids: Collection[str]
     ) -> int | None:

@@ -1,6 +1,6 @@
 """Erasure: what was removed is left in no file. What could not be erased at once is remembered until it is."""
 
-from connector_core.store.sqlite import Cursor, Table, reads, writes
+from connector_core.store.sqlite import Cursor, Table, reads, reads_in_turn, writes
 from connector_core.store.sqlite_space import shrink
 
 
@@ -31,7 +31,7 @@ class Erasures(Table):
         found = cursor.execute("SELECT 1 FROM erasures WHERE integration = ? LIMIT 1", (integration,))
         return found.fetchone() is not None
 
-    @reads
+    @reads_in_turn
     def _due(self, cursor: Cursor) -> tuple[int, bool]:
         """Return the last removal whose traces are due, or 0, and whether copies may hold them, too."""
         last, integrations = cursor.execute("SELECT coalesce(max(n), 0), count(integration) FROM erasures").fetchone()

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from connector_core.outcomes import State
 from connector_core.settings import RetentionSettings
 from connector_core.store.application import end_held
-from connector_core.store.sqlite import Cursor, Table, now, reads, timestamp, writes
+from connector_core.store.sqlite import Cursor, Table, now, reads_in_turn, timestamp, writes
 from connector_core.store.staging import close_readings
 
 _ROWS = 5_000
@@ -66,7 +66,7 @@ class Retention(Table):
         while await self._clear_step(integration) or await self._clear_headcounts(integration):
             pass
 
-    @reads
+    @reads_in_turn
     def _limits(self, cursor: Cursor, integration: str, settings: RetentionSettings, window: int) -> _Limits | None:
         last = cursor.execute(
             "SELECT started_at FROM runs WHERE integration = ? ORDER BY n DESC LIMIT 2", (integration,)

@@ -16,12 +16,15 @@ from connector_core.store.rows import Reading, StoredKind, drop_bodies
 from connector_core.store.sqlite import Cursor, Table, now, reads, timestamp, writes
 from connector_core.store.staging import open_reading
 
+SUMMARY = (
+    "r.id, r.integration, r.connector, r.product, r.kinds, r.started_at, r.finished_at, r.verdict, r.error, "
+    "r.requests, r.extent"
+)
+"""The columns that a `RunSummary` is made of."""
+_LAST = chr(0x10FFFF)
+"""It sorts behind every other character."""
 _encode = msgspec.json.Encoder(enc_hook=encode_hook).encode
 decode_certificate = msgspec.json.Decoder(Certificate, dec_hook=decode_hook).decode
-_SELECT = (
-    "SELECT id, integration, connector, product, kinds, started_at, finished_at, verdict, error, requests, extent "
-    "FROM runs"
-)
 _extent = msgspec.json.Decoder(Extent, dec_hook=decode_hook).decode
 
 
@@ -121,6 +124,8 @@ class Runs(Table):
         )
         for kind, scan in scans.items():
             record(cursor, StoredKind(run.integration, kind), scan)
+        for one in report.kinds:
+            _note_reading(cursor, run, one.certificate)
 
     @writes
     def fail(self, cursor: Cursor, run: Run, code: str) -> None:
@@ -131,17 +136,29 @@ class Runs(Table):
     def history(self, cursor: Cursor, integration: str, limit: int, before: str | None = None) -> list[RunSummary]:
         """Return the runs of an integration, the newest first; with ``before`` those before that run."""
         rows = cursor.execute(
-            f"{_SELECT} WHERE integration = ? AND (? IS NULL OR n < (SELECT n FROM runs WHERE id = ?)) "  # noqa: S608 - a constant
-            "ORDER BY n DESC LIMIT ?",
+            f"SELECT {SUMMARY} FROM runs r WHERE integration = ? "  # noqa: S608 - a constant
+            "AND (? IS NULL OR n < (SELECT n FROM runs WHERE id = ?)) ORDER BY n DESC LIMIT ?",
             (integration, before, before, limit),
         ).fetchall()
-        return [_summary(cursor, row) for row in rows]
+        return [summary(cursor, row) for row in rows]
+
+    @reads
+    def beginning_with(self, cursor: Cursor, integration: str, beginning: str) -> list[RunSummary]:
+        """Return the runs of an integration whose ids begin so: two at most, which is one too many."""
+        rows = cursor.execute(
+            f"SELECT {SUMMARY} FROM runs r WHERE id >= ? AND id < ? AND integration = ? LIMIT 2",  # noqa: S608 - a constant
+            (beginning, f"{beginning}{_LAST}", integration),
+        ).fetchall()
+        return [summary(cursor, row) for row in rows]
 
     @reads
     def find(self, cursor: Cursor, integration: str, run_id: str) -> RunSummary | None:
         """Return one run of an integration, or None."""
-        row = cursor.execute(f"{_SELECT} WHERE integration = ? AND id = ?", (integration, run_id)).fetchone()
-        return _summary(cursor, row) if row else None
+        row = cursor.execute(
+            f"SELECT {SUMMARY} FROM runs r WHERE integration = ? AND id = ?",  # noqa: S608 - a constant
+            (integration, run_id),
+        ).fetchone()
+        return summary(cursor, row) if row else None
 
 
 def save_certificate(
@@ -161,7 +178,27 @@ def save_certificate(
     )
 
 
-def _summary(cursor: Cursor, row: tuple[Any, ...]) -> RunSummary:
+def _note_reading(cursor: Cursor, run: Run, certificate: Certificate) -> None:
+    """Note the last reading of a kind, with the time when it began: what was read is not newer than that."""
+    moment = timestamp(run.started_at)
+    cursor.execute(
+        "INSERT INTO last_readings (integration, kind, run_id, read_at, certificate, complete_at) "
+        "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (integration, kind) DO UPDATE SET run_id = excluded.run_id, "
+        "read_at = excluded.read_at, certificate = excluded.certificate, "
+        "complete_at = coalesce(excluded.complete_at, last_readings.complete_at)",
+        (
+            run.integration,
+            certificate.kind,
+            run.id,
+            moment,
+            _encode(certificate).decode(),
+            moment if certificate.complete else None,
+        ),
+    )
+
+
+def summary(cursor: Cursor, row: tuple[Any, ...]) -> RunSummary:
+    """Return a run with its certificates, from a row of the columns in ``SUMMARY``."""
     run_id, integration, connector, product, kinds, started_at, finished_at, verdict, error, requests, extent = row
     certificates = cursor.execute(
         "SELECT certificate FROM certificates WHERE run_id = ? ORDER BY kind", (run_id,)

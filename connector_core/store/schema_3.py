@@ -1,4 +1,4 @@
-"""What version 3 of the store adds: audit log, schedules, notices, head-counts, totals, and where rows were read."""
+"""What version 3 adds: places of rows, audit log, schedules, notices, head-counts, totals, and last readings."""
 
 ADDED = """
 -- Where a row was read: the page of its listing, and its place in it, both from 1. Of a row that was created, its body
@@ -93,6 +93,7 @@ CREATE TABLE headcounts (
     deactivated INTEGER NOT NULL
 );
 CREATE INDEX headcounts_by_integration ON headcounts (integration, n);
+CREATE INDEX headcounts_moved ON headcounts (integration, n) WHERE created + updated + removed > 0;
 
 -- Totals of the runs that have ended, which only grow: runs are deleted when they are old. ``verdict`` is empty for
 -- those that failed or were interrupted.
@@ -115,4 +116,20 @@ BEGIN
     ON CONFLICT (connector, verdict) DO UPDATE SET runs = runs + 1, requests = requests + excluded.requests,
     throttled = throttled + excluded.throttled;
 END;
+
+-- The last reading of each kind by a run that came to its end, and when the last complete one began. They outlive runs.
+CREATE TABLE last_readings (
+    integration TEXT NOT NULL REFERENCES integrations (name) ON DELETE CASCADE,
+    kind TEXT NOT NULL,
+    run_id TEXT NOT NULL,
+    read_at TEXT NOT NULL,
+    certificate TEXT NOT NULL,
+    complete_at TEXT,
+    PRIMARY KEY (integration, kind)
+) {clustered};
+INSERT INTO last_readings (integration, kind, run_id, read_at, certificate, complete_at)
+SELECT r.integration, t.kind, r.id, r.started_at, t.certificate, l.complete_at FROM (
+    SELECT t.kind, max(r.n) AS n, max(CASE t.complete WHEN 1 THEN r.started_at END) AS complete_at
+    FROM runs r JOIN certificates t ON t.run_id = r.id WHERE r.verdict IS NOT NULL GROUP BY r.integration, t.kind
+) l JOIN runs r ON r.n = l.n JOIN certificates t ON t.run_id = r.id AND t.kind = l.kind;
 """

@@ -1,23 +1,22 @@
-"""SQLite: one connection on a thread of its own, whole transactions, and its errors as ours.
+"""SQLite: a connection that writes and one that reads, each on a thread of its own, and whole transactions.
 
-Everything that only SQLite understands is in this module and in ``sqlite_file``.
+Everything that only SQLite understands is in this module and in those whose names begin with ``sqlite_``.
 """
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Coroutine, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import closing, suppress
 from contextvars import copy_context
 from datetime import UTC, datetime
 from functools import partial, wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-import msgspec
-
 from connector_core.errors import BusyError, StoreError
 from connector_core.store import schema
+from connector_core.store.own_thread import EndedError, OwnThread
+from connector_core.store.sqlite_errors import mapped
 from connector_core.store.sqlite_file import DatabaseFile, StoreFile, transaction
 
 Cursor = sqlite3.Cursor
@@ -29,6 +28,7 @@ _PATIENCE = 60.0
 _ERASE_PATIENCE = 1.0
 """Seconds to wait where rows that stay in the log for a while do no harm."""
 _FIRST_WAIT, _LONGEST_WAIT = 0.001, 0.1
+_BEGIN_TO_READ = ("BEGIN",)
 
 
 def now() -> str:
@@ -40,31 +40,17 @@ def timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
-def filled(field: str, unknown: str = "") -> str:
-    """Return an expression over ``b.body``: whether the field of that name holds a value other than ``unknown``."""
-    return f"coalesce(json_extract(b.body, '$.{field}'), '') NOT IN ('', '[]', 0, '{unknown}')"
-
-
-def holds(body: str, field: str) -> str:
-    """Return an expression over a column of bodies: whether the field of that name came, even as null."""
-    return f"json_type({body}, '$.{field}') IS NOT NULL"
-
-
-def values_of(body: str, field: str) -> str:
-    """Return a table with the column ``value``: the single value, or each of the several, of that field."""
-    return f"json_each({body}, '$.{field}')"
-
-
 IDS = "json_each(?)"
 """A table with the column ``value``, from a parameter that is a JSON list."""
 
 
 class Database:
-    """One SQLite file. Each call runs on the thread that owns the connection, one at a time.
+    """One SQLite file, with two connections. Each is used by its own thread only, one call at a time.
 
-    The thread is the store's own: the event loop's default executor belongs to the whole program, which may block it.
-    Neither waits while another process keeps the store busy: the call is made again, until ``patience`` seconds are
-    over. Any event loop of the program may call: observers have their own.
+    One connection writes. The other one only reads, what was committed last, so that those who look need not wait
+    until a run has written. The threads are the store's own: the event loop's default executor belongs to the whole
+    program, which may block it. Neither waits while another process keeps the store busy: the call is made again, until
+    ``patience`` seconds are over. Any event loop of the program may call: observers have their own.
     """
 
     def __init__(
@@ -77,9 +63,11 @@ class Database:
     ) -> None:
         self._file = DatabaseFile(path, version, migrations)
         self._patience = patience
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._thread = OwnThread("store")
+        self._reading = OwnThread("store-reader")
         self._connection: sqlite3.Connection | None = None
-        self._closed = False
+        self._reader: sqlite3.Connection | None = None
+        self._closed = self._reading_ended = False
 
     @property
     def path(self) -> Path:
@@ -88,7 +76,7 @@ class Database:
 
     def look(self) -> StoreFile | None:
         """Return the facts of the file without opening it. The call blocks."""
-        with self._mapped():
+        with mapped(self.path):
             return self._file.look()
 
     @property
@@ -101,13 +89,30 @@ class Database:
         self._file.require_folder()
 
     async def read(self, function: Callable[Concatenate[Cursor, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Return what ``function(cursor, ...)`` reads: nothing where there is no file, and none is made."""
+        """Return what ``function(cursor, ...)`` reads: nothing where there is no file, and none is made.
+
+        It sees one state of the store, the last that was committed, and does not wait for a write that is under way.
+        """
 
         def read(connection: sqlite3.Connection) -> T:
+            with transaction(connection, begin=_BEGIN_TO_READ) as cursor:
+                return function(cursor, *args, **kwargs)
+
+        if self._connection is None:
+            await self._call(self._thread, self._open_if_made)
+        return await self._call(self._reading, self._read, read)
+
+    async def in_turn(self, function: Callable[Concatenate[Cursor, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return what ``function(cursor, ...)`` returns, called in its turn with the writes, outside a transaction.
+
+        For upkeep, and for a run's questions about all of its rows: what is read for people would wait for them.
+        """
+
+        def call(connection: sqlite3.Connection) -> T:
             with closing(connection.cursor()) as cursor:
                 return function(cursor, *args, **kwargs)
 
-        return await self._call(read, self._patience, create=False)
+        return await self._call(self._thread, self._do, call, False)  # noqa: FBT003 - through an executor
 
     async def write(self, function: Callable[Concatenate[Cursor, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``function(cursor, ...)`` in one transaction: all of it or nothing."""
@@ -116,7 +121,7 @@ class Database:
             with transaction(connection) as cursor:
                 return function(cursor, *args, **kwargs)
 
-        return await self._call(write, self._patience)
+        return await self._call(self._thread, self._do, write)
 
     async def erase(self, *, copies: bool = False, insist: bool = False) -> bool:
         """Leave no deleted row behind in the write-ahead log; the pages themselves are zeroed as rows go.
@@ -126,7 +131,10 @@ class Database:
         """
 
         def erase(connection: sqlite3.Connection) -> None:
-            (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            # Most of the log is written back beside the reads, which have to pause only for the rest.
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").close()
+            with self._reading.paused():
+                (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             if copies:
                 self._file.remove_copies()
             if busy:
@@ -136,7 +144,7 @@ class Database:
                 )
 
         try:
-            await self._call(erase, self._patience if insist else _ERASE_PATIENCE)
+            await self._call(self._thread, self._do, erase, patience=self._patience if insist else _ERASE_PATIENCE)
         except BusyError:
             if insist:
                 raise
@@ -144,79 +152,89 @@ class Database:
         return True
 
     async def aclose(self) -> None:
-        """Close the connection and end the thread. May be called again."""
-        if not self._closed:
-            try:
-                await self._on_thread(self._close)
-            finally:
-                self._thread.shutdown(wait=False)
+        """Close the connections and end the threads. May be called again."""
+        if self._closed:
+            return
+        try:
+            # Another event loop may have ended the threads meanwhile.
+            with suppress(EndedError):
+                await self._reading.call(self._end_reading)
+                await self._thread.call(self._close)
+        finally:
+            self._reading.shutdown(wait=False)
+            self._thread.shutdown(wait=False)
 
-    async def _call(self, work: Callable[[sqlite3.Connection], T], patience: float, *, create: bool = True) -> T:
-        """Do work on the store's thread; once more, later, if another process keeps the store busy."""
+    async def _call(
+        self, thread: OwnThread, function: Callable[..., T], *args: Any, patience: float | None = None
+    ) -> T:
+        """Call a function on a thread; once more, later, if another process keeps the store busy."""
         clock, wait = asyncio.get_running_loop().time, _FIRST_WAIT
-        deadline = clock() + patience
+        deadline = clock() + (self._patience if patience is None else patience)
         while True:
             try:
-                return await self._on_thread(self._do, work, create)
+                return await thread.call(function, *args)
+            except EndedError:
+                raise self._is_closed() from None
             except BusyError:
                 if clock() >= deadline:
                     raise
             await asyncio.sleep(wait)
             wait = min(2 * wait, _LONGEST_WAIT)
 
-    async def _on_thread(self, function: Callable[..., T], *args: Any) -> T:
-        try:
-            call = asyncio.get_running_loop().run_in_executor(self._thread, function, *args)
-        except RuntimeError:
-            raise self._is_closed() from None
-        try:
-            return await asyncio.shield(call)
-        except asyncio.CancelledError:
-            # The caller releases the integration's lock: not before the transaction has ended, however often cancelled.
-            while not call.done():
-                with suppress(asyncio.CancelledError):
-                    await asyncio.wait([call])
-            if not call.cancelled():
-                call.exception()
-            raise
+    # ---- on the thread that writes
 
-    def _do(self, work: Callable[[sqlite3.Connection], T], create: bool) -> T:
-        if self._closed:
-            # By another event loop, while this call waited for its turn.
-            raise self._is_closed()
-        with self._mapped():
+    def _do(self, work: Callable[[sqlite3.Connection], T], create: bool = True) -> T:
+        self._open_if_made(create)
+        with mapped(self.path):
             if self._connection is None:
-                self._file.require_folder()
-                if not (create or self._file.is_made()):
-                    with closing(self._file.open_empty()) as connection:
-                        return work(connection)
-                self._connection = self._file.open()
+                with closing(self._file.open_empty()) as connection:
+                    return work(connection)
             result = work(self._connection)
             self._file.check()
             return result
 
+    def _open_if_made(self, create: bool = False) -> None:
+        if self._closed:
+            # By another event loop, while this call waited for its turn.
+            raise self._is_closed()
+        with mapped(self.path):
+            if self._connection is None:
+                self._file.require_folder()
+                if create or self._file.is_made():
+                    opened = self._file.open()
+                    try:
+                        self._reader = self._file.open_again()
+                    except BaseException:
+                        opened.close()
+                        raise
+                    self._connection = opened
+
     def _close(self) -> None:
         self._closed = True
-        if self._connection:
-            self._connection.close()
-            self._connection = None
+        # The one that writes is closed last: it takes the log with it.
+        for connection in (self._reader, self._connection):
+            if connection:
+                connection.close()
+        self._reader = self._connection = None
+
+    # ---- on the thread that reads
+
+    def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        if self._reading_ended:
+            raise self._is_closed()
+        with mapped(self.path):
+            if self._reader is None:
+                with closing(self._file.open_empty()) as connection:
+                    return work(connection)
+            result = work(self._reader)
+            self._file.check()
+            return result
+
+    def _end_reading(self) -> None:
+        self._reading_ended = True
 
     def _is_closed(self) -> StoreError:
         return StoreError(f"The store {self.path} is closed.")
-
-    @contextmanager
-    def _mapped(self) -> Iterator[None]:
-        """Within this context errors of SQLite, of the system and of damaged values become StoreError."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise _explain(self.path, error) from None
-        except UnicodeEncodeError:
-            raise StoreError(f"The store {self.path} cannot hold a text that is not valid Unicode.") from None
-        except (ValueError, msgspec.MsgspecError):
-            raise _damaged(self.path) from None
-        except OSError as error:
-            raise StoreError(f"The store {self.path} cannot be opened: {error.strerror}.") from None
 
 
 class Table:
@@ -239,6 +257,18 @@ def reads(function: Callable[Concatenate[S, Cursor, P], T]) -> Callable[Concaten
     return method
 
 
+def reads_in_turn(
+    function: Callable[Concatenate[S, Cursor, P], T],
+) -> Callable[Concatenate[S, P], Coroutine[Any, Any, T]]:
+    """Make an async method of one that is given a cursor to read with, in its turn with the writes."""
+
+    @wraps(function)
+    async def method(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._database.in_turn(partial(function, self), *args, **kwargs)
+
+    return method
+
+
 def writes(function: Callable[Concatenate[S, Cursor, P], T]) -> Callable[Concatenate[S, P], Coroutine[Any, Any, T]]:
     """Make an async method of one that is given a cursor to write with, in a transaction of its own."""
 
@@ -253,27 +283,3 @@ def writes(function: Callable[Concatenate[S, Cursor, P], T]) -> Callable[Concate
         return await self._database.write(in_context, *args, **kwargs)
 
     return method
-
-
-def _explain(path: Path, error: sqlite3.Error) -> StoreError:
-    if isinstance(error, sqlite3.OperationalError) and not hasattr(error, "sqlite_errorname"):
-        # Not SQLite's own, but the driver's: it quotes the text that it cannot decode.
-        return _damaged(path)
-    name = getattr(error, "sqlite_errorname", "")
-    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL")):
-        return BusyError(f"The store {path} is busy: another process is writing to it.", hint="Try again later.")
-    return StoreError(f"The store {path}: {error}.", hint=_hint(name))
-
-
-def _damaged(path: Path) -> StoreError:
-    return StoreError(
-        f"The store {path} is damaged: it holds a value that cannot be read.", hint="Restore the file from a copy."
-    )
-
-
-def _hint(name: str) -> str:
-    if name.startswith("SQLITE_FULL"):
-        return "The disk is full. What was applied before is whole; make room and run again."
-    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-        return "The file is not a database, or is damaged; restore it from a copy."
-    return ""

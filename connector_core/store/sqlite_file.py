@@ -67,6 +67,15 @@ class DatabaseFile:
         self._opened = {self.path: found, self._beside(_LOG): _identity(self._beside(_LOG))}
         return connection
 
+    def open_again(self) -> sqlite3.Connection:
+        """Open it once more, only to read: right after `open`, so that it is ours, up to date, and has a log."""
+        # Not made anew if it was deleted in between: `check` says so.
+        name = f"{self.path.as_uri()}?mode=rw"
+        connection = sqlite3.connect(name, uri=True, isolation_level=None, check_same_thread=False, timeout=0)
+        for pragma in (*_PRAGMAS, "query_only = ON"):
+            connection.execute(f"PRAGMA {pragma}").close()
+        return connection
+
     def look(self) -> StoreFile | None:
         """Return the facts of the file, or None if there is no store yet. Nothing is created, locked or changed."""
         if not self.is_made():

@@ -3,7 +3,7 @@
 import sqlite3
 from time import monotonic
 
-from connector_core.store.sqlite import Cursor, Table, reads
+from connector_core.store.sqlite import Cursor, Table, reads_in_turn
 from connector_core.store.sqlite_file import StoreFile
 
 _INSTRUCTIONS = 10_000
@@ -20,7 +20,7 @@ class Inspection(Table):
         """
         return self._database.look()
 
-    @reads
+    @reads_in_turn
     def damage(self, cursor: Cursor, seconds: float) -> str | None:
         """Return the first damage that is found, or an empty text. None if so many seconds were not enough to tell."""
         until = monotonic() + seconds

@@ -18,7 +18,7 @@ async def shrink(database: Database, *, anew: bool = False, small: int = _SMALL)
     A small file is written ``anew`` in any case: SQLite moves rows between pages, and does not overwrite the old place.
     """
     for _ in range(_STEPS):
-        if not await database.read(_give_back, small, anew=anew):
+        if not await database.in_turn(_give_back, small, anew=anew):
             break
 
 

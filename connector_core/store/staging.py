@@ -9,7 +9,7 @@ from connector_core.outcomes import Run
 from connector_core.sdk.entities import Entity
 from connector_core.sdk.page import Page
 from connector_core.store.rows import Reading, StoredKind, drop_bodies
-from connector_core.store.sqlite import Cursor, Table, now, reads, timestamp, writes
+from connector_core.store.sqlite import Cursor, Table, now, reads_in_turn, timestamp, writes
 
 _ROWS_AT_ONCE = 250
 """Rows in one statement: many at once are taken outside Python's lock, where one by one would wait for it each time."""
@@ -92,7 +92,7 @@ class Staging(Table):
             ),
         )
 
-    @reads
+    @reads_in_turn
     def has_earlier(self, cursor: Cursor, reading: Reading) -> bool:
         """Return True if an interrupted run left a checkpoint of this kind, fit to be resumed or not."""
         found = cursor.execute(
@@ -161,7 +161,7 @@ class Staging(Table):
             after = found[-1][0]
             yield [(source_id, body) for _, source_id, body in found]
 
-    @reads
+    @reads_in_turn
     def _rows_after(self, cursor: Cursor, reading: Reading, after: int) -> list[tuple[int, str, str | None]]:
         return cursor.execute(
             "SELECT b.n, b.source_id, CASE WHEN b.body IS NULL AND b.digest IS NOT NULL THEN o.body ELSE b.body END "

@@ -156,12 +156,12 @@ async def test_a_run_that_takes_too_long_stops_and_the_next_one_resumes(namely: 
 async def test_a_disk_that_is_full_while_a_page_is_staged_ends_the_run_and_the_next_one_resumes(namely: Start) -> None:
     place = await namely(220, connected=True)
     database = place.host.store._database
-    ((pages,),) = await database.read(lambda cursor: cursor.execute("PRAGMA page_count").fetchall())
-    await database.read(lambda cursor: cursor.execute(f"PRAGMA max_page_count = {pages + 12}").fetchall())
+    ((pages,),) = await database.in_turn(lambda cursor: cursor.execute("PRAGMA page_count").fetchall())
+    await database.in_turn(lambda cursor: cursor.execute(f"PRAGMA max_page_count = {pages + 12}").fetchall())
     with pytest.raises(StoreError, match="full"):
         await place.run()
     assert await place.people() == {}
-    await database.read(lambda cursor: cursor.execute("PRAGMA max_page_count = 1000000").fetchall())
+    await database.in_turn(lambda cursor: cursor.execute("PRAGMA max_page_count = 1000000").fetchall())
     people = (await place.run())["Employee"].certificate
     assert people.complete
     assert len(await place.people()) == 220

@@ -3,7 +3,9 @@
 import asyncio
 import gc
 import threading
+from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from stores import ACCOUNT
@@ -14,8 +16,10 @@ from connector_core.store.sqlite import Cursor, Database
 
 
 async def settings_of(database: Database, *names: str) -> list[object]:
+    """The settings of the connection that writes."""
     return [
-        await database.read(lambda cursor, name: cursor.execute(f"PRAGMA {name}").fetchone()[0], name) for name in names
+        await database.in_turn(lambda cursor, name: cursor.execute(f"PRAGMA {name}").fetchone()[0], name)
+        for name in names
     ]
 
 
@@ -56,32 +60,42 @@ async def test_a_closed_store_says_so_and_may_be_closed_again(store: Store) -> N
         await store.integrations.all()
 
 
-async def test_a_call_of_another_event_loop_does_not_open_a_closed_store_again(store: Store) -> None:
+@pytest.mark.parametrize("writes", [False, True])
+async def test_a_call_of_another_event_loop_does_not_open_a_closed_store_again(store: Store, *, writes: bool) -> None:
+    database = store._database
+    await database.erase()
     began, go_on = threading.Event(), threading.Event()
 
     def slow(_: Cursor) -> None:
         began.set()
         go_on.wait(10)
 
-    def read_elsewhere() -> str:
+    def call_elsewhere() -> str:
         try:
-            return str(asyncio.run(store.integrations.all()))
+            return str(asyncio.run(call()))
         except StoreError as error:
             return error.message
 
+    def call() -> Coroutine[Any, Any, object]:
+        return database.write(fetch) if writes else store.integrations.all()
+
+    def fetch(cursor: Cursor) -> list[object]:
+        return cursor.execute("SELECT * FROM integrations").fetchall()
+
+    thread = database._thread if writes else database._reading
     async with asyncio.TaskGroup() as group:
-        group.create_task(store._database.read(slow))
+        group.create_task(database.write(slow) if writes else database.read(slow))
         await asyncio.to_thread(began.wait)
         # Closing waits for its turn, and the call from elsewhere comes after it.
         group.create_task(store.aclose())
-        await asyncio.sleep(0)
-        late = group.create_task(asyncio.to_thread(read_elsewhere))
-        while store._database._thread._work_queue.qsize() < 2:  # noqa: ASYNC110 - another thread's call
+        await asyncio.sleep(0.01)
+        late = group.create_task(asyncio.to_thread(call_elsewhere))
+        while thread._work_queue.qsize() < 2:  # noqa: ASYNC110 - another thread's call
             await asyncio.sleep(0.001)
         go_on.set()
     assert late.result().endswith("people.sqlite is closed.")
-    assert store._database._connection is None
-    assert (await asyncio.to_thread(read_elsewhere)).endswith("people.sqlite is closed.")
+    assert (database._connection, database._reader) == (None, None)
+    assert (await asyncio.to_thread(call_elsewhere)).endswith("people.sqlite is closed.")
 
 
 async def test_an_unknown_integration_names_those_that_are_known(store: Store) -> None:

@@ -29,6 +29,7 @@ LARGE = (
     "undoable",
     "headcounts",
     "audit",
+    "last_readings",
 )
 _NAMED = re.compile(rf"\b({'|'.join(LARGE)})\b(?: (?:AS )?([a-z])\b)?")
 _VALUE = re.compile(r"x?'(?:[^']|'')*'|\b\d+\b|NULL")
@@ -99,9 +100,13 @@ async def look_at_everything(place: Place) -> None:
     for entities in (None, list(people.values())):
         await host.view("acme", Employee, entities)
     await host.count_entities("acme")
-    await host.history("acme")
     await host.headcounts("acme", "Employee")
     await host.audit.entries("acme", before=100)
+    (*_, first) = await host.history("acme")
+    await host.run_summary("acme", first.run.id)
+    await host.statuses()
+    await host.directory("acme")
+    await host.entity_history("acme", Employee, place.tenant.people[5].id)
 
 
 async def decide_in_parts(host: Host, run_id: str, person: str) -> None:
@@ -138,10 +143,14 @@ async def statements_of_a_life(place: Place) -> dict[str, str]:
         if statement.startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")):
             found.setdefault(_VALUE.sub("?", statement), statement)
 
-    await place.host.store._database.erase()
-    await place.host.store._database.read(lambda cursor: cursor.connection.set_trace_callback(hear))
-    await live(place)
-    await place.host.store._database.read(lambda cursor: cursor.connection.set_trace_callback(None))
+    database = place.host.store._database
+    await database.erase()
+    # Both connections: the one that writes, and the one that reads.
+    for hears in (hear, None):
+        for call in (database.in_turn, database.read):
+            await call(lambda cursor, hears: cursor.connection.set_trace_callback(hears), hears)
+        if hears:
+            await live(place)
     return found
 
 

@@ -269,7 +269,7 @@ async def test_no_transaction_deletes_much(steps: RunSteps, delete: Delete, shap
         marks.append(connection.total_changes)
         connection.set_trace_callback(hear)
 
-    await steps.store._database.read(lambda cursor: start(cursor.connection))
+    await steps.store._database.in_turn(lambda cursor: start(cursor.connection))
     await delete(steps)
     deleted = [after - before for before, after in pairwise(marks)]
     assert sum(deleted) > shapes[0] * shapes[1]
@@ -317,7 +317,7 @@ def killed_at(path: Path, delete: Delete, statement: int) -> bool:
                 if left == 0:
                     os.kill(os.getpid(), signal.SIGKILL)
 
-            await store._database.read(lambda cursor: cursor.connection.set_trace_callback(kill))
+            await store._database.in_turn(lambda cursor: cursor.connection.set_trace_callback(kill))
             await delete(RunSteps(store, path))
 
     child = os.fork()

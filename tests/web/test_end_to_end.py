@@ -97,6 +97,7 @@ async def test_a_person_and_the_manager_are_found(web: StartWeb, browser: Any) -
     someone = [one async for _, one in people_of(site) if one.manager_source_id][-1]
     directory = await site.host.directory("acme")
     manager = directory.person(someone.manager_source_id)
+    assert manager is not None
     page = await signed_in(browser, site)
     await page.goto(f"{site.address}/integrations/acme/people")
     await page.get_by_label("Search").type(f"{someone.last_name} {someone.first_name}")

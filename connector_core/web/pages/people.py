@@ -1,5 +1,6 @@
 """The people and departments of an integration, as they are stored."""
 
+from typing import Any
 from urllib.parse import urlencode
 
 from aiohttp import web
@@ -32,7 +33,7 @@ async def people(request: web.Request) -> web.Response:
         limit=_PAGE,
     )
     following = {key: value for key, value in chosen.items() if value} | {"after": found.next or ""}
-    values = {
+    values: dict[str, Any] = {
         "name": name,
         "found": found,
         "chosen": chosen,
@@ -80,7 +81,7 @@ async def departments(request: web.Request) -> web.Response:
     directory = await host_of(request).directory(name)
     branches = directory.branches(parent)
     most = max((one.people + one.people_below for one in directory.branches(None)), default=0)
-    values = {"name": name, "branches": branches, "bar": share_bar, "most": most}
+    values: dict[str, Any] = {"name": name, "branches": branches, "bar": share_bar, "most": most}
     if is_fragment(request):
         return render(request, "parts/branches.html", **values)
     return render(request, "departments.html", without=directory.without_department, **values)

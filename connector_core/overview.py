@@ -1,0 +1,62 @@
+"""What is stored, as an operator looks at it: the part of the host that only reads the store."""
+
+from connector_core.directory import Directories, Directory
+from connector_core.errors import SettingsError
+from connector_core.plugins import Registry
+from connector_core.sdk.entities import Entity
+from connector_core.status import IntegrationStatus, statuses
+from connector_core.store import EntityChange, RunSummary, Store, StoredKind
+
+
+class Overview:
+    """The state of integrations, their people and departments, and what has changed."""
+
+    store: Store
+    _directories: Directories
+
+    @property
+    def registry(self) -> Registry:
+        """Every plugin found, ready or not."""
+        raise NotImplementedError
+
+    async def status(self, name: str) -> IntegrationStatus:
+        """Return how an integration stands, kind by kind, and what to do."""
+        (found,) = await statuses(self.store, self.registry, [await self.store.integrations.get(name)])
+        return found
+
+    async def statuses(self) -> list[IntegrationStatus]:
+        """Return how every integration stands, by name."""
+        return await statuses(self.store, self.registry, await self.store.integrations.all())
+
+    async def directory(self, name: str) -> Directory:
+        """Return the stored people and departments of an integration, in memory: to be searched and walked through.
+
+        After a change, it is the state before as long as the new one is being read, but for a moment: see ``as_of``.
+        """
+        return await self._directories.get(await self.store.integrations.get(name))
+
+    async def entity_history(
+        self, name: str, kind: type[Entity], source_id: str, *, limit: int = 50
+    ) -> list[EntityChange]:
+        """Return the changes of one row, planned and past, the newest first."""
+        await self.store.integrations.get(name)
+        return await self.store.snapshots.history(StoredKind(name, kind.__name__), source_id, limit)
+
+    async def history(self, name: str, limit: int = 20) -> list[RunSummary]:
+        """Return the runs of an integration, the newest first."""
+        await self.store.integrations.get(name)
+        return await self.store.runs.history(name, limit)
+
+    async def run_summary(self, name: str, run_id: str) -> RunSummary:
+        """Return a run of an integration by its id, or by the beginning of it.
+
+        SettingsError if no run has such an id, or several have.
+        """
+        await self.store.integrations.get(name)
+        found = await self.store.runs.beginning_with(name, run_id) if run_id else []
+        if len(found) != 1:
+            number = f"Several runs of {name} have" if found else f"No run of {name} has"
+            raise SettingsError(
+                f"{number} an id that begins with {run_id!r}.", hint=f"discover history {name} lists the ids."
+            )
+        return found[0]
