@@ -40,6 +40,7 @@ def environment() -> Environment:
         counted=_counted,
         sentence=sentence,
         heading=_heading,
+        mapped=_mapped,
     )
     made.globals.update(static=static_address, tile=tile)
     return made

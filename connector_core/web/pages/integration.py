@@ -79,7 +79,7 @@ async def overview(request: web.Request) -> web.Response:
     status, schedule = await host.status(name), await host.schedules.get(name)
     live = engine.running().get(name)
     values = {
-        "status": status,
+        "overview": status,
         "schedule": schedule,
         "state": state_of(status, schedule, live),
         **(live_values(live) if live else {"live": None}),
