@@ -17,11 +17,10 @@ from connector_core.directory import Directories
 from connector_core.discovery import BegunCallback, ProgressCallback, RunContext, check, discover
 from connector_core.discovery.check import refuse_unreadable
 from connector_core.discovery.connector_errors import credentials_of
-from connector_core.discovery.explain import explain
 from connector_core.discovery.preview import Asked, preview
 from connector_core.discovery.tenant import refuse_other_tenant
 from connector_core.errors import ConnectorCoreError
-from connector_core.explanations import Explanation, Preview
+from connector_core.explanations import Preview
 from connector_core.http import HttpApi
 from connector_core.listings import Listings
 from connector_core.names import check_name
@@ -269,7 +268,7 @@ class Host(Decisions, Overview):
         integration = await self.store.integrations.get(name)
         return declaration_of(self.registry.connector(integration.connector), kind).kind
 
-    # ---- one row, explained
+    # ---- one row
 
     async def preview(self, name: str, kind: type[Entity], source_id: str) -> Preview:
         """Ask the provider for one row; return what a run would make of it, or what failed. Nothing is stored."""
@@ -282,12 +281,6 @@ class Host(Decisions, Overview):
         with self._speaking(name, credentials):
             async with self._client(connector, credentials) as api:
                 return await preview(asked, opened, api, self.store, seconds=seconds)
-
-    async def explain(self, name: str, kind: type[Entity], source_id: str) -> Explanation:
-        """Explain the stored values of one row by the runs that brought them; of one that is gone, its removal."""
-        connector = self.registry.connector((await self.store.integrations.get(name)).connector)
-        asked = Asked(name, declaration_of(connector, kind.__name__), source_id)
-        return await explain(asked, connector.manifest.title, self.store)
 
     # ---- inside
 
