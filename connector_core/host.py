@@ -17,11 +17,10 @@ from connector_core.directory import Directories
 from connector_core.discovery import BegunCallback, ProgressCallback, RunContext, check, discover
 from connector_core.discovery.check import refuse_unreadable
 from connector_core.discovery.connector_errors import credentials_of
-from connector_core.discovery.explain import explain
-from connector_core.discovery.preview import SECONDS, WatchedApi, checked_id, preview
+from connector_core.discovery.preview import Asked, preview
 from connector_core.discovery.tenant import refuse_other_tenant
 from connector_core.errors import ConnectorCoreError
-from connector_core.explanations import Answer, Explanation, Preview
+from connector_core.explanations import Preview
 from connector_core.http import HttpApi
 from connector_core.listings import Listings
 from connector_core.names import check_name
@@ -269,29 +268,19 @@ class Host(Decisions, Overview):
         integration = await self.store.integrations.get(name)
         return declaration_of(self.registry.connector(integration.connector), kind).kind
 
-    # ---- one row, explained
+    # ---- one row
 
     async def preview(self, name: str, kind: type[Entity], source_id: str) -> Preview:
-        """Ask the provider for one row, and return what a run would make of it. Nothing is stored, and nothing locked.
-
-        A failure of the provider is a problem of the preview. SettingsError for what cannot be an id.
-        """
-        integration, connector, credentials = await self._restore(name)
-        declaration = declaration_of(connector, kind.__name__)
-        blank = Preview(name, kind.__name__, checked_id(source_id), Answer.NOT_POSSIBLE)
-        with self._speaking(integration.name, credentials):
+        """Ask the provider for one row; return what a run would make of it, or what failed. Nothing is stored."""
+        _, connector, credentials = await self._restore(name)
+        opened = partial(self._connections.connector, connector, credentials, registry=self.registry)
+        asked, seconds = (
+            Asked(name, declaration_of(connector, kind.__name__), source_id),
+            self.settings.host.check_timeout,
+        )
+        with self._speaking(name, credentials):
             async with self._client(connector, credentials) as api:
-                watched = WatchedApi(api)
-                opened = self._connections.connector(connector, credentials, watched, self.registry)
-                seconds = min(self.settings.host.check_timeout, SECONDS)
-                return await preview(opened, declaration, watched, self.store, blank, seconds=seconds)
-
-    async def explain(self, name: str, kind: type[Entity], source_id: str) -> Explanation:
-        """Explain the stored values of one row by the runs that brought them; of one that is gone, its removal."""
-        integration = await self.store.integrations.get(name)
-        connector = self.registry.connector(integration.connector)
-        declaration = declaration_of(connector, kind.__name__)
-        return await explain(self.store, name, declaration, connector.manifest.title, source_id)
+                return await preview(asked, opened, api, self.store, seconds=seconds)
 
     # ---- inside
 

@@ -1,7 +1,11 @@
 """What is stored, as an operator looks at it: the part of the host that only reads the store."""
 
+from connector_core.contract import declaration_of
 from connector_core.directory import Directories, Directory
+from connector_core.discovery.explain import explain
+from connector_core.discovery.preview import Asked
 from connector_core.errors import SettingsError
+from connector_core.explanations import Explanation
 from connector_core.plugins import Registry
 from connector_core.sdk.entities import Entity
 from connector_core.status import IntegrationStatus, statuses
@@ -41,6 +45,12 @@ class Overview:
         """Return the changes of one row, planned and past, the newest first."""
         await self.store.integrations.get(name)
         return await self.store.snapshots.history(StoredKind(name, kind.__name__), source_id, limit)
+
+    async def explain(self, name: str, kind: type[Entity], source_id: str) -> Explanation:
+        """Explain the stored values of one row by the runs that brought them; of one that is gone, its removal."""
+        connector = self.registry.connector((await self.store.integrations.get(name)).connector)
+        asked = Asked(name, declaration_of(connector, kind.__name__), source_id)
+        return await explain(asked, connector.manifest.title, self.store)
 
     async def history(self, name: str, limit: int = 20) -> list[RunSummary]:
         """Return the runs of an integration, the newest first."""

@@ -9,6 +9,7 @@ import pytest
 from builders import person
 from connector_core import Call, Code, Department, Employee, Operation, Page, Row
 from connector_core.discovery.explain import explain
+from connector_core.discovery.preview import Asked
 from connector_core.explanations import Explanation, FieldOrigin, Source
 from connector_core.http.parsing import parse_page
 from connector_core.sdk.page import Origin, PlaceInListing, RowRejectedError
@@ -249,7 +250,7 @@ async def test_a_row_whose_creation_was_undone_says_so(namely: Start) -> None:
 async def test_a_change_that_is_no_longer_kept_leaves_the_origin_unknown(steps: RunSteps) -> None:
     await steps.applied(person("a", email="a@acme.example"))
     steps.ask("DELETE FROM changes")
-    found = await explain(steps.store, "acme", Example.declarations["Employee"], "Example HR", "a")
+    found = await explain(Asked("acme", Example.declarations["Employee"], "a"), "Example HR", steps.store)
     assert {one.field: one.source for one in found.fields} == {"source_id": None, "email": None}
     assert found.last_seen
 

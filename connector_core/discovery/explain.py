@@ -5,12 +5,11 @@ from typing import Any
 
 import msgspec
 
-from connector_core.discovery.preview import named, names_of, unread_fields
+from connector_core.discovery.preview import Asked, named, names_of, unread_fields
 from connector_core.explanations import Explanation, FieldOrigin, PastRemoval, Seen, Source, WaitingChange
 from connector_core.field_changes import FieldChange
 from connector_core.outcomes import Operation, State
 from connector_core.reasons import Code
-from connector_core.sdk.connector import Declaration
 from connector_core.store import Store, StoredKind
 from connector_core.store.changes import name_in
 from connector_core.store.provenance import RowChange, StoredRow
@@ -19,16 +18,9 @@ _READ = frozenset({Operation.CREATE, Operation.UPDATE})
 _WAITING = frozenset({State.PLANNED, State.HELD})
 
 
-async def explain(store: Store, integration: str, declaration: Declaration, title: str, source_id: str) -> Explanation:
-    """Explain one row of an integration, from what is stored.
-
-    Args:
-        store: The store, which is only read.
-        integration: The integration.
-        declaration: Of the kind.
-        title: The provider's.
-        source_id: The row's id at the provider.
-    """
+async def explain(asked: Asked, title: str, store: Store) -> Explanation:
+    """Explain one row from what is stored. ``title`` is the provider's. The store is only read."""
+    integration, declaration, source_id = asked.integration, asked.declaration, asked.source_id
     of = StoredKind(integration, declaration.kind.__name__)
     row = await store.provenance.row(of, source_id)
     changes = await store.provenance.changes(of, source_id)

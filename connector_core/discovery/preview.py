@@ -1,9 +1,9 @@
 """One row, asked for by its id, and what a run would make of it. Nothing is stored, and no run is made."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -96,19 +96,31 @@ class WatchedApi:
             raise
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One row of an integration, as an operator names it."""
+
+    integration: str
+    declaration: Declaration
+    source_id: str
+
+
 async def preview(
-    connector: AnyConnector, declaration: Declaration, api: WatchedApi, store: Store, blank: Preview, *, seconds: float
+    asked: Asked, connector_with: Callable[[Api], AnyConnector], client: Api, store: Store, *, seconds: float
 ) -> Preview:
-    """Ask the provider for the row that a blank preview names, and return what became of it.
+    """Ask the provider for a row, and return what became of it. SettingsError for what cannot be an id.
 
     Args:
-        connector: It speaks through ``api``.
-        declaration: Of the kind.
-        api: It has noted what was requested.
+        asked: The row.
+        connector_with: Returns the connector, which speaks through the client that it is given.
+        client: It reaches the provider.
         store: What is stored is only read.
-        blank: The preview, without an answer.
-        seconds: The time limit.
+        seconds: The time limit, if it is shorter than that of a preview.
     """
+    declaration, source_id = asked.declaration, checked_id(asked.source_id)
+    blank = Preview(asked.integration, declaration.kind.__name__, source_id, Answer.NOT_POSSIBLE)
+    api, seconds = WatchedApi(client), min(seconds, SECONDS)
+    connector = connector_with(api)
     title = connector.manifest.title
     if declaration.fetch is None:
         message = f"{title} cannot be asked for a single {declaration.kind.__name__.lower()}."
@@ -123,8 +135,8 @@ async def preview(
     except ConnectorCoreError as error:
         return replace(blank, answer=Answer.FAILED, requests=tuple(api.calls), problems=(Problem.of(error),))
     # What the connector could do without: it leaves fields unset.
-    asked = replace(blank, requests=tuple(api.calls), problems=tuple([Problem.of(one) for one in api.errors]))
-    return await _answered(asked, page, declaration, title, store)
+    answered = replace(blank, requests=tuple(api.calls), problems=tuple([Problem.of(one) for one in api.errors]))
+    return await _answered(answered, page, declaration, title, store)
 
 
 async def _answered(
