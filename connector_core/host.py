@@ -96,8 +96,10 @@ class Host(Decisions, Overview):
         provider says no, ForbiddenError when no kind at all may be read, and OtherTenantError when the credentials are
         another company's than those before; then nothing is saved.
         """
-        credentials, report = await self._examine(connector, name, fields)
+        wanted, credentials = await self._parsed(connector, name, fields)
         del fields  # Its secrets may be plain texts, and a log may show the locals of a frame.
+        with self._speaking(name, credentials):
+            report = await self._check(wanted, credentials)
         refuse_unreadable(report)
         async with self.store.locks.hold(name), self._vault.sealing() as seal:
             # Found again: it may have been changed while the check was made.
@@ -117,19 +119,18 @@ class Host(Decisions, Overview):
 
         Raises what `connect` raises; kinds that may not be read are in the report, even if it is all of them.
         """
-        _, report = await self._examine(connector, name, fields)
-        return report
+        wanted, credentials = await self._parsed(connector, name, fields)
+        del fields  # See above.
+        with self._speaking(name, credentials):
+            return await self._check(wanted, credentials)
 
-    async def _examine(
+    async def _parsed(
         self, connector: str, name: str, fields: Mapping[str, str | SecretStr]
-    ) -> tuple[Credentials, CheckReport]:
+    ) -> tuple[type[AnyConnector], Credentials]:
         wanted = self.registry.connector(connector)
         check_name(name)
         await self.store.integrations.find_for(name, connector)
-        credentials = credentials_of(wanted, fields)
-        del fields  # See above.
-        with self._speaking(name, credentials):
-            return credentials, await self._check(wanted, credentials)
+        return wanted, credentials_of(wanted, fields)
 
     def _same(self, existing: Integration, credentials: Credentials, report: CheckReport) -> bool:
         try:

@@ -153,7 +153,7 @@ class Plans(Table):
         self, run_id: str, state: State, after: tuple[str, Operation, str] | None, most: int
     ) -> list[Change]:
         """Return a run's changes behind one of a kind, an operation and an id; in the order of ``changes``."""
-        return await behind(await self._kinds(run_id), after, most, partial(self._changes_after, run_id, state))
+        return await behind(await self._kinds(run_id), after, most, partial(self._changes_after, run_id, state, None))
 
     @reads
     def _kinds(self, cursor: Cursor, run_id: str) -> list[str]:

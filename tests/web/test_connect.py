@@ -278,7 +278,7 @@ async def test_where_nothing_may_be_read_there_is_nothing_to_save(web: StartWeb)
     assert "nothing may be read" in review.text
     assert ">Save</button>" not in review.html
     refused = await site.post(answer.location)
-    assert refused.status == 502
+    assert refused.status == 422
     assert await names(site) == []
 
 
