@@ -1,10 +1,10 @@
 """The host: everything an operator can do, as a typed object that any asyncio program can embed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from functools import cached_property, partial
-from typing import Self, TypeVar
+from typing import Self
 
 import aiohttp
 import structlog
@@ -33,13 +33,10 @@ from connector_core.sdk.credentials import Credentials
 from connector_core.sdk.entities import Entity, Product
 from connector_core.secrecy import hiding
 from connector_core.settings import Settings
-from connector_core.store import Integration, Store, StoredKind
+from connector_core.store import Integration, Store
 from connector_core.vault import Vault
-from connector_core.views import View, linked_ids
 
 __all__ = ["Host", "Settings"]
-
-E = TypeVar("E", bound=Entity)
 
 
 class Host(Decisions, Overview):
@@ -239,30 +236,6 @@ class Host(Decisions, Overview):
                             accepted_fields=accepted,
                         )
                     )
-
-    # ---- stored entities
-
-    async def entities(self, name: str, kind: type[E]) -> AsyncIterator[E]:
-        """Yield every stored entity of this kind, by id."""
-        await self.store.integrations.get(name)
-        async for entity in self.store.entities.decoded(StoredKind(name, kind.__name__), kind.model_validate_json):
-            yield entity
-
-    async def entity(self, name: str, kind: type[E], source_id: str) -> E | None:
-        """Return the stored entity of this id, or None if there is none."""
-        await self.store.integrations.get(name)
-        return await self.store.entities.find(StoredKind(name, kind.__name__), source_id, kind.model_validate_json)
-
-    async def view(self, name: str, kind: type[E], entities: Collection[E] | None = None) -> View[E]:
-        """Return a view of the entities of this kind, with the names behind their links; of these only, if given."""
-        await self.store.integrations.get(name)
-        linked = linked_ids(kind, entities).items()
-        return View(kind, {one: await self.store.entities.names(StoredKind(name, one), ids) for one, ids in linked})
-
-    async def count_entities(self, name: str) -> dict[str, int]:
-        """Return the number of stored entities by kind."""
-        await self.store.integrations.get(name)
-        return await self.store.entities.counts(name)
 
     async def kind(self, name: str, kind: str) -> type[Entity]:
         """Return the kind of an integration's connector that an operator names: employees or Employee, in any case."""

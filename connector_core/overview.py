@@ -1,5 +1,8 @@
 """What is stored, as an operator looks at it: the part of the host that only reads the store."""
 
+from collections.abc import AsyncIterator, Collection
+from typing import TypeVar
+
 from connector_core.contract import declaration_of
 from connector_core.directory import Directories, Directory
 from connector_core.discovery.explain import explain
@@ -10,6 +13,9 @@ from connector_core.plugins import Registry
 from connector_core.sdk.entities import Entity
 from connector_core.status import IntegrationStatus, statuses
 from connector_core.store import EntityChange, RunSummary, Store, StoredKind
+from connector_core.views import View, linked_ids
+
+E = TypeVar("E", bound=Entity)
 
 
 class Overview:
@@ -70,3 +76,27 @@ class Overview:
                 f"{number} an id that begins with {run_id!r}.", hint=f"discover history {name} lists the ids."
             )
         return found[0]
+
+    # ---- stored entities
+
+    async def entities(self, name: str, kind: type[E]) -> AsyncIterator[E]:
+        """Yield every stored entity of this kind, by id."""
+        await self.store.integrations.get(name)
+        async for entity in self.store.entities.decoded(StoredKind(name, kind.__name__), kind.model_validate_json):
+            yield entity
+
+    async def entity(self, name: str, kind: type[E], source_id: str) -> E | None:
+        """Return the stored entity of this id, or None if there is none."""
+        await self.store.integrations.get(name)
+        return await self.store.entities.find(StoredKind(name, kind.__name__), source_id, kind.model_validate_json)
+
+    async def view(self, name: str, kind: type[E], entities: Collection[E] | None = None) -> View[E]:
+        """Return a view of the entities of this kind, with the names behind their links; of these only, if given."""
+        await self.store.integrations.get(name)
+        linked = linked_ids(kind, entities).items()
+        return View(kind, {one: await self.store.entities.names(StoredKind(name, one), ids) for one, ids in linked})
+
+    async def count_entities(self, name: str) -> dict[str, int]:
+        """Return the number of stored entities by kind."""
+        await self.store.integrations.get(name)
+        return await self.store.entities.counts(name)

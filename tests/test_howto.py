@@ -189,7 +189,7 @@ def test_the_commands_about_speed_work(discover: Discover) -> None:
 @pytest.mark.parametrize("howto", HOWTOS, ids=lambda one: one.stem)
 def test_the_settings_and_projects_of_a_how_to_are_read(howto: Path, tmp_path: Path) -> None:
     for spoken, title, body in FENCE.findall(howto.read_text(encoding="utf-8")):
-        assert spoken in {"sh", "text", "toml", "python"}
+        assert spoken in {"sh", "text", "toml", "python", "yaml"}
         if title == "plugins.toml":
             (tmp_path / title).write_text(body)
             assert Settings.load(tmp_path / title) != Settings()
