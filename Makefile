@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 SUPPLY := .venv-supply
 BUILD := .build
 
-.PHONY: demo demo-web test prove lint types docs generate reliability teeth bench bench-quick bench-setup dist sbom audit check \
+.PHONY: demo demo-web test prove lint types docs generate screenshots reliability teeth bench bench-quick bench-setup dist sbom audit check \
 	setup lock clean
 
 demo: setup
@@ -42,6 +42,10 @@ docs: setup
 # Writes the parts of the documents that quote the program.
 generate: setup
 	$(BIN)/python -m docs.generate
+
+# Every page of the web host in light, dark and on a phone: writes docs/images/web. Look at each afterwards.
+screenshots: setup
+	$(BIN)/python -m docs.screenshots
 
 # Every fault, and kill -9 at 250 instants: writes docs/reliability.md. A few minutes.
 reliability: setup
