@@ -1,7 +1,7 @@
 """Takes the screenshots of the web host: ``make screenshots``. Look at each of them afterwards.
 
-Two simulated organisations are connected and run, time passes, and a real browser visits every page in light, in dark and
-on a phone. ``python -m docs.screenshots FOLDER`` writes PNG files into another folder, to look at.
+Two simulated organisations are connected and run, time passes, and a real browser visits every page in light, in dark
+and on a phone. ``python -m docs.screenshots FOLDER`` writes PNG files into another folder, to look at.
 """
 
 import asyncio
