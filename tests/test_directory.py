@@ -157,6 +157,7 @@ def test_each_person_counts_once_in_a_department_and_once_in_those_above_it(peop
     assert directory.without_department == sum(not own(one) & {unit.source_id for unit in UNITS} for one in people)
 
 
+@settings(deadline=None)
 @given(
     rows=st.dictionaries(st.text(st.characters(min_codepoint=97, max_codepoint=99), min_size=1, max_size=4), st.none()),
     data=st.data(),
