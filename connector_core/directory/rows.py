@@ -159,11 +159,12 @@ def decode_department(source_id: str, n: int, run_id: str, body: str) -> Departm
 
 def lay_out(people: Sequence[Person]) -> None:
     """Put the searched texts one behind the other in memory, in this order: a search goes through them faster so."""
+    texts: list[str] = []
     for start in range(0, len(people), _PART):
-        part = people[start : start + _PART]
-        texts = "\0".join([one.text for one in part]).split("\0")
-        for one, text in zip(part, texts if len(texts) == len(part) else (), strict=False):
-            one.text = text
+        texts += "\0".join([one.text for one in people[start : start + _PART]]).split("\0")
+    # Only now, when all are made: before, the next ones would be put where the old ones were.
+    for one, text in zip(people, texts if len(texts) == len(people) else (), strict=False):
+        one.text = text
 
 
 def merged(runs: Iterable[Sequence[R]]) -> list[R]:
