@@ -32,9 +32,10 @@ def body(entity: Employee | Department) -> str:
 def directory_of(people: Iterable[Employee], departments: Iterable[Department] = ()) -> Directory:
     """A directory of these entities."""
     decode = person_decoder()
-    found = {one.source_id: decode(one.source_id, 1, "run", body(one)) for one in people}
-    units = {one.source_id: decode_department(one.source_id, 1, "run", body(one)) for one in departments}
-    return Directory(1, datetime.now(UTC), in_order(found, NOTHING), in_order(units, NOTHING))
+    found = [decode(one.source_id, 1, "run", body(one)) for one in people]
+    units = [decode_department(one.source_id, 1, "run", body(one)) for one in departments]
+    rows = in_order(NOTHING, ids(found), found), in_order(NOTHING, ids(units), units)
+    return Directory(1, datetime.now(UTC), *rows)
 
 
 def ids(rows: Iterable[object]) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain, compress
+from itertools import compress
 from typing import Self
 
 from connector_core.directory.rows import Department, Group, Person, Rows, key_of
@@ -66,18 +66,19 @@ class Directory:
         self.all_people = people
         self.all_departments = departments
         self._texts = [one.text for one in people.sorted]
-        self._groups = defaultdict[Group, list[int]](list)
-        self._reports = defaultdict[str, list[Person]](list)
-        for number, one in enumerate(people.sorted):
-            self._groups[one.group].append(number)
-            if one.manager is not None:
-                self._reports[one.manager].append(one)
-        sizes = Counter[tuple[str, ...]]()
+        self._groups = [one.group for one in people.sorted]
         self._groups_of = defaultdict[str, list[Group]](list)
-        for group, numbers in self._groups.items():
-            sizes[group.departments] += len(numbers)
+        sizes = Counter[tuple[str, ...]]()
+        numbers = Counter(self._groups)
+        self._all_groups = tuple(numbers)
+        for group, number in numbers.items():
+            sizes[group.departments] += number
             for department in group.departments:
                 self._groups_of[department].append(group)
+        self._reports = defaultdict[str, list[Person]](list)
+        for one in people.sorted:
+            if one.manager is not None:
+                self._reports[one.manager].append(one)
         self._tree = Tree(departments.sorted, sizes)
         self._searches = OrderedDict[tuple[object, ...], Hits]()
 
@@ -176,16 +177,13 @@ class Directory:
         texts = self._texts
         found = b"\1" * len(texts)
         if status is not None or worker_type is not None or departments is not None:
-            lists = [
-                self._groups[group]
+            wanted = {
+                group
                 for group in self._groups_in(departments)
                 if (status is None or group.status == status)
                 and (worker_type is None or group.worker_type == worker_type)
-            ]
-            chosen = bytearray(len(texts))
-            for number in chain.from_iterable(lists):
-                chosen[number] = 1
-            found = bytes(chosen)
+            }
+            found = bytes([group in wanted for group in self._groups])
         for word in words:
             if found.count(1) > len(texts) // _FEW:
                 found = bytes([hit and word in text for hit, text in zip(found, texts, strict=True)])
@@ -202,9 +200,9 @@ class Directory:
         Departments that are not stored count as none.
         """
         if departments is None:
-            return self._groups
+            return self._all_groups
         if not departments:
-            return [group for group in self._groups if not any(one in self._tree for one in group.departments)]
+            return [group for group in self._all_groups if not any(one in self._tree for one in group.departments)]
         return dict.fromkeys(group for one in departments for group in self._groups_of.get(one, ()))
 
     def _wanted(self, department: str | None, *, below: bool) -> frozenset[str] | None:
