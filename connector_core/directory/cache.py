@@ -111,15 +111,14 @@ class Directories:
 
     async def _rows_of(self, of: StoredKind, before: Rows[R], decode: Decode[R]) -> Rows[R]:
         """Return the rows of a kind; ``before`` itself if there is no change."""
-        found: dict[str, R] = {}
-        after, decoded = "", 0
-        while page := await self._store.snapshots.page(of, after, before.known, decode):
-            found.update((one.source_id, one) for one in page.rows)
-            decoded += page.decoded
-            after = page.rows[-1].source_id
-        if not decoded and len(found) == len(before.known):
+        ids, changed, after = list[str](), list[R](), ""
+        while (page := await self._store.snapshots.page(of, after, before.known, decode)).ids:
+            ids += page.ids
+            changed += page.changed
+            after = page.ids[-1]
+        if not changed and len(ids) == len(before.known):
             return before
-        return await self._elsewhere(in_order, found, before)
+        return await self._elsewhere(in_order, before, ids, changed)
 
     async def _elsewhere(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         try:

@@ -159,11 +159,12 @@ def decode_department(source_id: str, n: int, run_id: str, body: str) -> Departm
 
 def lay_out(people: Sequence[Person]) -> None:
     """Put the searched texts one behind the other in memory, in this order: a search goes through them faster so."""
+    texts: list[str] = []
     for start in range(0, len(people), _PART):
-        part = people[start : start + _PART]
-        texts = "\0".join([one.text for one in part]).split("\0")
-        for one, text in zip(part, texts if len(texts) == len(part) else (), strict=False):
-            one.text = text
+        texts += "\0".join([one.text for one in people[start : start + _PART]]).split("\0")
+    # Only now, when all are made: before, the next ones would be put where the old ones were.
+    for one, text in zip(people, texts if len(texts) == len(people) else (), strict=False):
+        one.text = text
 
 
 def merged(runs: Iterable[Sequence[R]]) -> list[R]:
@@ -189,10 +190,12 @@ def merged(runs: Iterable[Sequence[R]]) -> list[R]:
     return result
 
 
-def in_order(found: Mapping[str, R], before: Rows[R]) -> Rows[R]:
-    """Return rows, given by id, with their order. Those that were there before are sorted already."""
-    kept = [one for one in before.sorted if found.get(one.source_id) is one]
-    same = {one.source_id for one in kept}
-    new = [one for source_id, one in found.items() if source_id not in same]
-    parts = [sorted(new[start : start + _PART], key=key_of) for start in range(0, len(new), _PART)]
-    return Rows(merged([kept, *parts]), found)
+def in_order(before: Rows[R], ids: Sequence[str], changed: Sequence[R]) -> Rows[R]:
+    """Return the rows with these ids: those that were there before, and are sorted already, and those that changed."""
+    known = {**before.known, **{one.source_id: one for one in changed}}
+    if len(known) > len(ids):
+        for gone in known.keys() - set(ids):
+            del known[gone]
+    kept = [one for one in before.sorted if known.get(one.source_id) is one]
+    parts = [sorted(changed[start : start + _PART], key=key_of) for start in range(0, len(changed), _PART)]
+    return Rows(merged([kept, *parts]), known)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain, compress
+from itertools import compress
 from typing import Self
 
 from connector_core.directory.rows import Department, Group, Person, Rows, key_of
@@ -19,6 +19,11 @@ from connector_core.views import folded
 
 _SEARCHES = 8
 """Results that are kept, so that the next page of one is found at once."""
+_FEW = 8
+"""Where not more than one in so many is left, those are looked up one by one."""
+
+Hits = bytes
+"""For each person, sorted by name, 1 or 0: of the objects themselves, so many are spread over memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +66,21 @@ class Directory:
         self.all_people = people
         self.all_departments = departments
         self._texts = [one.text for one in people.sorted]
-        self._groups = defaultdict[Group, list[int]](list)
-        self._reports = defaultdict[str, list[Person]](list)
-        for number, one in enumerate(people.sorted):
-            self._groups[one.group].append(number)
-            if one.manager is not None:
-                self._reports[one.manager].append(one)
-        sizes = Counter[tuple[str, ...]]()
+        self._groups = [one.group for one in people.sorted]
         self._groups_of = defaultdict[str, list[Group]](list)
-        for group, numbers in self._groups.items():
-            sizes[group.departments] += len(numbers)
+        sizes = Counter[tuple[str, ...]]()
+        numbers = Counter(self._groups)
+        self._all_groups = tuple(numbers)
+        for group, number in numbers.items():
+            sizes[group.departments] += number
             for department in group.departments:
                 self._groups_of[department].append(group)
+        self._reports = defaultdict[str, list[Person]](list)
+        for one in people.sorted:
+            if one.manager is not None:
+                self._reports[one.manager].append(one)
         self._tree = Tree(departments.sorted, sizes)
-        self._searches = OrderedDict[tuple[object, ...], Sequence[Person]]()
+        self._searches = OrderedDict[tuple[object, ...], Hits]()
 
     def as_of_now(self, as_of: int, read_at: datetime) -> Self:
         """Return the same rows, as those of a later state."""
@@ -118,7 +124,12 @@ class Directory:
         self._searches[question] = found
         while len(self._searches) > _SEARCHES:
             self._searches.popitem(last=False)
-        return self._slice(found, after, limit)
+        everybody, shown = self.all_people.sorted, list[Person]()
+        place = 0 if after is None else bisect_right(everybody, _key_at(after), key=key_of)
+        while len(shown) <= limit and (place := found.find(1, place)) >= 0:
+            shown.append(everybody[place])
+            place += 1
+        return self._slice(shown, found.count(1), limit)
 
     def person(self, source_id: str) -> PersonRow | None:
         """Return a person, or None if there is none of this id."""
@@ -131,7 +142,9 @@ class Directory:
 
     def reports(self, source_id: str, *, after: str | None = None, limit: int = 50) -> Slice:
         """Return the people whose manager is this person, sorted by name."""
-        return self._slice(self._reports.get(source_id, ()), after, limit)
+        found = self._reports.get(source_id, ())
+        place = 0 if after is None else bisect_right(found, _key_at(after), key=key_of)
+        return self._slice(found[place : place + limit + 1], len(found), limit)
 
     # ---- departments
 
@@ -160,23 +173,25 @@ class Directory:
         status: str | None,
         worker_type: str | None,
         departments: frozenset[str] | None,
-    ) -> Sequence[Person]:
-        found, texts = self.all_people.sorted, self._texts
+    ) -> Hits:
+        texts = self._texts
+        found = b"\1" * len(texts)
         if status is not None or worker_type is not None or departments is not None:
-            lists = [
-                self._groups[group]
+            wanted = {
+                group
                 for group in self._groups_in(departments)
                 if (status is None or group.status == status)
                 and (worker_type is None or group.worker_type == worker_type)
-            ]
-            chosen = bytearray(len(found))
-            for number in chain.from_iterable(lists):
-                chosen[number] = 1
-            found = list(compress(found, chosen))
-            texts = list(compress(texts, chosen)) if words else []
+            }
+            found = bytes([group in wanted for group in self._groups])
         for word in words:
-            has_word = [word in text for text in texts]
-            found, texts = list(compress(found, has_word)), list(compress(texts, has_word))
+            if found.count(1) > len(texts) // _FEW:
+                found = bytes([hit and word in text for hit, text in zip(found, texts, strict=True)])
+            else:
+                left = bytearray(len(texts))
+                for number in compress(range(len(texts)), found):
+                    left[number] = word in texts[number]
+                found = bytes(left)
         return found
 
     def _groups_in(self, departments: frozenset[str] | None) -> Iterable[Group]:
@@ -185,9 +200,9 @@ class Directory:
         Departments that are not stored count as none.
         """
         if departments is None:
-            return self._groups
+            return self._all_groups
         if not departments:
-            return [group for group in self._groups if not any(one in self._tree for one in group.departments)]
+            return [group for group in self._all_groups if not any(one in self._tree for one in group.departments)]
         return dict.fromkeys(group for one in departments for group in self._groups_of.get(one, ()))
 
     def _wanted(self, department: str | None, *, below: bool) -> frozenset[str] | None:
@@ -206,11 +221,11 @@ class Directory:
             if here:
                 yield here
 
-    def _slice(self, found: Sequence[Person], after: str | None, limit: int) -> Slice:
-        start = 0 if after is None else bisect_right(found, _key_at(after), key=key_of)
-        shown = found[start : start + limit]
-        more = start + limit < len(found) and bool(shown)
-        return Slice(tuple(map(self._row, shown)), len(found), _place(shown[-1].key) if more else None)
+    def _slice(self, found: Sequence[Person], total: int, limit: int) -> Slice:
+        """Return the first so many of these people; there are more, if one more was found."""
+        shown = found[:limit]
+        place = _place(shown[-1].key) if shown and len(found) > limit else None
+        return Slice(tuple(map(self._row, shown)), total, place)
 
     def _row(self, one: Person) -> PersonRow:
         manager = self.all_people.known.get(one.manager) if one.manager is not None else None

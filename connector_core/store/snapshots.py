@@ -38,13 +38,12 @@ M = TypeVar("M", bound=Marked)
 
 @dataclass(frozen=True, slots=True)
 class SnapshotPage(Generic[M]):
-    """Some rows of a kind, by id; ``decoded`` of them are new, or have changed."""
+    """Some rows of a kind."""
 
-    rows: list[M]
-    decoded: int
-
-    def __bool__(self) -> bool:
-        return bool(self.rows)
+    ids: list[str]
+    """Of all of them, in their order."""
+    changed: list[M]
+    """Those that were not known, or not as they are stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,30 +80,28 @@ class Snapshots(Table):
         known: Mapping[str, M],
         decode: Callable[[str, int, str, str], M],
     ) -> SnapshotPage[M]:
-        """Return some rows behind an id, by id: those in ``known`` as long as they have not changed.
+        """Return some rows behind an id, by id.
 
-        The others are decoded: by ``decode(source_id, n, run_id, body)``, on the store's thread.
+        Those that are not in ``known``, or have changed since, are decoded on the store's thread, by
+        ``decode(source_id, n, run_id, body)``.
         """
         # Not joined where rows are known: most of their bodies need not be looked up then.
-        body, join = ("NULL", "") if known else ("b.body", "JOIN bodies b ON b.n = e.n")
+        body, join = ("", "") if known else (", b.body", "JOIN bodies b ON b.n = e.n")
         found = cursor.execute(
-            f"SELECT e.source_id, e.n, e.run_id, {body} FROM entities e {join} "  # noqa: S608 - ours
+            f"SELECT e.source_id, e.n, e.run_id{body} FROM entities e {join} "  # noqa: S608 - ours
             "WHERE e.integration = ? AND e.kind = ? AND e.source_id > ? ORDER BY e.source_id LIMIT ?",
             (of.integration, of.kind, after, _PAGE),
         ).fetchall()
+        ids = [row[0] for row in found]
         if not known:
-            return SnapshotPage([decode(*row) for row in found], len(found))
+            return SnapshotPage(ids, [decode(*row) for row in found])
         changed = [
-            n
-            for source_id, n, run_id, _ in found
+            (source_id, n, run_id)
+            for source_id, n, run_id in found
             if (row := known.get(source_id)) is None or row.n != n or row.run_id != run_id
         ]
-        bodies = _bodies(cursor, changed)
-        rows = [
-            decode(source_id, n, run_id, bodies[n]) if n in bodies else known[source_id]
-            for source_id, n, run_id, _ in found
-        ]
-        return SnapshotPage(rows, len(changed))
+        bodies = _bodies(cursor, [n for _, n, _ in changed])
+        return SnapshotPage(ids, [decode(source_id, n, run_id, bodies[n]) for source_id, n, run_id in changed])
 
     @reads
     def history(self, cursor: Cursor, of: StoredKind, source_id: str, limit: int) -> list[EntityChange]:
