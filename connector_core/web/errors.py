@@ -16,7 +16,7 @@ class SignInRequiredError(ConnectorCoreError):
 
 
 class SignInRefusedError(ConnectorCoreError):
-    """The token was wrong, or too many were. ``retry_after`` is in seconds; 0 allows the next try now."""
+    """The token was wrong, or too many were, which has status 429."""
 
     code = "sign_in_refused"
     exit_code = 2
@@ -24,6 +24,7 @@ class SignInRefusedError(ConnectorCoreError):
     def __init__(self, message: str, *, hint: str = "", retry_after: float = 0.0) -> None:
         super().__init__(message, hint=hint)
         self.retry_after = retry_after
+        """Seconds; 0 allows the next try now."""
 
 
 class RoleError(ConnectorCoreError):
@@ -48,28 +49,28 @@ class ForeignRequestError(ConnectorCoreError):
 
 
 class MissingError(ConnectorCoreError):
-    """A page, a run or an entity that does not exist."""
+    """The page, run, plan or row does not exist."""
 
     code = "not_found"
     exit_code = 2
 
 
 class ConflictError(ConnectorCoreError):
-    """What the request is about has changed since it was shown, or exists already."""
+    """What the request would add exists already."""
 
     code = "conflict"
     exit_code = 2
 
 
 class MediaTypeError(ConnectorCoreError):
-    """A body that is not plain JSON."""
+    """The body is not plain JSON."""
 
     code = "media_type"
     exit_code = 2
 
 
 class RequestError(ConnectorCoreError):
-    """Parameters or a body that the operation does not take. ``findings`` are (place, problem)."""
+    """The operation does not take the parameters or the body."""
 
     code = "request"
     exit_code = 2
@@ -77,3 +78,4 @@ class RequestError(ConnectorCoreError):
     def __init__(self, message: str, *, hint: str = "", findings: Sequence[tuple[str, str]] = ()) -> None:
         super().__init__(message, hint=hint)
         self.findings = tuple(findings)
+        """Place and problem of each."""

@@ -27,6 +27,7 @@ class Meaning(Shape):
 
     words: str
     times: Annotated[list[datetime], Field(description="The next five, in the time zone of the settings.")]
+    timezone: str
 
 
 class NewSchedule(Shape):
@@ -58,7 +59,8 @@ class ScheduleDetails(Shape):
 @operations.add("GET", "/cron", errors=(SettingsError,))
 async def explain_cron(site: Site, query: CronQuery) -> Meaning:
     """Say what a cron expression means, in words and by its next five times."""
-    return Meaning(words=in_words(query.cron), times=next_times(query.cron, site.host.settings.schedule.timezone))
+    timezone = site.host.settings.schedule.timezone
+    return Meaning(words=in_words(query.cron), times=next_times(query.cron, timezone), timezone=timezone)
 
 
 @operations.add("GET", "/integrations/{name}/schedule")
