@@ -29,6 +29,7 @@ from connector_core.testing.listing_faults import LISTING_FAULTS
 from connector_core.testing.network_faults import NETWORK_FAULTS, THROTTLES
 from connector_core.testing.readme import MARKED, PARTS, readme_of, table, tier_in
 from connector_core.testing.spellings import SPELLINGS
+from connector_core.web import errors as of_the_web
 from connector_core.web.api import OPERATIONS, PREFIX, document_of
 from connector_core.web.failures import STATUSES, status_of
 
