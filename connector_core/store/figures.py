@@ -7,6 +7,14 @@ from datetime import datetime
 from connector_core.store.rows import StoredKind
 from connector_core.store.sqlite import Cursor, Table, reads
 
+LAST_COUNTS = (
+    "SELECT l.integration, l.kind, h.stored, h.active, (SELECT e.active FROM entities e WHERE "
+    "e.integration = l.integration AND e.kind = l.kind LIMIT 1) FROM last_readings l LEFT JOIN headcounts h "
+    "ON h.n = (SELECT m.n FROM headcounts m WHERE m.integration = l.integration AND m.kind = l.kind "
+    "ORDER BY m.n DESC LIMIT 1)"
+)
+"""The last head-count of each kind that was read, and the activity of one of its rows."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunTotal:
@@ -74,12 +82,7 @@ class Monitoring(Table):
 
 def _stored(cursor: Cursor) -> dict[StoredKind, StoredCount]:
     """Return the last head-count of each kind that was read. Whether it knows a status, one of its rows tells."""
-    rows = cursor.execute(
-        "SELECT l.integration, l.kind, h.stored, h.active, (SELECT e.active FROM entities e WHERE "
-        "e.integration = l.integration AND e.kind = l.kind LIMIT 1) FROM last_readings l LEFT JOIN headcounts h "
-        "ON h.n = (SELECT m.n FROM headcounts m WHERE m.integration = l.integration AND m.kind = l.kind "
-        "ORDER BY m.n DESC LIMIT 1)"
-    ).fetchall()
+    rows = cursor.execute(LAST_COUNTS).fetchall()
     found = dict[StoredKind, StoredCount]()
     for name, kind, stored, active, status in rows:
         of = StoredKind(name, kind)

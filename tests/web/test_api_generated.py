@@ -77,10 +77,7 @@ def found_by(web: WebHost, schemes: Mapping[str, Any], examples: int, *, coverag
                     "checks": {"positive_data_acceptance": {"expected-statuses": accepted}},
                 },
                 {"include-operation-id": on_acme, "parameters": named},
-                {
-                    "include-operation-id": [one.name for one in OPERATIONS if "{kind}" in one.path],
-                    "parameters": {**named, **kinds},
-                },
+                {"include-operation-id": of_kind, "parameters": {**named, **kinds}},
             ],
         }
     )

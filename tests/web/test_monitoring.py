@@ -1,6 +1,10 @@
 """/health and /metrics."""
 
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import aiohttp
 import pytest
@@ -10,6 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from connector_core.host import Host
 from connector_core.settings import Settings
+from connector_core.store.figures import LAST_COUNTS
+from connector_core.store.notices import Event, NewNotice
 from web_host import NotedRuns, WebHost, client, served_web, web_settings
 from world import Place, Start
 
@@ -169,10 +175,11 @@ async def test_an_incomplete_reading_does_not_make_the_last_complete_one_younger
     assert found[age] == pytest.approx((now - then.last_complete_at).total_seconds(), abs=5)
 
 
-async def test_figures_look_at_no_row_of_people(place: Place, web: WebHost) -> None:
-    plans = place.execute(f"EXPLAIN QUERY PLAN {STORED}")
-    scanned = [str(row[-1]) for row in plans if str(row[-1]).startswith("SCAN")]
-    assert scanned == ["SCAN l"]
+async def test_head_counts_are_looked_up_and_no_people_are_counted(place: Place) -> None:
+    with closing(sqlite3.connect(place.settings.host.store)) as connection:
+        steps = [str(row[-1]) for row in connection.execute(f"EXPLAIN QUERY PLAN {LAST_COUNTS}")]
+    assert [one for one in steps if one.startswith("SCAN")] == ["SCAN l"]
+    assert [one for one in steps if one.startswith("SEARCH e ")]
 
 
 async def test_figures_need_a_user_and_come_as_the_scraper_asks(web: WebHost, stranger: aiohttp.ClientSession) -> None:
