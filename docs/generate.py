@@ -29,8 +29,9 @@ from connector_core.testing.listing_faults import LISTING_FAULTS
 from connector_core.testing.network_faults import NETWORK_FAULTS, THROTTLES
 from connector_core.testing.readme import MARKED, PARTS, readme_of, table, tier_in
 from connector_core.testing.spellings import SPELLINGS
+from connector_core.web import errors as of_the_web
 from connector_core.web.api import OPERATIONS, PREFIX, document_of
-from connector_core.web.failures import STATUSES
+from connector_core.web.failures import STATUSES, status_of
 
 ROOT = Path(__file__).parents[1]
 
@@ -65,6 +66,17 @@ def error_codes(_: str) -> str:
     ]
     rows = [(f"`{one.code}`", f"`{one.__name__}`", str(one.exit_code), "yes" if one.retryable else "") for one in found]
     return table(("code", "class", "exit", "retried"), rows)
+
+
+def web_errors(_: str) -> str:
+    """Every error of requests to the web host, with its status, and those that HTTP itself names."""
+    found = [
+        one
+        for one in vars(of_the_web).values()
+        if inspect.isclass(one) and issubclass(one, errors.ConnectorCoreError) and one is not errors.ConnectorCoreError
+    ]
+    rows = [(f"`{one.code}`", str(status_of(one)), " ".join((one.__doc__ or "").split())) for one in found]
+    return table(("code", "status", "meaning"), rows)
 
 
 def reasons(_: str) -> str:

@@ -13,9 +13,9 @@ import structlog
 from aiohttp import web
 from pydantic import SecretStr
 
-from connector_core.errors import ConnectorCoreError
 from connector_core.settings import Endpoint, Role, WebSettings
 from connector_core.web.addresses import client_of
+from connector_core.web.errors import SignInRefusedError, SignInRequiredError
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 H = TypeVar("H", bound=Handler)
@@ -24,31 +24,6 @@ _MOST_SESSIONS = 1000
 _TRIES, _WINDOW = 5, 60.0
 """Wrong tokens from one address, and from all together ten times as many, within so many seconds."""
 _NEEDED = "__needed_role__"
-
-
-class SignInRequiredError(ConnectorCoreError):
-    """The request names no user."""
-
-    code = "sign_in_required"
-    exit_code = 2
-
-
-class SignInRefusedError(ConnectorCoreError):
-    """The token was wrong, or too many were. ``retry_after`` is in seconds; 0 allows the next try now."""
-
-    code = "sign_in_refused"
-    exit_code = 2
-
-    def __init__(self, message: str, *, hint: str = "", retry_after: float = 0.0) -> None:
-        super().__init__(message, hint=hint)
-        self.retry_after = retry_after
-
-
-class RoleError(ConnectorCoreError):
-    """The user's role does not allow the request."""
-
-    code = "role"
-    exit_code = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from connector_core.errors import PluginRefusedError
 from connector_core.operator_pages import declared_by, entity_of, mechanism, products_of
 from connector_core.plugins import Entry, Registry, Standing
 from connector_core.sdk.connector import AnyConnector
-from connector_core.web.failures import MissingError
+from connector_core.web.errors import MissingError
 from connector_core.web.recorded import recorded
 
 TONES = {Standing.REFUSED: "bad", Standing.FAILED: "bad", Standing.NOT_ALLOWED: "note"}

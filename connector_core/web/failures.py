@@ -2,7 +2,7 @@
 
 import json
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -16,49 +16,29 @@ from connector_core.errors import (
     CredentialsError,
     ForbiddenError,
     InvalidCredentialsError,
+    PlanChangedError,
     PluginError,
     ProviderError,
     SettingsError,
     StoreError,
     UnknownIntegrationError,
 )
-from connector_core.web.access import Handler, RoleError, SignInRefusedError, SignInRequiredError
-from connector_core.web.protection import SAFE, ForeignRequestError, WrongHostError, is_for_programs
+from connector_core.web.access import Handler
+from connector_core.web.errors import (
+    ConflictError,
+    ForeignRequestError,
+    MediaTypeError,
+    MissingError,
+    RequestError,
+    RoleError,
+    SignInRefusedError,
+    SignInRequiredError,
+    WrongHostError,
+)
+from connector_core.web.protection import SAFE, is_for_programs
 from connector_core.web.rendering import is_fragment, render
 
 _TITLES = {404: "There is no such page.", 405: "This address takes other requests.", 413: "This is too large."}
-
-
-class MissingError(ConnectorCoreError):
-    """A page, a run or an entity that does not exist."""
-
-    code = "not_found"
-    exit_code = 2
-
-
-class ConflictError(ConnectorCoreError):
-    """What the request is about has changed since it was shown, or exists already."""
-
-    code = "conflict"
-    exit_code = 2
-
-
-class MediaTypeError(ConnectorCoreError):
-    """A body that is not plain JSON."""
-
-    code = "media_type"
-    exit_code = 2
-
-
-class RequestError(ConnectorCoreError):
-    """Parameters or a body that the operation does not take. ``findings`` are (place, problem)."""
-
-    code = "request"
-    exit_code = 2
-
-    def __init__(self, message: str, *, hint: str = "", findings: Sequence[tuple[str, str]] = ()) -> None:
-        super().__init__(message, hint=hint)
-        self.findings = tuple(findings)
 
 
 STATUSES: tuple[tuple[type[ConnectorCoreError], int], ...] = (
@@ -72,6 +52,7 @@ STATUSES: tuple[tuple[type[ConnectorCoreError], int], ...] = (
     (MediaTypeError, 415),
     (RequestError, 422),
     (UnknownIntegrationError, 404),
+    (PlanChangedError, 409),
     (CredentialsError, 422),
     (PluginError, 422),
     (SettingsError, 422),

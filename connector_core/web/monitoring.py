@@ -1,7 +1,7 @@
 """Health for load balancers, and figures for Prometheus."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from aiohttp import web
@@ -10,6 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from connector_core.errors import StoreError
+from connector_core.schedules import Schedule
 from connector_core.store import Figures
 from connector_core.web.access import open_to_all
 from connector_core.web.site import host_of, site_of
@@ -39,7 +40,8 @@ async def metrics(request: web.Request) -> web.Response:
     """Return the figures, in the format that the scraper asks for."""
     site = site_of(request)
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Snapshot(await site.host.monitoring.figures(), sorted(site.engine.running()), datetime.now(UTC)))
+    figures, schedules = await site.host.monitoring.figures(), await site.host.schedules.all()
+    registry.register(Snapshot(figures, schedules, sorted(site.engine.running()), datetime.now(UTC)))
     ProcessCollector(registry=registry)
     encode, content_type = exposition.choose_encoder(request.headers.get("Accept", ""))
     # Its parameters are part of the format.
@@ -49,8 +51,9 @@ async def metrics(request: web.Request) -> web.Response:
 class Snapshot(Collector):
     """The figures of one moment, as Prometheus has them."""
 
-    def __init__(self, figures: Figures, running: list[str], now: datetime) -> None:
+    def __init__(self, figures: Figures, schedules: Sequence[Schedule], running: list[str], now: datetime) -> None:
         self._figures = figures
+        self._schedules = schedules
         self._running = running
         self._now = now
 
@@ -60,7 +63,7 @@ class Snapshot(Collector):
         yield from self._stored()
         age = GaugeMetricFamily(
             "discover_last_complete_age_seconds",
-            "Seconds since a run has read all of a kind.",
+            "Seconds since the last reading of all of a kind began.",
             labels=["integration", "kind"],
         )
         for of, at in self._figures.last_complete.items():
@@ -70,6 +73,11 @@ class Snapshot(Collector):
         for name in self._running:
             running.add_metric([name], 1)
         yield running
+        yield from self._scheduled()
+        notices = GaugeMetricFamily("discover_notices", "Notices that were not delivered.", labels=["state"])
+        notices.add_metric(["waiting"], self._figures.notices_waiting)
+        notices.add_metric(["given_up"], self._figures.notices_given_up)
+        yield notices
 
     def _totals(self) -> Iterator[Metric]:
         runs = CounterMetricFamily("discover_runs", "Runs that have ended.", labels=["connector", "verdict"])
@@ -95,3 +103,17 @@ class Snapshot(Collector):
             if count.active is not None:
                 active.add_metric([of.integration, of.kind], count.active)
         yield from (stored, active)
+
+    def _scheduled(self) -> Iterator[Metric]:
+        late = GaugeMetricFamily(
+            "discover_schedule_late_seconds", "Seconds by which the next run is late.", labels=["integration"]
+        )
+        failures = GaugeMetricFamily(
+            "discover_schedule_failures", "Runs that have failed in a row.", labels=["integration"]
+        )
+        for one in self._schedules:
+            if one.next_at:
+                waits = 0.0 if one.integration in self._running else (self._now - one.next_at).total_seconds()
+                late.add_metric([one.integration], max(0.0, waits))
+                failures.add_metric([one.integration], one.failures)
+        yield from (late, failures)

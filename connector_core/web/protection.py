@@ -10,8 +10,9 @@ from aiohttp import web
 from connector_core.audit import acting
 from connector_core.errors import ConnectorCoreError
 from connector_core.settings import Endpoint, WebSettings
-from connector_core.web.access import USER, Handler, RoleError, SignInRequiredError, needed_role
+from connector_core.web.access import USER, Handler, needed_role
 from connector_core.web.addresses import is_among, is_loopback
+from connector_core.web.errors import ForeignRequestError, RoleError, SignInRequiredError, WrongHostError
 from connector_core.web.site import SITE, site_of
 
 _CONTENT = (
@@ -30,20 +31,6 @@ _HEADERS = {
 _HSTS = "max-age=31536000; includeSubDomains"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing."""
-
-
-class WrongHostError(ConnectorCoreError):
-    """The request is for another host name, or did not come through the declared proxy."""
-
-    code = "wrong_host"
-    exit_code = 2
-
-
-class ForeignRequestError(ConnectorCoreError):
-    """Another site may have sent the request."""
-
-    code = "foreign_request"
-    exit_code = 2
 
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:

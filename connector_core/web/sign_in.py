@@ -6,7 +6,8 @@ import structlog
 from aiohttp import web
 
 from connector_core.audit import Action, acting
-from connector_core.web.access import USER, SignInRefusedError, open_to_all
+from connector_core.web.access import USER, open_to_all
+from connector_core.web.errors import SignInRefusedError
 from connector_core.web.failures import problem_of
 from connector_core.web.rendering import render
 from connector_core.web.site import site_of

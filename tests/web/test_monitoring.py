@@ -1,6 +1,10 @@
 """/health and /metrics."""
 
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import aiohttp
 import pytest
@@ -10,6 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from connector_core.host import Host
 from connector_core.settings import Settings
+from connector_core.store.figures import LAST_COUNTS
+from connector_core.store.notices import Event, NewNotice
 from web_host import NotedRuns, WebHost, client, served_web, web_settings
 from world import Place, Start
 
@@ -124,6 +130,56 @@ async def test_a_run_under_way_is_shown(web: WebHost, stranger: aiohttp.ClientSe
     async with stranger.post(started, json={}, headers=web.bearer) as response:
         assert response.status == 202
     assert (await figures(web, stranger))["discover_run_running", "acme"] == 1
+
+
+async def test_a_late_run_and_failures_in_a_row_are_shown(web: WebHost, stranger: aiohttp.ClientSession) -> None:
+    late, failures = ("discover_schedule_late_seconds", "acme"), ("discover_schedule_failures", "acme")
+    assert late not in await figures(web, stranger)
+    await web.host.schedules.set("acme", "0 6 * * *")
+    found = await figures(web, stranger)
+    assert (found[late], found[failures]) == (0, 0)
+    due = datetime.now(UTC) - timedelta(minutes=5)
+    await web.host.store.schedules.edit("acme", lambda before: (replace(before, due_at=due, failures=2), ()))
+    found = await figures(web, stranger)
+    assert 300 <= found[late] < 330
+    assert found[failures] == 2
+    await web.host.schedules.pause("acme")
+    assert late not in await figures(web, stranger)
+
+
+async def test_notices_that_wait_or_were_given_up_are_counted(web: WebHost, stranger: aiohttp.ClientSession) -> None:
+    now = datetime.now(UTC)
+    new = [NewNotice(now, "acme", Event.TEST, channel, "{}") for channel in ("webhook", "email", "")]
+    await web.host.store.schedules.edit("acme", lambda before: (before, new))
+    found = await figures(web, stranger)
+    assert (found["discover_notices", "waiting"], found["discover_notices", "given_up"]) == (2, 0)
+    one, two = await web.host.notices.due(now, 2)
+    await web.host.notices.tried(one, problem="refused")
+    await web.host.notices.tried(two, delivered_at=now)
+    found = await figures(web, stranger)
+    assert (found["discover_notices", "waiting"], found["discover_notices", "given_up"]) == (0, 1)
+
+
+async def test_an_incomplete_reading_does_not_make_the_last_complete_one_younger(
+    place: Place, web: WebHost, stranger: aiohttp.ClientSession
+) -> None:
+    age = ("discover_last_complete_age_seconds", "acme", "Employee")
+    before = await web.host.status("acme")
+    place.simulator.script("403:/profiles")
+    await web.host.run("acme")
+    (people,) = [one for one in (await web.host.status("acme")).kinds if one.kind == "Employee"]
+    (then,) = [one for one in before.kinds if one.kind == "Employee"]
+    assert people.last_complete_at == then.last_complete_at != people.read_at
+    assert then.last_complete_at
+    found, now = await figures(web, stranger), datetime.now(UTC)
+    assert found[age] == pytest.approx((now - then.last_complete_at).total_seconds(), abs=5)
+
+
+async def test_head_counts_are_looked_up_and_no_people_are_counted(place: Place) -> None:
+    with closing(sqlite3.connect(place.settings.host.store)) as connection:
+        steps = [str(row[-1]) for row in connection.execute(f"EXPLAIN QUERY PLAN {LAST_COUNTS}")]
+    assert [one for one in steps if one.startswith("SCAN")] == ["SCAN l"]
+    assert [one for one in steps if one.startswith("SEARCH e ")]
 
 
 async def test_figures_need_a_user_and_come_as_the_scraper_asks(web: WebHost, stranger: aiohttp.ClientSession) -> None:

@@ -5,14 +5,41 @@ from itertools import chain
 
 from aiohttp import web
 
-from connector_core.web.api import connectors, entities, integrations, plans, runs, user
+from connector_core.web.api import (
+    connectors,
+    entities,
+    explanations,
+    integrations,
+    people,
+    plans,
+    records,
+    runs,
+    schedules,
+    statuses,
+    user,
+)
 from connector_core.web.api.document import document_of
 from connector_core.web.api.operations import PREFIX, Operation
 from connector_core.web.api.serving import routes_of
 from connector_core.web.site import site_of
 
 OPERATIONS: tuple[Operation, ...] = tuple(
-    chain.from_iterable(one.operations for one in (user, connectors, integrations, runs, plans, entities))
+    chain.from_iterable(
+        one.operations
+        for one in (
+            user,
+            connectors,
+            integrations,
+            statuses,
+            schedules,
+            runs,
+            plans,
+            people,
+            entities,
+            explanations,
+            records,
+        )
+    )
 )
 """Every operation, in the order of the document."""
 

@@ -11,7 +11,7 @@ from connector_core.settings import Role, limits_of
 from connector_core.web.api.fields import Fields, plain_fields
 from connector_core.web.api.operations import Operations
 from connector_core.web.api.shapes import Name, Shape
-from connector_core.web.failures import MissingError
+from connector_core.web.errors import MissingError
 from connector_core.web.site import Site
 
 operations = Operations("Connectors")

@@ -8,7 +8,7 @@ from connector_core.errors import SettingsError
 from connector_core.sdk.entities import Entity
 from connector_core.web.api.operations import Operations
 from connector_core.web.api.shapes import KindName, Limit, OfIntegration, Page, Shape, SourceId
-from connector_core.web.failures import MissingError
+from connector_core.web.errors import MissingError
 from connector_core.web.site import Site
 
 operations = Operations("Entities")
@@ -47,7 +47,7 @@ class EntitiesQuery(Shape):
 @operations.add("GET", "/integrations/{name}/entities/{kind}")
 async def list_entities(site: Site, path: OfKind, query: EntitiesQuery) -> Entities:
     """List the stored entities of a kind, by id."""
-    kind = await _kind(site, path)
+    kind = await kind_of(site, path)
     found = await site.host.listings.entities(path.name, kind, after=query.after or "", limit=query.limit)
     return Entities(
         items=[EntityShape.of(one) for one in found], next=found[-1].source_id if len(found) == query.limit else None
@@ -57,13 +57,14 @@ async def list_entities(site: Site, path: OfKind, query: EntitiesQuery) -> Entit
 @operations.add("GET", "/integrations/{name}/entities/{kind}/{source_id}")
 async def get_entity(site: Site, path: OfEntity) -> EntityShape:
     """Return one stored entity."""
-    found = await site.host.entity(path.name, await _kind(site, path), path.source_id)
+    found = await site.host.entity(path.name, await kind_of(site, path), path.source_id)
     if found is None:
         raise MissingError("No such entity is stored.")
     return EntityShape.of(found)
 
 
-async def _kind(site: Site, path: OfKind) -> type[Entity]:
+async def kind_of(site: Site, path: OfKind) -> type[Entity]:
+    """Return the kind that a path names. MissingError if the integration's connector has none of that name."""
     await site.host.store.integrations.get(path.name)
     try:
         return await site.host.kind(path.name, path.kind)

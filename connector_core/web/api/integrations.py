@@ -13,7 +13,7 @@ from connector_core.web.api.fields import Fields, Values, plain_fields
 from connector_core.web.api.operations import Operations
 from connector_core.web.api.runs import RunShape
 from connector_core.web.api.shapes import Name, OfIntegration, Shape
-from connector_core.web.failures import ConflictError
+from connector_core.web.errors import ConflictError
 from connector_core.web.site import Site
 
 operations = Operations("Integrations")

@@ -8,10 +8,19 @@ from typing import TypeVar, get_type_hints
 
 from connector_core.errors import BusyError, ConnectorCoreError, StoreError, UnknownIntegrationError
 from connector_core.settings import Role
-from connector_core.web.access import RoleError, SignInRefusedError, SignInRequiredError
 from connector_core.web.api.shapes import Shape
-from connector_core.web.failures import MediaTypeError, MissingError, RequestError, status_of
-from connector_core.web.protection import SAFE, ForeignRequestError, WrongHostError
+from connector_core.web.errors import (
+    ForeignRequestError,
+    MediaTypeError,
+    MissingError,
+    RequestError,
+    RoleError,
+    SignInRefusedError,
+    SignInRequiredError,
+    WrongHostError,
+)
+from connector_core.web.failures import status_of
+from connector_core.web.protection import SAFE
 
 PREFIX = "/api/v1"
 

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from connector_core.problems import problems
 from connector_core.web.api.shapes import Shape
-from connector_core.web.failures import MediaTypeError, MissingError, RequestError
+from connector_core.web.errors import MediaTypeError, MissingError, RequestError
 
 S = TypeVar("S", bound=Shape)
 

@@ -4,14 +4,24 @@ from typing import Annotated
 
 from pydantic import Field, JsonValue
 
-from connector_core.errors import BusyError, SettingsError
+from connector_core.errors import BusyError, PlanChangedError, SettingsError
 from connector_core.field_changes import FieldChange
 from connector_core.outcomes import Change, Operation, State
 from connector_core.settings import Role
-from connector_core.store import Held
+from connector_core.store import Held, Selection
 from connector_core.web.api.operations import Operations
-from connector_core.web.api.shapes import ChangeKey, Limit, OfIntegration, Page, ReasonShape, RunId, Shape
-from connector_core.web.failures import ConflictError, MissingError
+from connector_core.web.api.shapes import (
+    ChangeKey,
+    EntityName,
+    Limit,
+    OfIntegration,
+    Page,
+    ReasonShape,
+    Shape,
+    Shown,
+    SourceId,
+)
+from connector_core.web.errors import MissingError
 from connector_core.web.site import Site
 
 operations = Operations("Plans")
@@ -28,7 +38,9 @@ class PlanShape(Shape):
 
     run_id: str
     changes: int
+    fingerprint: Annotated[str, Field(description="It names what is shown: a decision says what was looked at.")]
     counts: list[CountShape]
+    because: Annotated[dict[str, list[ReasonShape]], Field(description="Why changes are held, by kind.")]
 
 
 class FieldChangeShape(Shape):
@@ -75,8 +87,53 @@ class ChangesQuery(Shape):
     limit: Limit = 50
 
 
+class GroupShape(Shape):
+    kind: EntityName
+    operation: Operation
+
+
+class RowShape(Shape):
+    kind: EntityName
+    source_id: SourceId
+
+
+class Part(Shape):
+    """Some of the changes: all of some groups, and single rows besides."""
+
+    groups: Annotated[tuple[GroupShape, ...], Field(max_length=50)] = ()
+    rows: Annotated[tuple[RowShape, ...], Field(max_length=2000)] = ()
+
+    def selection(self) -> Selection:
+        return Selection(
+            frozenset((one.kind, one.operation) for one in self.groups),
+            frozenset((one.kind, one.source_id) for one in self.rows),
+        )
+
+
 class Decision(Shape):
-    run_id: Annotated[RunId, Field(description="The run whose plan was looked at: no other one is decided on.")]
+    fingerprint: Annotated[
+        str,
+        Field(pattern=r"^[0-9a-f]{32}$", description="That of the plan that was looked at: no other one counts."),
+    ]
+    only: Annotated[Part | None, Field(description="A part of the plan; null means all of it.")] = None
+
+
+class EffectShape(Shown):
+    """The head-count of one department, before and after the plan."""
+
+    source_id: str
+    name: str
+    before: int
+    joins: int
+    leaves: int
+    after: int
+
+
+class Effects(Shape):
+    """Departments whose people change, those that lose most first."""
+
+    run_id: str
+    items: list[EffectShape]
 
 
 class AppliedShape(Shape):
@@ -90,17 +147,20 @@ class DiscardedShape(Shape):
 
 @operations.add("GET", "/integrations/{name}/plan")
 async def get_plan(site: Site, path: OfIntegration) -> PlanShape:
-    """Return the held plan, counted."""
+    """Return the held plan, counted, and why it is held."""
     held = await _held(site, path.name)
     counts = await site.host.count_changes(held.run_id)
+    because = await site.host.held_because(held.run_id)
     return PlanShape(
         run_id=held.run_id,
         changes=held.changes,
+        fingerprint=held.fingerprint,
         counts=[
             CountShape(kind=kind, operation=operation, changes=number)
             for (kind, operation, state), number in sorted(counts.items())
             if state is State.HELD
         ],
+        because={kind: [ReasonShape.of(one) for one in reasons] for kind, reasons in because.items() if reasons},
     )
 
 
@@ -117,32 +177,40 @@ async def list_changes(site: Site, path: OfIntegration, query: ChangesQuery) -> 
     )
 
 
-@operations.add(
-    "POST", "/integrations/{name}/plan/apply", role=Role.APPROVER, errors=(BusyError, ConflictError, SettingsError)
-)
+@operations.add("GET", "/integrations/{name}/plan/effects")
+async def list_effects(site: Site, path: OfIntegration) -> Effects:
+    """List the departments that people join or leave if the whole held plan is applied."""
+    held = await _held(site, path.name)
+    found = await site.host.plan_effects(path.name, held.run_id)
+    return Effects(run_id=held.run_id, items=[EffectShape.of(one) for one in found])
+
+
+_DECIDING = (BusyError, PlanChangedError, SettingsError)
+
+
+@operations.add("POST", "/integrations/{name}/plan/apply", role=Role.APPROVER, errors=_DECIDING)
 async def apply_plan(site: Site, path: OfIntegration, body: Decision) -> AppliedShape:
-    """Apply the held plan."""
-    await _held(site, path.name, body.run_id)
-    applied = await site.host.apply(path.name, body.run_id)
+    """Apply the held plan that was looked at, or a part of it."""
+    held = await _held(site, path.name)
+    only = body.only.selection() if body.only else None
+    applied = await site.host.apply(path.name, held.run_id, only=only, fingerprint=body.fingerprint)
     return AppliedShape(applied=applied.applied, stale=applied.stale)
 
 
-@operations.add(
-    "POST", "/integrations/{name}/plan/discard", role=Role.APPROVER, errors=(BusyError, ConflictError, SettingsError)
-)
+@operations.add("POST", "/integrations/{name}/plan/discard", role=Role.APPROVER, errors=_DECIDING)
 async def discard_plan(site: Site, path: OfIntegration, body: Decision) -> DiscardedShape:
-    """Discard the held plan. The next run plans again from what it reads."""
-    await _held(site, path.name, body.run_id)
-    return DiscardedShape(discarded=await site.host.discard(path.name, body.run_id))
+    """Discard the held plan that was looked at, or a part of it. The next run plans again from what it reads."""
+    held = await _held(site, path.name)
+    only = body.only.selection() if body.only else None
+    discarded = await site.host.discard(path.name, held.run_id, only=only, fingerprint=body.fingerprint)
+    return DiscardedShape(discarded=discarded)
 
 
-async def _held(site: Site, name: str, run_id: str | None = None) -> Held:
-    """Return the held plan. MissingError if there is none, ConflictError if it is not that of ``run_id``."""
+async def _held(site: Site, name: str) -> Held:
+    """Return the held plan. MissingError if there is none."""
     held = await site.host.held(name)
     if held is None:
         raise MissingError(f"{name} has no held plan.", hint="A run with `plan` makes one.")
-    if run_id not in {None, held.run_id}:
-        raise ConflictError(f"The plan of {name} has been replaced since it was shown.", hint="Look at the new one.")
     return held
 
 

@@ -11,7 +11,7 @@ from connector_core.settings import Role
 from connector_core.store import RunSummary
 from connector_core.web.api.operations import Operations
 from connector_core.web.api.shapes import KindName, Limit, OfIntegration, OfRun, Page, ReasonShape, RunId, Shape
-from connector_core.web.failures import MissingError
+from connector_core.web.errors import MissingError
 from connector_core.web.site import Site
 
 operations = Operations("Runs")

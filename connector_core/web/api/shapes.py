@@ -1,7 +1,7 @@
 """Models of what requests bring and responses hold, which every group of operations shares."""
 
 import re
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Generic, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
@@ -21,6 +21,16 @@ class Shape(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, str_min_length=0)
 
 
+class Shown(Shape):
+    """A model whose fields are those of an object."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    @classmethod
+    def of(cls, one: object) -> Self:
+        return cls.model_validate(one)
+
+
 def _digits(value: object) -> object:
     """Refuse what Python would read as a number, and others would not: ``1_0``, a space, a sign."""
     if isinstance(value, str) and not re.fullmatch(r"[0-9]{1,9}", value, re.ASCII):
@@ -28,11 +38,14 @@ def _digits(value: object) -> object:
     return value
 
 
-Limit = Annotated[int, Field(ge=1, le=MOST), BeforeValidator(_digits)]
+Digits = BeforeValidator(_digits)
+Limit = Annotated[int, Field(ge=1, le=MOST), Digits]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 """The name of an integration, or of a connector."""
 RunId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 KindName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]{1,63}$")]
+EntityName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{1,63}$")]
+"""The name of a kind as responses have it, such as ``Employee``."""
 SourceId = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
 
 
@@ -61,6 +74,14 @@ class ReasonShape(Shape):
     def of(cls, reason: Reason) -> "ReasonShape":
         parameters = {name: [*one] if isinstance(one, tuple) else one for name, one in reason.parameters.items()}
         return cls(code=reason.code, parameters=parameters, message=message(reason), action=action(reason))
+
+
+def _reason(one: object) -> object:
+    return ReasonShape.of(one) if isinstance(one, Reason) else one
+
+
+Why = Annotated[ReasonShape, BeforeValidator(_reason)]
+"""A reason, in a model that is made of an object."""
 
 
 class Finding(Shape):

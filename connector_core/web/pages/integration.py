@@ -1,14 +1,12 @@
 """An integration: what is known of each kind, its runs and its schedule, and what an operator does with it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from aiohttp import web
 
 from connector_core.cron import in_words
 from connector_core.errors import BusyError, ConnectorCoreError, SettingsError
-from connector_core.host import Host
 from connector_core.outcomes import Standing
 from connector_core.schedules import Schedule
 from connector_core.scheduling import LiveRun
@@ -142,26 +140,19 @@ async def resume(request: web.Request) -> web.Response:
 
 @routes.get(f"{_PATH}/schedule")
 async def schedule_form(request: web.Request) -> web.Response:
-    """Show the form of the schedule; as a part, what an expression means that is being typed."""
+    """Show the form of the schedule. What is typed into it, the API explains."""
     name, host = request.match_info["name"], host_of(request)
     schedule = await host.schedules.get(name)
-    cron = request.query.get("cron", schedule.cron)
-    values = {
-        "name": name,
-        "schedule": schedule,
-        "cron": cron,
-        **meaning_of(host, replace(schedule, cron=cron.strip())),
-    }
-    return render(request, "parts/schedule.html" if is_fragment(request) else "schedule.html", **values)
-
-
-def meaning_of(host: Host, schedule: Schedule) -> dict[str, Any]:
-    """Return what a cron expression means, in words and by its next times, or what is wrong with it."""
-    try:
-        words = in_words(schedule.cron) if schedule.cron else ""
-        return {"words": words, "next_times": host.schedules.times(schedule), "problem": None}
-    except SettingsError as error:
-        return {"words": "", "next_times": [], "problem": problem_of(error)}
+    return render(
+        request,
+        "schedule.html",
+        name=name,
+        schedule=schedule,
+        cron=schedule.cron,
+        words=in_words(schedule.cron) if schedule.cron else "",
+        next_times=host.schedules.times(schedule),
+        problem=None,
+    )
 
 
 @routes.post(f"{_PATH}/schedule")

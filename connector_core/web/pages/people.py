@@ -7,7 +7,7 @@ from aiohttp import web
 
 from connector_core import Employee, Status, WorkerType
 from connector_core.web.charts import share_bar
-from connector_core.web.failures import MissingError
+from connector_core.web.errors import MissingError
 from connector_core.web.rendering import is_fragment, render
 from connector_core.web.site import host_of
 

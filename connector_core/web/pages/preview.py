@@ -9,6 +9,7 @@ from connector_core.host import Host
 from connector_core.settings import Role
 from connector_core.web.access import needs
 from connector_core.web.failures import Problem, problem_of
+from connector_core.web.previewing import preview_row
 from connector_core.web.rendering import is_fragment, render
 from connector_core.web.site import host_of
 
@@ -36,7 +37,7 @@ async def preview(request: web.Request) -> web.Response:
         if candidates:
             values["candidates"] = candidates
         else:
-            values["preview"] = await host.preview(name, await host.kind(name, kind), source_id)
+            values["preview"] = await preview_row(host, name, await host.kind(name, kind), source_id)
     except ConnectorCoreError as error:
         values["problem"] = problem_of(error)
     return render(request, "parts/preview.html" if is_fragment(request) else "preview.html", **values)

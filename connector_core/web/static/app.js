@@ -1,5 +1,5 @@
 "use strict";
-// What HTML and htmx do not do by themselves: questions before a removal, and news for screen readers.
+// What HTML and htmx do not do by themselves: questions before a removal, news for screen readers, what is typed.
 
 document.addEventListener("submit", (event) => {
   const question = event.target.dataset.confirm;
@@ -73,3 +73,52 @@ window.addEventListener("pageshow", () => {
     button.disabled = false;
   }
 });
+
+// A field [data-cron="place"] of a cron expression: while it is typed, the API says what it means.
+let cronTimer;
+document.addEventListener("input", (event) => {
+  const place = event.target.dataset.cron && document.getElementById(event.target.dataset.cron);
+  if (!place) return;
+  clearTimeout(cronTimer);
+  cronTimer = setTimeout(() => explainCron(event.target, place), 300);
+});
+
+async function explainCron(field, place) {
+  const typed = field.value.trim();
+  let wrong = false;
+  let shown = [];
+  if (typed) {
+    const response = await fetch(`/api/v1/cron?${new URLSearchParams({ cron: typed })}`);
+    const said = await response.json();
+    wrong = !response.ok;
+    shown = response.ok ? meaningOf(said) : [problemOf(said)];
+  }
+  if (field.value.trim() !== typed) return; // It was typed on meanwhile.
+  if (wrong) {
+    field.setAttribute("aria-invalid", "true");
+  } else {
+    field.removeAttribute("aria-invalid");
+  }
+  place.replaceChildren(...shown);
+}
+
+function meaningOf(said) {
+  const words = made("p", [made("strong", [said.words.charAt(0).toUpperCase() + said.words.slice(1)])]);
+  const times = said.times.map((time) => {
+    const day = new Date(`${time.slice(0, 10)}T00:00Z`).toLocaleDateString("en", { weekday: "long", timeZone: "UTC" });
+    return made("li", [`${day}, ${time.slice(0, 10)} ${time.slice(11, 16)} ${said.timezone}`]);
+  });
+  return [words, made("ol", times)];
+}
+
+function problemOf(said) {
+  const problem = made("div", [made("p", [made("strong", [said.title])]), made("p", [said.detail || ""])]);
+  problem.className = "problem";
+  return problem;
+}
+
+function made(tag, parts) {
+  const element = document.createElement(tag);
+  element.append(...parts);
+  return element;
+}
