@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol, Self
 
 from connector_core.errors import ConnectorCoreError
-from connector_core.outcomes import Progress, Report, Traffic
+from connector_core.outcomes import Forecast, Progress, Report, Traffic
 
 INTERRUPTED = "interrupted"
 BUG = "bug"
@@ -47,6 +47,10 @@ class LiveRun:
     """None until the run has begun."""
     kinds: Mapping[str, Progress] = field(default_factory=dict)
     """The progress of each kind that is being read."""
+    before: Mapping[str, int] = field(default_factory=dict)
+    """The rows of each kind when its progress was first known: those of an interrupted run before are among them."""
+    forecast: Forecast | None = None
+    """The rest of the run, as its last progress told it; None until it is known."""
     traffic: Traffic | None = None
     ended: bool = False
     report: Report | None = None

@@ -58,7 +58,12 @@ class _Live:
         self.update(run_id=run.id, started_at=run.started_at)
 
     def progress(self, now: Progress) -> None:
-        self.update(kinds={**self.state.kinds, now.kind: now}, traffic=self.traffic() if self.traffic else None)
+        self.update(
+            kinds={**self.state.kinds, now.kind: now},
+            before={now.kind: now.seen, **self.state.before},
+            forecast=now.forecast,
+            traffic=self.traffic() if self.traffic else None,
+        )
 
     def cancel(self) -> None:
         """Ask it to end. A task that has not begun would be cancelled without a trace, so it is left to see it."""

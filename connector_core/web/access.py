@@ -155,17 +155,29 @@ class Access:
     def _is_token(self, token: str) -> bool:
         return hmac.compare_digest(_digest(token), self._token)
 
+    def goes_on(self, request: web.Request) -> bool:
+        """Return False once the session of a request that is still being answered has ended.
+
+        A page that stays open is no activity of its user: it prolongs nothing.
+        """
+        if self.by_proxy or "Authorization" in request.headers:
+            return True
+        return self._session(_digest(request.cookies.get(self.cookie, ""))) is not None
+
     def _in_session(self, value: str) -> User | None:
-        key = _digest(value)
-        session, now = self._sessions.get(key), self._clock()
+        session = self._session(_digest(value))
         if session is None:
             return None
+        session.seen = self._clock()
+        return session.user
+
+    def _session(self, key: bytes) -> _Session | None:
+        session, now = self._sessions.get(key), self._clock()
         lifetime = self._settings.session_lifetime * 3600
-        if now - session.seen > self._idle or now - session.began > lifetime:
+        if session and (now - session.seen > self._idle or now - session.began > lifetime):
             del self._sessions[key]
             return None
-        session.seen = now
-        return session.user
+        return session
 
     def _named_by_proxy(self, request: web.Request) -> User | None:
         names = request.headers.getall(self._settings.user_header, [])

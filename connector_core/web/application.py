@@ -5,6 +5,7 @@ from aiohttp import web
 from connector_core.web import api, monitoring, sign_in, static
 from connector_core.web.failures import answer_errors
 from connector_core.web.pages import ROUTES
+from connector_core.web.pages.live import STREAMS, end_streams
 from connector_core.web.protection import add_headers, require_own_host, require_own_page, require_user
 from connector_core.web.site import SITE, Site
 
@@ -18,6 +19,8 @@ def build_application(site: Site) -> web.Application:
         client_max_size=_LARGEST_FORM,
     )
     app[SITE] = site
+    app[STREAMS] = set()
+    app.on_shutdown.append(end_streams)
     app.on_response_prepare.append(add_headers)
     for routes in (static.routes, sign_in.routes, monitoring.routes, api.routes(), *ROUTES):
         app.router.add_routes(routes)

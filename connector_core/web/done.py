@@ -19,6 +19,8 @@ _SAID: Mapping[str, str] = MappingProxyType(
         "scheduled": "The schedule is saved.",
         "unscheduled": "The integration no longer runs by itself.",
         "removed": "The integration is removed, with its secrets, its data and its history.",
+        "removed_traces": "The integration is removed. Traces of it may be left in the store's files, which another "
+        "process uses: they go with the next run.",
         "applied": "{number} applied.",
         "applied_some": "{number} applied. Changes of rows that have changed since were left out.",
         "discarded": "{number} discarded. The next run plans again from what it reads.",

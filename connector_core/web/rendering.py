@@ -15,6 +15,7 @@ from connector_core.messages import counted, message
 from connector_core.phrases import ago, costs
 from connector_core.views import heading
 from connector_core.web.access import USER
+from connector_core.web.commands import in_browser
 from connector_core.web.site import site_of
 from connector_core.web.tiles import tile
 
@@ -40,6 +41,7 @@ def environment() -> Environment:
         counted=_counted,
         sentence=sentence,
         heading=_heading,
+        in_browser=in_browser,
         mapped=_mapped,
     )
     made.globals.update(static=static_address, tile=tile)

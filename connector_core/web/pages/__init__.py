@@ -15,6 +15,7 @@ from connector_core.web.pages import (
     plan,
     preview,
     records,
+    schedule,
 )
 
 ROUTES: tuple[Iterable[web.AbstractRouteDef], ...] = (
@@ -22,6 +23,7 @@ ROUTES: tuple[Iterable[web.AbstractRouteDef], ...] = (
     catalogue.routes,
     connect.routes,
     integration.routes,
+    schedule.routes,
     live.routes,
     plan.routes,
     people.routes,

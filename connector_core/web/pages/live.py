@@ -1,19 +1,20 @@
-"""A run while it goes on: server-sent events."""
+"""An integration's page while it is open: server-sent events."""
 
 import asyncio
 from contextlib import aclosing
-from datetime import UTC, datetime
-from typing import Any
 
+import structlog
 from aiohttp import web
 
-from connector_core.messages import counted
-from connector_core.phrases import costs
-from connector_core.scheduling import LiveRun
+from connector_core.errors import ConnectorCoreError
+from connector_core.web.live import Changed, News, news, send
+from connector_core.web.pages.integration import live_values, overview_values
 from connector_core.web.rendering import render
 from connector_core.web.site import host_of, site_of
 
 routes = web.RouteTableDef()
+STREAMS = web.AppKey("streams", set[asyncio.Task[object]])
+"""The handlers of the streams that are open."""
 
 _PAUSE = 0.25
 """Least seconds between two events: a run reports every page."""
@@ -23,45 +24,48 @@ _PULSE = 15.0
 
 @routes.get("/integrations/{name}/live")
 async def live(request: web.Request) -> web.StreamResponse:
-    """Send the state of the run under way, until it has ended or the browser has gone."""
-    name = request.match_info["name"]
-    await host_of(request).store.integrations.get(name)
+    """Send what is new on an integration's page, until the browser has gone or its session has ended.
+
+    A browser that comes back names the last event that it has seen.
+    """
+    name, site = request.match_info["name"], site_of(request)
+    await site.host.store.integrations.get(name)
+    shown = request.headers.get("Last-Event-ID") or request.query.get("shown", "")
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
     await response.prepare(request)
-    async with aclosing(site_of(request).engine.watch(name)) as states:
-        waiting = asyncio.ensure_future(anext(states, None))
-        try:
-            while True:
-                await asyncio.wait([waiting], timeout=_PULSE)
-                if not waiting.done():
-                    await response.write(b": still here\n\n")
-                    continue
-                state = waiting.result()
-                if state is None or state.ended:
-                    break
-                await response.write(_event("live", _part(request, state)))
-                await asyncio.sleep(_PAUSE)
-                waiting = asyncio.ensure_future(anext(states, None))
-        finally:
-            waiting.cancel()
-            await asyncio.wait([waiting])
-    await response.write(_event("ended", ""))
+
+    async def write(one: News | None) -> None:
+        await response.write(b": still here\n\n" if one is None else await _event(request, one))
+
+    task = asyncio.current_task()
+    assert task is not None
+    request.app[STREAMS].add(task)
+    try:
+        async with aclosing(news(site.host, site.engine, name, shown)) as events:
+            await send(events, write, pulse=_PULSE, pause=_PAUSE, may_go_on=lambda: site.access.goes_on(request))
+    except ConnectorCoreError as error:
+        # The browser comes again, and is told by the answer then: the integration may have been removed.
+        structlog.get_logger().info("web_stream_ended", integration=name, error=error.code)
+    finally:
+        request.app[STREAMS].discard(task)
     return response
 
 
-def _part(request: web.Request, state: LiveRun) -> str:
-    return render(request, "parts/live.html", **live_values(state)).text or ""
+async def end_streams(app: web.Application) -> None:
+    """End all streams, when the server stops: they would not end by themselves."""
+    for task in app[STREAMS]:
+        task.cancel()
 
 
-def live_values(state: LiveRun) -> dict[str, Any]:
-    """Return a run, its rate and the time left, as the page shows them."""
-    seconds = (datetime.now(UTC) - state.started_at).total_seconds()
-    rows = sum(one.seen for one in state.kinds.values())
-    rate = f"{counted(round(rows / seconds), 'row')} a second" if rows and seconds > 1 else "not known yet"
-    left = [one.forecast for one in state.kinds.values()]
-    return {"live": state, "rate": rate, "left": costs(left[-1]) if left else "not known yet"}
+async def _event(request: web.Request, one: News) -> bytes:
+    if isinstance(one, Changed):
+        values = await overview_values(request, host_of(request))
+        return event("overview", render(request, "parts/overview.html", **values).text or "", one.seen.key)
+    return event("live", render(request, "parts/live.html", **live_values(one)).text or "")
 
 
-def _event(name: str, text: str) -> bytes:
+def event(name: str, text: str, key: str = "") -> bytes:
+    """Return an event as it is sent; its key comes back as Last-Event-ID."""
     lines = "".join([f"data: {line}\n" for line in text.splitlines() if line.strip()]) or "data: \n"
-    return f"event: {name}\n{lines}\n".encode()
+    last_seen = f"id: {key}\n" if key else ""
+    return f"event: {name}\n{last_seen}{lines}\n".encode()

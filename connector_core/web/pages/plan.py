@@ -1,18 +1,14 @@
 """The plan that waits: its changes with old and new values, and the decision on all of it or a part."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
 from aiohttp import web
-from multidict import MultiDictProxy
 
-from connector_core.errors import SettingsError
-from connector_core.host import Host
-from connector_core.outcomes import Change, Operation, State
+from connector_core.errors import BusyError, PlanChangedError, SettingsError
+from connector_core.messages import action
 from connector_core.settings import Role
-from connector_core.store import Held, Selection
 from connector_core.web.access import needs
 from connector_core.web.done import done, said
+from connector_core.web.failures import Problem, problem_of
+from connector_core.web.plan_page import groups_of, outcome_of, selection_of, summary_of, witnesses_of
 from connector_core.web.rendering import is_fragment, render
 from connector_core.web.site import host_of
 
@@ -20,57 +16,35 @@ routes = web.RouteTableDef()
 _PATH = "/integrations/{name}/plan"
 _SHOWN = (50, 500, 5000)
 """Changes that are shown of each kind and operation, at first and on request."""
-_ORDER = (Operation.REMOVE, Operation.UPDATE, Operation.CREATE)
-NOUNS: Mapping[Operation, str] = {
-    Operation.REMOVE: "removals",
-    Operation.UPDATE: "updates",
-    Operation.CREATE: "creates",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """The waiting changes of one kind and operation."""
-
-    kind: str
-    operation: Operation
-    total: int
-    changes: list[Change] = field(default_factory=list)
-
-    @property
-    def key(self) -> str:
-        """Return the group as forms name it, such as ``Employee:remove``."""
-        return f"{self.kind}:{self.operation}"
-
-    @property
-    def title(self) -> str:
-        """Return the group's heading."""
-        return f"{self.kind}: {NOUNS[self.operation]}"
-
-    @property
-    def losses(self) -> int:
-        """Return how many of the changes that are shown are losses."""
-        return sum(one.loss for one in self.changes)
 
 
 @routes.get(_PATH)
 async def plan(request: web.Request) -> web.Response:
     """Show the plan that waits, removals first."""
+    return await _page(request)
+
+
+async def _page(request: web.Request, problem: Problem | None = None) -> web.Response:
+    """Show the plan as it is now, and why a decision on an earlier one, or a part of it, was not carried out."""
     name, host = request.match_info["name"], host_of(request)
-    held = await host.held(name)
+    held, status = await host.held(name), problem.status if problem else 200
+    known = {"name": name, "held": held, "problem": problem, "said": said(request)}
     if held is None:
-        return render(request, "plan.html", name=name, held=None, said=said(request))
+        return render(request, "plan.html", status=status, undo_days=host.settings.host.retention.undo, **known)
     shown = next((one for one in _SHOWN if request.query.get("show") == str(one)), _SHOWN[0])
+    groups = await groups_of(host, held, shown)
     return render(
         request,
         "plan.html",
-        name=name,
-        held=held,
-        groups=await _groups(host, held, shown),
+        status=status,
+        groups=groups,
+        summary=summary_of(groups),
         guards=await host.held_because(held.run_id),
-        shown=shown,
+        action=action,
+        witnesses_of=witnesses_of,
         more=next((one for one in _SHOWN if one > shown), None),
-        said=said(request),
+        undo_days=host.settings.host.retention.undo,
+        **known,
     )
 
 
@@ -83,59 +57,36 @@ async def effects(request: web.Request) -> web.Response:
     return render(request, "parts/effects.html" if is_fragment(request) else "effects.html", name=name, effects=found)
 
 
-async def _groups(host: Host, held: Held, shown: int) -> list[Group]:
-    totals = await host.count_changes(held.run_id)
-    groups = {
-        (kind, operation): Group(kind, operation, total)
-        for (kind, operation, state), total in totals.items()
-        if state is State.HELD
-    }
-    async for change in host.changes(held.run_id, State.HELD, limits=dict.fromkeys(Operation, shown)):
-        groups[change.kind, change.operation].changes.append(change)
-    # Employees before departments, as everywhere; and first what is lost.
-    return sorted(groups.values(), key=lambda one: (_ORDER.index(one.operation), one.kind != "Employee", one.kind))
-
-
 @routes.post(f"{_PATH}/apply")
 @needs(Role.APPROVER)
 async def apply(request: web.Request) -> web.Response:
     """Apply what was shown: all of it, or what was ticked."""
-    name, host, typed = request.match_info["name"], host_of(request), await request.post()
-    applied = await host.apply(
-        name, str(typed.get("run", "")), only=selection_of(typed), fingerprint=str(typed.get("fingerprint", ""))
-    )
-    path = f"/integrations/{name}/plan"
-    raise done(path, "applied_some" if applied.stale else "applied", applied.applied)
+    name, typed = request.match_info["name"], await request.post()
+    run_id, fingerprint = str(typed.get("run", "")), str(typed.get("fingerprint", ""))
+    try:
+        applied = await host_of(request).apply(name, run_id, only=selection_of(typed), fingerprint=fingerprint)
+    except (SettingsError, BusyError) as error:
+        return await _page(request, _undecided(error))
+    raise done(f"/integrations/{name}/plan", outcome_of(applied), applied.applied)
 
 
 @routes.post(f"{_PATH}/discard")
 @needs(Role.APPROVER)
 async def discard(request: web.Request) -> web.Response:
     """Discard what was shown: all of it, or what was ticked."""
-    name, host, typed = request.match_info["name"], host_of(request), await request.post()
-    discarded = await host.discard(
-        name, str(typed.get("run", "")), only=selection_of(typed), fingerprint=str(typed.get("fingerprint", ""))
-    )
+    name, typed = request.match_info["name"], await request.post()
+    run_id, fingerprint = str(typed.get("run", "")), str(typed.get("fingerprint", ""))
+    try:
+        discarded = await host_of(request).discard(name, run_id, only=selection_of(typed), fingerprint=fingerprint)
+    except (SettingsError, BusyError) as error:
+        return await _page(request, _undecided(error))
     raise done(f"/integrations/{name}/plan", "discarded", discarded)
 
 
-def selection_of(typed: MultiDictProxy[str | bytes | bytearray | web.FileField]) -> Selection | None:
-    """Return the changes that a form names; None where it asks for all of them.
-
-    A group is ``Employee:remove``, a single change ``Employee:ID``. SettingsError if nothing is ticked, or nothing of
-    that form is known.
-    """
-    if typed.get("part") == "all":
-        return None
-    operations, rows = set[tuple[str, Operation]](), set[tuple[str, str]]()
-    for text in map(str, typed.getall("group", [])):
-        kind, _, operation = text.partition(":")
-        if operation not in set(Operation):
-            raise SettingsError(f"There is no group of changes {text[:40]!r}.")
-        operations.add((kind, Operation(operation)))
-    for text in map(str, typed.getall("row", [])):
-        kind, _, source_id = text.partition(":")
-        rows.add((kind, source_id))
-    if not operations and not rows:
-        raise SettingsError("Nothing is ticked.", hint="Tick the changes, or decide on all of them.")
-    return Selection(frozenset(operations), frozenset(rows))
+def _undecided(error: SettingsError | BusyError) -> Problem:
+    """Return why a decision was not carried out. Below it stands the plan as it is now."""
+    problem = problem_of(error)
+    if isinstance(error, PlanChangedError):
+        hint = "Nothing was applied or discarded. Below is the plan as it is now: decide again."
+        return Problem(problem.status, problem.code, problem.message, hint)
+    return problem

@@ -2,7 +2,7 @@
 // What HTML and htmx do not do by themselves: questions before a removal, news for screen readers, what is typed.
 
 document.addEventListener("submit", (event) => {
-  const question = event.target.dataset.confirm;
+  const question = event.submitter?.dataset.confirm || event.target.dataset.confirm;
   if (question && !window.confirm(question)) {
     event.preventDefault();
   }
@@ -18,34 +18,83 @@ document.addEventListener("click", (event) => {
   field.focus();
 });
 
+// What was swapped in, and the element in it that an attribute names.
+function arrived(event, attribute) {
+  const where = event.target instanceof Element ? event.target : null;
+  return where && (where.closest(`[${attribute}]`) || where.querySelector(`[${attribute}]`));
+}
+
 // An element [data-announce] that arrives is read out.
 document.addEventListener("htmx:afterSwap", (event) => {
-  const said = event.target.closest("[data-announce]") || event.target.querySelector("[data-announce]");
+  const said = arrived(event, "data-announce");
   if (said) {
     document.getElementById("announcer").textContent = said.dataset.announce;
   }
 });
 
-// The stream of a run ends when the run has ended: the page's state is read anew.
-document.addEventListener("htmx:sseClose", (event) => {
-  if (event.detail.type === "message") {
-    htmx.trigger(document.body, "run-ended");
+// A browser has few connections to one host, so a page that is not seen gives its stream of events back. When it is seen
+// again, or when its stream was refused, it is read anew: that tells if the session or the integration has ended.
+const streams = new Set();
+htmx.createEventSource = (address) => {
+  const made = new EventSource(address);
+  streams.add(made);
+  return made;
+};
+function readAnew() {
+  for (const place of document.querySelectorAll("[sse-connect]")) {
+    htmx.trigger(place, "seen-again");
+  }
+}
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) {
+    streams.forEach((one) => one.close());
+    streams.clear();
+  } else {
+    readAnew();
+  }
+});
+function showLost(event, isLost) {
+  const told = event.target.querySelector("[data-lost]");
+  if (told) told.hidden = !isLost;
+}
+document.addEventListener("htmx:sseOpen", (event) => showLost(event, false));
+document.addEventListener("htmx:sseError", (event) => {
+  showLost(event, true);
+  if (event.detail.source.readyState === EventSource.CLOSED) {
+    streams.delete(event.detail.source);
+    window.setTimeout(readAnew, 5000);
   }
 });
 
-// A box [data-all="group"] ticks the single rows of its group.
-document.addEventListener("change", (event) => {
-  const group = event.target.dataset.all;
-  if (!group) return;
-  for (const box of document.querySelectorAll(`[data-of="${CSS.escape(group)}"]`)) {
+// A box [data-all="group"] ticks the single rows of its group. What is ticked is counted, and named on the buttons.
+function tick(event) {
+  const group = event?.target.dataset.all;
+  for (const box of group ? document.querySelectorAll(`[data-of="${CSS.escape(group)}"]`) : []) {
     box.checked = event.target.checked;
     box.disabled = event.target.checked;
   }
+  const told = document.querySelector("[data-ticked]");
+  if (!told) return;
+  let count = 0;
+  for (const box of document.querySelectorAll("[data-count]:checked:enabled")) count += Number(box.dataset.count);
+  told.textContent = `${count.toLocaleString("en")} of ${Number(told.dataset.total).toLocaleString("en")} ticked`;
+  for (const button of document.querySelectorAll("[data-part]")) {
+    button.disabled = !count;
+    button.textContent = `${button.dataset.part} ticked (${count.toLocaleString("en")})`;
+  }
+}
+document.addEventListener("change", (event) => {
+  if (event.target.dataset.count) tick(event);
+});
+// A browser may restore the boxes of a page that is gone back to.
+window.addEventListener("pageshow", () => {
+  document.querySelectorAll("[data-all]:checked").forEach((box) => tick({ target: box }));
+  tick();
 });
 
 // What htmx says about a field that is being typed: [data-field] names it, [data-invalid] says if it is wrong.
 document.addEventListener("htmx:afterSwap", (event) => {
-  const news = event.target.closest("[data-field]") || event.target.querySelector("[data-field]");
+  const news = arrived(event, "data-field");
   const field = news && document.getElementById(news.dataset.field);
   if (!field) return;
   if (news.dataset.invalid === "true") {
