@@ -13,7 +13,7 @@ from connector_core.outcomes import Operation, State
 from connector_core.store import Headcount
 from connector_core.web import integration_page
 from connector_core.web.charts import Bars, Point, bar_chart, line_chart
-from connector_core.web.failures import MissingError
+from connector_core.web.errors import MissingError
 from connector_core.web.integration_page import INTERRUPTED
 from connector_core.web.plan_page import NOUNS, ORDER
 from connector_core.web.rendering import render
