@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 SUPPLY := .venv-supply
 BUILD := .build
 
-.PHONY: demo demo-web test prove lint types docs generate screenshots reliability teeth bench bench-quick bench-setup dist sbom audit check \
+.PHONY: demo demo-web test prove lint types docs generate screenshots reliability teeth bench bench-quick bench-web bench-setup dist sbom audit check \
 	setup lock clean
 
 demo: setup
@@ -62,6 +62,10 @@ bench: setup
 # Ours and the floors only: prints, and writes nothing. Under two minutes.
 bench-quick: setup
 	$(BIN)/python -m benchmarks.bench --quick
+
+# The web host at 100,000 people: writes its part of docs/performance.md. Two minutes.
+bench-web: setup
+	$(BIN)/python -m benchmarks.web
 
 # An environment for each peer, with the releases in its requirements.txt.
 bench-setup: $(patsubst benchmarks/peers/%/requirements.txt,benchmarks/.venvs/%/.ready,$(wildcard benchmarks/peers/*/requirements.txt))

@@ -16,6 +16,8 @@ from benchmarks.opening import MISSED, REACHED, UNKNOWN, opening, table
 from benchmarks.process import CUT_OFF, least_peak
 
 NOTES = Path(__file__).with_name("missed.md")
+WEB = Path(__file__).with_name("web.md")
+"""Written by ``make bench-web``."""
 METHOD = f"""
 - Everything is measured on one machine, beside one local server in a process of its own. It speaks TLS and keeps
   connections alive. Its pages are encoded and gzipped before anybody asks, so that an answer costs a look-up and a
@@ -45,6 +47,7 @@ def document(figures: Sequence[Figure], rounds: int) -> str:
         "Written by `make bench`. Timings differ from machine to machine; ratios within one run say more.",
         opening(_all_bounds(figures)),
         *(part for figure in figures for part in ("", *_figure(figure))),
+        f"## The web host\n\n<!-- web host -->\n{WEB.read_text(encoding='utf-8')}<!-- end -->",
         *_notes(),
         "## How it is measured",
         f"Medians of {rounds} rounds on {machine()}.",
