@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from connector_core import Department, Employee, SettingsError, Status, StoreError, UnknownIntegrationError, WorkerType
 from connector_core.directory import Branch, Directories, Directory
 from connector_core.directory.rows import NOTHING, decode_department, in_order, merged, person_decoder
+from connector_core.directory.rows import Department as DepartmentRow
 from connector_core.host import Host
 from connector_core.settings import HostSettings, Settings
 from connector_core.store import Store
@@ -169,6 +170,28 @@ def test_lists_that_are_sorted_are_merged_into_one_that_is(rows: dict[str, None]
     for one in found:
         lists[data.draw(st.integers(0, 2))].append(one)
     assert merged(lists) == found  # type: ignore[type-var] # rows, as they come from above
+
+
+def units_of(names_by_id: dict[str, str]) -> list[DepartmentRow]:
+    return [decode_department(one, 1, "run", f'{{"name": "{name}"}}') for one, name in names_by_id.items()]
+
+
+states = st.dictionaries(st.sampled_from([f"d{number}" for number in range(12)]), st.sampled_from(("A", "B", "C")))
+
+
+@settings(deadline=None)
+@given(before=states, after=states, many=st.sampled_from((0, 0, 0, 600)))
+def test_a_state_that_follows_another_is_sorted_like_one_that_is_read_at_once(
+    before: dict[str, str], after: dict[str, str], many: int
+) -> None:
+    # More than a few changes are sorted another way.
+    after |= {f"x{number}": f"D{number % 7}" for number in range(many)}
+    earlier = in_order(NOTHING, list(before), units_of(before))
+    changed = units_of({one: name for one, name in after.items() if before.get(one) != name})
+    found = in_order(earlier, list(after), changed)
+    assert [one.source_id for one in found.sorted] == sorted(after, key=lambda one: (after[one].lower(), one))
+    assert found.known == {one.source_id: one for one in found.sorted}
+    assert [one.source_id for one in earlier.sorted] == sorted(before, key=lambda one: (before[one].lower(), one))
 
 
 def test_a_row_has_the_names_of_department_and_manager_and_ids_where_they_are_not_stored() -> None:

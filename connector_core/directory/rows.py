@@ -1,6 +1,6 @@
 """Compact rows: the few fields of stored people and departments that are searched, sorted and listed."""
 
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
@@ -13,6 +13,8 @@ from connector_core.views import folded
 
 _PART = 4096
 """Rows that are sorted at once: other threads wait that long."""
+_FEW = 500
+"""Changes up to which each is put into its place, without looking at the other rows."""
 
 
 class Keyed(msgspec.Struct, gc=False):
@@ -193,9 +195,16 @@ def merged(runs: Iterable[Sequence[R]]) -> list[R]:
 def in_order(before: Rows[R], ids: Sequence[str], changed: Sequence[R]) -> Rows[R]:
     """Return the rows with these ids: those that were there before, and are sorted already, and those that changed."""
     known = {**before.known, **{one.source_id: one for one in changed}}
-    if len(known) > len(ids):
-        for gone in known.keys() - set(ids):
-            del known[gone]
-    kept = [one for one in before.sorted if known.get(one.source_id) is one]
-    parts = [sorted(changed[start : start + _PART], key=key_of) for start in range(0, len(changed), _PART)]
-    return Rows(merged([kept, *parts]), known)
+    gone = known.keys() - set(ids) if len(known) > len(ids) else set[str]()
+    for one in gone:
+        del known[one]
+    if len(gone) + len(changed) > _FEW:
+        kept = [one for one in before.sorted if known.get(one.source_id) is one]
+        parts = [sorted(changed[start : start + _PART], key=key_of) for start in range(0, len(changed), _PART)]
+        return Rows(merged([kept, *parts]), known)
+    rows = list(before.sorted)
+    for source_id in gone.union(one.source_id for one in changed) & before.known.keys():
+        del rows[bisect_left(rows, before.known[source_id].key, key=key_of)]
+    for row in changed:
+        insort(rows, row, key=key_of)
+    return Rows(rows, known)

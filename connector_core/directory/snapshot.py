@@ -4,7 +4,7 @@ import base64
 import binascii
 from bisect import bisect_right
 from collections import Counter, OrderedDict, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
@@ -67,6 +67,7 @@ class Directory:
         self.all_departments = departments
         self._texts = [one.text for one in people.sorted]
         self._groups = [one.group for one in people.sorted]
+        self._manager_ids = [one.manager for one in people.sorted]
         self._groups_of = defaultdict[str, list[Group]](list)
         sizes = Counter[tuple[str, ...]]()
         numbers = Counter(self._groups)
@@ -75,10 +76,6 @@ class Directory:
             sizes[group.departments] += number
             for department in group.departments:
                 self._groups_of[department].append(group)
-        self._reports = defaultdict[str, list[Person]](list)
-        for one in people.sorted:
-            if one.manager is not None:
-                self._reports[one.manager].append(one)
         self._tree = Tree(departments.sorted, sizes)
         self._searches = OrderedDict[tuple[object, ...], Hits]()
 
@@ -118,18 +115,10 @@ class Directory:
         """
         words = tuple(sorted(set(folded(search).split()), key=len, reverse=True))
         question = (words, status, worker_type, department, below)
-        found = self._searches.pop(question, None)
-        if found is None:
-            found = self._find(words, status, worker_type, self._wanted(department, below=below))
-        self._searches[question] = found
-        while len(self._searches) > _SEARCHES:
-            self._searches.popitem(last=False)
-        everybody, shown = self.all_people.sorted, list[Person]()
-        place = 0 if after is None else bisect_right(everybody, _key_at(after), key=key_of)
-        while len(shown) <= limit and (place := found.find(1, place)) >= 0:
-            shown.append(everybody[place])
-            place += 1
-        return self._slice(shown, found.count(1), limit)
+        found = self._found(
+            question, lambda: self._find(words, status, worker_type, self._wanted(department, below=below))
+        )
+        return self._slice(found, after, limit)
 
     def person(self, source_id: str) -> PersonRow | None:
         """Return a person, or None if there is none of this id."""
@@ -142,9 +131,8 @@ class Directory:
 
     def reports(self, source_id: str, *, after: str | None = None, limit: int = 50) -> Slice:
         """Return the people whose manager is this person, sorted by name."""
-        found = self._reports.get(source_id, ())
-        place = 0 if after is None else bisect_right(found, _key_at(after), key=key_of)
-        return self._slice(found[place : place + limit + 1], len(found), limit)
+        found = self._found(("reports", source_id), lambda: bytes([one == source_id for one in self._manager_ids]))
+        return self._slice(found, after, limit)
 
     # ---- departments
 
@@ -166,6 +154,16 @@ class Directory:
         return self._tree.without
 
     # ---- inside
+
+    def _found(self, question: tuple[object, ...], find: Callable[[], Hits]) -> Hits:
+        """Return what was found for a question that was asked lately; otherwise find it."""
+        found = self._searches.pop(question, None)
+        if found is None:
+            found = find()
+        self._searches[question] = found
+        while len(self._searches) > _SEARCHES:
+            self._searches.popitem(last=False)
+        return found
 
     def _find(
         self,
@@ -221,11 +219,15 @@ class Directory:
             if here:
                 yield here
 
-    def _slice(self, found: Sequence[Person], total: int, limit: int) -> Slice:
-        """Return the first so many of these people; there are more, if one more was found."""
-        shown = found[:limit]
-        place = _place(shown[-1].key) if shown and len(found) > limit else None
-        return Slice(tuple(map(self._row, shown)), total, place)
+    def _slice(self, found: Hits, after: str | None, limit: int) -> Slice:
+        everybody, shown = self.all_people.sorted, list[Person]()
+        place = 0 if after is None else bisect_right(everybody, _key_at(after), key=key_of)
+        # One more, to know if there is one.
+        while len(shown) <= limit and (place := found.find(1, place)) >= 0:
+            shown.append(everybody[place])
+            place += 1
+        more = _place(shown[limit - 1].key) if len(shown) > limit else None
+        return Slice(tuple(map(self._row, shown[:limit])), found.count(1), more)
 
     def _row(self, one: Person) -> PersonRow:
         manager = self.all_people.known.get(one.manager) if one.manager is not None else None
