@@ -1,6 +1,6 @@
 """The parts that every request of the web host works with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
@@ -8,6 +8,7 @@ from connector_core.host import Host
 from connector_core.scheduling.engine import Engine
 from connector_core.web.access import Access
 from connector_core.web.drafts import Drafts
+from connector_core.web.sealing import Sealing
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class Site:
     engine: Engine
     access: Access
     drafts: Drafts
+    sealing: Sealing = field(default_factory=Sealing)
 
 
 SITE = web.AppKey("site", Site)

@@ -6,16 +6,20 @@ import re
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import aiohttp
 import pytest
 import trustme
 from aiohttp import web
 from structlog.testing import capture_logs
+from yarl import URL
 
+from connector_core.directory import PersonRow
 from connector_core.errors import SettingsError
 from connector_core.host import Host
 from connector_core.settings import Role, Settings
@@ -507,6 +511,7 @@ async def test_asvs_8_2_1_no_route_that_changes_something_is_open_to_viewers(app
     # What these look for comes in a body, since an address would keep it. They change nothing.
     for path in ("people/search", "people/{source_id}/reports"):
         assert roles.pop(("POST", f"/api/v1/integrations/{{name}}/{path}")) is Role.VIEWER
+    assert roles.pop(("POST", "/integrations/{name}/people")) is Role.VIEWER
     assert {*roles.values()} == {Role.APPROVER, Role.ADMINISTRATOR}
 
 
@@ -588,6 +593,48 @@ async def test_asvs_13_4_4_trace_is_not_answered(app: WebHost, browser: aiohttp.
 async def test_asvs_13_4_5_document_and_figures_need_a_user(app: WebHost, browser: aiohttp.ClientSession) -> None:
     assert await status(browser, "GET", f"{app.address}/api/v1/openapi.json") == 401
     assert await status(browser, "GET", f"{app.address}/metrics") == 303
+
+
+# ---- V14: data
+
+
+async def test_asvs_14_2_1_no_address_holds_a_name_or_what_was_typed(
+    app: WebHost, browser: aiohttp.ClientSession
+) -> None:
+    key = await app.signed_in(browser)
+    people = f"{app.address}/integrations/acme/people"
+    one = (await app.host.directory("acme")).people(limit=1).rows[0]
+    assert one.email
+    typed = {"search": one.email, "status": one.status.value, "form_key": key}
+    async with browser.post(people, data=typed, allow_redirects=False) as response:
+        assert response.status == 303
+        following = response.headers["Location"]
+    assert {*URL(following).query} == {"find", "status"}
+    async with browser.get(f"{app.address}{following}") as response:
+        page = await response.text()
+    assert escape(one.name) in page
+    assert f'value="{escape(one.email)}"' in page
+    # What is not sealed is not looked at, so that no page leads there.
+    async with browser.get(people, params={"search": "no such person"}) as response:
+        page = await response.text()
+    assert escape(one.name) in page
+    (more,) = set(re.findall(r'href="(/integrations/acme/people\?find=[^"]+)"', page))
+    async with browser.get(app.address + more) as response:
+        assert (response.status, escape(one.name) in await response.text()) == (200, False)
+    assert await status(browser, "GET", f"{people}?find=x") == 404
+    # No address on a page, and none of the API, names a person.
+    held = re.findall(r'(?:href|action|hx-get|hx-post)="([^"]*)"', page)
+    names = {part for person in (await app.host.directory("acme")).people(limit=500).rows for part in _words(person)}
+    assert held
+    assert not [one for one in held for name in names if name in unquote(one).casefold()]
+    queries = {
+        name for operation in OPERATIONS if "query" in operation.parts for name in operation.parts["query"].model_fields
+    }
+    assert queries == {"after", "limit", "cron", "integration", "parent", "since"}
+
+
+def _words(person: PersonRow) -> set[str]:
+    return {person.name.casefold(), (person.email or person.name).casefold()}
 
 
 # ---- V16: logs and errors

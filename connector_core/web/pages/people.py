@@ -1,7 +1,6 @@
 """The people and departments of an integration, as they are stored."""
 
 from typing import Any
-from urllib.parse import urlencode
 
 from aiohttp import web
 
@@ -9,11 +8,12 @@ from connector_core import Employee, Status, WorkerType
 from connector_core.web.charts import share_bar
 from connector_core.web.errors import MissingError
 from connector_core.web.rendering import is_fragment, render
-from connector_core.web.site import host_of
+from connector_core.web.site import host_of, site_of
 
 routes = web.RouteTableDef()
 _PAGE = 50
 _CHANGES = 50
+_FILTERS = ("search", "status", "worker_type", "department")
 _SHOWN_ELSEWHERE = frozenset({"source_id", "display_name", "manager_source_id", "manager_name"})
 """Columns that have a place of their own on a person's page."""
 
@@ -21,9 +21,10 @@ _SHOWN_ELSEWHERE = frozenset({"source_id", "display_name", "manager_source_id", 
 @routes.get("/integrations/{name}/people")
 async def people(request: web.Request) -> web.Response:
     """Show people, a page at a time: searched, and filtered by status, type and department."""
-    name, query = request.match_info["name"], request.query
+    name, sealing = request.match_info["name"], site_of(request).sealing
+    query = sealing.query_of(request)
     directory = await host_of(request).directory(name)
-    chosen = {key: query.get(key, "") for key in ("search", "status", "worker_type", "department")}
+    chosen = {key: query.get(key, "") for key in _FILTERS}
     found = directory.people(
         search=chosen["search"],
         status=chosen["status"] or None,
@@ -32,13 +33,12 @@ async def people(request: web.Request) -> web.Response:
         after=query.get("after") or None,
         limit=_PAGE,
     )
-    following = {key: value for key, value in chosen.items() if value} | {"after": found.next or ""}
     values: dict[str, Any] = {
         "name": name,
         "found": found,
         "chosen": chosen,
         "department": directory.department(chosen["department"]) if chosen["department"] else None,
-        "next": f"/integrations/{name}/people?{urlencode(following)}" if found.next else "",
+        "next": sealing.address(f"/integrations/{name}/people", {**chosen, "after": found.next}) if found.next else "",
     }
     if is_fragment(request):
         template = "parts/people_rows.html" if query.get("after") else "parts/people.html"
@@ -46,6 +46,15 @@ async def people(request: web.Request) -> web.Response:
     return render(
         request, "people.html", statuses=list(Status), worker_types=list(WorkerType), as_of=directory.as_of, **values
     )
+
+
+@routes.post("/integrations/{name}/people")
+async def search(request: web.Request) -> web.Response:
+    """Lead to the people who were searched for, by an address that does not name them. It changes nothing."""
+    name, typed = request.match_info["name"], await request.post()
+    await host_of(request).store.integrations.get(name)
+    wanted = {key: str(typed.get(key, "")).strip() for key in _FILTERS}
+    raise web.HTTPSeeOther(site_of(request).sealing.address(f"/integrations/{name}/people", wanted))
 
 
 @routes.get("/integrations/{name}/people/{id}")
@@ -59,7 +68,8 @@ async def person(request: web.Request) -> web.Response:
     if entity is None:
         return render(request, "person_gone.html", name=name, history=history)
     directory, view = await host.directory(name), await host.view(name, Employee, [entity])
-    explanation = await host.explain(name, Employee, source_id)
+    explanation, sealing = await host.explain(name, Employee, source_id), site_of(request).sealing
+    reports = directory.reports(source_id, after=sealing.query_of(request).get("after"), limit=_PAGE)
     return render(
         request,
         "person.html",
@@ -67,7 +77,8 @@ async def person(request: web.Request) -> web.Response:
         entity=entity,
         fields=[(column, view.shown(entity, column)) for column in view.columns if column not in _SHOWN_ELSEWHERE],
         chain=directory.chain(source_id),
-        reports=directory.reports(source_id, after=request.query.get("after"), limit=_PAGE),
+        reports=reports,
+        more_reports=sealing.address("", {"after": reports.next}) if reports.next else "",
         explanation=explanation,
         sources={one.field: one.source for one in explanation.fields},
         history=history,

@@ -20,7 +20,7 @@ _CANDIDATES = 10
 @routes.get("/integrations/{name}/preview")
 async def form(request: web.Request) -> web.Response:
     """Show the form."""
-    return render(request, "preview.html", **await _values(request, request.query.get("id", ""), "Employee"))
+    return render(request, "preview.html", **await _values(request, "", "Employee"))
 
 
 @routes.post("/integrations/{name}/preview")
