@@ -16,6 +16,7 @@ from connector_core.host import Host
 from connector_core.settings import Settings
 from connector_core.store.figures import LAST_COUNTS
 from connector_core.store.notices import Event, NewNotice
+from connector_core.testing import Faults
 from web_host import NotedRuns, WebHost, client, served_web, web_settings
 from world import Place, Start
 
@@ -165,7 +166,7 @@ async def test_an_incomplete_reading_does_not_make_the_last_complete_one_younger
 ) -> None:
     age = ("discover_last_complete_age_seconds", "acme", "Employee")
     before = await web.host.status("acme")
-    place.simulator.script("403:/profiles")
+    place.simulator.faults = Faults("500@2x99:/profiles")
     await web.host.run("acme")
     (people,) = [one for one in (await web.host.status("acme")).kinds if one.kind == "Employee"]
     (then,) = [one for one in before.kinds if one.kind == "Employee"]

@@ -51,7 +51,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def settings(namely: Start) -> Settings:
-    place = await namely(30, scanned=True)
+    place = await namely(60, scanned=True)
     return place.settings.model_copy(update={"web": web_settings()})
 
 
