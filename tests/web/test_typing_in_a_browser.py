@@ -63,4 +63,5 @@ async def test_a_search_is_in_no_address_and_still_there_when_one_goes_back(web:
         await page.get_by_role("link", name=found.name, exact=True).wait_for()
         assert await page.get_by_label("Search").input_value() == found.email
         assert visited
+        assert found.email
         assert not [one for one in visited for word in found.email.casefold().split("@")[:1] if word in one]
