@@ -57,6 +57,10 @@ function showLost(event, isLost) {
   const told = event.target.querySelector("[data-lost]");
   if (told) told.hidden = !isLost;
 }
+// What was said of a run is over when the run is.
+document.addEventListener("htmx:sseMessage", () => {
+  if (!document.querySelector(".live")) document.querySelector("[data-said]")?.remove();
+});
 document.addEventListener("htmx:sseOpen", (event) => showLost(event, false));
 document.addEventListener("htmx:sseError", (event) => {
   showLost(event, true);
