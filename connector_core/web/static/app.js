@@ -90,6 +90,10 @@ function tick(event) {
 document.addEventListener("change", (event) => {
   if (event.target.dataset.count) tick(event);
 });
+// The Enter key in a box would press the first button of its form: a decision is not made by chance.
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && event.target.dataset.count) event.preventDefault();
+});
 // A browser may restore the boxes of a page that is gone back to.
 window.addEventListener("pageshow", () => {
   document.querySelectorAll("[data-all]:checked").forEach((box) => tick({ target: box }));
