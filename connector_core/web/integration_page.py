@@ -89,6 +89,8 @@ def age_of(kind: KindStatus) -> str:
 
 def rows_of(certificate: Certificate) -> str:
     """Return how many rows were read, and of how many: ``60 of 60``."""
+    if not certificate.seen and not certificate.announced:
+        return "none"
     if certificate.announced is None:
         return f"{certificate.seen:,}, of a number that was not announced"
     return f"{certificate.seen:,} of {certificate.announced:,}"
@@ -112,8 +114,8 @@ def trouble_of(status: IntegrationStatus, schedule: Schedule, last: LiveRun | No
         # The engine knows the error itself, also of a run that did not get far enough to be in the store.
         tone = "notice" if problem.code == INTERRUPTED else "problem"
         same = run is not None and last.run_id == run.run.id
-        remedy = problem.hint or (status.remedy if same else "")
-        return Trouble(problem.message, "", remedy, tone)
+        remedies = dict.fromkeys([problem.hint, status.remedy if same else ""])
+        return Trouble(problem.message, "", " ".join(filter(None, remedies)), tone)
     if not status.cause or run is None:
         return None
     noted = schedule.problem if schedule.noted_run == run.run.id else ""

@@ -18,8 +18,11 @@ from connector_core.store import Held, RunSummary
 
 LOOK = 0.5
 """Seconds between two looks whether a run has begun here."""
-LOOK_ELSEWHERE = 5.0
+LOOK_ELSEWHERE = 3.0
 """Seconds between two looks at the store, where another process may have begun or ended a run."""
+
+TASK = "news"
+"""The name of the task that waits for the next news of a client."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +81,20 @@ async def news(host: Host, engine: Engine, name: str, shown: str) -> AsyncGenera
                     if not state.ended:
                         yield state
         else:
-            await _until_begun(engine, name)
+            await _until_begun(engine, name, await last_of(engine, name))
 
 
-async def _until_begun(engine: Engine, name: str) -> None:
-    """Wait until this engine runs the integration, or the store is to be looked at again."""
+async def last_of(engine: Engine, name: str) -> LiveRun | None:
+    """Return the run of an engine that is under way, or the last one: it knows errors that the store does not."""
+    async with aclosing(engine.watch(name)) as states:
+        return await anext(states, None)
+
+
+async def _until_begun(engine: Engine, name: str, before: LiveRun | None) -> None:
+    """Wait until this engine has begun another run of the integration, or the store is to be looked at again."""
     loop = asyncio.get_running_loop()
     until = loop.time() + LOOK_ELSEWHERE
-    while name not in engine.running() and loop.time() < until:
+    while loop.time() < until and await last_of(engine, name) == before:
         await asyncio.sleep(LOOK)
 
 
@@ -101,7 +110,7 @@ async def send(
 
     It ends when its client may not see more. However it ends, nothing of it goes on.
     """
-    waiting = asyncio.ensure_future(anext(events))
+    waiting = _waiting(events)
     try:
         while may_go_on():
             await asyncio.wait([waiting], timeout=pulse)
@@ -110,10 +119,17 @@ async def send(
                 continue
             await write(waiting.result())
             await asyncio.sleep(pause)
-            waiting = asyncio.ensure_future(anext(events))
+            waiting = _waiting(events)
     finally:
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
+
+
+def _waiting(events: AsyncGenerator[News, None]) -> "asyncio.Task[News]":
+    async def following() -> News:
+        return await anext(events)
+
+    return asyncio.create_task(following(), name=TASK)
 
 
 @dataclass(frozen=True, slots=True)

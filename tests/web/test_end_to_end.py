@@ -37,7 +37,7 @@ async def test_namely_is_added_and_its_first_run_is_watched(web: StartWeb, brows
     await page.get_by_text("The run has started.").wait_for()
     # Live: rows read of those announced, and in the end the certificate, without a reload.
     await page.locator(".live").get_by_text(re.compile(r"\d+ of 400")).wait_for()
-    await page.get_by_role("article").filter(has_text="Employee").get_by_text("complete", exact=True).wait_for()
+    await page.get_by_role("article").filter(has_text="Employees").get_by_text("complete, just now").wait_for()
     assert await page.locator(".live").count() == 0
     assert await site.host.count_entities("acme") == {"Department": 12, "Employee": 400}
 
@@ -52,11 +52,12 @@ async def test_a_part_of_a_held_plan_is_applied(web: StartWeb, browser: Any) -> 
     assert held is not None
     before = {key: one async for key, one in people_of(site)}
     page = await signed_in(browser, site)
+    page.on("dialog", lambda dialog: dialog.accept())
     await page.goto(f"{site.address}/integrations/acme/plan")
-    removals = page.get_by_role("region").filter(has=page.get_by_role("heading", name="Employee: removals"))
+    removals = page.get_by_role("region").filter(has=page.get_by_role("heading", name=re.compile("Employees: .* removal")))
     gone = await removals.get_by_role("row").nth(1).get_by_role("checkbox").get_attribute("value")
     await removals.get_by_role("checkbox").nth(1).check()
-    await page.get_by_role("button", name="Apply ticked").click()
+    await page.get_by_role("button", name="Apply ticked (1)").click()
     await page.get_by_text("1 change applied.").wait_for()
     after = {key: one async for key, one in people_of(site)}
     assert {f"Employee:{one}" for one in before.keys() - after.keys()} == {gone}
@@ -82,6 +83,7 @@ async def test_a_plan_that_changed_since_it_was_shown_is_refused(web: StartWeb, 
     site.place.simulator.evolve()
     await site.host.run("acme", apply=False)
     page = await signed_in(browser, site)
+    page.on("dialog", lambda dialog: dialog.accept())
     await page.goto(f"{site.address}/integrations/acme/plan")
     site.place.simulator.evolve()
     await site.host.run("acme", apply=False)

@@ -123,15 +123,15 @@ async def _check(request: web.Request, connector: type[AnyConnector], existing: 
     if not existing and (taken := await taken_problem(host, name, typed.name)):
         problems.append(taken)
     if problems:
-        return _refused(request, connector, typed, existing, problems)
+        return await _refused(request, connector, typed, existing, problems)
     try:
         report = await host.examine(name, typed.name, typed.fields)
     except ConnectorCoreError as error:
         beside = problem_beside(connector, error)
         keep = may_keep(error, beside, connector)
         if beside:
-            return _refused(request, connector, typed, existing, [beside], keep=keep)
-        return _refused(
+            return await _refused(request, connector, typed, existing, [beside], keep=keep)
+        return await _refused(
             request, connector, typed, existing, [], failed=_with_advice(problem_of(error), keep=keep), keep=keep
         )
     drafts = site_of(request).drafts
@@ -140,7 +140,7 @@ async def _check(request: web.Request, connector: type[AnyConnector], existing: 
     raise web.HTTPSeeOther(f"/settings/integrations/{name}/drafts/{key}")
 
 
-def _refused(
+async def _refused(
     request: web.Request,
     connector: type[AnyConnector],
     typed: Typed,
@@ -161,7 +161,9 @@ def _refused(
     if secret_fields(fields):
         key = site_of(request).drafts.add(_user(request), connector.manifest.name, typed.name, fields, None)
     status = failed.status if failed else 422
-    again = Typed(typed.name, fields)
+    # A name that was made of the company's is made anew: the company may have been the wrong one.
+    is_chosen = existing or (await _posted(request)).get(NAME, "").strip() or NAME in wrong
+    again = Typed(typed.name if is_chosen else "", fields)
     return _form(
         request, connector, again, draft_key=key, existing=existing, problems=problems, failed=failed, status=status
     )

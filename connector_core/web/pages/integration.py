@@ -1,6 +1,5 @@
 """An integration: what is known of each kind, its runs and its schedule, and what an operator does with it."""
 
-from contextlib import aclosing
 from typing import Any
 
 from aiohttp import web
@@ -9,13 +8,12 @@ from connector_core.cron import in_words
 from connector_core.errors import BusyError, ConnectorCoreError, SettingsError
 from connector_core.host import Host
 from connector_core.scheduling import LiveRun
-from connector_core.scheduling.engine import Engine
 from connector_core.settings import Role
 from connector_core.web import integration_page as shown
 from connector_core.web.access import needs
 from connector_core.web.done import done, said
 from connector_core.web.failures import Problem, problem_of
-from connector_core.web.live import Seen, pace_of
+from connector_core.web.live import Seen, last_of, pace_of
 from connector_core.web.rendering import is_fragment, render
 from connector_core.web.site import host_of, site_of
 
@@ -61,12 +59,6 @@ async def overview_values(request: web.Request, host: Host) -> dict[str, Any]:
         "key": Seen(status.last_run, status.held, schedule, bool(live), is_elsewhere).key,
         **(live_values(live) if live else {"live": None}),
     }
-
-
-async def last_of(engine: Engine, name: str) -> LiveRun | None:
-    """Return the last run of an engine: it knows errors that the store does not."""
-    async with aclosing(engine.watch(name)) as states:
-        return await anext(states, None)
 
 
 def live_values(live: LiveRun) -> dict[str, Any]:

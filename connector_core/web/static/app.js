@@ -57,6 +57,10 @@ function showLost(event, isLost) {
   const told = event.target.querySelector("[data-lost]");
   if (told) told.hidden = !isLost;
 }
+// What was said of a run is over when the run is.
+document.addEventListener("htmx:sseMessage", () => {
+  if (!document.querySelector(".live")) document.querySelector("[data-said]")?.remove();
+});
 document.addEventListener("htmx:sseOpen", (event) => showLost(event, false));
 document.addEventListener("htmx:sseError", (event) => {
   showLost(event, true);
@@ -85,6 +89,10 @@ function tick(event) {
 }
 document.addEventListener("change", (event) => {
   if (event.target.dataset.count) tick(event);
+});
+// The Enter key in a box would press the first button of its form: a decision is not made by chance.
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && event.target.dataset.count) event.preventDefault();
 });
 // A browser may restore the boxes of a page that is gone back to.
 window.addEventListener("pageshow", () => {
