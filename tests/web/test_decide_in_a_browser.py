@@ -46,7 +46,12 @@ async def test_no_page_has_a_problem_of_accessibility_and_none_is_wider_than_a_p
     await page.goto(f"{site.address}{HERE}/runs/{held.run_id}")
     await look("run")
     now = datetime.now(UTC)
-    failing = {"cron": "0 6 * * *", "failures": 5, "quarantined_at": now, "retry_at": now + timedelta(hours=20)}
+    failing: dict[str, Any] = {
+        "cron": "0 6 * * *",
+        "failures": 5,
+        "quarantined_at": now,
+        "retry_at": now + timedelta(hours=20),
+    }
     await site.host.store.schedules.edit("acme", lambda before: (replace(before, **failing), ()))
     site.place.tenant.token = "revoked"
     await page.goto(site.address + HERE)

@@ -4,6 +4,7 @@ import asyncio
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,8 @@ from world import Answer, StartWeb, Web
 
 NOW = datetime.now(UTC)
 HERE = "/integrations/acme"
+AGED = r"complete, (just now|\d+ minutes? ago)"
+"""The first run of a store that tests begin with lies some minutes back."""
 
 
 def hint(text: str, role: Role = Role.ADMINISTRATOR) -> str:
@@ -31,9 +34,9 @@ async def ran(site: Web, **fields: str) -> Answer:
     before = await site.host.history("acme", 1)
     answer = await site.post(f"{HERE}/run", fields)
     async with asyncio.timeout(10):
-        while (found := await site.host.history("acme", 1)) == before or not found[0].finished_at:
+        while (found := await site.host.history("acme", 1)) == before or not found[0].finished_at:  # noqa: ASYNC110 - the store has no event
             await asyncio.sleep(0.02)
-        while "running" in (await site.get(HERE)).parts:
+        while "running" in (await site.get(HERE)).parts:  # noqa: ASYNC110 - a page has no event
             await asyncio.sleep(0.02)
     return answer
 
@@ -58,12 +61,17 @@ async def ran(site: Web, **fields: str) -> Answer:
         ),
         (
             "Add one: discover connect CONNECTOR --name acme; or name another store: --store FILE",
-            'Add one: <a href="/settings/catalogue">the catalogue</a>; or name another store: '
-            "<code>--store FILE</code>",
+            (
+                'Add one: <a href="/settings/catalogue">the catalogue</a>; or name another store: '
+                "<code>--store FILE</code>"
+            ),
         ),
         ("Make one: discover run acme --plan", 'Make one: <a href="/integrations/acme">run acme</a>'),
         ("Report it with what `discover doctor` prints.", "Report it with what <code>discover doctor</code> prints."),
-        ("apply it and connect again with --change-tenant.", "apply it and connect again with the other company confirmed."),
+        (
+            "apply it and connect again with --change-tenant.",
+            "apply it and connect again with the other company confirmed.",
+        ),
         ("Nothing <b>of ours</b>", "Nothing &lt;b&gt;of ours&lt;/b&gt;"),
     ],
 )
@@ -88,8 +96,8 @@ def test_what_to_do_about_a_failed_run_names_no_command_as_plain_text(code: str)
 async def test_a_tile_says_how_old_the_last_complete_reading_is(web: StartWeb) -> None:
     site = await web(scanned=True)
     page = await site.get(HERE)
-    assert "complete, just now" in page.parts
-    assert "Last complete reading just now Rows read 60 of 60 Proof creation times Stored 60" in page.text
+    assert any(re.fullmatch(AGED, one) for one in page.parts)
+    assert re.search("Last complete reading .* Rows read 60 of 60 Proof creation times Stored 60", page.text)
     status = await site.host.status("acme")
     employees = next(one for one in status.kinds if one.kind == "Employee")
     assert mark_of(employees).tone == "good"
@@ -118,7 +126,7 @@ async def test_the_state_is_what_needs_an_operator_most(web: StartWeb) -> None:
     run = status.last_run
     assert run is not None
 
-    def state(**changes: object) -> tuple[str, str]:
+    def state(**changes: Any) -> tuple[str, str]:
         found = replace(schedule, **changes)
         mark = state_of(status, found, trouble_of(status, found, None), is_running=False)
         return mark.text, mark.tone
@@ -158,13 +166,13 @@ async def test_a_run_that_could_not_even_begin_is_told(web: StartWeb) -> None:
     site.place.execute("UPDATE integrations SET secrets = 'sealed with a key that is lost'")
     await site.post(f"{HERE}/run")
     async with asyncio.timeout(10):
-        while "failed" not in (page := await site.get(HERE)).parts:
+        while "failed" not in (page := await site.get(HERE)).parts:  # noqa: ASYNC110 - a page has no event
             await asyncio.sleep(0.02)
     assert await site.host.history("acme") == []
     assert 'class="problem"' in page.html
 
 
-WAITING = {"cron": "0 6 * * *", "failures": 2, "retry_at": NOW + timedelta(hours=3, seconds=30)}
+WAITING = {"cron": "0 6 * * *", "failures": 2, "retry_at": NOW + timedelta(hours=3, minutes=55)}
 
 
 @pytest.mark.parametrize(
@@ -172,8 +180,11 @@ WAITING = {"cron": "0 6 * * *", "failures": 2, "retry_at": NOW + timedelta(hours
     [
         (
             WAITING,
-            ["2 runs in a row have failed. It is tried again later than planned", "3 more failures it is quarantined",
-             "Next attempt: in 3 hours"],
+            [
+                "2 runs in a row have failed. It is tried again later than planned",
+                "3 more failures it is quarantined",
+                "Next attempt: in 3 hours",
+            ],
         ),
         (
             {**WAITING, "failures": 5, "quarantined_at": NOW - timedelta(hours=2)},
@@ -181,14 +192,16 @@ WAITING = {"cron": "0 6 * * *", "failures": 2, "retry_at": NOW + timedelta(hours
         ),
         (
             {**WAITING, "paused_at": NOW - timedelta(hours=1), "paused_by": "riley"},
-            ["Nothing is tried again by itself while the schedule is paused.",
-             "none while paused, by riley 1 hour ago"],
+            [
+                "Nothing is tried again by itself while the schedule is paused.",
+                "none while paused, by riley 1 hour ago",
+            ],
         ),
         ({"failures": 1}, ["The last run has failed. Nothing is tried again by itself: there is no schedule."]),
     ],
 )
 async def test_after_failures_the_page_tells_what_happens_next(
-    web: StartWeb, changes: dict[str, object], texts: list[str]
+    web: StartWeb, changes: dict[str, Any], texts: list[str]
 ) -> None:
     site = await web(scanned=True)
     await site.host.store.schedules.edit("acme", lambda before: (replace(before, **changes), ()))
@@ -249,7 +262,7 @@ async def test_a_run_is_cancelled_and_that_is_no_failure(web: StartWeb) -> None:
     assert "Run now" not in page.parts
     assert (await site.post(f"{HERE}/cancel")).location == f"{HERE}?done=cancelled"
     async with asyncio.timeout(10):
-        while "running" in (page := await site.get(HERE)).parts:
+        while "running" in (page := await site.get(HERE)).parts:  # noqa: ASYNC110 - a page has no event
             await asyncio.sleep(0.02)
     assert "The run was cancelled. The next run resumes or starts over." in page.text
     assert "failed" not in page.parts
@@ -289,13 +302,11 @@ async def test_a_schedule_is_set_paused_resumed_and_taken_away(web: StartWeb) ->
 
 async def test_the_schedule_form_tells_the_next_five_times_in_words(web: StartWeb) -> None:
     site = await web(connected=True)
-    part = await site.fragment(f"{HERE}/schedule?cron=30+6+*+*+1-5")
-    assert "On weekdays at 06:30 . The next five times:" in part.text
-    assert len(re.findall(r"<li>(?:Mon|Tues|Wednes|Thurs|Fri)day, \d+ \w+ \d{4}, 06:30 UTC", part.html)) == 5
-    assert "<html" not in part.html
-    wrong = await site.fragment(f"{HERE}/schedule?cron=61+*+*+*+*")
-    assert "the minute '61' is not valid" in wrong.text
-    assert "Nothing runs by itself." in (await site.fragment(f"{HERE}/schedule?cron=")).text
+    assert "Nothing runs by itself." in (await site.get(f"{HERE}/schedule")).text
+    await site.post(f"{HERE}/schedule", {"cron": "30 6 * * 1-5"})
+    form = await site.get(f"{HERE}/schedule")
+    assert "On weekdays at 06:30 . The next five times:" in form.text
+    assert len(re.findall(r"<li>(?:Mon|Tues|Wednes|Thurs|Fri)day, \d+ \w+ \d{4}, 06:30 UTC", form.html)) == 5
 
 
 async def test_a_wrong_cron_expression_is_shown_again_with_what_is_wrong(web: StartWeb) -> None:

@@ -2,17 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from connector_core.host import Host
 from connector_core.outcomes import Forecast, Progress, Step
 from connector_core.scheduling import LiveRun, LocalEngine
 from connector_core.web.live import TASK, Changed, News, look, news, pace_of, send
 from connector_core.web.pages.live import event
-from world import StartWeb, Web
+from web_host import client, served_web, web_settings
+from world import Start, StartWeb, Web
 
 HERE = "/integrations/acme"
 
@@ -103,7 +105,7 @@ async def test_a_run_of_another_process_is_shown_and_its_end_too(web: StartWeb) 
     site.place.simulator.latency = 0.3
     run = asyncio.create_task(site.place.run())
     async with asyncio.timeout(5):
-        while not await site.host.history("acme", 1):
+        while not await site.host.history("acme", 1):  # noqa: ASYNC110 - the store has no event
             await asyncio.sleep(0.02)
     page = await site.get(HERE)
     assert "running" in page.parts
@@ -125,13 +127,13 @@ async def test_when_the_browser_has_gone_nothing_of_its_stream_goes_on_and_the_r
         await site.post(f"{HERE}/run")
         await until(events, "of 400")
         async with asyncio.timeout(5):
-            while not streams():  # Between two events there is a pause.
+            while not streams():  # noqa: ASYNC110 - between two events there is a pause
                 await asyncio.sleep(0.01)
     async with asyncio.timeout(5):
-        while streams():
+        while streams():  # noqa: ASYNC110 - tasks of the server
             await asyncio.sleep(0.01)
     async with asyncio.timeout(10):
-        while "complete, just now" not in (await site.get(HERE)).parts:
+        while "complete, just now" not in (await site.get(HERE)).parts:  # noqa: ASYNC110 - a page has no event
             await asyncio.sleep(0.05)
 
 
@@ -158,6 +160,18 @@ async def test_an_open_stream_does_not_prolong_its_session_and_ends_with_it(web:
         async with asyncio.timeout(10):
             assert [one.name async for one in events] == ["overview"]
     assert (await site.get(f"{HERE}/live")).location.startswith("/sign-in")
+
+
+async def test_an_open_stream_does_not_hold_up_the_stop_of_the_server(namely: Start) -> None:
+    place = await namely(connected=True)
+    settings = place.settings.model_copy(update={"web": web_settings()})
+    async with Host(settings) as host, client() as session, AsyncExitStack() as stack:
+        served = await stack.enter_async_context(served_web(host))
+        async with session.get(f"{served.address}{HERE}/live", headers=served.bearer) as response:
+            assert (await response.content.readline()).startswith(b"event: overview")
+            began = asyncio.get_running_loop().time()
+            await stack.aclose()
+            assert asyncio.get_running_loop().time() - began < 1.5
 
 
 # ---- the parts
@@ -238,5 +252,3 @@ def test_the_pace_leaves_out_what_an_interrupted_run_had_read() -> None:
     asking = replace(live, kinds={"Employee": replace(progress, step=Step.ASKING)})
     assert pace_of(asking, began + timedelta(seconds=10)).rate == "not known yet"
     assert pace_of(LiveRun("acme", began), began).left == "not known yet"
-
-

@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from aiohttp import FormData
@@ -14,15 +15,15 @@ from connector_core.messages import CHANGE
 from connector_core.outcomes import Operation
 from connector_core.reasons import Code, Reason
 from connector_core.store import Held, Selection
-from connector_core.web.plan_page import WITNESSES, Group, selection_of, summary_of, witnesses_of
+from connector_core.web.plan_page import WITNESSES, Form, Group, selection_of, summary_of, witnesses_of
 from world import Answer, StartWeb, Web
 
 PLAN = "/integrations/acme/plan"
 
 
-async def with_plan(web: StartWeb, **more: object) -> tuple[Web, Held]:
+async def with_plan(web: StartWeb, **more: Any) -> tuple[Web, Held]:
     """A site where a removal, two updates of people, one of a department and a create wait."""
-    site = await web(scanned=True, **more)  # type: ignore[arg-type]
+    site = await web(scanned=True, **more)
     site.place.simulator.evolve()
     await site.place.run(apply=False)
     held = await site.host.held("acme")
@@ -215,8 +216,9 @@ async def test_while_another_process_is_at_work_a_decision_waits(web: StartWeb) 
 async def test_two_who_decide_at_once_do_not_both_apply(web: StartWeb) -> None:
     site, held = await with_plan(web)
     answers = await asyncio.gather(*[decide(site, "apply", held, ALL) for _ in range(2)])
-    assert sorted(one.status for one in answers)[0] == 303
-    assert sorted(one.status for one in answers)[1] in {409, 422}
+    first, second = sorted(one.status for one in answers)
+    assert first == 303
+    assert second in {409, 422}
 
 
 async def test_nothing_ticked_is_said_and_nothing_is_done(web: StartWeb) -> None:
@@ -241,7 +243,7 @@ async def test_a_viewer_sees_all_of_a_plan_without_its_buttons(web: StartWeb, ro
 # ---- the parts
 
 
-def form(pairs: Iterable[tuple[str, str]]) -> MultiDictProxy[str]:
+def form(pairs: Iterable[tuple[str, str]]) -> Form:
     return MultiDictProxy(MultiDict(pairs))
 
 

@@ -13,7 +13,7 @@ from connector_core.web.rendering import render
 from connector_core.web.site import host_of, site_of
 
 routes = web.RouteTableDef()
-STREAMS = web.AppKey("streams", set[asyncio.Task[object]])
+STREAMS = web.AppKey("streams", set["asyncio.Task[object] | None"])
 """The handlers of the streams that are open."""
 
 _PAUSE = 0.25
@@ -37,9 +37,8 @@ async def live(request: web.Request) -> web.StreamResponse:
     async def write(one: News | None) -> None:
         await response.write(b": still here\n\n" if one is None else await _event(request, one))
 
-    task = asyncio.current_task()
-    assert task is not None
-    request.app[STREAMS].add(task)
+    streams, task = request.app[STREAMS], asyncio.current_task()
+    streams.add(task)
     try:
         async with aclosing(news(site.host, site.engine, name, shown)) as events:
             await send(events, write, pulse=_PULSE, pause=_PAUSE, may_go_on=lambda: site.access.goes_on(request))
@@ -47,14 +46,15 @@ async def live(request: web.Request) -> web.StreamResponse:
         # The browser comes again, and is told by the answer then: the integration may have been removed.
         structlog.get_logger().info("web_stream_ended", integration=name, error=error.code)
     finally:
-        request.app[STREAMS].discard(task)
+        streams.discard(task)
     return response
 
 
 async def end_streams(app: web.Application) -> None:
     """End all streams, when the server stops: they would not end by themselves."""
-    for task in app[STREAMS]:
-        task.cancel()
+    for task in [*app[STREAMS]]:
+        if task:
+            task.cancel()
 
 
 async def _event(request: web.Request, one: News) -> bytes:

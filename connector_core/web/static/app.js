@@ -160,12 +160,16 @@ async function explainCron(field, place) {
 }
 
 function meaningOf(said) {
-  const words = made("p", [made("strong", [said.words.charAt(0).toUpperCase() + said.words.slice(1)])]);
+  const words = made("strong", [said.words.charAt(0).toUpperCase() + said.words.slice(1)]);
   const times = said.times.map((time) => {
-    const day = new Date(`${time.slice(0, 10)}T00:00Z`).toLocaleDateString("en", { weekday: "long", timeZone: "UTC" });
-    return made("li", [`${day}, ${time.slice(0, 10)} ${time.slice(11, 16)} ${said.timezone}`]);
+    const day = new Date(`${time.slice(0, 10)}T00:00Z`);
+    const part = (options) => day.toLocaleDateString("en", { ...options, timeZone: "UTC" });
+    const date = `${day.getUTCDate()} ${part({ month: "long" })} ${day.getUTCFullYear()}`;
+    return made("li", [`${part({ weekday: "long" })}, ${date}, ${time.slice(11, 16)} ${said.timezone}`]);
   });
-  return [words, made("ol", times)];
+  const list = made("ol", times);
+  list.className = "tight";
+  return [made("p", [words, ". The next five times:"]), list];
 }
 
 function problemOf(said) {
