@@ -336,7 +336,7 @@ async def test_a_check_tells_what_may_be_read_and_what_to_grant(web: StartWeb) -
 async def test_an_integration_is_removed_once_its_name_is_typed(web: StartWeb) -> None:
     site = await web(scanned=True)
     form = await site.get(f"{HERE}/remove")
-    assert "60 of Employee" in form.text
+    assert "60 employees" in form.text
     wrong = await site.post(f"{HERE}/remove", {"typed": "acne"})
     assert (wrong.status, "The name was not typed as it is." in wrong.text) == (422, True)
     async with site.place.host.store.locks.hold("acme"):
