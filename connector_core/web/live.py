@@ -147,9 +147,3 @@ def pace_of(live: LiveRun, now: datetime | None = None) -> Pace:
     rate = counted(round(rows / seconds), "row") if rows > 0 and seconds >= 1 else ""
     left = costs(live.forecast) if live.forecast else ""
     return Pace(f"{rate} a second" if rate else "not known yet", left or "not known yet")
-
-
-async def last_of(engine: Engine, name: str) -> LiveRun | None:
-    """Return the last run of an engine: it knows errors that the store does not."""
-    async with aclosing(engine.watch(name)) as states:
-        return await anext(states, None)

@@ -54,7 +54,9 @@ async def test_a_part_of_a_held_plan_is_applied(web: StartWeb, browser: Any) -> 
     page = await signed_in(browser, site)
     page.on("dialog", lambda dialog: dialog.accept())
     await page.goto(f"{site.address}/integrations/acme/plan")
-    removals = page.get_by_role("region").filter(has=page.get_by_role("heading", name=re.compile("Employees: .* removal")))
+    removals = page.get_by_role("region").filter(
+        has=page.get_by_role("heading", name=re.compile("Employees: .* removal"))
+    )
     gone = await removals.get_by_role("row").nth(1).get_by_role("checkbox").get_attribute("value")
     await removals.get_by_role("checkbox").nth(1).check()
     await page.get_by_role("button", name="Apply ticked (1)").click()

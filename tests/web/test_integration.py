@@ -63,7 +63,10 @@ async def ran(site: Web, **fields: str) -> Answer:
         ),
         ("Make one: discover run acme --plan", 'Make one: <a href="/integrations/acme">run acme</a>'),
         ("Report it with what `discover doctor` prints.", "Report it with what <code>discover doctor</code> prints."),
-        ("apply it and connect again with --change-tenant.", "apply it and connect again with the other company confirmed."),
+        (
+            "apply it and connect again with --change-tenant.",
+            "apply it and connect again with the other company confirmed.",
+        ),
         ("Nothing <b>of ours</b>", "Nothing &lt;b&gt;of ours&lt;/b&gt;"),
     ],
 )
@@ -172,8 +175,11 @@ WAITING = {"cron": "0 6 * * *", "failures": 2, "retry_at": NOW + timedelta(hours
     [
         (
             WAITING,
-            ["2 runs in a row have failed. It is tried again later than planned", "3 more failures it is quarantined",
-             "Next attempt: in 3 hours"],
+            [
+                "2 runs in a row have failed. It is tried again later than planned",
+                "3 more failures it is quarantined",
+                "Next attempt: in 3 hours",
+            ],
         ),
         (
             {**WAITING, "failures": 5, "quarantined_at": NOW - timedelta(hours=2)},
@@ -181,8 +187,10 @@ WAITING = {"cron": "0 6 * * *", "failures": 2, "retry_at": NOW + timedelta(hours
         ),
         (
             {**WAITING, "paused_at": NOW - timedelta(hours=1), "paused_by": "riley"},
-            ["Nothing is tried again by itself while the schedule is paused.",
-             "none while paused, by riley 1 hour ago"],
+            [
+                "Nothing is tried again by itself while the schedule is paused.",
+                "none while paused, by riley 1 hour ago",
+            ],
         ),
         ({"failures": 1}, ["The last run has failed. Nothing is tried again by itself: there is no schedule."]),
     ],

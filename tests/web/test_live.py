@@ -238,5 +238,3 @@ def test_the_pace_leaves_out_what_an_interrupted_run_had_read() -> None:
     asking = replace(live, kinds={"Employee": replace(progress, step=Step.ASKING)})
     assert pace_of(asking, began + timedelta(seconds=10)).rate == "not known yet"
     assert pace_of(LiveRun("acme", began), began).left == "not known yet"
-
-
