@@ -89,7 +89,7 @@ async def test_people_are_searched_and_filtered(filled: Filled, query: str, foun
     assert (page.status, names_in(page.html)) == (200, found)
     number = "1 person" if len(found) == 1 else f"{len(found)} people"
     assert (number in page.text) is bool(found)
-    assert ("No person matches" in page.text) is not found
+    assert ("No person matches" in page.text) is (not found)
     # The part that comes while one types is the same list.
     assert names_in((await site.fragment(leading.location)).html) == found
 
