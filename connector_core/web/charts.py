@@ -9,8 +9,8 @@ from markupsafe import Markup
 _WIDTH, _HEIGHT = 520, 230
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 12, 30
 _STEPS = (1, 2, 5)
-_LABELS = 4
-"""Labels of an axis of time: more do not fit where they are largest, on a phone."""
+_LABELS, _BAR_LABELS = 3, 5
+"""Labels below a line, and below bars: more do not fit where they are largest, on a phone."""
 # ``format`` of a Markup escapes what is put into it.
 _CHART = Markup('<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}. {}">{}</svg>')
 _RULE = Markup('<line class="{3}" x1="{0}" x2="{1}" y1="{2:.1f}" y2="{2:.1f}"/>')
@@ -98,7 +98,7 @@ def bar_chart(title: str, bars: Sequence[Bars], *, up: str, down: str) -> Markup
         both += _BAR.format("down", left, y(0), inner, y(-one.down) - y(0))
         return _BARS.format(f"{one.label}: {one.up:,} {up}, {one.down:,} {down}", both)
 
-    every = -(-len(bars) // (_LABELS + 1))
+    every = -(-len(bars) // _BAR_LABELS)
     parts = [
         *(_rule(y(value), f"{abs(value):,}", "zero" if value == 0 else "rule") for value in range(low, high + 1, step)),
         *(drawn(place, one) for place, one in enumerate(bars)),

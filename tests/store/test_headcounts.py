@@ -162,3 +162,17 @@ async def test_a_change_that_was_overtaken_has_no_effect_and_a_primary_departmen
     assert await effects() == [("d1", 3, 0, 1, 2), ("d2", 0, 1, 0, 1)]
     steps.ask("UPDATE entities SET digest = x'00' WHERE source_id = 'b'")
     assert await effects() == [("d2", 0, 1, 0, 1)]
+
+
+async def test_head_counts_are_summed_by_day_without_the_rows_of_the_first_reading(steps: RunSteps) -> None:
+    people = [person(one, status=ACTIVE) for one in ("a", "b", "c")]
+    await steps.applied(*people)
+    await steps.applied(*people, person("d", status=ACTIVE))
+    await steps.applied(*people, person("d", status=ACTIVE))
+    await steps.applied(*people[1:], person("d", status=INACTIVE), removed=("a",))
+    steps.ask("UPDATE headcounts SET at = '2020-01-02T00:00:00.000+00:00'")
+    assert counts(await steps.store.headcounts.by_day(PEOPLE)) == [(3, 2, 1, 1, 1, 2)]
+    steps.ask("UPDATE headcounts SET at = '2020-01-01T00:00:00.000+00:00' WHERE n = 1")
+    first, second = await steps.store.headcounts.by_day(PEOPLE)
+    assert counts([first, second]) == [(3, 3, 0, 0, 0, 0), (3, 2, 1, 1, 1, 2)]
+    assert await steps.store.headcounts.by_day(PEOPLE, first.at + timedelta(days=1)) == [second]
