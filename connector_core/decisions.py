@@ -169,13 +169,17 @@ class Decisions:
         async with self.store.changing(name, self.settings.host):
             return await self.store.undo.put_back(name, await self.undoable(name, number))
 
-    async def headcounts(self, name: str, kind: str, *, since: datetime | None = None) -> list[Headcount]:
+    async def headcounts(
+        self, name: str, kind: str, *, since: datetime | None = None, by_day: bool = False
+    ) -> list[Headcount]:
         """Return how many rows of a kind (``Employee``) were stored after each application of a plan, the oldest first.
 
-        Only those since a moment, if one is given.
+        Only those since a moment, if one is given; or one for each day on which a row changed, without the rows that
+        the first reading stored.
         """
         await self.store.integrations.get(name)
-        return await self.store.headcounts.since(StoredKind(name, kind), since)
+        found = self.store.headcounts.by_day if by_day else self.store.headcounts.since
+        return await found(StoredKind(name, kind), since)
 
     @property
     def _undo_days(self) -> int:

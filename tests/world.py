@@ -25,7 +25,14 @@ from connector_core.http.quotas import Quotas
 from connector_core.outcomes import Change, CheckReport, Progress
 from connector_core.plugins import registry_of
 from connector_core.sdk.connector import AnyConnector
-from connector_core.settings import HostSettings, HttpSettings, LossSettings, PluginSettings, Settings
+from connector_core.settings import (
+    HostSettings,
+    HttpSettings,
+    LossSettings,
+    NoticeSettings,
+    PluginSettings,
+    Settings,
+)
 from connector_core.testing import Served, Simulator, environment, serve
 from connectors.namely.simulator import Behaviour, NamelySimulator, Tenant
 
@@ -349,6 +356,7 @@ class StartWeb(Protocol):
         role: str = ...,
         plugins: Mapping[str, PluginSettings] | None = ...,
         settings: Mapping[str, Any] | None = ...,
+        notices: NoticeSettings | None = ...,
         **namely: Any,
     ) -> Web: ...
 

@@ -36,10 +36,20 @@ class AuditLog(Table):
 
     @reads
     def entries(
-        self, cursor: Cursor, integration: str | None = None, *, before: int | None = None, limit: int = 50
+        self,
+        cursor: Cursor,
+        integration: str | None = None,
+        *,
+        actor: str | None = None,
+        action: Action | None = None,
+        before: int | None = None,
+        limit: int = 50,
     ) -> list[AuditEntry]:
-        """Return the newest entries first: those of one integration, or all; and those before one's number."""
-        conditions = {"integration = ?": integration, "n < ?": before}
+        """Return the newest entries first: those that meet all conditions which are given.
+
+        ``before`` is the number of an entry: only earlier ones are returned.
+        """
+        conditions = {"integration = ?": integration, "actor = ?": actor, "action = ?": action, "n < ?": before}
         given = {condition: value for condition, value in conditions.items() if value is not None}
         where = f"WHERE {' AND '.join(given)} " if given else ""
         rows = cursor.execute(

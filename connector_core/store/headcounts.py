@@ -29,8 +29,8 @@ class Headcount:
     created: int
     updated: int
     removed: int
-    deactivated: int
-    """Those of the updated ones that were active and are no longer."""
+    losses: int
+    """Those that were active and are no longer: they turned inactive, or were removed."""
 
 
 @dataclass(slots=True)
@@ -40,15 +40,15 @@ class Moves:
     created: int = 0
     updated: int = 0
     removed: int = 0
-    deactivated: int = 0
+    losses: int = 0
 
-    def add(self, operation: Operation, rows: int, deactivated: int) -> None:
+    def add(self, operation: Operation, rows: int, losses: int) -> None:
+        self.losses += losses
         match operation:
             case Operation.CREATE:
                 self.created += rows
             case Operation.UPDATE:
                 self.updated += rows
-                self.deactivated += deactivated
             case Operation.REMOVE:
                 self.removed += rows
 
@@ -60,19 +60,36 @@ class Headcounts(Table):
     def since(self, cursor: Cursor, of: StoredKind, moment: datetime | None = None) -> list[Headcount]:
         """Return the head-counts of a kind since a moment, or all that are kept: the oldest first."""
         rows = cursor.execute(
-            "SELECT at, run_id, stored, active, created, updated, removed, deactivated FROM headcounts "
+            "SELECT at, run_id, stored, active, created, updated, removed, losses FROM headcounts "
             "WHERE integration = ? AND kind = ? AND at >= ? ORDER BY n",
             (of.integration, of.kind, timestamp(moment) if moment else ""),
         )
         return [Headcount(datetime.fromisoformat(at), *counts) for at, *counts in rows]
 
+    @reads
+    def by_day(self, cursor: Cursor, of: StoredKind, moment: datetime | None = None) -> list[Headcount]:
+        """Return one head-count for each day (UTC) on which a row changed: the last of that day, with its sums.
+
+        Rows that the first reading stored did not come then: they are not counted as created.
+        """
+        rows = cursor.execute(
+            # SQLite takes the other columns from the row that has the maximum.
+            "SELECT at, run_id, stored, active, sum(CASE WHEN created = stored THEN 0 ELSE created END), sum(updated), "
+            "sum(removed), sum(losses), max(n) FROM headcounts "
+            "WHERE integration = ? AND kind = ? AND at >= ? AND created + updated + removed > 0 "
+            "GROUP BY substr(at, 1, 10) ORDER BY max(n)",
+            (of.integration, of.kind, timestamp(moment) if moment else ""),
+        )
+        return [Headcount(datetime.fromisoformat(at), *counts) for at, *counts, _ in rows]
+
 
 def moves_of(cursor: Cursor, run_id: str, state: State) -> dict[str, Moves]:
     """Count a run's changes in a state that are about to be applied, by kind."""
     rows = cursor.execute(
-        "SELECT kind, operation, count(*), total(loss > 0) FROM changes WHERE run_id = ? AND state = ? "
-        "GROUP BY kind, operation",
-        (run_id, state),
+        "SELECT c.kind, c.operation, count(*), total(CASE c.operation WHEN ? THEN (SELECT e.active FROM entities e "
+        "WHERE e.integration = c.integration AND e.kind = c.kind AND e.source_id = c.source_id) = 1 "
+        "ELSE c.loss > 0 END) FROM changes c WHERE c.run_id = ? AND c.state = ? GROUP BY c.kind, c.operation",
+        (Operation.REMOVE, run_id, state),
     )
     moves: dict[str, Moves] = {}
     for kind, operation, number, lost in rows:
@@ -83,7 +100,7 @@ def moves_of(cursor: Cursor, run_id: str, state: State) -> dict[str, Moves]:
 def moves_of_undo(cursor: Cursor, integration: str, application: int) -> dict[str, Moves]:
     """Count what putting back the rows of an application is about to do, by kind."""
     rows = cursor.execute(
-        "SELECT u.kind, u.operation, count(*), total(e.active = 1 AND u.active = 0) FROM undoable u "
+        "SELECT u.kind, u.operation, count(*), total(e.active = 1 AND coalesce(u.active, 0) = 0) FROM undoable u "
         "LEFT JOIN entities e ON e.integration = ? AND e.kind = u.kind AND e.source_id = u.source_id "
         "WHERE u.application = ? GROUP BY u.kind, u.operation",
         (integration, application),
@@ -102,8 +119,8 @@ def record(cursor: Cursor, integration: str, run_id: str, moves: Mapping[str, Mo
         counts = (unchanged and _last_counts(cursor, integration, kind)) or _count(cursor, integration, kind)
         cursor.execute(
             "INSERT INTO headcounts (integration, kind, run_id, at, stored, active, created, updated, removed, "
-            "deactivated) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (integration, kind, run_id, now(), *counts, one.created, one.updated, one.removed, one.deactivated),
+            "losses) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (integration, kind, run_id, now(), *counts, one.created, one.updated, one.removed, one.losses),
         )
 
 

@@ -90,7 +90,7 @@ CREATE TABLE headcounts (
     created INTEGER NOT NULL,
     updated INTEGER NOT NULL,
     removed INTEGER NOT NULL,
-    deactivated INTEGER NOT NULL
+    losses INTEGER NOT NULL
 );
 CREATE INDEX headcounts_by_integration ON headcounts (integration, n);
 CREATE INDEX headcounts_moved ON headcounts (integration, n) WHERE created + updated + removed > 0;

@@ -1,21 +1,18 @@
-"""The list of integrations: one line for each, with its last run in words."""
+"""The list of integrations: a card for each, with the state of each kind, and what needs an operator."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from connector_core.host import Host
-from connector_core.outcomes import Verdict
 from connector_core.phrases import days_since, token_age
-from connector_core.store import Integration
+from connector_core.schedules import Schedule
+from connector_core.scheduling.engine import Engine
+from connector_core.status import IntegrationStatus, KindStatus
+from connector_core.web.integration_page import Mark, Trouble, mark_of, state_of, trouble_of
+from connector_core.web.live import last_of
 
 _SOON = 30
 """Days before the end of a token's life from which on its age is a warning."""
-_TONES = {
-    Verdict.COMPLETE.value: "good",
-    Verdict.CAUGHT_UP.value: "good",
-    "plan decided": "good",
-    "running": "calm",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,53 +24,61 @@ class IntegrationCard:
     """The connector's title, or its name where the connector cannot be used."""
     usable: bool
     company: str
+    state: Mark
     last_run: datetime | None
-    verdict: str
-    tone: str
     waiting: int | None
     """The number of changes that wait for a decision; None if no plan waits."""
-    stored: tuple[tuple[str, int], ...]
+    kinds: tuple[tuple[KindStatus, Mark], ...]
+    cause: str
+    """What needs an operator first; empty if there is nothing to do."""
+    next_run: datetime | None
+    paused: bool
     token: str
     token_tone: str
 
 
-async def integration_cards(host: Host) -> list[IntegrationCard]:
+async def integration_cards(host: Host, engine: Engine) -> list[IntegrationCard]:
     """Return a card for every integration, by name."""
-    return [await _card(host, one) for one in await host.integrations()]
+    schedules = {one.integration: one for one in await host.schedules.all()}
+    live, cards = engine.running(), []
+    for one in await host.statuses():
+        schedule = schedules.get(one.name) or Schedule(one.name)
+        is_running = one.name in live or one.is_running
+        trouble = None if is_running else trouble_of(one, schedule, await last_of(engine, one.name))
+        cards.append(_card(host, one, schedule, trouble, is_running=is_running))
+    return cards
 
 
-async def _card(host: Host, one: Integration) -> IntegrationCard:
-    last, held = next(iter(await host.history(one.name, 1)), None), await host.held(one.name)
-    connector = host.registry.connectors.get(one.connector)
+def _card(
+    host: Host, one: IntegrationStatus, schedule: Schedule, trouble: Trouble | None, *, is_running: bool
+) -> IntegrationCard:
+    integration = one.integration
+    connector = host.registry.connectors.get(integration.connector)
     lifetime = connector.manifest.token_lifetime if connector else None
-    # The plan that waits may be of an earlier run.
-    waiting = bool(last and held and held.run_id == last.run.id)
-    word = last.describe(running=await host.is_running(one.name), waiting=waiting) if last else "not run yet"
+    times = [] if schedule.paused_at else host.schedules.times(schedule, 1)
     return IntegrationCard(
         name=one.name,
-        title=connector.manifest.title if connector else one.connector,
+        title=connector.manifest.title if connector else integration.connector,
         usable=connector is not None,
-        company=one.account.name,
-        last_run=last.run.started_at if last else None,
-        verdict=verdict_in_words(word),
-        tone=tone_of(word),
-        waiting=held.changes if held else None,
-        stored=tuple((f"{kind}s", number) for kind, number in (await host.count_entities(one.name)).items()),
-        token=token_age(one.credentials_at, lifetime),
-        token_tone=token_tone(days_since(one.credentials_at), lifetime),
+        company=integration.account.name,
+        state=state_of(one, schedule, trouble, is_running=is_running),
+        last_run=one.last_run.run.started_at if one.last_run else None,
+        waiting=one.held.changes if one.held else None,
+        kinds=tuple([(kind, mark_of(kind)) for kind in one.kinds]),
+        # The plan that waits has a line of its own.
+        cause=_cause(one, trouble),
+        next_run=schedule.retry_at if times and schedule.retry_at else next(iter(times), None),
+        paused=schedule.paused_at is not None,
+        token=token_age(integration.credentials_at, lifetime),
+        token_tone=token_tone(days_since(integration.credentials_at), lifetime),
     )
 
 
-def verdict_in_words(word: str) -> str:
-    """Return the heading of a run's outcome, from what ``RunSummary.describe`` says."""
-    return word[:1].upper() + word[1:].replace("_", " ")
-
-
-def tone_of(word: str) -> str:
-    """Return the tone of a run's outcome."""
-    if word.startswith("failed"):
-        return "bad"
-    return _TONES.get(word, "calm" if word == "not run yet" else "note")
+def _cause(status: IntegrationStatus, trouble: Trouble | None) -> str:
+    """Return what needs an operator first, as a sentence. The plan that waits has a line of its own."""
+    if trouble:
+        return trouble.cause
+    return next((f"{one.cause}." for one in status.kinds if one.cause and not one.held), "")
 
 
 def token_tone(age: int, lifetime: timedelta | None) -> str:

@@ -1,10 +1,12 @@
 """Pages from templates."""
 
 import hashlib
+import json
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
 from typing import Any
+from urllib.parse import quote
 
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -40,6 +42,10 @@ def environment() -> Environment:
         number=number,
         counted=_counted,
         sentence=sentence,
+        segment=segment,
+        label=label_of,
+        compact=_compact,
+        plural=_plural,
         heading=_heading,
         in_browser=in_browser,
         mapped=_mapped,
@@ -62,8 +68,8 @@ def render(request: web.Request, template: str, *, status: int = 200, **values: 
 
 
 def is_fragment(request: web.Request) -> bool:
-    """Return True if a page asks for a part of itself."""
-    return "HX-Request" in request.headers
+    """Return True if a page asks for a part of itself. Where it goes back in the history, it asks for the whole."""
+    return "HX-Request" in request.headers and "HX-History-Restore-Request" not in request.headers
 
 
 def moment(value: datetime | None) -> str:
@@ -76,8 +82,26 @@ def number(value: float | None) -> str:
     return "–" if value is None else f"{value:,}"  # noqa: RUF001 - a dash is meant
 
 
+def segment(text: str) -> str:
+    """Return a text as one part of a path or query: unlike ``urlencode`` of templates, with each slash encoded."""
+    return quote(text, safe="")
+
+
+def _plural(kind: str) -> str:
+    return f"{kind}s"
+
+
 def _heading(column: str) -> str:
     return heading(column).replace("_", " ")
+
+
+def label_of(field: str) -> str:
+    """Return a field as people read it: ``Job title``, and ``Manager`` for the link to one."""
+    return "Id" if field == "source_id" else sentence(_heading(field))
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _mapped(one: MappedField) -> str:

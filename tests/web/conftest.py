@@ -12,7 +12,7 @@ from aiohttp import ClientSession, CookieJar
 
 from connector_core.errors import ConnectorCoreError
 from connector_core.host import Host
-from connector_core.settings import PluginSettings, WebSettings
+from connector_core.settings import NoticeSettings, PluginSettings, WebSettings
 from connector_core.web.server import Serving, serving
 from world import Start, StartWeb, Web
 
@@ -25,7 +25,8 @@ async def web(namely: Start) -> AsyncIterator[StartWeb]:
     """Serve a host with a simulated Namely; take the arguments of ``namely``.
 
     With a ``role`` a proxy names the user, who has that role; without one the client signs in as administrator.
-    ``settings`` are those of [web]; ``plugins`` replace the connectors that are allowed (all of ours, if not given).
+    ``settings`` are those of [web]; ``plugins`` replace the connectors that are allowed (all of ours, if not given);
+    ``notices`` are those of [notices].
     """
     async with AsyncExitStack() as stack:
 
@@ -35,6 +36,7 @@ async def web(namely: Start) -> AsyncIterator[StartWeb]:
             role: str = "",
             plugins: Mapping[str, PluginSettings] | None = None,
             settings: Mapping[str, Any] | None = None,
+            notices: NoticeSettings | None = None,
             **more: Any,
         ) -> Web:
             place = await namely(people, **more)
@@ -43,7 +45,9 @@ async def web(namely: Start) -> AsyncIterator[StartWeb]:
             if role:
                 values |= {"user_header": USER_HEADER, "proxies": ("127.0.0.1",), "roles": {"riley": role}}
                 headers[USER_HEADER] = "riley"
-            update = {"web": WebSettings.model_validate(values), "plugins": plugins}
+            update: dict[str, Any] = {"web": WebSettings.model_validate(values), "plugins": plugins}
+            if notices:
+                update["notices"] = notices
             host = await stack.enter_async_context(Host(place.settings.model_copy(update=update)))
             served = await stack.enter_async_context(in_task(host))
             client = await stack.enter_async_context(

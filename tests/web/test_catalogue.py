@@ -1,7 +1,7 @@
 """The list of integrations, the catalogue, and a connector's page."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 import pytest
 
@@ -10,7 +10,7 @@ from connector_core.plugins import load
 from connector_core.settings import PluginSettings, Settings
 from connector_core.web.catalogue import Choice, cards_of
 from connector_core.web.connector_page import setup_here
-from connector_core.web.integration_list import token_tone, tone_of
+from connector_core.web.integration_list import token_tone
 from connector_core.web.recorded import recorded
 from connector_core.web.tiles import colour_of, contrast_with_white, initials_of, tile
 from world import OURS, StartWeb
@@ -32,7 +32,12 @@ async def test_an_integration_is_listed_with_its_run_its_rows_and_the_age_of_its
     page = await (await web(scanned=True)).get("/settings/integrations")
     assert 'href="/integrations/acme">acme' in page.html
     assert '<span class="badge good">Complete</span>' in page.html
-    for said in ("Namely · Acme Widgets", "60 employees", "0 days old, 730 left"):
+    for said in (
+        "Namely · Acme Widgets",
+        "Employees 60 stored complete, just now",
+        "0 days old, 730 left",
+        "no schedule",
+    ):
         assert said in page.text
 
 
@@ -41,13 +46,31 @@ async def test_a_plan_that_waits_is_listed_and_led_to(web: StartWeb) -> None:
     await site.host.run("acme", apply=False)
     page = await site.get("/settings/integrations")
     assert re.search(r'href="/integrations/acme/plan">\d+ changes waiting', page.html)
-    assert '<span class="badge note">Plan waiting</span>' in page.html
+    assert '<span class="badge note">Plan waits</span>' in page.html
 
 
 async def test_an_integration_that_has_not_run_says_so(web: StartWeb) -> None:
     page = await (await web(connected=True)).get("/settings/integrations")
-    assert "Not run yet" in page.text
-    assert "nothing yet" in page.text
+    assert "Never run" in page.text
+    assert "Employees 0 stored not read yet" in page.text
+
+
+async def test_a_kind_that_could_not_be_read_is_listed_with_its_cause_and_the_way_to_the_remedy(web: StartWeb) -> None:
+    site = await web(connected=True)
+    site.place.simulator.script("403x999:/groups")
+    await site.host.run("acme")
+    page = await site.get("/settings/integrations")
+    assert '<span class="badge good">Complete</span>' not in page.html
+    assert re.search(r"Departments 0 stored incomplete, just now .*See what to do", page.text)
+
+
+async def test_the_next_run_is_listed_unless_the_schedule_is_paused(web: StartWeb) -> None:
+    site = await web(scanned=True)
+    schedule = await site.host.schedules.set("acme", "0 3 * * *")
+    (when,) = site.host.schedules.times(schedule, 1)
+    assert f"{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC" in (await site.get("/settings/integrations")).text
+    await site.host.schedules.pause("acme")
+    assert "Next run paused" in (await site.get("/settings/integrations")).text
 
 
 async def test_an_integration_whose_connector_is_not_allowed_says_where_to_look(web: StartWeb) -> None:
@@ -55,25 +78,6 @@ async def test_an_integration_whose_connector_is_not_allowed_says_where_to_look(
     page = await site.get("/settings/integrations")
     assert page.status == 200
     assert "The connector cannot be used" in page.text
-
-
-@pytest.mark.parametrize(
-    ("word", "tone"),
-    [
-        ("complete", "good"),
-        ("caught up", "good"),
-        ("plan decided", "good"),
-        ("incomplete", "note"),
-        ("held", "note"),
-        ("deferred", "note"),
-        ("interrupted", "note"),
-        ("failed: provider_unavailable", "bad"),
-        ("running", "calm"),
-        ("not run yet", "calm"),
-    ],
-)
-def test_the_tone_of_an_outcome(word: str, tone: str) -> None:
-    assert tone_of(word) == tone
 
 
 @pytest.mark.parametrize(("age", "tone"), [(0, "calm"), (699, "calm"), (700, "note"), (729, "note"), (730, "bad")])

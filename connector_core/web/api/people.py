@@ -127,7 +127,7 @@ class HeadcountShape(Shown):
     created: int
     updated: int
     removed: int
-    deactivated: int
+    losses: Annotated[int, Field(description="Those that were active and are no longer.")]
 
 
 class HeadcountsQuery(Shape):

@@ -1,80 +1,71 @@
 """The history of an integration: its runs, each in full, and its head-count over time."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping
 
 from aiohttp import web
 
 from connector_core.audit import AuditEntry
 from connector_core.errors import SettingsError
 from connector_core.failures import failure_of
+from connector_core.host import Host
 from connector_core.messages import began
 from connector_core.outcomes import Operation, State
-from connector_core.store import Headcount
+from connector_core.store import Headcount, RunSummary
 from connector_core.web import integration_page
-from connector_core.web.charts import Bars, Point, bar_chart, line_chart
+from connector_core.web.charts import bar_chart, line_chart
 from connector_core.web.errors import MissingError
-from connector_core.web.integration_page import INTERRUPTED
+from connector_core.web.headcount_charts import SPANS, headcount_history
+from connector_core.web.integration_page import INTERRUPTED, tone_of, took
 from connector_core.web.plan_page import NOUNS, ORDER
-from connector_core.web.rendering import render
+from connector_core.web.rendering import is_fragment, render
 from connector_core.web.site import host_of
 
 routes = web.RouteTableDef()
 _RUNS = (25, 250)
 """Runs that are listed, at first and on request."""
+_SPAN = "365"
 _ENTRIES = 500
 """Entries of the audit log among which those of a run are looked for."""
-_MOST_POINTS = 400
-_SPANS: tuple[tuple[timedelta, Callable[[datetime], str]], ...] = (
-    (timedelta(days=31), lambda at: f"{at:%m-%d}"),
-    (timedelta(weeks=26), lambda at: f"{at - timedelta(days=at.weekday()):%m-%d}"),
-    (timedelta.max, lambda at: f"{at:%Y-%m}"),
-)
-"""The span of all head-counts up to which they are summed by day, by week, and by month."""
 
 
 @routes.get("/integrations/{name}/history")
 async def history(request: web.Request) -> web.Response:
     """Show the runs, and the head-count over time."""
-    name, host = request.match_info["name"], host_of(request)
-    limit = _RUNS[1] if request.query.get("show") == str(_RUNS[1]) else _RUNS[0]
+    name, host, query = request.match_info["name"], host_of(request), request.query
+    limit = _RUNS[1] if query.get("show") == str(_RUNS[1]) else _RUNS[0]
+    span = query.get("span", _SPAN) if query.get("span") in SPANS else _SPAN
     runs = await host.history(name, limit + 1)
-    counts = await host.headcounts(name, "Employee")
+    held, is_running = await host.held(name), await host.is_running(name)
+
+    def word_of(one: RunSummary) -> str:
+        return one.describe(running=is_running, waiting=held is not None and held.run_id == one.run.id)
+
+    people = await headcount_history(host, name, span)
     return render(
         request,
-        "history.html",
+        "parts/headcounts.html" if is_fragment(request) else "history.html",
         name=name,
         runs=runs[:limit],
+        moves=await _moves(host, name, runs[:limit]),
+        word_of=word_of,
+        tone_of=tone_of,
+        took=took,
         more=_RUNS[1] if len(runs) > limit < _RUNS[1] else None,
-        line=line_chart("Active employees", [Point(one.at, one.active) for one in thinned(counts)]),
-        bars=bar_chart("Joins and leaves", joins_and_leaves(counts), up="joined", down="left"),
-        counts=counts[-1:],
+        spans=SPANS,
+        span=span,
+        line=line_chart("Active employees", people.points),
+        chart=bar_chart("Joined and left", people.bars, up="joined", down="left"),
+        people=people,
     )
 
 
-def thinned(counts: Sequence[Headcount]) -> list[Headcount]:
-    """Return at most as many head-counts as a chart can show, the last one among them."""
-    step = -(-len(counts) // _MOST_POINTS) or 1
-    return [*counts[::-1][::step]][::-1]
-
-
-def joins_and_leaves(counts: Iterable[Headcount]) -> list[Bars]:
-    """Return the people who came and left by day, week or month.
-
-    Those of the first reading did not join then, so it does not count. People leave when they turn inactive, or when an
-    active one is removed.
-    """
-    found = [one for one in counts if one.stored != one.created or one.removed or one.updated]
-    if not found:
-        return []
-    span = found[-1].at - found[0].at
-    label = next(label for most, label in _SPANS if span <= most)
-    sums: dict[str, list[int]] = {}
-    for one in found:
-        both = sums.setdefault(label(one.at), [0, 0])
-        both[0] += one.created
-        both[1] += one.removed + one.deactivated
-    return [Bars(at, up, down) for at, (up, down) in sums.items()]
+async def _moves(host: Host, name: str, runs: list[RunSummary]) -> dict[tuple[str, str], Headcount]:
+    """Return what each of these runs changed, by run and kind; of a plan that was applied in parts, the last part."""
+    if not runs:
+        return {}
+    kinds = sorted({one.kind for run in runs for one in run.certificates})
+    since = runs[-1].run.started_at
+    return {(one.run_id, kind): one for kind in kinds for one in await host.headcounts(name, kind, since=since)}
 
 
 @routes.get("/integrations/{name}/runs/{run}")
