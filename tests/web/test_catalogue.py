@@ -34,11 +34,12 @@ async def test_an_integration_is_listed_with_its_run_its_rows_and_the_age_of_its
     assert '<span class="badge good">Complete</span>' in page.html
     for said in (
         "Namely · Acme Widgets",
-        "Employees 60 stored complete, just now",
         "0 days old, 730 left",
         "no schedule",
     ):
         assert said in page.text
+    # The run may be that of an earlier test, whose store was copied.
+    assert re.search(r"Employees 60 stored complete, (just now|\d+ minutes? ago)", page.text)
 
 
 async def test_a_plan_that_waits_is_listed_and_led_to(web: StartWeb) -> None:

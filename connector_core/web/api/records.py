@@ -13,6 +13,8 @@ from connector_core.web.site import Site
 
 operations = Operations("Records")
 
+_LAST = 10**15 - 1
+"""More entries than a log will ever have, and a number that every client can write."""
 OneName = Annotated[Name | None, Field(description="Only of this integration. It may have been removed.")]
 
 
@@ -34,7 +36,9 @@ class AuditLog(Page[AuditEntryShape]):
 
 class AuditQuery(Shape):
     integration: OneName = None
-    after: Annotated[int | None, Field(ge=1, description="Only entries before the one of this number."), Digits] = None
+    after: Annotated[
+        int | None, Field(ge=1, le=_LAST, description="Only entries before the one of this number."), Digits
+    ] = None
     limit: Limit = 50
 
 

@@ -33,7 +33,7 @@ class Shown(Shape):
 
 def _digits(value: object) -> object:
     """Refuse what Python would read as a number, and others would not: ``1_0``, a space, a sign."""
-    if isinstance(value, str) and not re.fullmatch(r"[0-9]{1,9}", value, re.ASCII):
+    if isinstance(value, str) and not re.fullmatch(r"[0-9]{1,15}", value, re.ASCII):
         raise ValueError("should be a whole number")
     return value
 
