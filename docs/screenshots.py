@@ -21,7 +21,7 @@ from connector_core import Employee
 from connector_core.cli.simulation import simulator_of
 from connector_core.host import Host, Settings
 from connector_core.plugins import load
-from connector_core.settings import HostSettings, RetentionSettings, WebSettings
+from connector_core.settings import HostSettings, LimitSettings, PluginSettings, RetentionSettings, WebSettings
 from connector_core.testing import Simulator, SimulatorOptions, environment, serve
 from connector_core.web.server import serving
 
@@ -70,7 +70,10 @@ async def organisations() -> AsyncIterator[tuple[Host, dict[str, Simulator]]]:
         resolve: dict[str, str] = {}
         simulators: dict[str, Simulator] = {}
         for name, connector in INTEGRATIONS.items():
-            simulators[name] = simulator_of(registry.connector(connector), SimulatorOptions(240))
+            simulators[name] = simulator_of(
+                registry.connector(connector),
+                SimulatorOptions(240, behaviour={"quota": "1000000"} if connector == "namely" else {}),
+            )
             served = await stack.enter_async_context(serve(simulators[name], keep=folder))
             resolve |= served.resolve
             stack.enter_context(environment({"SSL_CERT_FILE": str(served.ca_file)}))
@@ -80,7 +83,11 @@ async def organisations() -> AsyncIterator[tuple[Host, dict[str, Simulator]]]:
             resolve=resolve,
             retention=RetentionSettings(undo=7),
         )
-        settings = Settings(host=store, web=WebSettings(listen=f"127.0.0.1:{free_port()}"))
+        # A simulated minute's quota would be waited for.
+        lifted = PluginSettings(limits={"/profiles": LimitSettings(requests=10_000, per=1)})
+        plugins = {name: lifted if name == "namely" else PluginSettings() for name in INTEGRATIONS.values()}
+        settings = Settings(host=store, plugins=plugins, web=WebSettings(listen=f"127.0.0.1:{free_port()}"))
+        registry = load(settings)
         host = await stack.enter_async_context(Host(settings, registry=registry))
         for name, connector in INTEGRATIONS.items():
             await host.connect(connector, name, simulators[name].credentials)
@@ -129,9 +136,9 @@ async def mistyped(page: Page, address: str, _: dict[str, Simulator]) -> None:
 async def reviewed(page: Page, address: str, simulators: dict[str, Simulator]) -> None:
     """Connect, and look at what may be read before it is saved."""
     await page.goto(f"{address}/settings/integrations/Namely/connect")
-    await page.get_by_label("Name", exact=True).fill("acme-emea")
+    await page.locator("input[name=name]").fill("acme-emea")
     for name, value in simulators["acme"].credentials.items():
-        await page.get_by_label(name.replace("_", " ")).fill(value)
+        await page.locator(f"input[name='field.{name}']").fill(value)
     await page.get_by_role("button", name="Connect").click()
     await page.get_by_role("button", name="Save").wait_for()
 
@@ -149,8 +156,8 @@ async def previewed(page: Page, address: str, _: dict[str, Simulator]) -> None:
     """Ask the provider for one person."""
     await page.goto(f"{address}/integrations/acme/preview")
     await page.get_by_label("Name, e-mail or id").fill("ada")
-    await page.get_by_role("button", name="Ask the provider").click()
-    await page.locator("#preview").get_by_role("button").first.click()
+    await page.get_by_role("button", name="Ask Namely").click()
+    await page.get_by_role("region", name="Candidates").get_by_role("button").first.click()
     await page.get_by_role("heading", name="What would change").wait_for()
 
 
@@ -180,6 +187,8 @@ async def take(page: Page, name: str, mode: str) -> None:
     await page.wait_for_function("!document.querySelector('.htmx-request')")
     height = min(_LONGEST, await page.evaluate("document.documentElement.scrollHeight"))
     width = MODES[mode]["viewport"]["width"]
+    # As large as what is taken: what sticks to the edge of a window would be in the middle of the picture.
+    await page.set_viewport_size({"width": width, "height": height})
     clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
     session = await page.context.new_cdp_session(page)
     options = {"format": FORMAT, "captureBeyondViewport": True, "clip": clip} | (
@@ -188,6 +197,7 @@ async def take(page: Page, name: str, mode: str) -> None:
     found = await session.send("Page.captureScreenshot", options)
     (FOLDER / f"{name}.{mode}.{FORMAT}").write_bytes(base64.b64decode(found["data"]))
     await session.detach()
+    await page.set_viewport_size(MODES[mode]["viewport"])
 
 
 def free_port() -> int:
