@@ -146,7 +146,7 @@ def test_it_finds_what_a_look_at_every_person_finds(
     assert everybody(directory, limit=limit, search=search, **filters) == ids(expected)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(people=st.lists(persons, max_size=30, unique_by=lambda one: one.source_id))
 def test_each_person_counts_once_in_a_department_and_once_in_those_above_it(people: list[Employee]) -> None:
     directory = directory_of(people, UNITS)

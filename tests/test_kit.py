@@ -92,7 +92,17 @@ def test_a_planted_connector_breaks_no_unrelated_rule_under_any_fault(connector:
     assert broken <= {named, *related}
 
 
-@pytest.mark.parametrize("job", [job for job in jobs() if job not in {"faults-2", "faults-3", "faults-4", "scale"}])
+LONG = {"faults-1", "interruption"}
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        pytest.param(job, marks=[pytest.mark.slow] if job in LONG else [])
+        for job in jobs()
+        if job not in {"faults-2", "faults-3", "faults-4", "scale"}
+    ],
+)
 def test_a_good_connector_keeps_every_rule(job: str) -> None:
     findings = run_job(Example, job)
     assert findings.problems == {}

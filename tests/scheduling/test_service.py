@@ -115,6 +115,7 @@ async def ended_badly(steps: RunSteps) -> str:
     return run.id
 
 
+@pytest.mark.slow
 async def test_a_kill_at_any_instant_between_the_end_of_a_run_and_the_delivery_loses_no_notice(
     steps: RunSteps, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

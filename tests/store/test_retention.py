@@ -330,6 +330,7 @@ def killed_at(path: Path, delete: Delete, statement: int) -> bool:
     return os.WIFSIGNALED(status)
 
 
+@pytest.mark.slow
 @pytest.mark.attack("kill -9 before any statement of pruning and of removal", "The store is whole", FULL)
 @pytest.mark.parametrize("delete", [prune, remove])
 def test_a_kill_before_any_statement_leaves_a_whole_store(tmp_path: Path, delete: Delete) -> None:
