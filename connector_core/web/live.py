@@ -112,8 +112,10 @@ async def send(
     """
     waiting = _waiting(events)
     try:
-        while may_go_on():
+        while True:
             await asyncio.wait([waiting], timeout=pulse)
+            if not may_go_on():
+                return
             if not waiting.done():
                 await write(None)
                 continue
