@@ -55,7 +55,6 @@ STATUSES: tuple[tuple[type[ConnectorCoreError], int], ...] = (
     (PlanChangedError, 409),
     (CredentialsError, 422),
     (PluginError, 422),
-    (PlanChangedError, 409),
     (SettingsError, 422),
     (BusyError, 409),
     (ForbiddenError, 422),

@@ -17,6 +17,7 @@ from connector_core.host import Host
 from connector_core.settings import Role
 from connector_core.store.notices import Event, NewNotice
 from connector_core.web.api import OPERATIONS, document_of
+from connector_core.web.failures import STATUSES
 from web_host import NotedRuns, WebHost, client, served_web, web_settings
 from world import Start
 
@@ -406,3 +407,8 @@ def test_the_document_names_the_bounds_of_a_page() -> None:
 
 def test_the_committed_document_is_the_one_that_is_made() -> None:
     assert json.loads((DOCS / "openapi.json").read_text(encoding="utf-8")) == document_of(OPERATIONS)
+
+
+def test_every_error_has_one_status() -> None:
+    kinds = [kind for kind, _ in STATUSES]
+    assert len(kinds) == len(set(kinds))
