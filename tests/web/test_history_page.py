@@ -7,7 +7,8 @@ from itertools import pairwise
 import pytest
 
 from connector_core.errors import RejectedCredentialsError
-from connector_core.store import Headcount
+from connector_core.outcomes import Operation
+from connector_core.store import Headcount, Selection
 from connector_core.web.charts import Bars
 from connector_core.web.headcount_charts import joins_and_leaves, thinned
 from world import StartWeb, Web
@@ -111,6 +112,16 @@ async def test_runs_are_listed_with_verdict_rows_changes_and_duration(web: Start
     (counted,) = [one for one in await site.host.headcounts("acme", "Employee") if one.updated]
     assert f"{counted.created} created, {counted.updated} updated" in second[3]
     assert "Employees 60" in " ".join(first[2].split())
+
+
+async def test_what_a_plan_changed_in_parts_is_added_up(web: StartWeb) -> None:
+    site = await web(scanned=True)
+    site.place.simulator.evolve()
+    await site.host.run("acme", apply=False)
+    for operation in (Operation.REMOVE, Operation.UPDATE, Operation.CREATE):
+        await site.host.apply("acme", only=Selection(frozenset({("Employee", operation)})))
+    *_, runs = tables((await site.get(PATH)).html)
+    assert "1 created, 1 removed, 2 updated" in runs[1][3]
 
 
 async def test_a_run_without_a_verdict_is_listed_by_its_error(web: StartWeb) -> None:

@@ -1,6 +1,7 @@
 """The history of an integration: its runs, each in full, and its head-count over time."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from aiohttp import web
 
@@ -60,12 +61,23 @@ async def history(request: web.Request) -> web.Response:
 
 
 async def _moves(host: Host, name: str, runs: list[RunSummary]) -> dict[tuple[str, str], Headcount]:
-    """Return what each of these runs changed, by run and kind; of a plan that was applied in parts, the last part."""
-    if not runs:
-        return {}
-    kinds = sorted({one.kind for run in runs for one in run.certificates})
-    since = runs[-1].run.started_at
-    return {(one.run_id, kind): one for kind in kinds for one in await host.headcounts(name, kind, since=since)}
+    """Return what the plan of each of these runs has changed, by run and kind: the sums of all parts of it."""
+    found: dict[tuple[str, str], Headcount] = {}
+    for kind in sorted({one.kind for run in runs for one in run.certificates}):
+        for one in await host.headcounts(name, kind, since=runs[-1].run.started_at):
+            before = found.get((one.run_id, kind))
+            found[one.run_id, kind] = one if before is None else _added(before, one)
+    return found
+
+
+def _added(before: Headcount, one: Headcount) -> Headcount:
+    return replace(
+        one,
+        created=before.created + one.created,
+        updated=before.updated + one.updated,
+        removed=before.removed + one.removed,
+        losses=before.losses + one.losses,
+    )
 
 
 @routes.get("/integrations/{name}/runs/{run}")
