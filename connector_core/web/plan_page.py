@@ -19,6 +19,8 @@ ORDER = (Operation.REMOVE, Operation.UPDATE, Operation.CREATE)
 NOUNS: Mapping[Operation, str] = MappingProxyType(
     {Operation.REMOVE: "removal", Operation.UPDATE: "update", Operation.CREATE: "create"}
 )
+APPLIED = frozenset({"applied", "applied_some"})
+"""The codes of what the page says after changes were applied."""
 Form = MultiDictProxy[str | bytes | bytearray | web.FileField]
 
 

@@ -85,6 +85,13 @@ async def test_an_update_shows_each_field_with_its_old_and_new_value(web: StartW
             assert f"<ins>{value.new_text}</ins>" in html.replace("&amp;", "&")
 
 
+async def test_the_link_to_a_person_is_right_for_every_id(web: StartWeb) -> None:
+    site, _ = await with_plan(web)
+    site.place.execute("UPDATE changes SET source_id = 'a/b?c' WHERE operation = 'remove'")
+    html = (await site.get(PLAN)).html
+    assert 'href="/integrations/acme/people/a%2Fb%3Fc"' in html
+
+
 async def test_the_guard_that_holds_a_plan_says_why_and_what_to_do(web: StartWeb) -> None:
     site = await web(people=60, scanned=True)
     for person in [*site.place.tenant.people[1:30]]:

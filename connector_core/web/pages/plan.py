@@ -8,7 +8,7 @@ from connector_core.settings import Role
 from connector_core.web.access import needs
 from connector_core.web.done import done, said
 from connector_core.web.failures import Problem, problem_of
-from connector_core.web.plan_page import groups_of, outcome_of, selection_of, summary_of, witnesses_of
+from connector_core.web.plan_page import APPLIED, groups_of, outcome_of, selection_of, summary_of, witnesses_of
 from connector_core.web.rendering import is_fragment, render
 from connector_core.web.site import host_of
 
@@ -28,9 +28,16 @@ async def _page(request: web.Request, problem: Problem | None = None) -> web.Res
     """Show the plan as it is now, and why a decision on an earlier one, or a part of it, was not carried out."""
     name, host = request.match_info["name"], host_of(request)
     held, status = await host.held(name), problem.status if problem else 200
-    known = {"name": name, "held": held, "problem": problem, "said": said(request)}
+    known = {
+        "name": name,
+        "held": held,
+        "problem": problem,
+        "said": said(request),
+        "was_applied": request.query.get("done") in APPLIED,
+        "undo_days": host.settings.host.retention.undo,
+    }
     if held is None:
-        return render(request, "plan.html", status=status, undo_days=host.settings.host.retention.undo, **known)
+        return render(request, "plan.html", status=status, **known)
     shown = next((one for one in _SHOWN if request.query.get("show") == str(one)), _SHOWN[0])
     groups = await groups_of(host, held, shown)
     return render(
@@ -43,7 +50,6 @@ async def _page(request: web.Request, problem: Problem | None = None) -> web.Res
         action=action,
         witnesses_of=witnesses_of,
         more=next((one for one in _SHOWN if one > shown), None),
-        undo_days=host.settings.host.retention.undo,
         **known,
     )
 
