@@ -55,7 +55,6 @@ def _card(
     integration = one.integration
     connector = host.registry.connectors.get(integration.connector)
     lifetime = connector.manifest.token_lifetime if connector else None
-    times = [] if schedule.paused_at else host.schedules.times(schedule, 1)
     return IntegrationCard(
         name=one.name,
         title=connector.manifest.title if connector else integration.connector,
@@ -65,9 +64,8 @@ def _card(
         last_run=one.last_run.run.started_at if one.last_run else None,
         waiting=one.held.changes if one.held else None,
         kinds=tuple([(kind, mark_of(kind)) for kind in one.kinds]),
-        # The plan that waits has a line of its own.
         cause=_cause(one, trouble),
-        next_run=schedule.retry_at if times and schedule.retry_at else next(iter(times), None),
+        next_run=schedule.next_at,
         paused=schedule.paused_at is not None,
         token=token_age(integration.credentials_at, lifetime),
         token_tone=token_tone(days_since(integration.credentials_at), lifetime),

@@ -74,6 +74,14 @@ async def test_the_next_run_is_listed_unless_the_schedule_is_paused(web: StartWe
     assert "Next run paused" in (await site.get("/settings/integrations")).text
 
 
+async def test_the_next_run_that_is_listed_is_the_one_that_is_due(web: StartWeb) -> None:
+    site = await web(scanned=True)
+    await site.host.schedules.set("acme", "0 3 * * *")
+    site.place.execute("UPDATE schedules SET due_at = '2099-01-02T03:04:00.000000+00:00'")
+    for path in ("/settings/integrations", "/integrations/acme"):
+        assert "2099-01-02 03:04 UTC" in (await site.get(path)).text
+
+
 async def test_an_integration_whose_connector_is_not_allowed_says_where_to_look(web: StartWeb) -> None:
     site = await web(connected=True, plugins={"hibob": PluginSettings()})
     page = await site.get("/settings/integrations")
