@@ -31,11 +31,6 @@ def limits_in_words(limits: Iterable[RateLimit]) -> list[str]:
     return [f"At most {one.requests:,} requests of {one.path} in any {one.per:g} seconds" for one in limits]
 
 
-def field_in_words(name: str) -> str:
-    """Return the name of an entity's field in words: ``job title`` for ``job_title``."""
-    return name.replace("_source_ids", "s").replace("_source_id", "").replace("_", " ")
-
-
 def _listed(words: list[str]) -> str:
     *others, last = words
     return f"{', '.join(others)} and {last}" if others else last

@@ -15,7 +15,6 @@ from connector_core.explanations import MappedField
 from connector_core.field_changes import FieldChange
 from connector_core.messages import counted, message
 from connector_core.phrases import ago, costs
-from connector_core.views import heading
 from connector_core.web.access import USER
 from connector_core.web.commands import in_browser
 from connector_core.web.site import site_of
@@ -46,7 +45,7 @@ def environment() -> Environment:
         label=label_of,
         compact=_compact,
         plural=_plural,
-        heading=_heading,
+        heading=field_in_words,
         in_browser=in_browser,
         mapped=_mapped,
     )
@@ -91,13 +90,14 @@ def _plural(kind: str) -> str:
     return f"{kind}s"
 
 
-def _heading(column: str) -> str:
-    return heading(column).replace("_", " ")
+def field_in_words(name: str) -> str:
+    """Return the name of an entity's field in words: ``job title``, and ``departments`` for their ids."""
+    return name.replace("_source_ids", "s").replace("_source_id", "").replace("_", " ")
 
 
 def label_of(field: str) -> str:
     """Return a field as people read it: ``Job title``, and ``Manager`` for the link to one."""
-    return "Id" if field == "source_id" else sentence(_heading(field))
+    return "Id" if field == "source_id" else sentence(field_in_words(field))
 
 
 def _compact(value: object) -> str:

@@ -333,6 +333,14 @@ async def test_a_check_tells_what_may_be_read_and_what_to_grant(web: StartWeb) -
     assert "Invalid access token provided." in refused.text
 
 
+async def test_a_check_names_fields_as_the_other_pages_do(web: StartWeb) -> None:
+    site = await web(connected=True, owner="limited")
+    part = await site.send("POST", f"{HERE}/check", {"X-Form-Key": await site.form_key(), "HX-Request": "true"})
+    assert "manager" in part.text
+    assert "departments" in part.text
+    assert "source id" not in part.text
+
+
 async def test_an_integration_is_removed_once_its_name_is_typed(web: StartWeb) -> None:
     site = await web(scanned=True)
     form = await site.get(f"{HERE}/remove")

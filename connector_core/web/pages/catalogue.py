@@ -4,9 +4,9 @@ from aiohttp import web
 
 from connector_core.operator_pages import declared_by, entity_of, known_errors, limits_in_force, products_of
 from connector_core.web.catalogue import TONES, Card, Choice, cards_of, find_connector, options_of, unusable
-from connector_core.web.connector_page import field_in_words, limits_in_words, setup_here
+from connector_core.web.connector_page import limits_in_words, setup_here
 from connector_core.web.recorded import recorded
-from connector_core.web.rendering import render
+from connector_core.web.rendering import field_in_words, render
 from connector_core.web.site import host_of
 
 routes = web.RouteTableDef()

@@ -34,12 +34,11 @@ from connector_core.web.connecting import (
     taken_problem,
     typed_in,
 )
-from connector_core.web.connector_page import field_in_words
 from connector_core.web.done import done
 from connector_core.web.drafts import Draft
 from connector_core.web.errors import MissingError
 from connector_core.web.failures import Problem, problem_of
-from connector_core.web.rendering import render
+from connector_core.web.rendering import field_in_words, render
 from connector_core.web.site import host_of, site_of
 
 routes = web.RouteTableDef()
