@@ -6,13 +6,14 @@ from math import ceil
 from connector_core.messages import counted
 from connector_core.outcomes import Forecast
 
-_UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60))
+UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60))
+"""Units of time and their seconds, the largest first."""
 
 
 def ago(moment: datetime) -> str:
     """Return how long ago a moment was, in the largest unit that fits."""
     seconds = max(0, int((datetime.now(UTC) - moment).total_seconds()))
-    for unit, length in _UNITS:
+    for unit, length in UNITS:
         if seconds >= length:
             return f"{counted(seconds // length, unit)} ago"
     return "just now"

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from connector_core.messages import PROOFS, counted
 from connector_core.outcomes import Certificate, Standing, Verdict
-from connector_core.phrases import ago
+from connector_core.phrases import UNITS, ago
 from connector_core.schedules import Schedule
 from connector_core.scheduling import LiveRun
 from connector_core.settings import ScheduleSettings
@@ -16,7 +16,6 @@ _OLD = timedelta(days=7)
 """The age from which on the last complete reading of a kind is called old."""
 INTERRUPTED = "interrupted"
 _GOOD = frozenset({Verdict.COMPLETE.value, Verdict.CAUGHT_UP.value, "plan decided"})
-_UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60))
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +148,7 @@ def what_follows(schedule: Schedule, settings: ScheduleSettings) -> str:
 
 def span(seconds: float) -> str:
     """Return a time span in the largest unit that fits it evenly: ``24 hours``, ``90 minutes``."""
-    for unit, length in _UNITS:
+    for unit, length in UNITS:
         if seconds >= length and seconds % length == 0:
             number = round(seconds / length)
             return unit if number == 1 else f"{number:,} {unit}s"
@@ -159,7 +158,7 @@ def span(seconds: float) -> str:
 def ahead(moment: datetime) -> str:
     """Return how far ahead a moment is: ``in 25 minutes``."""
     seconds = (moment - datetime.now(UTC)).total_seconds()
-    for unit, length in _UNITS:
+    for unit, length in UNITS:
         if seconds >= length:
             return f"in {counted(int(seconds // length), unit)}"
     return "now" if seconds < 1 else "in a moment"

@@ -2,7 +2,7 @@
 // What HTML and htmx do not do by themselves: questions before a removal, news for screen readers, what is typed.
 
 document.addEventListener("submit", (event) => {
-  const question = event.submitter?.dataset.confirm || event.target.dataset.confirm;
+  const question = event.submitter?.dataset.confirm;
   if (question && !window.confirm(question)) {
     event.preventDefault();
   }
