@@ -27,7 +27,7 @@ class Draft:
 
 
 class Drafts:
-    """Drafts by an id that nobody can guess; kept in memory only, for a quarter of an hour."""
+    """Drafts by an id that cannot be guessed; kept in memory only, for a quarter of an hour."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock

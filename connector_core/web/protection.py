@@ -99,7 +99,7 @@ async def require_user(request: web.Request, handler: Handler) -> web.StreamResp
     if not user.role.may(needed):
         log.warning("web_refused", user=user.name, role=user.role.value, needed=needed.value)
         raise RoleError(
-            f"Your role is {user.role}: only an {needed} may do this.", hint="Ask an administrator of this host."
+            f"Your role is {user.role}, and this needs the role {needed}.", hint="Ask an administrator of this host."
         )
     with acting(user.name):
         return await handler(request)

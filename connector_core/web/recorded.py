@@ -1,4 +1,4 @@
-"""Facts that a connector's README records: the tier that the kit has found, and what nobody has verified."""
+"""Facts that a connector's README records: the tier that the kit has found, and what is not verified."""
 
 import re
 from dataclasses import dataclass
