@@ -37,7 +37,7 @@ class Sealing:
         found = {name: value for name, value in request.query.items() if name not in PERSONAL}
         if sealed := found.pop(_SEALED, ""):
             try:
-                found |= json.loads(self._key.decrypt(sealed))
+                found |= json.loads(self._key.decrypt(sealed.encode()))
             except InvalidToken:
                 raise MissingError("This search is not known any more.", hint="Search again.") from None
         return found

@@ -139,7 +139,8 @@ async def test_show_more_brings_further_rows_only_and_the_first_of_them_gets_the
 
 async def test_a_place_that_is_none_is_an_error_and_an_unknown_integration_is_not_found(filled: Filled) -> None:
     site, _ = await filled()
-    assert (await site.get("/integrations/acme/people?find=x")).status == 404
+    for unknown in ("x", "%C3%A9"):
+        assert (await site.get(f"/integrations/acme/people?find={unknown}")).status == 404
     # A place that is not sealed is not looked at.
     assert (await site.get("/integrations/acme/people?after=!")).status == 200
     for path in ("people", "people/1", "departments", "history", "preview"):
