@@ -97,6 +97,9 @@ def status_of(kind: type[ConnectorCoreError]) -> int:
 def problem_of(error: ConnectorCoreError) -> Problem:
     """Return the problem that an error of ours stands for."""
     status = status_of(type(error))
+    if isinstance(error, UnknownIntegrationError):
+        # Its own words are for the command line: they name the file of the store.
+        return Problem(status, error.code, "There is no integration of this name.", "The list of integrations has all.")
     if isinstance(error, SignInRefusedError) and error.retry_after:
         status = 429
     said = error.said if isinstance(error, ProviderError) else ""

@@ -374,6 +374,16 @@ async def test_an_integration_that_does_not_exist_is_not_found(web: StartWeb, pa
     assert (await site.get(f"/integrations/other{path}")).status == 404
 
 
+@pytest.mark.parametrize("path", ["/integrations/other", "/api/v1/integrations/other"])
+async def test_neither_page_nor_document_tells_the_file_of_the_store(web: StartWeb, path: str) -> None:
+    site = await web(connected=True, role="viewer")
+    answer = await site.get(path)
+    assert answer.status == 404
+    assert "There is no integration of this name." in answer.html
+    assert "sqlite" not in answer.html
+    assert "--store" not in answer.html
+
+
 @pytest.mark.parametrize("path", ["/run", "/cancel", "/pause", "/resume", "/check", "/remove", "/plan/apply"])
 async def test_nothing_is_done_to_an_integration_that_does_not_exist(web: StartWeb, path: str) -> None:
     site = await web(connected=True)
