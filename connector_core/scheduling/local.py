@@ -44,8 +44,10 @@ class _Live:
         self.state = state
         self.changed = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
-        self.is_begun = False
-        self.is_cancelled = False
+        self.is_begun = self.is_over = False
+        """The host has begun to run it, and has ended; what follows is to note its end."""
+        self.cancelled: Problem | None = None
+        """The first reason to end it."""
         self.traffic: Callable[[], Traffic] | None = None
 
     def update(self, **changes: Any) -> None:
@@ -65,13 +67,20 @@ class _Live:
             traffic=self.traffic() if self.traffic else None,
         )
 
-    def cancel(self) -> None:
-        """Ask it to end. A task that has not begun would be cancelled without a trace, so it is left to see it."""
-        self.is_cancelled = True
-        if self.task and self.is_begun and not self.state.ended:
+    def cancel(self, because: Problem) -> bool:
+        """Ask it to end; return False if it was asked already, or is over: that would keep its end from being noted.
+
+        A task that has not begun would be cancelled without a trace, so it is left to see it.
+        """
+        if self.cancelled or self.is_over:
+            return False
+        self.cancelled = because
+        if self.task and self.is_begun:
             self.task.cancel()
+        return True
 
     def end(self, *, report: Report | None = None, problem: Problem | None = None) -> None:
+        self.is_over = True
         traffic = report.traffic if report else self.state.traffic
         self.update(ended=True, report=report, problem=problem, traffic=traffic)
 
@@ -123,8 +132,7 @@ class LocalEngine:
     async def cancel(self, name: str) -> None:
         """Ask a run to end."""
         live = self._runs.get(name)
-        if live and not live.state.ended:
-            live.cancel()
+        if live and live.cancel(CANCELLED):
             await self._host.audit.note(Action.RUN_CANCELLED, name, live.state.run_id)
 
     def running(self) -> Mapping[str, LiveRun]:
@@ -145,7 +153,7 @@ class LocalEngine:
         """Cancel all runs, and wait for their ends. The next service starts them again."""
         self._is_closing = True
         for live in self._runs.values():
-            live.cancel()
+            live.cancel(STOPPED)
         # A run that is just being started sees it, too.
         await asyncio.gather(*[live.task for live in self._runs.values() if live.task], return_exceptions=True)
 
@@ -153,10 +161,10 @@ class LocalEngine:
         """Run, note the end, and only then show it."""
         name = live.state.integration
         report, problem = None, None
-        live.is_begun = True
         try:
-            if live.is_cancelled:
+            if live.cancelled:
                 raise asyncio.CancelledError
+            live.is_begun = True
             report = await self._host.run(
                 name,
                 kinds=options.kinds,
@@ -167,9 +175,11 @@ class LocalEngine:
                 begun=live.begin,
             )
         except asyncio.CancelledError:
-            problem = STOPPED if self._is_closing else CANCELLED
+            # One that an operator has cancelled does not go on with the next service, even if this one stops, too.
+            problem = live.cancelled or STOPPED
         except (Exception, SystemExit) as error:  # noqa: BLE001 - it is shown, and the service goes on
             problem = Problem.of(error)
+        live.is_over = True
         try:
             await self._note(live, report, problem)
         finally:

@@ -67,19 +67,21 @@ class Records:
                 await self._settle(one, one.run_id)
 
     async def _settle(self, one: LastEnded, run_id: str) -> None:
-        runs = await self._host.history(one.integration)
-        for run in runs:
-            if run.run.id == run_id:
-                counts = await self._host.count_changes(run_id)
-                held_because = await self._host.store.plans.held_because(run_id)
-                await self._note(one.integration, one.connector, Result.stored(run, counts, held_because))
+        if run := await self._host.listings.run(one.integration, run_id):
+            counts = await self._host.count_changes(run_id)
+            held_because = await self._host.held_because(run_id)
+            result = Result.stored(run, counts, held_because)
+            await self._note(one.integration, one.connector, result, found=one.schedule)
 
-    async def _note(self, name: str, connector: str, result: Result) -> None:
+    async def _note(self, name: str, connector: str, result: Result, *, found: Schedule | None = None) -> None:
+        """Note a result, unless that was done. Nothing is noted if the schedule is no more as it was ``found``."""
         now, settings = self._clock(), self._host.settings
         channels = channels_of(settings.notices) or ("",)
 
         def edit(before: Schedule) -> Edited:
-            if result.run_id and result.run_id == before.noted_run:
+            is_noted = bool(result.run_id) and result.run_id == before.noted_run
+            # A run of this service may have begun or ended since: the next look tells.
+            if is_noted or (found and found != before):
                 return before, ()
             after, events = judge(before, result, settings.schedule, now)
             made = [

@@ -87,7 +87,7 @@ class Scheduler:
         for name, options, is_resumed in wanted:
             if len(self._following) >= self._host.settings.host.runs_at_once:
                 return
-            if name not in self._engine.running():
+            if name not in self._engine.running() and name not in self._following:
                 self._resuming.pop(name, None)
                 await _attempt(self._start(name, options, is_resumed=is_resumed))
 

@@ -10,6 +10,7 @@ from connector_core import BusyError, UnknownIntegrationError
 from connector_core.audit import Action
 from connector_core.outcomes import Began
 from connector_core.scheduling import LiveRun, Service
+from connector_core.scheduling.records import Records
 from connector_core.settings import HostSettings
 from scheduling_world import START, Serving
 from world import Start, copied_settings
@@ -192,6 +193,20 @@ async def test_the_end_of_a_run_of_the_command_line_counts_too(namely: Start, se
     assert await place.events() == ["run.incomplete", "integration.recovered"]
 
 
+async def test_a_run_that_begins_while_an_earlier_one_is_noted_stays_to_be_resumed(
+    namely: Start, serving: Serve
+) -> None:
+    place = serving(await namely(scanned=True))
+    records = Records(place.host, place.clock)
+    await records.settle(())
+    await place.place.run()
+    await asyncio.gather(records.settle(()), records.begun("acme", "{}"))
+    assert (await place.schedules.get("acme")).pending == "{}"
+    await records.settle(())
+    standing = await place.schedules.get("acme")
+    assert standing.noted_run == (await place.host.history("acme"))[0].run.id
+
+
 # ---- the engine
 
 
@@ -250,6 +265,34 @@ async def test_a_run_that_an_operator_cancels_is_not_started_again(namely: Start
     assert await place.runs() == ["interrupted"]
     standing = await place.schedules.get("acme")
     assert (standing.failures, standing.pending, await place.events()) == (0, "", [])
+
+
+async def test_cancelling_again_does_not_keep_the_end_from_being_noted(namely: Start, serving: Serve) -> None:
+    place = serving(await namely(130, connected=True))
+    service = await place.start()
+    await service.engine.start("acme")
+    async for live in service.engine.watch("acme"):
+        if live.kinds:
+            break
+    while service.engine.running():
+        await service.engine.cancel("acme")
+        await asyncio.sleep(0.001)
+    assert await place.runs() == ["interrupted"]
+    assert (await place.schedules.get("acme")).pending == ""
+    assert [one.action for one in await place.host.audit.entries("acme")].count(Action.RUN_CANCELLED) == 1
+
+
+async def test_a_run_that_was_cancelled_right_before_a_stop_is_not_started_again(namely: Start, serving: Serve) -> None:
+    place = serving(await namely(130, connected=True))
+    service = await place.start()
+    await service.engine.start("acme")
+    async for live in service.engine.watch("acme"):
+        if live.kinds:
+            break
+    async with asyncio.TaskGroup() as both:
+        both.create_task(service.engine.cancel("acme"))
+        both.create_task(service.__aexit__())
+    assert (await place.schedules.get("acme")).pending == ""
 
 
 async def test_a_run_that_a_stop_interrupts_goes_on_with_its_options_when_the_service_starts(
