@@ -248,13 +248,10 @@ class Host(Decisions, Overview):
         """Ask the provider for one row; return what a run would make of it, or what failed. Nothing is stored."""
         _, connector, credentials = await self._restore(name)
         opened = partial(self._connections.connector, connector, credentials, registry=self.registry)
-        asked, seconds = (
-            Asked(name, declaration_of(connector, kind.__name__), source_id),
-            self.settings.host.check_timeout,
-        )
+        asked = Asked(name, declaration_of(connector, kind.__name__), source_id)
         with self._speaking(name, credentials):
             async with self._client(connector, credentials) as api:
-                return await preview(asked, opened, api, self.store, seconds=seconds)
+                return await preview(asked, opened, api, self.store, seconds=self.settings.host.check_timeout)
 
     # ---- inside
 

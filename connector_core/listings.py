@@ -1,4 +1,4 @@
-"""What is stored, page by page: for faces that show a part of a long list, and go on behind it."""
+"""Stored rows, runs and changes, page by page: for faces that show a part of a long list, and go on behind it."""
 
 from typing import TypeVar
 

@@ -1,4 +1,4 @@
-"""What is stored, as an operator looks at it: the part of the host that only reads the store."""
+"""Stored data as an operator looks at it: the part of the host that only reads the store."""
 
 from collections.abc import AsyncIterator, Collection
 from typing import TypeVar
@@ -30,12 +30,12 @@ class Overview:
         raise NotImplementedError
 
     async def status(self, name: str) -> IntegrationStatus:
-        """Return how an integration stands, kind by kind, and what to do."""
+        """Return the state of an integration, kind by kind, and what to do."""
         (found,) = await statuses(self.store, self.registry, [await self.store.integrations.get(name)])
         return found
 
     async def statuses(self) -> list[IntegrationStatus]:
-        """Return how every integration stands, by name."""
+        """Return the state of every integration, by name."""
         return await statuses(self.store, self.registry, await self.store.integrations.all())
 
     async def directory(self, name: str) -> Directory:

@@ -1,4 +1,4 @@
-"""How an integration stands, kind by kind: its last reading, how old the last complete one is, and what to do."""
+"""The state of an integration, kind by kind: its last reading, how old the last complete one is, and what to do."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,23 +18,23 @@ _INTERRUPTED = "interrupted"
 
 @dataclass(frozen=True, slots=True)
 class KindStatus:
-    """How one kind of an integration stands."""
+    """The state of one kind of an integration."""
 
     kind: str
     """``Employee``."""
     certificate: Certificate | None
-    """That of the last reading by a run that came to its end."""
+    """The certificate of the last reading by a run that came to its end."""
     read_at: datetime | None
-    """When that reading began."""
+    """The beginning of that reading."""
     last_complete_at: datetime | None
-    """When the last complete reading began, whatever came after it."""
+    """The beginning of the last complete reading, whatever came after it."""
     stored: int
     held: int
     """Changes that wait for a decision."""
     cause: str
-    """Why something is to be done, as a sentence without a full stop; empty if there is nothing to do."""
+    """The reason why something is to be done, as a sentence without a full stop; empty if there is nothing to do."""
     remedy: str
-    """What to do about it."""
+    """The action to take; empty if there is none."""
 
     @property
     def standing(self) -> Standing | None:
@@ -49,7 +49,7 @@ class KindStatus:
 
 @dataclass(frozen=True, slots=True)
 class IntegrationStatus:
-    """How an integration stands."""
+    """The state of an integration."""
 
     integration: Integration
     kinds: tuple[KindStatus, ...]
@@ -59,9 +59,9 @@ class IntegrationStatus:
     held: Held | None
     """The plan that waits."""
     cause: str
-    """Why the last run has failed, as a sentence without a full stop; empty if it has not."""
+    """The reason why the last run has failed, as a sentence without a full stop; empty if it has not."""
     remedy: str
-    """What to do about it."""
+    """The action to take; empty if there is none."""
 
     @property
     def name(self) -> str:
@@ -74,7 +74,7 @@ class IntegrationStatus:
 
 
 async def statuses(store: Store, registry: Registry, integrations: Sequence[Integration]) -> list[IntegrationStatus]:
-    """Return how these integrations stand, with all kinds that their connectors declare."""
+    """Return the state of these integrations, with all kinds that their connectors declare."""
     found = []
     for start in range(0, len(integrations), _AT_ONCE):
         some = integrations[start : start + _AT_ONCE]

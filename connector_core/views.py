@@ -136,7 +136,7 @@ def linked_ids(kind: type[E], entities: Collection[E] | None) -> dict[str, set[s
 
 
 class _Plain(dict[int, int | str | None]):
-    """What becomes of each character of a text that is folded; found out when one is first met: most never are."""
+    """The plain form of each character; found out when one is first met: most never are."""
 
     def __missing__(self, code: int) -> int | str | None:
         one = chr(code)

@@ -29,7 +29,7 @@ class Keyed(msgspec.Struct, gc=False):
 
 
 class Group(msgspec.Struct, gc=False, eq=False):
-    """What lists of people are filtered by. Many people share one; two of them may say the same."""
+    """The values by which lists of people are filtered. Many people share one; two of them may say the same."""
 
     status: Status
     worker_type: WorkerType

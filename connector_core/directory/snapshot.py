@@ -20,7 +20,7 @@ from connector_core.views import folded
 _SEARCHES = 8
 """Results that are kept, so that the next page of one is found at once."""
 _FEW = 8
-"""Where not more than one in so many is left, those are looked up one by one."""
+"""If not more than one in so many is left, those are looked up one by one."""
 
 Hits = bytes
 """For each person, sorted by name, 1 or 0: of the objects themselves, so many are spread over memory."""
@@ -62,7 +62,7 @@ class Directory:
     def __init__(self, as_of: int, read_at: datetime, people: Rows[Person], departments: Rows[Department]) -> None:
         self.as_of = as_of
         self.read_at = read_at
-        """When it was read."""
+        """The time when it was read, in UTC."""
         self.all_people = people
         self.all_departments = departments
         self._texts = [one.text for one in people.sorted]
@@ -253,5 +253,5 @@ def _key_at(place: str) -> str:
         return base64.b64decode(f"{place}{'=' * (-len(place) % 4)}", altchars=b"-_", validate=True).decode()
     except (binascii.Error, ValueError):
         raise SettingsError(
-            f"{place!r} is not a place in a list.", hint="Begin at the start of the list, without it."
+            "The place to go on from is not a place in a list.", hint="Begin at the start of the list, without it."
         ) from None

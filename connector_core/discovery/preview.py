@@ -1,8 +1,8 @@
 """One row, asked for by its id, and what a run would make of it. Nothing is stored, and no run is made."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -47,10 +47,16 @@ class WatchedApi:
         self.errors: list[ConnectorCoreError] = []
         self._api = api
 
-    def _note(self, method: str, path: str) -> None:
+    @contextmanager
+    def _noting(self, method: str, path: str) -> Iterator[None]:
         call = Call(method, path)
         if call not in self.calls:
             self.calls.append(call)
+        try:
+            yield
+        except ConnectorCoreError as error:
+            self.errors.append(error)
+            raise
 
     async def pages(
         self,
@@ -62,38 +68,26 @@ class WatchedApi:
         body: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> AsyncGenerator[Page[R], None]:
-        self._note("GET" if body is None else "POST", path)
         listed = self._api.pages(path, listing, paging=paging, params=params, body=body, headers=headers)
-        async with aclosing(listed) as pages:
-            try:
+        with self._noting("GET" if body is None else "POST", path):
+            async with aclosing(listed) as pages:
                 async for page in pages:
                     yield page
-            except ConnectorCoreError as error:
-                self.errors.append(error)
-                raise
 
     async def get(self, path: str, model: type[T], *, params: Params | None = None, authenticated: bool = True) -> T:
-        self._note("GET", path)
-        try:
+        with self._noting("GET", path):
             return await self._api.get(path, model, params=params, authenticated=authenticated)
-        except ConnectorCoreError as error:
-            self.errors.append(error)
-            raise
 
     async def sign_in(self) -> None:
         await self._api.sign_in()
 
     async def exists(self, path: str, source_id: str, *, params: Params | None = None) -> bool:
-        self._note("GET", f"{path}/{source_id}")
-        return await self._api.exists(path, source_id, params=params)
+        with self._noting("GET", f"{path}/{source_id}"):
+            return await self._api.exists(path, source_id, params=params)
 
     async def find(self, path: str, source_id: str, model: type[T], *, params: Params | None = None) -> T | None:
-        self._note("GET", f"{path}/{source_id}")
-        try:
+        with self._noting("GET", f"{path}/{source_id}"):
             return await self._api.find(path, source_id, model, params=params)
-        except ConnectorCoreError as error:
-            self.errors.append(error)
-            raise
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ A row that does not validate is read part by part (``tolerant.py``): one value t
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from itertools import accumulate
 from typing import Any, Generic, cast
 
@@ -23,6 +23,8 @@ from connector_core.sdk.invalid_text import INVALID_TEXT, PROBLEM, place_of_inva
 from connector_core.sdk.page import Origin, Page, PlaceInListing, Rejection, T, TotalSource, rejection_of_text
 from connector_core.sdk.wire import Listing, Maybe, R
 
+_ORIGINS = 64
+"""Requests whose origin is kept: a path may hold an id, so there may be very many."""
 _PIECE = 64 * 1024
 """Bytes of a body that is parsed row by row, at once."""
 _ROWS = 100
@@ -247,7 +249,7 @@ def parsed(call: Call, response: Listing[R], parser: RowParser[R] | None = None,
     )
 
 
-@cache
+@lru_cache(_ORIGINS)
 def _origin(call: Call, listing: type[Listing[Any]]) -> Origin:
     key = rows_of(listing)[0].replace("~", "~0").replace("/", "~1")
     return Origin(str(call), f"/{key}")

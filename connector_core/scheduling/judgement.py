@@ -1,4 +1,4 @@
-"""What the end of a run means for its schedule: waits, quarantine, recovery, and which notices go out.
+"""Judgement on the end of a run: the waits, quarantine or recovery of its schedule, and the notices that go out.
 
 A plain function of data: it runs inside the transaction that saves what it returns.
 """

@@ -13,41 +13,11 @@ from typing import Any
 from urllib.parse import quote
 
 from connector_core import messages
+from connector_core.failures import failure_of
 from connector_core.reasons import Code, Reason
 from connector_core.scheduling.results import KindResult, Result
 from connector_core.store import Event, Schedule
 
-ERRORS: Mapping[str, str] = MappingProxyType(
-    {
-        "error": "The run failed.",
-        "settings": "The settings, the environment or the key of the host are not valid.",
-        "unknown_integration": "There is no integration of that name.",
-        "plan_changed": "The plan has changed since it was shown.",
-        "plugin": "The connector cannot be used.",
-        "plugin_load": "The connector failed to load.",
-        "plugin_contract": "The connector does not keep its contract.",
-        "plugin_conflict": "Two connectors have the same name.",
-        "plugin_refused": "The settings do not allow the connector.",
-        "credentials": "The credentials are not valid.",
-        "credentials_invalid": "The credentials are not valid.",
-        "credentials_rejected": "The provider rejects the credentials.",
-        "other_tenant": "The credentials are those of another company.",
-        "provider": "The provider failed.",
-        "provider_unavailable": "The provider is not available.",
-        "provider_throttled": "The provider throttles.",
-        "provider_forbidden": "A permission is missing at the provider.",
-        "provider_not_found": "The provider does not know what was requested.",
-        "provider_insecure": "The provider's certificate is not trusted.",
-        "provider_protocol": "The provider's response is not what its API promises.",
-        "provider_malformed": "The provider's response is not what its API promises.",
-        "discovery": "The connector failed.",
-        "store": "The store failed.",
-        "busy": "Another process uses the integration or the store.",
-        "interrupted": "The run was interrupted.",
-        "bug": "The host failed.",
-    }
-)
-"""A sentence for each code of an error."""
 SAID_INSTEAD: Mapping[Code, str] = MappingProxyType(
     {
         Code.DEFERRED: "The provider asks to wait until {until}",
@@ -73,7 +43,7 @@ _SUBJECTS: Mapping[Event, str] = MappingProxyType(
 def impersonal(reason: Reason) -> str:
     """Return the sentence of a reason, without a text that may name a person."""
     if reason.code is Code.READ_FAILED:
-        return ERRORS.get(str(reason.parameters.get("error")), ERRORS["error"]).removesuffix(".")
+        return failure_of(str(reason.parameters.get("error"))).text
     template = SAID_INSTEAD.get(reason.code) or _EXAMPLE.sub("", messages.MESSAGES[reason.code].text)
     return messages.filled(template, reason.parameters)
 
@@ -86,7 +56,7 @@ def payload(event: Event, after: Schedule, connector: str, result: Result, *, at
         "connector": connector,
         "run": result.run_id,
         "verdict": result.verdict,
-        "error": {"code": problem.code, "message": ERRORS.get(problem.code, ERRORS["error"])} if problem else None,
+        "error": {"code": problem.code, "message": f"{failure_of(problem.code).text}."} if problem else None,
         "failures": after.failures,
         "next_run_at": after.next_at.isoformat(timespec="seconds") if after.next_at else None,
         "kinds": [_kind(one) for one in result.kinds],

@@ -84,7 +84,7 @@ def add_creates(cursor: Cursor, reading: Reading, state: State, reason: Reason) 
     """Record the creation of every row that is not stored yet; return how many there are."""
     of = reading.of
     return cursor.execute(
-        "INSERT INTO changes (run_id, integration, kind, source_id, operation, state, loss, fields, reason, n, "  # noqa: S608
+        "INSERT INTO changes (run_id, integration, kind, source_id, operation, state, loss, fields, reason, n, "  # noqa: S608 - a constant
         "active, digest, decided_at) SELECT ?, ?, ?, l.source_id, 'create', ?, 0, '[]', ?, l.n, l.active, l.digest, ? "
         f"FROM {NEW_ROWS} ORDER BY l.source_id",
         (

@@ -50,7 +50,7 @@ class Notice:
     """The next attempt; None if there is none."""
     delivered_at: datetime | None
     problem: str
-    """What went wrong with the last attempt."""
+    """The problem of the last attempt; empty if it had none."""
 
     @classmethod
     def unsaved(cls, at: datetime, event: Event, channel: str, payload: str) -> Self:

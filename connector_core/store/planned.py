@@ -1,4 +1,4 @@
-"""What a run has decided about a kind, and has not saved yet."""
+"""The decisions of a run about a kind, before they are saved."""
 
 from dataclasses import dataclass
 from enum import Flag, auto

@@ -30,7 +30,7 @@ from connector_core.store.sqlite import Cursor, Table, reads, writes
 _WAITING = {State.PLANNED, State.HELD}
 """Not decided yet."""
 decode_reason = msgspec.json.Decoder(Reason, dec_hook=decode_hook).decode
-_reasons = msgspec.json.Decoder(tuple[Reason, ...], dec_hook=decode_hook).decode
+decode_reasons = msgspec.json.Decoder(tuple[Reason, ...], dec_hook=decode_hook).decode
 
 
 class Plans(Table):
@@ -126,7 +126,7 @@ class Plans(Table):
     def held_because(self, cursor: Cursor, run_id: str) -> dict[str, tuple[Reason, ...]]:
         """Return the reasons why changes of a run were held, by kind."""
         rows = cursor.execute("SELECT kind, held_because FROM certificates WHERE run_id = ? ORDER BY kind", (run_id,))
-        return {kind: _reasons(text) for kind, text in rows}
+        return {kind: decode_reasons(text) for kind, text in rows}
 
     @reads
     def counts(self, cursor: Cursor, run_id: str, only: Selection | None = None) -> Totals:

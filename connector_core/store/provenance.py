@@ -1,4 +1,4 @@
-"""Where a row came from: the changes of one row, and the runs that have read it."""
+"""The origin of a row: the changes of one row, and the runs that have read it."""
 
 import json
 from collections.abc import Sequence
@@ -46,7 +46,7 @@ class RowChange:
     place: int | None
     missed_run: str | None
     certificate: Certificate | None
-    """That of the kind in this run."""
+    """The certificate of the kind in this run."""
 
 
 @dataclass(frozen=True, slots=True)

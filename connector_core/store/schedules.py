@@ -31,7 +31,7 @@ class Schedule:
     failures: int = 0
     """Runs that have failed in a row."""
     problem: str = ""
-    """What was wrong with the last run, in a sentence."""
+    """The problem of the last run, in a sentence; empty if it had none."""
     retry_at: datetime | None = None
     """The next run in place of ``due_at``: later than that, or sooner, after one that has failed."""
     quarantined_at: datetime | None = None

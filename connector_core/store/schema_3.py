@@ -1,4 +1,4 @@
-"""What version 3 adds: places of rows, audit log, schedules, notices, head-counts, totals, and last readings."""
+"""Additions of version 3: places of rows, audit log, schedules, notices, head-counts, totals, and last readings."""
 
 ADDED = """
 -- Where a row was read: the page of its listing, and its place in it, both from 1. Of a row that was created, its body

@@ -6,17 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
-import msgspec
-
 from connector_core.outcomes import Operation, State
-from connector_core.reasons import Reason, decode_hook
+from connector_core.reasons import Reason
 from connector_core.store.headcounts import last_move
+from connector_core.store.plans import decode_reason
 from connector_core.store.rows import StoredKind
 from connector_core.store.sqlite import IDS, Cursor, Table, reads
 
 _PAGE = 2000
 """Rows of one trip: others that read wait for it, for some milliseconds."""
-_reason = msgspec.json.Decoder(Reason, dec_hook=decode_hook).decode
 
 
 class Marked(Protocol):
@@ -52,7 +50,7 @@ class EntityChange:
 
     run_id: str
     at: datetime
-    """When it was decided on; while it waits, when its run began."""
+    """The time of the decision; while it waits, the beginning of its run."""
     operation: Operation
     reason: Reason
     fields: tuple[str, ...]
@@ -117,7 +115,7 @@ class Snapshots(Table):
                 run_id=run_id,
                 at=datetime.fromisoformat(at),
                 operation=Operation(operation),
-                reason=_reason(reason),
+                reason=decode_reason(reason),
                 fields=tuple(json.loads(fields)),
                 state=State(state),
             )

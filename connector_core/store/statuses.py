@@ -6,15 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import msgspec
-
 from connector_core.outcomes import Certificate
-from connector_core.reasons import Reason, decode_hook
+from connector_core.reasons import Reason
 from connector_core.store.held import Held, find_held
+from connector_core.store.plans import decode_reasons
 from connector_core.store.runs import SUMMARY, RunSummary, decode_certificate, summary
 from connector_core.store.sqlite import IDS, Cursor, Table, reads
-
-decode_reasons = msgspec.json.Decoder(tuple[Reason, ...], dec_hook=decode_hook).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +32,7 @@ class Waiting:
 
     changes: int
     because: tuple[Reason, ...]
-    """Why they are held; nothing if that was asked for."""
+    """The reasons why they are held; none if that was requested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +100,7 @@ def _stored(cursor: Cursor, wanted: str) -> Mapping[str, dict[str, int]]:
     found = defaultdict[str, dict[str, int]](dict)
     unknown = set[str]()
     for name, kind, rows in cursor.execute(
-        "SELECT l.integration, l.kind, (SELECT m.stored FROM headcounts m WHERE m.integration = l.integration "  # noqa: S608
+        "SELECT l.integration, l.kind, (SELECT m.stored FROM headcounts m WHERE m.integration = l.integration "  # noqa: S608 - a constant
         f"AND m.kind = l.kind ORDER BY m.n DESC LIMIT 1) FROM {IDS} j JOIN last_readings l ON l.integration = j.value",
         (wanted,),
     ):
@@ -127,7 +124,7 @@ def _waiting(cursor: Cursor, wanted: str) -> Mapping[str, dict[str, Waiting]]:
     found = defaultdict[str, dict[str, Waiting]](dict)
     # Counted first, by the index alone: a run is looked up once for all of its changes.
     for name, kind, changes, because in cursor.execute(
-        "SELECT h.integration, h.kind, h.changes, t.held_because FROM (SELECT w.integration, w.kind, w.run_id, "  # noqa: S608
+        "SELECT h.integration, h.kind, h.changes, t.held_because FROM (SELECT w.integration, w.kind, w.run_id, "  # noqa: S608 - a constant
         f"count(*) AS changes FROM {IDS} j JOIN changes w ON w.integration = j.value AND w.state = 'held' "
         "GROUP BY w.integration, w.kind, w.run_id) h JOIN runs r ON r.id = h.run_id AND r.verdict IS NOT NULL "
         "JOIN certificates t ON t.run_id = h.run_id AND t.kind = h.kind ORDER BY r.n",
