@@ -363,7 +363,8 @@ class StartWeb(Protocol):
 
 async def signed_in(browser: Any, web: Web, **context: Any) -> Any:
     """Return a page of the browser whose user has signed in, at the list of integrations."""
-    page = await (await browser.new_context(**context)).new_page()
+    # Without transitions: in the middle of one, colours have another contrast.
+    page = await (await browser.new_context(reduced_motion="reduce", **context)).new_page()
     await page.goto(f"{web.address}/sign-in")
     await page.get_by_label("Token").fill(web.token)
     await page.get_by_role("button", name="Sign in").click()
