@@ -10,6 +10,7 @@ import aiohttp
 import structlog
 from pydantic import SecretStr
 
+from connector_core.audit import Action
 from connector_core.connections import Connections
 from connector_core.contract import declaration_of, declared, declared_fields
 from connector_core.decisions import Decisions
@@ -245,8 +246,12 @@ class Host(Decisions, Overview):
     # ---- one row
 
     async def preview(self, name: str, kind: type[Entity], source_id: str) -> Preview:
-        """Ask the provider for one row; return what a run would make of it, or what failed. Nothing is stored."""
+        """Ask the provider for one row; return what a run would make of it, or what failed.
+
+        Nothing of the row is stored. The audit log tells that one was asked for, and not which.
+        """
         _, connector, credentials = await self._restore(name)
+        await self.audit.note(Action.PREVIEWED, name, kind=kind.__name__)
         opened = partial(self._connections.connector, connector, credentials, registry=self.registry)
         asked = Asked(name, declaration_of(connector, kind.__name__), source_id)
         with self._speaking(name, credentials):

@@ -12,7 +12,6 @@ from connector_core.settings import Role
 from connector_core.web.api.entities import OfEntity, OfKind, kind_of
 from connector_core.web.api.operations import Operations
 from connector_core.web.api.shapes import Limit, Shape, Shown, SourceId, Why
-from connector_core.web.previewing import preview_row
 from connector_core.web.site import Site
 
 operations = Operations("Rows")
@@ -168,7 +167,7 @@ class EntityHistory(Shape):
 )
 async def preview(site: Site, path: OfKind, body: Row) -> PreviewShape:
     """Ask the provider for one row, and show what a run would make of it. Nothing of it is stored."""
-    return PreviewShape.of(await preview_row(site.host, path.name, await kind_of(site, path), body.source_id))
+    return PreviewShape.of(await site.host.preview(path.name, await kind_of(site, path), body.source_id))
 
 
 @operations.add("GET", "/integrations/{name}/entities/{kind}/{source_id}/explanation")

@@ -12,7 +12,6 @@ from connector_core.settings import Role
 from connector_core.views import folded
 from connector_core.web.access import needs
 from connector_core.web.failures import problem_of
-from connector_core.web.previewing import preview_row
 from connector_core.web.rendering import is_fragment, render
 from connector_core.web.site import host_of
 
@@ -60,7 +59,7 @@ async def preview(request: web.Request) -> web.Response:
         # The id of a candidate that was clicked is not looked for again.
         found = Match(wanted) if "exactly" in typed else match(await host.directory(name), values["kind"], wanted)
         if found.source_id:
-            values["preview"] = await preview_row(host, name, kind, found.source_id)
+            values["preview"] = await host.preview(name, kind, found.source_id)
             values["stored"] = await host.entity(name, kind, found.source_id) is not None
         values["found"] = found
     except ConnectorCoreError as error:
