@@ -14,9 +14,9 @@ BUILD := .build
 demo: setup
 	@$(BIN)/discover demo
 
-# The same in a browser: prints an address and a token.
+# The same in a browser: prints an address and a token. Ctrl-C, which ends it, is no error.
 demo-web: setup
-	@$(BIN)/discover demo --web
+	@trap : INT; $(BIN)/discover demo --web || test $$? -eq 130
 
 test: setup
 	$(BIN)/pytest -m "not slow"

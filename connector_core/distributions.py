@@ -21,6 +21,11 @@ GROUP = "connector_core"
 """The group of the entry points that name plugins."""
 
 
+def how_to_install(extra: str) -> str:
+    """Return the command that installs an extra of this program."""
+    return f'pip install "connector-core[{extra}]" (in a clone: pip install ".[{extra}]")'
+
+
 def find_plugins() -> tuple[list[EntryPoint], list[Distribution]]:
     """Return the entry points of plugins, and the distributions whose entry points cannot be read."""
     points: list[EntryPoint] = []

@@ -20,7 +20,7 @@ from stores import changed_by_hand, connected
 
 from connector_core.doctor import Finding, Health, examine, read_settings
 from connector_core.doctor.finding import found_by
-from connector_core.doctor.machine import packages, proxy, python, trust
+from connector_core.doctor.machine import packages, proxy, python, trust, web_host
 from connector_core.doctor.plugins import load_plugins, of_plugin
 from connector_core.doctor.providers import clocks, judged
 from connector_core.doctor.stored import examine_store
@@ -62,6 +62,21 @@ def test_a_package_that_is_too_old_is_named(folder: Folder) -> None:
     found = packages()
     assert found.state is PROBLEM
     assert found.message.startswith("Too old or too new: pydantic>=99 (installed: 2.")
+
+
+def test_a_missing_package_of_the_web_host_is_named_with_the_command_that_installs_it(folder: Folder) -> None:
+    assert web_host().state is OK
+    info = folder.path / "connector_core-0.1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: connector-core\nVersion: 0.1.0\nProvides-Extra: web\nProvides-Extra: author\n"
+        "Requires-Dist: no-such-page-maker>=1; extra == 'web'\nRequires-Dist: jinja2>=99; extra == 'web'\n"
+        "Requires-Dist: no-such-copier; extra == 'author'\nRequires-Dist: aiohttp>=1\n"
+    )
+    found = web_host()
+    assert found.state is WARNING
+    assert found.message.endswith(": no-such-page-maker, jinja2.")
+    assert found.remedy == 'If you use it: pip install "connector-core[web]" (in a clone: pip install ".[web]")'
 
 
 def test_a_good_file_of_authorities_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,7 +186,7 @@ async def test_settings_that_cannot_be_read_leave_the_machine_to_examine(tmp_pat
     assert "line 2: host.stroe: there is no such key" in found.message
     assert found.message.endswith(". The store and the plugins are examined when it can be read.")
     assert found.remedy == "Every key, with its meaning: discover settings"
-    assert [one.subject for one in await examine(None)] == ["python", "packages", "trust", "proxy"]
+    assert [one.subject for one in await examine(None)] == ["python", "packages", "web host", "trust", "proxy"]
 
 
 # ---- the store

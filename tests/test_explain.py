@@ -303,7 +303,10 @@ def test_explain_tells_of_who_is_gone_and_of_who_never_was(tenant: Tenant, disco
     shown = discover("explain", "acme", "employees", gone.id).out
     assert "Removed" in shown
     assert "absent from a complete scan, and unknown to Namely" in shown
-    assert "No run that is kept has seen it." in discover("explain", "acme", "employees", "nobody").out
+    unknown = discover("explain", "acme", "employees", "nobody")
+    assert "No run that is kept has seen it." in unknown.out
+    assert unknown.code == 2
+    assert discover("explain", "acme", "employees", gone.id).code == 0
 
 
 def test_the_page_of_a_part_counts_what_was_rejected_in_the_parts_before_it() -> None:

@@ -90,6 +90,8 @@ def test_a_part_is_discarded(discover: Discover) -> None:
     [
         (("--only", "departments:removals"), "has no change that --only departments:removals names"),
         (("--only", "employees:losses"), "is not of a form such as removals, employees or employees:removals"),
+        (("--only", "emploees"), "--only emploees names neither creates, updates, removals nor a kind: "),
+        (("--only", "removal"), "--only removal names neither creates, updates, removals nor a kind: "),
         (("--only", "emploees"), "employees"),
         (("--id", "0000"), "has no change of a row with such an id"),
     ],

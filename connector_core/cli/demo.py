@@ -42,8 +42,10 @@ async def demo(
     if flags.settings or flags.store:
         raise SettingsError("The demo has settings and a store of its own: leave out --settings and --store.")
     if web:
-        from connector_core.cli.demo_web import demo_web  # An extra brings what it needs.
+        from connector_core.cli.serve import web_extra
 
+        with web_extra():
+            from connector_core.cli.demo_web import demo_web
         return await demo_web(empty_folder() / SETTINGS, people, flags)
     registry = flags.host().registry
     simulator = simulator_of(registry.connector("namely"), SimulatorOptions(people))

@@ -1,12 +1,13 @@
 """The guided tour in a browser: ``demo --web``."""
 
+import shlex
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
-from connector_core.cli.flags import Flags
+from connector_core.cli.flags import Flags, typed_program
 from connector_core.cli.output import console, error_console
 from connector_core.cli.serve import print_served
 from connector_core.cli.simulation import save_settings, simulator_of
@@ -32,10 +33,11 @@ async def demo_web(settings: Path, people: int, flags: Flags) -> int:
             await save_settings(settings, registry, served)
             stack.enter_context(environment({"SSL_CERT_FILE": str(served.ca_file)}))
             simulators[name] = simulator
-        host = await stack.enter_async_context(replace(flags, settings=settings).host())
+        flags = replace(flags, settings=settings)
+        host = await stack.enter_async_context(flags.host())
         await _prepare(host, simulators, out)
         web = await stack.enter_async_context(serving(host))
-        for line in _to_try(simulators["acme"]):
+        for line in (*_to_try(simulators["acme"]), *_in_a_terminal(served.ca_file, flags)):
             out.print(line, soft_wrap=True)
         print_served(web, host, flags)
         await until_cancelled()
@@ -54,4 +56,11 @@ async def _prepare(host: Host, simulators: dict[str, Simulator], out: Console) -
 
 def _to_try(simulator: Simulator) -> list[str]:
     fields = [f"  {name}: {value}" for name, value in simulator.credentials.items()]
-    return ["\nTo add another integration of Namely in the browser, type these:", *fields, ""]
+    return ["\nTo add another integration of Namely in the browser, type these:", "  name: acme-2", *fields, ""]
+
+
+def _in_a_terminal(ca_file: Path, flags: Flags) -> list[str]:
+    """Return the commands that reach the simulators from another terminal."""
+    trust = f"export SSL_CERT_FILE={shlex.quote(str(ca_file))}"
+    run = flags.command("run acme", program=typed_program())
+    return ["To use the command line beside it, in another terminal, in this folder:", f"  {trust}", f"  {run}", ""]

@@ -82,7 +82,7 @@ async def explain(
             print_json({"explanation": explanation})
         else:
             _print_explanation(explanation, found)
-        return 0
+        return 0 if explanation.known else 2
 
 
 # ---- the row that is meant

@@ -36,7 +36,7 @@ async def _named(host: Host, name: str, given: str, present: set[tuple[str, Oper
     if not second and first in OPERATIONS:
         found = {one for one in present if one[1] is OPERATIONS[first]}
     elif not second or second in OPERATIONS:
-        kind = (await host.kind(name, first)).__name__
+        kind = await _kind(host, name, given, first)
         found = {one for one in present if one[0] == kind and (not second or one[1] is OPERATIONS[second])}
     else:
         raise SettingsError(
@@ -46,6 +46,15 @@ async def _named(host: Host, name: str, given: str, present: set[tuple[str, Oper
     if not found:
         raise SettingsError(f"The plan of {name} has no change that --only {given} names.")
     return found
+
+
+async def _kind(host: Host, name: str, given: str, typed: str) -> str:
+    try:
+        return (await host.kind(name, typed)).__name__
+    except SettingsError as error:
+        raise SettingsError(
+            f"--only {given} names neither {', '.join(OPERATIONS)} nor a kind: {error.message}", hint=error.hint
+        ) from None
 
 
 def _look(name: str, held: Held) -> str:

@@ -97,7 +97,8 @@ def in_short(one: Schedule) -> tuple[str, ...]:
 
 
 def _print(schedules: Schedules, one: Schedule, timezone: str, flags: Flags) -> None:
-    times = schedules.times(one)
+    # While it is paused or waits after a failure, they do not hold.
+    times = [] if one.paused_at or one.retry_at else schedules.times(one)
     if flags.json:
         print_json({"integration": one.integration, **as_json(one), "timezone": timezone, "times": times})
         return
@@ -109,13 +110,13 @@ def _print(schedules: Schedules, one: Schedule, timezone: str, flags: Flags) -> 
         out.print(f"{one.integration} runs {in_words(one.cron)} ({timezone}){kind}.")
     if one.paused_at:
         by = f" by {one.paused_by}" if one.paused_by else ""
-        out.print(f"It is paused since {_said(one.paused_at)}{by}: no run starts by itself.")
+        out.print(f"It is paused since {_said(one.paused_at)}{by}: no run starts by itself until it is resumed.")
     if one.failures:
         out.print(f"Failed {counted(one.failures, 'time')} in a row. The last time: {one.problem}")
     if one.quarantined_at:
         out.print(f"It is quarantined since {_said(one.quarantined_at)}, until a run succeeds.")
     if one.next_at and one.retry_at:
-        out.print(f"Next run: {_said(one.next_at)}, in place of its times.")
+        out.print(f"Next run: {_said(one.next_at)}, in place of its times, which hold again once a run succeeds.")
     for moment in times:
         out.print(f"  {moment:%a %Y-%m-%d %H:%M %Z}")
 

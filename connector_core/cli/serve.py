@@ -1,14 +1,20 @@
 """The web host: ``serve``."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
 
 from connector_core.cli.encoding import print_json
 from connector_core.cli.flags import DEFAULT, Flags
 from connector_core.cli.output import console
+from connector_core.distributions import how_to_install
 from connector_core.errors import SettingsError
 from connector_core.host import Host
+from connector_core.problems import problems
 from connector_core.settings import Settings, WebSettings
 
 if TYPE_CHECKING:  # An extra brings what it needs.
@@ -25,20 +31,26 @@ async def serve(
         certificate: File of the TLS certificate.
         key: File of the certificate's key.
     """
-    # Imported late: an extra brings what they need.
-    try:
+    with web_extra():
         from connector_core.web.server import serving, until_cancelled
-    except ModuleNotFoundError as error:
-        raise SettingsError(
-            f"The web host needs {error.name}, which is not installed.", hint="pip install 'connector-core[web]'"
-        ) from None
     given = {"listen": listen, "certificate": certificate, "key": key}
     async with flags.host() as found:
-        settings = _with(found.settings, {name: value for name, value in given.items() if value})
+        settings = _with(found.settings, {name: value for name, value in given.items() if value is not None})
         async with Host(settings, registry=found.registry) as host, serving(host) as served:
             print_served(served, host, flags)
             await until_cancelled()
     return 0
+
+
+@contextmanager
+def web_extra() -> Iterator[None]:
+    """Raise SettingsError if an import in this context needs the extra of the web host, and it is not installed."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            f"The web host needs {error.name}, which is not installed.", hint=f"Install it: {how_to_install('web')}"
+        ) from None
 
 
 def print_served(served: "Serving", host: Host, flags: Flags) -> None:
@@ -62,5 +74,9 @@ def _token(served: "Serving") -> str:
 
 def _with(settings: Settings, given: dict[str, object]) -> Settings:
     """Return the settings with what flags say of the web host."""
-    web = WebSettings.model_validate({**settings.web.model_dump(), **given})
+    try:
+        web = WebSettings.model_validate({**settings.web.model_dump(), **given})
+    except ValidationError as error:
+        said = "; ".join(f"--{one.place[0]} {one.said}" for one in problems(error, WebSettings))
+        raise SettingsError(f"{said}.") from None
     return settings.model_copy(update={"web": web})

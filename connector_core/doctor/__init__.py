@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from connector_core.doctor.finding import Finding, Health, found_by
-from connector_core.doctor.machine import packages, proxy, python, trust
+from connector_core.doctor.machine import packages, proxy, python, trust, web_host
 from connector_core.doctor.plugins import load_plugins, of_plugin
 from connector_core.doctor.providers import clocks
 from connector_core.doctor.stored import examine_store, of_integration, of_key
@@ -46,7 +46,8 @@ async def examine(
         registry: The host's, if it has one; otherwise plugins are found and loaded.
         offline: True sends no request to a provider.
     """
-    machine = [await found_by(probe.__name__, probe) for probe in (python, packages, trust)]
+    probes = {"python": python, "packages": packages, "web host": web_host, "trust": trust}
+    machine = [await found_by(subject, probe) for subject, probe in probes.items()]
     machine.append(await found_by("proxy", partial(proxy, settings.host.http.proxy if settings else "")))
     if settings is None:
         return machine

@@ -3,12 +3,13 @@
 import os
 import platform
 import ssl
-from importlib.metadata import requires, version
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from urllib.request import getproxies
 
 from packaging.requirements import Requirement
 
+from connector_core.distributions import how_to_install
 from connector_core.doctor.finding import Finding, Health
 from connector_core.http import tls_context
 from connector_core.proxies import Proxies
@@ -37,6 +38,27 @@ def packages() -> Finding:
         remedy = f"Install what it needs: python -m pip install {OWN}"
         return Finding("packages", Health.PROBLEM, f"Too old or too new: {', '.join(unfit)}.", remedy)
     return Finding("packages", Health.OK, ", ".join(f"{name} {found[name]}" for name in sorted(_SHOWN)))
+
+
+def web_host() -> Finding:
+    """Name the packages of the web host that are not installed, or that are too old or too new."""
+    needed = (one for one in map(Requirement, requires(OWN) or ()) if _of_extra(one, "web"))
+    lacking = [one.name for one in needed if not _installed(one)]
+    if not lacking:
+        return Finding("web host", Health.OK, "The packages of `discover serve` are installed.")
+    said = f"`discover serve` needs packages that are not installed, or too old or too new: {', '.join(lacking)}."
+    return Finding("web host", Health.WARNING, said, f"If you use it: {how_to_install('web')}")
+
+
+def _of_extra(one: Requirement, extra: str) -> bool:
+    return one.marker is not None and one.marker.evaluate({"extra": extra}) and not one.marker.evaluate({"extra": ""})
+
+
+def _installed(one: Requirement) -> bool:
+    try:
+        return one.specifier.contains(version(one.name), prereleases=True)
+    except PackageNotFoundError:
+        return False
 
 
 def _fits(needed: Requirement, found: dict[str, str]) -> bool:

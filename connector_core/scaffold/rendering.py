@@ -11,6 +11,7 @@ from typing import Any
 
 from connector_core import public
 from connector_core.contract import verify
+from connector_core.distributions import how_to_install
 from connector_core.errors import PluginLoadError, SettingsError
 from connector_core.loading import NAMESPACE, hidden_namespace
 from connector_core.sdk.connector import AnyConnector
@@ -19,7 +20,7 @@ from connector_core.testing.kit.rules import Tier
 from connector_core.testing.readme import regenerated, with_tier
 
 TEMPLATE = Path(__file__).with_name("template")
-EXTRA = 'pip install "connector-core[author]"'
+EXTRA = how_to_install("author")
 TAKEN = (
     *public.__all__,
     *("Any", "AsyncIterator", "Owner", "People", "Person", "Unit", "Units"),

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from pydantic import SecretStr
 
+from connector_core.distributions import how_to_install
 from connector_core.errors import SettingsError
 from connector_core.http import tls_context
 from connector_core.scheduling.deliveries import Delivery
@@ -44,7 +45,7 @@ class Email:
             import aiosmtplib  # noqa: F401 - so that it is known at the start
         except ImportError:
             raise SettingsError(
-                "Notices by e-mail need aiosmtplib.", hint='Install it: pip install "connector-core[web]"'
+                "Notices by e-mail need aiosmtplib.", hint=f"Install it: {how_to_install('web')}"
             ) from None
 
     async def deliver(self, notice: Notice) -> Delivery:

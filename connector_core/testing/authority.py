@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509 import load_pem_x509_certificate
 from platformdirs import user_cache_path
 
+from connector_core.distributions import how_to_install
 from connector_core.errors import BusyError, SettingsError
 from connector_core.files import draft_of, locked, write_privately
 
@@ -34,9 +35,7 @@ async def authority_in(folder: Path) -> "tuple[CA, Path]":
         async with locked(_made(folder) / ".lock", patience=_PATIENCE):
             return _kept(folder)
     except ImportError:
-        raise SettingsError(
-            "The simulator needs trustme.", hint='Install it: pip install "connector-core[simulator]"'
-        ) from None
+        raise SettingsError("The simulator needs trustme.", hint=f"Install it: {how_to_install('simulator')}") from None
     except TimeoutError:
         raise BusyError(f"{folder} is in use by another simulator that starts.", hint="Try again.") from None
     except OSError as error:

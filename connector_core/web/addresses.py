@@ -14,6 +14,14 @@ def is_loopback(address: str) -> bool:
         return address == "localhost"
 
 
+def is_unspecified(address: str) -> bool:
+    """Return True for an address that stands for all addresses of this machine."""
+    try:
+        return ipaddress.ip_address(address).is_unspecified
+    except ValueError:
+        return False
+
+
 def is_among(address: str | None, proxies: Collection[str]) -> bool:
     """Return True if an address is one of these proxies, or in one of these networks."""
     try:

@@ -9,6 +9,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import structlog
 from aiohttp import web
@@ -21,7 +22,7 @@ from connector_core.scheduling import Service
 from connector_core.secrecy import hiding
 from connector_core.settings import Endpoint, WebSettings
 from connector_core.web.access import Access
-from connector_core.web.addresses import is_loopback
+from connector_core.web.addresses import is_loopback, is_unspecified
 from connector_core.web.application import build_application
 from connector_core.web.drafts import Drafts
 from connector_core.web.site import Site
@@ -53,6 +54,7 @@ async def serving(host: Host) -> AsyncIterator[Serving]:
     context = tls_of(settings)
     refuse_plain_http(settings)
     refuse_unnamed_proxy(settings)
+    refuse_unnamed_host(settings)
     token = _token()
     address = f"{'https' if context else 'http'}://{settings.listen}"
     async with Service(host, address=address) as service:
@@ -114,23 +116,46 @@ def refuse_unnamed_proxy(settings: WebSettings) -> None:
         )
 
 
+def refuse_unnamed_host(settings: WebSettings) -> None:
+    """Raise SettingsError if every request would be refused: an address that stands for all is typed by nobody."""
+    if is_unspecified(Endpoint.parse(settings.listen).address) and not settings.hosts:
+        raise SettingsError(
+            f"{settings.listen} stands for every address of this machine, and no name is set by which it is reached: "
+            "all requests would be refused.",
+            hint='Name it in plugins.toml, such as [web] hosts = ["discovery.example.com"], or listen on one address.',
+        )
+
+
 def tls_of(settings: WebSettings) -> ssl.SSLContext | None:
     """Return the context of the server's certificate, or None if there is none."""
     if not settings.certificate and not settings.key:
         return None
     if not settings.certificate or not settings.key:
         raise SettingsError("A certificate needs its key, and a key its certificate.", hint="Give both.")
+    _require_pem("certificate", settings.certificate, b"-----BEGIN CERTIFICATE-----")
+    _require_pem("key", settings.key, b"PRIVATE KEY-----")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
         context.load_cert_chain(settings.certificate, settings.key, password=lambda: b"")
     except OSError as error:
-        # ssl.SSLError is one, too: the wrong file, or a key that is not the certificate's.
-        reason = error.strerror if error.errno and not isinstance(error, ssl.SSLError) else "they do not fit"
+        # ssl.SSLError is one, too.
+        other = isinstance(error, ssl.SSLError) and error.reason == "KEY_VALUES_MISMATCH"
+        reason = "the key is that of another certificate" if other else "one is damaged, or the key needs a password"
         raise SettingsError(
             f"The certificate {settings.certificate} and the key {settings.key} cannot be used: {reason}."
         ) from None
     return context
+
+
+def _require_pem(part: str, file: Path, mark: bytes) -> None:
+    """Raise SettingsError, which names the file, if it cannot be read or does not hold this part."""
+    try:
+        found = mark in file.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"The {part} {file} cannot be read: {error.strerror}.", hint="Check its path.") from None
+    if not found:
+        raise SettingsError(f"The file {file} holds no {part} in PEM format.", hint=f"Name the {part}'s PEM file.")
 
 
 async def _listen(runner: web.AppRunner, settings: WebSettings, context: ssl.SSLContext | None) -> None:
