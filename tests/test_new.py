@@ -33,7 +33,11 @@ PROJECT = ROOT / "pyproject.toml"
 
 
 def files_in(folder: Path) -> dict[str, str]:
-    return {str(one.relative_to(folder)): one.read_text(encoding="utf-8", errors="replace") for one in folder.rglob("*") if one.is_file()}
+    return {
+        str(one.relative_to(folder)): one.read_text(encoding="utf-8", errors="replace")
+        for one in folder.rglob("*")
+        if one.is_file()
+    }
 
 
 def environment(site: Path) -> dict[str, str]:

@@ -117,7 +117,7 @@ def refuse_unnamed_proxy(settings: WebSettings) -> None:
 
 
 def refuse_unnamed_host(settings: WebSettings) -> None:
-    """Raise SettingsError if every request would be refused: an address that stands for all is typed by nobody."""
+    """Raise SettingsError if every request would be refused: no request names an address that stands for all."""
     if is_unspecified(Endpoint.parse(settings.listen).address) and not settings.hosts:
         raise SettingsError(
             f"{settings.listen} stands for every address of this machine, and no name is set by which it is reached: "
