@@ -25,6 +25,11 @@ class DataProfile:
     """Rows whose e-mail another row has, too."""
 
     @property
+    def absent(self) -> Mapping[str, int]:
+        """Fields that did not come, and for how many rows, without those that came empty and are not believed."""
+        return {name: rows for name, rows in self.unread.items() if name not in self.emptied}
+
+    @property
     def rows_stay(self) -> bool:
         """True if rows that came nearly empty are not believed."""
         return self.emptied_rows > 0

@@ -1,13 +1,14 @@
 """The state of an integration, kind by kind: its last reading, how old the last complete one is, and what to do."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from connector_core.data_profile import DataProfile
 from connector_core.failures import failure_of
 from connector_core.messages import action, counted, message, remedy
 from connector_core.outcomes import Certificate, Standing
+from connector_core.phrases import without
 from connector_core.plugins import Registry
 from connector_core.store import Held, Integration, LastReading, RunSummary, Store, StoredStatus, Waiting
 
@@ -32,9 +33,11 @@ class KindStatus:
     held: int
     """Changes that wait for a decision."""
     cause: str
-    """The reason why something is to be done, as a sentence without a full stop; empty if there is nothing to do."""
+    """The reason why something is to be done, or which fields did not come, as a sentence without a full stop."""
     remedy: str
     """The action to take; empty if there is none."""
+    absent: Mapping[str, int] = field(default_factory=dict)
+    """Where nothing else is to be done: the fields that did not come, and for how many rows. It is the cause then."""
 
     @property
     def standing(self) -> Standing | None:
@@ -43,8 +46,9 @@ class KindStatus:
 
     @property
     def good(self) -> bool:
-        """True if the last reading had everything that was requested, and there is nothing to do."""
-        return self.standing is not None and self.standing.good and not self.cause
+        """True if the last reading had every row, and there is nothing to do. Fields may not have come."""
+        # Credentials may leave out a field on purpose: that is told as a cause, and alarms nobody day by day.
+        return self.standing is not None and self.standing.good and (not self.cause or bool(self.absent))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +137,9 @@ def _kind(
         cause, to_do = _held(name, waiting)
     if not cause and certificate and certificate.profile.doubted:
         cause, to_do = _doubted(certificate.profile)
+    absent = certificate.profile.absent if certificate and not cause else {}
+    if certificate and absent:
+        cause, to_do = without(absent), certificate.remedy
     return KindStatus(
         kind=kind,
         certificate=certificate,
@@ -142,6 +149,7 @@ def _kind(
         held=waiting.changes if waiting else 0,
         cause=cause,
         remedy=to_do,
+        absent=absent,
     )
 
 

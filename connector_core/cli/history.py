@@ -55,13 +55,16 @@ async def _row(host: Host, one: RunSummary) -> tuple[str | tuple[str, ...], ...]
         one.run.id[:8],
         (f"{one.run.started_at:%Y-%m-%d %H:%M:%S} UTC", ago(one.run.started_at)),
         one.run.product or "all",
-        one.describe(
-            running=await host.is_running(one.run.integration),
-            waiting=any(state is State.HELD for _, state in changes),
-        ),
+        await _outcome(host, one, changes),
         tuple(line for certificate in one.certificates for line in _lines(certificate)),
         tuple(f"{counted(number, NOUNS[operation])} {state}" for (operation, state), number in changes.items()),
     )
+
+
+async def _outcome(host: Host, one: RunSummary, changes: Counter[tuple[Operation, State]]) -> str:
+    """Return what has become of a run, in a word or two."""
+    waits = any(state is State.HELD for _, state in changes)
+    return one.describe(running=await host.is_running(one.run.integration), waiting=waits)
 
 
 def _lines(certificate: Certificate) -> tuple[str, ...]:
@@ -75,6 +78,7 @@ async def _as_json(host: Host, one: RunSummary) -> dict[str, Any]:
     changes = await _count_changes(host, one.run.id)
     return {
         **_summary(one),
+        "outcome": await _outcome(host, one, changes),
         "changes": {f"{operation} {state}": number for (operation, state), number in changes.items()},
     }
 

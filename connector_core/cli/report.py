@@ -22,6 +22,7 @@ from connector_core.outcomes import (
     Report,
     Verdict,
 )
+from connector_core.phrases import without
 
 _COLOURS = {
     Verdict.COMPLETE: "green",
@@ -114,14 +115,8 @@ def _of_profile(profile: DataProfile) -> Iterator[tuple[str, str]]:
         came, lost = counted(profile.emptied_rows, "row"), ", ".join(profile.emptied_example)
         intended = "If this is intended rather than a lost permission, rerun with --accept FIELD for each."
         yield f"{came} came nearly empty; one lost {lost} at once. The values are kept. {intended}", "yellow"
-    unread: dict[int, list[str]] = {}
-    for field, rows in profile.unread.items():
-        if field not in profile.emptied:
-            unread.setdefault(rows, []).append(field)
-    if unread:
-        (most, names), *others = sorted(unread.items(), reverse=True)
-        fewer = "".join(f", and {rows:,} without {', '.join(one)}" for rows, one in others)
-        yield f"{counted(most, 'row')} came without {', '.join(names)}{fewer}; stored values are kept.", ""
+    if profile.absent:
+        yield f"{without(profile.absent)}.", ""
     if profile.without_email:
         yield f"{counted(profile.without_email, 'row')} without an e-mail.", ""
     if profile.sharing_email:

@@ -39,7 +39,7 @@ def _row(one: IntegrationStatus, kind: KindStatus, flags: Flags) -> tuple[object
     elif kind.standing is None:
         standing = Text("not read yet", style="yellow")
     else:
-        standing = Text(kind.standing, style="green" if kind.good else "yellow" if kind.standing.good else "red")
+        standing = Text(kind.standing, style="red" if not kind.standing.good else "yellow" if kind.cause else "green")
     return (
         one.name,
         kind.kind,

@@ -28,6 +28,7 @@ def verify(evidence: Evidence, drift: DriftSettings, *, accepted: frozenset[str]
     emptied = emptied_fields(evidence.cleared, drift, result.declaration.kind, accepted)
     rows_stay = rows_emptied(differences.nearly_empty, evidence.emptied_before, evidence.comparison.stored, drift)
     kept = differences.kept(emptied, rows_stay=rows_stay)
+    never_came = any(rows == profile.rows for rows in profile.unread.values())
     if result.delta:
         reasons = _delta_reasons(evidence, frozenset(kept), provider)
     else:
@@ -46,7 +47,7 @@ def verify(evidence: Evidence, drift: DriftSettings, *, accepted: frozenset[str]
         first_page=result.first_page,
         proof=_proof(result, reasons),
         origin=tally.origin,
-        remedy=_remedy(reasons) or (result.declaration.permission if emptied or rows_stay else ""),
+        remedy=_remedy(reasons) or (result.declaration.permission if emptied or rows_stay or never_came else ""),
         profile=DataProfile(
             filled=profile.shares(),
             unread=dict(sorted((kept | profile.unread).items())),

@@ -71,7 +71,7 @@ async def _note_failure(context: RunContext, error: BaseException) -> None:
     """Note the end of a run that failed. Where the store cannot, the next run does: this one was interrupted."""
     with suppress(StoreError, TimeoutError):
         async with asyncio.timeout(_TO_NOTE_A_FAILURE):
-            await context.store.runs.fail(context.run, _code(error))
+            await context.store.runs.fail(context.run, _code(error), context.api.traffic())
 
 
 async def _steps(context: RunContext, readings: Mapping[str, Reading]) -> Report:

@@ -16,6 +16,9 @@ from connector_core.scheduling.engine import CANCELLED, STOPPED, LiveRun, Proble
 from connector_core.scheduling.records import Clock, Records, wall_clock
 from connector_core.scheduling.results import Result
 
+_LOOK = 1.0
+"""Seconds between two looks at the traffic of a run that shows no progress yet."""
+
 
 class Options(msgspec.Struct, frozen=True):
     """The options of a run, as they are kept until it has ended."""
@@ -58,6 +61,15 @@ class _Live:
     def begin(self, run: Run, traffic: Callable[[], Traffic]) -> None:
         self.traffic = traffic
         self.update(run_id=run.id, started_at=run.started_at)
+        self.tell_traffic()
+
+    def tell_traffic(self) -> None:
+        """Tell the traffic each second until there is progress: a run may wait for the quota before its first row."""
+        if self.traffic is None or self.state.kinds or self.is_over:
+            return
+        if (now := self.traffic()).requests and now != self.state.traffic:
+            self.update(traffic=now)
+        asyncio.get_running_loop().call_later(_LOOK, self.tell_traffic)
 
     def progress(self, now: Progress) -> None:
         self.update(

@@ -123,6 +123,8 @@ def end_held(
     bodies = f"n IN (SELECT n FROM changes WHERE {held} AND n IS NOT NULL)"  # noqa: S608 - ours
     drop_bodies(cursor, integration, bodies, *arguments)
     if state is State.REPLACED:
+        runs = f"SELECT run_id FROM changes WHERE {held}"  # noqa: S608 - ours
+        cursor.execute(f"UPDATE runs SET replaced = 1 WHERE id IN ({runs})", arguments)  # noqa: S608 - ours
         # The newer plan has the creates, too: with each run there would be as many more of them.
         cursor.execute(f"DELETE FROM changes WHERE {held} AND operation = 'create'", arguments)  # noqa: S608 - ours
     return cursor.execute(

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from connector_core.audit import Action
-from connector_core.outcomes import Certificate, Extent, Report, Run, Verdict
+from connector_core.outcomes import Certificate, Extent, Report, Run, Traffic, Verdict
 from connector_core.reasons import Reason, decode_hook, encode_hook
 from connector_core.store.audit import add_entry
 from connector_core.store.last_scans import LastScan, record
@@ -18,7 +18,7 @@ from connector_core.store.staging import open_reading
 
 SUMMARY = (
     "r.id, r.integration, r.connector, r.product, r.kinds, r.started_at, r.finished_at, r.verdict, r.error, "
-    "r.requests, r.extent"
+    "r.requests, r.extent, r.replaced"
 )
 """The columns that a `RunSummary` is made of."""
 _LAST = chr(0x10FFFF)
@@ -36,10 +36,13 @@ class RunSummary:
     finished_at: datetime | None
     verdict: str | None
     error: str | None
-    requests: int
+    requests: int | None
+    """The number of its requests; None where it is not known, as of a run that was killed."""
     extent: Extent | None
     """The extent of its reading; None for a run that has not ended."""
     certificates: tuple[Certificate, ...]
+    replaced: bool = False
+    """Changes of its plan waited, until those of a later run, or new credentials, took their place."""
 
     def describe(self, *, running: bool, waiting: bool) -> str:
         """Describe it in a word or two.
@@ -51,7 +54,7 @@ class RunSummary:
         # A run that did not believe a field is held for that, whatever has become of its plan.
         doubted = any(one.profile.doubted for one in self.certificates)
         if self.verdict in {Verdict.PLAN_WAITING, Verdict.HELD} and not waiting and not doubted:
-            return "plan decided"
+            return "plan replaced" if self.replaced else "plan decided"
         if self.verdict:
             return self.verdict
         if self.error and self.error != "interrupted":
@@ -128,8 +131,14 @@ class Runs(Table):
             _note_reading(cursor, run, one.certificate)
 
     @writes
-    def fail(self, cursor: Cursor, run: Run, code: str) -> None:
+    def fail(self, cursor: Cursor, run: Run, code: str, traffic: Traffic | None = None) -> None:
         """End a run that an error stopped. Its plan is dropped; what it staged may be resumed."""
+        if traffic:
+            # Before its end, which adds them to the totals.
+            cursor.execute(
+                "UPDATE runs SET requests = ?, throttled = ? WHERE id = ?",
+                (traffic.requests, traffic.throttled, run.id),
+            )
         _end(cursor, run.id, run.integration, code)
 
     @reads
@@ -199,7 +208,8 @@ def _note_reading(cursor: Cursor, run: Run, certificate: Certificate) -> None:
 
 def summary(cursor: Cursor, row: tuple[Any, ...]) -> RunSummary:
     """Return a run with its certificates, from a row of the columns in ``SUMMARY``."""
-    run_id, integration, connector, product, kinds, started_at, finished_at, verdict, error, requests, extent = row
+    run_id, integration, connector, product, kinds, started_at, finished_at, verdict, error, *others = row
+    requests, extent, replaced = others
     certificates = cursor.execute(
         "SELECT certificate FROM certificates WHERE run_id = ? ORDER BY kind", (run_id,)
     ).fetchall()
@@ -208,9 +218,11 @@ def summary(cursor: Cursor, row: tuple[Any, ...]) -> RunSummary:
         finished_at=datetime.fromisoformat(finished_at) if finished_at else None,
         verdict=verdict,
         error=error,
-        requests=requests,
+        # The store has 0 where no number was noted.
+        requests=requests if verdict else requests or None,
         extent=_extent(extent) if extent else None,
         certificates=tuple([decode_certificate(text) for (text,) in certificates]),
+        replaced=bool(replaced),
     )
 
 

@@ -98,6 +98,7 @@ CREATE INDEX headcounts_moved ON headcounts (integration, n) WHERE created + upd
 -- Totals of the runs that have ended, which only grow: runs are deleted when they are old. ``verdict`` is empty for
 -- those that failed or were interrupted.
 ALTER TABLE runs ADD COLUMN throttled INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE runs ADD COLUMN replaced INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE run_totals (
     connector TEXT NOT NULL,
     verdict TEXT NOT NULL,

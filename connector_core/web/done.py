@@ -12,6 +12,7 @@ _SAID: Mapping[str, str] = MappingProxyType(
     {
         "connected": "The integration is connected. Its first run can begin.",
         "reconnected": "The new credentials are saved. Data, history and schedule are as they were.",
+        "already": "This is saved already. Nothing was saved again.",
         "started": "The run has started.",
         "cancelled": "The run is being cancelled. The next run resumes or starts over.",
         "paused": "The schedule is paused. A run that is under way goes on.",

@@ -32,6 +32,7 @@ class Drafts:
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
         self._kept: dict[str, Draft] = {}
+        self._saved: dict[str, Draft] = {}
 
     def add(
         self, user: str, connector: str, name: str, fields: Mapping[str, str | SecretStr], report: CheckReport | None
@@ -51,6 +52,19 @@ class Drafts:
         """Return a draft of this user, or None if there is none or it is too old."""
         found = self._kept.get(key)
         return found if found and found.user == user and found.until > self._clock() else None
+
+    def note_saved(self, key: str) -> None:
+        """Forget a draft, and remember for a while that its integration was saved."""
+        if found := self._kept.pop(key, None):
+            saved = Draft(found.user, found.connector, found.name, {}, None, self._clock() + _LIFETIME)
+            self._saved[key] = saved
+            while len(self._saved) > _MOST:
+                del self._saved[next(iter(self._saved))]
+
+    def saved_as(self, key: str, user: str) -> str:
+        """Return the name that a draft of this user was saved by a while ago; empty if there was none."""
+        found = self._saved.get(key)
+        return found.name if found and found.user == user and found.until > self._clock() else ""
 
     def drop(self, key: str) -> None:
         """Forget a draft."""

@@ -5,7 +5,7 @@ import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import structlog
 from aiohttp import web
@@ -153,8 +153,17 @@ def _answer(request: web.Request, problem: Problem) -> web.Response:
         return response
     if problem.status == 401:
         if is_fragment(request):
-            return web.Response(status=204, headers={"HX-Redirect": "/sign-in"})
+            return web.Response(status=204, headers={"HX-Redirect": f"/sign-in{_back_to(request)}"})
         following = f"?next={quote(request.rel_url.raw_path)}" if request.method in SAFE else ""
         return web.Response(status=303, headers={"Location": f"/sign-in{following}"})
     template = "parts/problem.html" if is_fragment(request) else "problem.html"
     return render(request, template, status=problem.status, problem=problem)
+
+
+def _back_to(request: web.Request) -> str:
+    """Return the query that leads back to the page that asks for a part of itself; empty if it is not known."""
+    try:
+        path = urlsplit(request.headers.get("HX-Current-URL", "")).path
+    except ValueError:
+        return ""
+    return f"?next={quote(path)}" if path else ""

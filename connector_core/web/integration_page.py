@@ -1,21 +1,26 @@
 """An integration as its page shows it: its state, each kind's, what is wrong, and what comes next. Plain functions."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from connector_core.messages import PROOFS, counted
 from connector_core.outcomes import Certificate, Standing, Verdict
-from connector_core.phrases import UNITS, ago
+from connector_core.phrases import UNITS, ago, without
 from connector_core.schedules import Schedule
 from connector_core.scheduling import LiveRun
 from connector_core.settings import ScheduleSettings
 from connector_core.status import IntegrationStatus, KindStatus
 from connector_core.store import RunSummary
+from connector_core.web.rendering import field_in_words
 
 _OLD = timedelta(days=7)
 """The age from which on the last complete reading of a kind is called old."""
 INTERRUPTED = "interrupted"
 _GOOD = frozenset({Verdict.COMPLETE.value, Verdict.CAUGHT_UP.value, "plan decided"})
+
+_READ = frozenset({Verdict.INCOMPLETE.value, Verdict.DEFERRED.value})
+"""Verdicts that count as failures of a schedule, although something was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,7 @@ def state_of(status: IntegrationStatus, schedule: Schedule, trouble: Trouble | N
     if run is None:
         return Mark("never run", "calm")
     word = run.describe(running=False, waiting=False)
-    good = status.good and word in _GOOD
+    good = status.good and word in _GOOD and not any(one.cause for one in status.kinds)
     if schedule.paused_at:
         return Mark(f"paused, {word}", "note")
     return Mark(word, "good" if good else "note")
@@ -65,7 +70,7 @@ def mark_of(kind: KindStatus) -> Mark:
     text = f"{certificate.standing}, {ago(read_at)}"
     if certificate.standing is Standing.INCOMPLETE:
         return Mark(text, "bad" if kind.last_complete_at is None else "note")
-    return Mark(text, "good" if kind.good and not is_old(kind) else "note")
+    return Mark(text, "good" if kind.good and not kind.cause and not is_old(kind) else "note")
 
 
 def is_old(kind: KindStatus) -> bool:
@@ -100,6 +105,11 @@ def proof_of(certificate: Certificate) -> str:
     return PROOFS[certificate.proof]
 
 
+def without_fields(absent: Mapping[str, int]) -> str:
+    """Return which fields did not come, by the words of the page, as a sentence without a full stop."""
+    return without(absent, field_in_words)
+
+
 def doubted_fields(kind: KindStatus) -> tuple[str, ...]:
     """Return the fields of a kind that came empty, and are not believed until an operator accepts it."""
     profile = kind.certificate.profile if kind.certificate else None
@@ -113,7 +123,8 @@ def trouble_of(status: IntegrationStatus, schedule: Schedule, last: LiveRun | No
         # The engine knows the error itself, also of a run that did not get far enough to be in the store.
         tone = "notice" if problem.code == INTERRUPTED else "problem"
         same = run is not None and last.run_id == run.run.id
-        remedies = dict.fromkeys([problem.hint, status.remedy if same else ""])
+        # What follows an interruption is the engine's to say: the store's words would say it twice.
+        remedies = dict.fromkeys([problem.hint, status.remedy if same and problem.code != INTERRUPTED else ""])
         return Trouble(problem.message, "", " ".join(filter(None, remedies)), tone)
     if not status.cause or run is None:
         return None
@@ -122,13 +133,16 @@ def trouble_of(status: IntegrationStatus, schedule: Schedule, last: LiveRun | No
     return Trouble(f"{status.cause}.", noted, status.remedy, tone)
 
 
-def what_follows(schedule: Schedule, settings: ScheduleSettings) -> str:
-    """Return what happens after failures: the next attempts, and what ends the waits. Empty without failures."""
+def what_follows(schedule: Schedule, settings: ScheduleSettings, last: RunSummary | None = None) -> str:
+    """Return what happens after failures: the next attempts, and what ends the waits. Empty without failures.
+
+    A ``last`` run that has read something is not called failed.
+    """
     if not schedule.failures:
         return ""
-    failed = (
-        "The last run has failed." if schedule.failures == 1 else f"{schedule.failures:,} runs in a row have failed."
-    )
+    read = last.verdict if last and last.verdict in _READ else ""
+    one = f"The last run was {read}." if read else "The last run has failed."
+    failed = one if schedule.failures == 1 else f"{schedule.failures:,} runs in a row have not succeeded."
     if not schedule.cron:
         return f"{failed} Nothing is tried again by itself: there is no schedule."
     if schedule.paused_at:
@@ -139,9 +153,10 @@ def what_follows(schedule: Schedule, settings: ScheduleSettings) -> str:
             f"{failed} In quarantine it is tried every {longest}. Run it to try at once: a run that succeeds "
             "ends the quarantine, and the schedule goes on."
         )
+    longest_wait = f"1 {longest}" if longest.isalpha() else longest
     left = settings.quarantine_after - schedule.failures
     return (
-        f"{failed} It is tried again later than planned, and each wait is twice the one before, up to {longest}. "
+        f"{failed} It is tried again later than planned, and each wait is twice the one before, up to {longest_wait}. "
         f"After {counted(left, 'more failure')} it is quarantined. A run that succeeds ends the waits."
     )
 
@@ -159,8 +174,9 @@ def ahead(moment: datetime) -> str:
     """Return how far ahead a moment is: ``in 25 minutes``."""
     seconds = (moment - datetime.now(UTC)).total_seconds()
     for unit, length in UNITS:
-        if seconds >= length:
-            return f"in {counted(int(seconds // length), unit)}"
+        # Half a minute short of an hour is an hour.
+        if seconds >= length - 30:
+            return f"in {counted(round(seconds / length), unit)}"
     return "now" if seconds < 1 else "in a moment"
 
 

@@ -250,8 +250,11 @@ async def test_save_saves_from_the_draft_and_leads_to_the_integration(web: Start
     (one,) = await site.host.integrations()
     assert (one.name, one.connector, one.account.name) == ("acme", "namely", "Acme Widgets")
     assert (await site.host.check("acme")).ok
-    again = await site.post(review)
-    assert again.location == f"{NEW}?expired"
+    for again in (await site.get(review), await site.post(review)):
+        assert again.location == "/integrations/acme?done=already"
+    assert "This is saved already." in (await site.get(again.location)).text
+    await site.host.remove("acme")
+    assert (await site.get(review)).location == f"{NEW}?expired"
 
 
 async def test_a_kind_that_may_not_be_read_says_what_to_grant_before_it_is_saved(web: StartWeb) -> None:

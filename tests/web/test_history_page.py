@@ -105,13 +105,40 @@ async def test_runs_are_listed_with_verdict_rows_changes_and_duration(web: Start
     *_, runs = tables(page.html)
     header, last, second, first = runs
     assert header == ["Started", "Verdict", "Rows read", "Changes", "Duration", "Requests"]
-    assert (last[1], second[1], first[1]) == ("plan waiting", "plan decided", "complete")
+    assert (last[1], second[1], first[1]) == ("plan waiting", "plan replaced", "complete")
     assert "none applied" in last[3]
     assert re.fullmatch(r"[\d.]+ seconds", first[4])
     assert "60 created" in first[3]
     (counted,) = [one for one in await site.host.headcounts("acme", "Employee") if one.updated]
     assert f"{counted.created} created, {counted.updated} updated" in second[3]
     assert "Employees 60" in " ".join(first[2].split())
+
+
+async def test_a_plan_that_a_later_run_replaced_is_not_decided(web: StartWeb) -> None:
+    site = await web(scanned=True)
+    site.place.tenant.hire()
+    first = await site.host.run("acme", apply=False)
+    await site.host.run("acme", apply=False)
+    shown = [row[1] for row in tables((await site.get(PATH)).html)[-1][1:]]
+    assert shown == ["plan waiting", "plan replaced", "complete"]
+    items = (await site.get("/api/v1/integrations/acme/runs")).json()["items"]
+    assert [one["outcome"] for one in items] == shown
+    assert "plan replaced" in (await site.get(f"/integrations/acme/runs/{first.run.id}")).parts
+    await site.host.apply("acme")
+    assert [row[1] for row in tables((await site.get(PATH)).html)[-1][1:]] == ["plan decided", *shown[1:]]
+
+
+async def test_requests_of_a_run_that_failed_are_known_and_of_one_that_was_killed_not(web: StartWeb) -> None:
+    site = await web(scanned=True)
+    site.place.tenant.token = "a-new-token"
+    with pytest.raises(RejectedCredentialsError):
+        await site.host.run("acme")
+    (failed,) = await site.host.history("acme", 1)
+    assert failed.requests
+    assert tables((await site.get(PATH)).html)[-1][1][5] == str(failed.requests)
+    site.place.execute(f"UPDATE runs SET requests = 0, error = 'interrupted' WHERE id = '{failed.run.id}'")
+    assert tables((await site.get(PATH)).html)[-1][1][5] == "–"  # noqa: RUF001 - a dash is meant
+    assert (await site.get(f"/api/v1/integrations/acme/runs/{failed.run.id}")).json()["requests"] is None
 
 
 async def test_what_a_plan_changed_in_parts_is_added_up(web: StartWeb) -> None:

@@ -120,6 +120,25 @@ async def test_an_incomplete_kind_has_its_cause_and_what_to_do_and_the_other_is_
     assert "complete, just now" in page.parts
 
 
+async def test_fields_that_did_not_come_are_named_with_the_permission_to_grant(web: StartWeb) -> None:
+    site = await web(connected=True, owner="limited")
+    report = await site.host.run("acme")
+    grant = site.host.registry.connector("namely").declarations["Employee"].permission
+    status = await site.host.status("acme")
+    employees, departments = status.kinds
+    assert "60 rows came without" in employees.cause
+    assert "country_code" in employees.cause
+    assert (employees.remedy, employees.good, mark_of(employees).tone) == (grant, True, "note")
+    assert (departments.cause, mark_of(departments).tone) == ("", "good")
+    page, run = await site.get(HERE), await site.get(f"{HERE}/runs/{report.run.id}")
+    for one in (page, run):
+        assert re.search(r"60 rows came without [^.]*country code[^.]*; stored values are kept\.", one.text)
+        assert f"To have them: {grant}" in one.text
+    assert state_of(status, Schedule("acme"), None, is_running=False).tone == "note"
+    shape = (await site.get(f"/api/v1/integrations/acme/runs/{report.run.id}")).json()["certificates"]
+    assert [one["unread"].get("country_code", 0) for one in shape if one["kind"] == "Employee"] == [60]
+
+
 async def test_the_state_is_what_needs_an_operator_most(web: StartWeb) -> None:
     site = await web(scanned=True)
     status, schedule = await site.host.status("acme"), Schedule("acme", cron="0 6 * * *")
@@ -181,9 +200,9 @@ WAITING = {"cron": "0 6 * * *", "failures": 2, "retry_at": NOW + timedelta(hours
         (
             WAITING,
             [
-                "2 runs in a row have failed. It is tried again later than planned",
+                "2 runs in a row have not succeeded. It is tried again later than planned",
                 "3 more failures it is quarantined",
-                "Next attempt: in 3 hours",
+                "Next attempt: in 4 hours",
             ],
         ),
         (
@@ -216,7 +235,18 @@ def test_without_failures_nothing_follows() -> None:
 def test_times_are_in_words() -> None:
     assert [span(one) for one in (86_400, 3600, 5400, 90, 1)] == ["day", "hour", "90 minutes", "90 seconds", "1 second"]
     assert ahead(datetime.now(UTC) + timedelta(minutes=25, seconds=30)) == "in 25 minutes"
+    assert ahead(datetime.now(UTC) + timedelta(hours=1, minutes=59)) == "in 2 hours"
+    assert ahead(datetime.now(UTC) + timedelta(minutes=59, seconds=50)) == "in 1 hour"
     assert ahead(datetime.now(UTC) - timedelta(minutes=1)) == "now"
+
+
+async def test_a_run_that_was_incomplete_is_not_called_failed(web: StartWeb) -> None:
+    site = await web(scanned=True)
+    site.place.simulator.script("403x999:/groups")
+    await ran(site)
+    text = (await site.get(HERE)).text
+    assert "The last run was incomplete. Nothing is tried again by itself: there is no schedule." in text
+    assert "The last run has failed" not in text
 
 
 # ---- what an operator does
@@ -232,7 +262,8 @@ async def test_a_run_is_started_as_it_was_asked_for(web: StartWeb, how: str, ext
     assert last.extent is not None
     assert last.extent.delta is extent
     assert (await site.host.held("acme") is not None) is (how == "plan")
-    assert "The run has started." in (await site.get(answer.location)).text
+    # It has ended meanwhile, so that it has started is said no more.
+    assert "The run has started." not in (await site.get(answer.location)).text
 
 
 async def test_a_run_of_an_unknown_sort_is_refused_on_the_page(web: StartWeb) -> None:
@@ -256,7 +287,8 @@ async def test_a_run_is_cancelled_and_that_is_no_failure(web: StartWeb) -> None:
     site = await web(people=400, connected=True)
     site.place.simulator.latency = 0.3
     await site.post(f"{HERE}/run")
-    page = await site.get(HERE)
+    page = await site.get(f"{HERE}?done=started")
+    assert "The run has started." in page.parts
     assert "running" in page.parts
     assert "Cancel" in page.parts
     assert "Run now" not in page.parts
@@ -265,7 +297,20 @@ async def test_a_run_is_cancelled_and_that_is_no_failure(web: StartWeb) -> None:
         while "running" in (page := await site.get(HERE)).parts:  # noqa: ASYNC110 - a page has no event
             await asyncio.sleep(0.02)
     assert "The run was cancelled. The next run resumes or starts over." in page.text
+    assert page.text.count("resumes") == 1
     assert "failed" not in page.parts
+
+
+async def test_a_run_that_the_provider_slows_down_before_its_first_row_says_so(web: StartWeb) -> None:
+    site = await web(connected=True)
+    site.place.simulator.script("429x999:/")
+    await site.post(f"{HERE}/run")
+    async with asyncio.timeout(10):
+        while "the run waits for it" not in (page := await site.get(HERE)).text:
+            assert "running" in page.parts
+            await asyncio.sleep(0.1)
+    assert "The connection and the permissions are being checked." not in page.text
+    await site.post(f"{HERE}/cancel")
 
 
 async def test_without_a_run_nothing_is_cancelled(web: StartWeb) -> None:

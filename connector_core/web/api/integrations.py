@@ -115,12 +115,13 @@ async def get_integration(site: Site, path: OfIntegration) -> IntegrationDetails
     host = site.host
     integration = await host.store.integrations.get(path.name)
     held, last = await host.held(path.name), await host.history(path.name, 1)
+    is_running = await host.is_running(path.name)
     return IntegrationDetails(
         integration=_shape(integration),
-        running=await host.is_running(path.name),
+        running=is_running,
         stored=await host.count_entities(path.name),
         held=HeldShape(run_id=held.run_id, changes=held.changes) if held else None,
-        last_run=RunShape.of(last[0]) if last else None,
+        last_run=RunShape.of(last[0], held, is_running=is_running) if last else None,
     )
 
 

@@ -1,5 +1,6 @@
 """Runs: start, cancel, and what has become of them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -8,7 +9,7 @@ from pydantic import Field
 from connector_core.errors import BusyError, SettingsError
 from connector_core.outcomes import Began, Certificate, Proof, Standing
 from connector_core.settings import Role
-from connector_core.store import RunSummary
+from connector_core.store import Held, RunSummary
 from connector_core.web.api.operations import Operations
 from connector_core.web.api.shapes import KindName, Limit, OfIntegration, OfRun, Page, ReasonShape, RunId, Shape
 from connector_core.web.errors import MissingError
@@ -31,6 +32,9 @@ class CertificateShape(Shape):
     proof: Proof
     reasons: list[ReasonShape]
     notes: list[ReasonShape]
+    unread: Annotated[
+        dict[str, int], Field(description="Fields that did not come, and for how many rows; stored values are kept.")
+    ]
     remedy: str
 
     @classmethod
@@ -47,6 +51,7 @@ class CertificateShape(Shape):
             proof=one.proof,
             reasons=[ReasonShape.of(reason) for reason in one.reasons],
             notes=[ReasonShape.of(reason) for reason in one.notes],
+            unread=dict(one.profile.absent),
             remedy=one.remedy,
         )
 
@@ -59,12 +64,17 @@ class RunShape(Shape):
     finished_at: datetime | None
     verdict: Annotated[str | None, Field(description="Null while it runs, or when it ended in `error`.")]
     error: str | None
-    requests: int
+    outcome: Annotated[
+        str,
+        Field(description="The run as of now: `plan replaced`, say, once a later run took over."),
+    ]
+    requests: Annotated[int | None, Field(description="Null where it is not known, as of a run that was killed.")]
     delta: Annotated[bool | None, Field(description="True if only changes were read; null until it has ended.")]
     certificates: list[CertificateShape]
 
     @classmethod
-    def of(cls, one: RunSummary) -> "RunShape":
+    def of(cls, one: RunSummary, held: Held | None, *, is_running: bool) -> "RunShape":
+        """Return a run; ``held`` is the plan that waits, ``is_running`` is of its integration."""
         return cls(
             id=one.run.id,
             product=one.run.product,
@@ -73,6 +83,7 @@ class RunShape(Shape):
             finished_at=one.finished_at,
             verdict=one.verdict,
             error=one.error,
+            outcome=one.describe(running=is_running, waiting=held is not None and held.run_id == one.run.id),
             requests=one.requests,
             delta=one.extent.delta if one.extent else None,
             certificates=[CertificateShape.of(certificate) for certificate in one.certificates],
@@ -103,11 +114,17 @@ class Started(Shape):
     integration: str
 
 
+async def _runs(site: Site, newest: Sequence[RunSummary]) -> bool:
+    """Return True if one of these runs is under way."""
+    return any([not one.finished_at and await site.host.is_running(one.run.integration) for one in newest])
+
+
 @operations.add("GET", "/integrations/{name}/runs")
 async def list_runs(site: Site, path: OfIntegration, query: RunsQuery) -> Runs:
     """List the runs of an integration, the newest first."""
     found = await site.host.listings.runs(path.name, before=query.after, limit=query.limit)
-    items = [RunShape.of(one) for one in found]
+    held, is_running = await site.host.held(path.name), await _runs(site, found[:1])
+    items = [RunShape.of(one, held, is_running=is_running) for one in found]
     return Runs(items=items, next=items[-1].id if len(items) == query.limit else None)
 
 
@@ -115,7 +132,7 @@ async def list_runs(site: Site, path: OfIntegration, query: RunsQuery) -> Runs:
 async def get_run(site: Site, path: OfRun) -> RunShape:
     """Return one run."""
     if found := await site.host.listings.run(path.name, path.run_id):
-        return RunShape.of(found)
+        return RunShape.of(found, await site.host.held(path.name), is_running=await _runs(site, [found]))
     raise MissingError(f"{path.name} has no such run.")
 
 

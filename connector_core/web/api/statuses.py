@@ -18,8 +18,8 @@ class KindStatusShape(Shape):
     """How one kind of an integration stands."""
 
     kind: str
-    good: Annotated[bool, Field(description="The last reading had everything, and there is nothing to do.")]
-    cause: Annotated[str, Field(description="Why something is to be done; empty if there is nothing to do.")]
+    good: Annotated[bool, Field(description="The last reading had every row, and there is nothing to do.")]
+    cause: Annotated[str, Field(description="Why something is to be done, or which fields did not come.")]
     remedy: str
     read_at: Annotated[datetime | None, Field(description="When the last reading began.")]
     last_complete_at: Annotated[datetime | None, Field(description="When the last complete reading began.")]
@@ -67,7 +67,7 @@ class StatusShape(Shape):
             remedy=one.remedy,
             credentials_at=one.integration.credentials_at,
             held=one.held.changes if one.held else 0,
-            last_run=RunShape.of(one.last_run) if one.last_run else None,
+            last_run=RunShape.of(one.last_run, one.held, is_running=one.is_running) if one.last_run else None,
             kinds=[KindStatusShape.of(kind) for kind in one.kinds],
         )
 

@@ -182,7 +182,7 @@ def _with_advice(problem: Problem, *, keep: bool) -> Problem:
 async def show_review(request: web.Request) -> web.Response:
     """Show what a check has found: the account, each kind's permission, and the cost of a full scan."""
     connector = find_connector(host_of(request).registry, request.match_info["connector"])
-    return await _review(request, connector, _checked(request, connector))
+    return await _review(request, connector, await _checked(request, connector))
 
 
 @routes.post("/settings/integrations/{connector}/drafts/{draft}")
@@ -191,7 +191,7 @@ async def save(request: web.Request) -> web.Response:
     """Save the credentials of a review. They are checked once more: they may have been revoked in between."""
     host = host_of(request)
     connector = find_connector(host.registry, request.match_info["connector"])
-    draft, posted = _checked(request, connector), await _posted(request)
+    draft, posted = await _checked(request, connector), await _posted(request)
     existing = await existing_integration(host, draft.name)
     try:
         await host.connect(
@@ -202,7 +202,7 @@ async def save(request: web.Request) -> web.Response:
         return await _review(request, connector, draft, problem)
     except ConnectorCoreError as error:
         return await _review(request, connector, draft, problem_of(error))
-    site_of(request).drafts.drop(request.match_info["draft"])
+    site_of(request).drafts.note_saved(request.match_info["draft"])
     raise done(f"/integrations/{draft.name}", "reconnected" if existing else "connected")
 
 
@@ -283,9 +283,12 @@ def _draft(request: web.Request, key: str, connector: type[AnyConnector]) -> Dra
     return found if found and found.connector == connector.manifest.name else None
 
 
-def _checked(request: web.Request, connector: type[AnyConnector]) -> Draft:
-    """Return the draft in the address, which has passed its check."""
-    found = _draft(request, request.match_info["draft"], connector)
+async def _checked(request: web.Request, connector: type[AnyConnector]) -> Draft:
+    """Return the draft in the address, which has passed its check; lead to the integration if it is saved already."""
+    key = request.match_info["draft"]
+    name, found = site_of(request).drafts.saved_as(key, _user(request)), _draft(request, key, connector)
+    if name and await existing_integration(host_of(request), name):
+        raise done(f"/integrations/{name}", "already")
     if found is None or found.report is None:
         _expired(connector)
     return found

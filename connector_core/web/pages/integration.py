@@ -1,5 +1,6 @@
 """An integration: what is known of each kind, its runs and its schedule, and what an operator does with it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
@@ -33,7 +34,13 @@ async def _page(request: web.Request, problem: Problem | None = None) -> web.Res
     if is_fragment(request) and problem is None:
         return render(request, "parts/integration.html", **values)
     status = problem.status if problem else 200
-    return render(request, "integration.html", status=status, said=said(request), problem=problem, **values)
+    return render(request, "integration.html", status=status, said=_said(request, values), problem=problem, **values)
+
+
+def _said(request: web.Request, values: Mapping[str, Any]) -> str:
+    """Return what was done before this page; of a run only while it goes on, as a bookmark would say it later."""
+    goes_on = values["live"] or values["is_elsewhere"]
+    return said(request) if goes_on or request.query.get("done") not in {"started", "cancelled"} else ""
 
 
 async def overview_values(request: web.Request, host: Host) -> dict[str, Any]:
@@ -50,7 +57,7 @@ async def overview_values(request: web.Request, host: Host) -> dict[str, Any]:
         "schedule": schedule,
         "words": in_words(schedule.cron) if schedule.cron else "",
         "trouble": trouble,
-        "follows": shown.what_follows(schedule, host.settings.schedule),
+        "follows": shown.what_follows(schedule, host.settings.schedule, status.last_run),
         "state": shown.state_of(status, schedule, trouble, is_running=bool(live) or is_elsewhere),
         "is_elsewhere": is_elsewhere,
         # The connector may be one that is not loaded now.

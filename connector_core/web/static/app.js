@@ -8,6 +8,14 @@ document.addEventListener("submit", (event) => {
   }
 });
 
+// What was done is said once: a page that is read again, or kept as a bookmark, says nothing.
+if (document.querySelector("[data-said]")) {
+  const address = new URL(window.location.href);
+  address.searchParams.delete("done");
+  address.searchParams.delete("number");
+  window.history.replaceState(window.history.state, "", address);
+}
+
 // A button [data-fill="field"] with a value puts it into the field of that id: the corrected value, one click away.
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-fill]");
