@@ -251,3 +251,20 @@ def test_the_pace_leaves_out_what_an_interrupted_run_had_read() -> None:
     asking = replace(live, kinds={"Employee": replace(progress, step=Step.ASKING)})
     assert pace_of(asking, began + timedelta(seconds=10)).rate == "not known yet"
     assert pace_of(LiveRun("acme", began), began).left == "not known yet"
+
+
+@pytest.mark.parametrize(
+    ("shown", "location"),
+    [
+        ("http://127.0.0.1{path}?span=30", "/sign-in?next={path}"),
+        ("", "/sign-in"),
+        ("http://[", "/sign-in"),
+    ],
+)
+async def test_after_the_session_has_ended_signing_in_leads_back_to_the_page(
+    web: StartWeb, shown: str, location: str
+) -> None:
+    site = await web(connected=True)
+    await site.post("/sign-out")
+    answer = await site.get(HERE, {"HX-Request": "true", "HX-Current-URL": shown.format(path=HERE)})
+    assert (answer.status, answer.headers["HX-Redirect"]) == (204, location.format(path=HERE))
