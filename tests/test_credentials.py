@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector_core import InvalidCredentialsError, TenantDomain
+from connector_core import Credentials, InvalidCredentialsError, TenantDomain
 from connectors.bamboohr.credentials import BambooHRCredentials
 from connectors.hibob.credentials import HiBobCredentials
 from connectors.namely.connector import Namely
@@ -22,6 +22,12 @@ def refused(**fields: str) -> InvalidCredentialsError:
     with pytest.raises(InvalidCredentialsError) as caught:
         NamelyCredentials.parse(fields)
     return caught.value
+
+
+def suggested(credentials: type[Credentials], **fields: str) -> str:
+    with pytest.raises(InvalidCredentialsError) as caught:
+        credentials.validate_some(fields)
+    return caught.value.suggestion
 
 
 @pytest.mark.parametrize("domain", ["company.namely.com", "a.namely.com", "acme-sandbox.namely.com", "4you.namely.com"])
@@ -38,9 +44,9 @@ def test_a_company_at_namely_is_accepted(domain: str) -> None:
         ("Company.Namely.Com", "type company.namely.com"),
         (" company.namely.com", "type company.namely.com"),
         ("company.namely.com\n", "type company.namely.com"),
-        ("company.namely.com/api", "such as company.namely.com"),
-        ("company.namely.com:443", "such as company.namely.com"),
-        ("http://company.namely.com", "such as company.namely.com"),
+        ("company.namely.com/api", "type company.namely.com"),
+        ("company.namely.com:443", "type company.namely.com"),
+        ("http://company.namely.com", "type company.namely.com"),
         ("evil.com/.namely.com", "such as company.namely.com"),
         ("evil.com#.namely.com", "such as company.namely.com"),
         ("evil.com?.namely.com", "such as company.namely.com"),
@@ -65,6 +71,26 @@ def test_anything_else_is_refused_in_one_sentence_that_says_what_to_type(domain:
     assert say in error.message
     assert "\n" not in error.message
     assert TOKEN not in error.message
+
+
+@pytest.mark.parametrize("scheme", ["", "https://", "http://", "HTTPS://", "//"])
+@pytest.mark.parametrize("rest", ["", "/", "/people", ":8443", ":443/people/3?tab=job#top", "?a=b", "#top", "./"])
+def test_of_a_pasted_address_the_company_is_suggested(scheme: str, rest: str) -> None:
+    bamboohr = suggested(BambooHRCredentials, company=f" {scheme}Acme-2.BambooHR.com{rest}\n")
+    namely = suggested(NamelyCredentials, domain=f" {scheme}Acme-2.Namely.com{rest}\n")
+    assert (bamboohr, namely) == ("acme-2", "acme-2.namely.com")
+    # Nothing in the address of HiBob or of Personio tells these ids.
+    assert suggested(HiBobCredentials, service_user_id=f" {scheme}app.hibob.com{rest}\n") == ""
+    assert suggested(PersonioCredentials, client_id=f" {scheme}acme.personio.com{rest}\n") == ""
+
+
+@pytest.mark.parametrize("path", ["", "/people", ":443", "/acme.namely.com", "?acme.bamboohr.com", "#.namely.com"])
+@pytest.mark.parametrize(
+    "host", ["acme.example.com", "acme.namely.com.example.com", "ada@acme.namely.com", "https:///"]
+)
+def test_of_another_address_nothing_is_suggested(host: str, path: str) -> None:
+    assert suggested(NamelyCredentials, domain=host + path) == ""
+    assert suggested(BambooHRCredentials, company=host + path) == ""
 
 
 @given(st.text(alphabet=string.printable + "\u0430\u0435\u043e\u0441\u3002\uff0e", max_size=40))

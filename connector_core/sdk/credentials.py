@@ -42,10 +42,8 @@ class TenantDomain:
     def check(self, value: str) -> str:
         if self.accepts(value):
             return value
-        nearly = value.strip().lower().removeprefix("https://").removesuffix("/")
-        if re.fullmatch(_LABEL, nearly, re.ASCII):
-            nearly = f"{nearly}.{self.suffix}"
-        if self.accepts(nearly):
+        if label := _company_in(value, self.suffix):
+            nearly = f"{label}.{self.suffix}"
             raise _mistyped(f"type {nearly}, without https:// or anything else", nearly)
         raise _mistyped(f"type only the company's own domain, such as company.{self.suffix}")
 
@@ -70,8 +68,7 @@ class Subdomain:
     def check(self, value: str) -> str:
         if re.fullmatch(_LABEL, value, re.ASCII):
             return value
-        nearly = value.strip().lower().removeprefix("https://").rstrip("/").removesuffix(f".{self.suffix}")
-        if re.fullmatch(_LABEL, nearly, re.ASCII):
+        if nearly := _company_in(value, self.suffix):
             raise _mistyped(f"type only {nearly}", nearly)
         raise _mistyped(f"type only the part before .{self.suffix}")
 
@@ -82,6 +79,18 @@ class Subdomain:
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         return {**handler(schema), "pattern": f"^{_LABEL}$"}
+
+
+def _company_in(value: str, suffix: str) -> str:
+    """Return the label before ``suffix`` in a company's address, or the label that was typed alone; empty if none is.
+
+    An address may be pasted as the browser shows it: with scheme, port, path and query, in upper case.
+    """
+    address = re.sub(r"^([a-z][a-z0-9+.-]*:)?//", "", value.strip().lower())
+    host = re.sub(r":\d+$", "", re.split(r"[/\\?#]", address, maxsplit=1)[0])
+    label, dot, rest = host.removesuffix(".").partition(".")
+    fits = rest == suffix if dot else host == label == address.rstrip("/")
+    return label if fits and re.fullmatch(_LABEL, label, re.ASCII) else ""
 
 
 def _mistyped(advice: str, suggestion: str = "") -> PydanticCustomError:

@@ -98,7 +98,10 @@ class Choice:
 
 
 def department_choices(directory: Directory, chosen: str) -> list[Choice]:
-    """Return departments in the order of the tree: as many levels as can be offered, and the chosen one in any case."""
+    """Return departments in the order of the tree: as many levels as can be offered, and the chosen one in any case.
+
+    Of a chosen one that is not stored only the id is known.
+    """
     shown: set[str] = set()
     level: Sequence[Branch] = directory.branches()
     while level and len(shown) + len(level) <= _MOST_CHOICES:
@@ -112,4 +115,6 @@ def department_choices(directory: Directory, chosen: str) -> list[Choice]:
         if one.source_id in shown:
             found.append(Choice(one.source_id, f"{_INDENT * min(depth, _DEEPEST)}{one.name}"))
             to_do += [(below, depth + 1) for below in reversed(directory.branches(one.source_id))]
+    if chosen not in {"", NO_DEPARTMENT, *shown}:
+        found.append(Choice(chosen, f"{chosen} (not stored)"))
     return found

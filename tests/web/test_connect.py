@@ -96,6 +96,8 @@ async def test_a_form_from_elsewhere_is_refused(web: StartWeb) -> None:
         ("https://company.namely.com/", "company.namely.com"),
         ("Company.Namely.com", "company.namely.com"),
         ("company", "company.namely.com"),
+        ("https://company.namely.com/people", "company.namely.com"),
+        ("company.namely.com:8443", "company.namely.com"),
     ],
 )
 async def test_a_mistyped_domain_is_caught_while_typing_with_the_right_one_a_click_away(
@@ -107,6 +109,19 @@ async def test_a_mistyped_domain_is_caught_while_typing_with_the_right_one_a_cli
     assert f'data-fill="field-domain" value="{suggestion}"' in news.html
     assert 'data-field="field-domain" data-invalid="true"' in news.html
     assert "<html" not in news.html
+
+
+async def test_without_javascript_a_corrected_value_is_a_button_that_sends_it(web: StartWeb) -> None:
+    site = await web()
+    right = form_of(site)["field.domain"]
+    pasted = form_of(site, domain=f"https://{right.upper()}:443/people?x=1")
+    page = await site.post(NEW, pasted)
+    assert page.status == 422
+    button = f'<button class="quiet" name="use.field.domain" value="{right}">Connect with {right}'
+    # After the form's own button, which the Enter key presses.
+    assert button in page.html.partition("<button>Connect</button>\n<noscript>")[2]
+    checked = await site.post(NEW, {**pasted, "use.field.domain": right})
+    assert (checked.status, "/drafts/" in checked.location) == (303, True)
 
 
 async def test_a_good_domain_is_not_marked_and_suggests_a_name(web: StartWeb) -> None:

@@ -79,6 +79,8 @@ def names_in(html: str) -> list[str]:
         ("department=sales&status=inactive", ["<b>Slash"]),
         ("department=(none)", ["Ada Łoś"]),
         ("department=unknown", []),
+        # What does not exist is no filter: the form shows "Any".
+        ("status=bogus&worker_type=bogus", ["<b>Slash", "Ada Łoś", "Grace", "Zoë"]),
     ],
 )
 async def test_people_are_searched_and_filtered(filled: Filled, query: str, found: list[str]) -> None:
@@ -102,6 +104,12 @@ async def test_the_form_shows_what_was_chosen(filled: Filled) -> None:
     for value in ("active", "partner", "bergen"):
         assert f'<option value="{value}" selected>' in page.html
     assert 'name="directly" value="1" checked' in page.html
+
+
+async def test_a_department_that_is_not_stored_is_shown_as_chosen(filled: Filled) -> None:
+    site, _ = await filled()
+    page = await site.get("/integrations/acme/people?department=unknown")
+    assert '<option value="unknown" selected>unknown (not stored)</option>' in page.html
 
 
 async def test_where_no_department_is_below_another_nothing_is_said_of_those_below(filled: Filled) -> None:

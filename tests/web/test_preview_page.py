@@ -5,7 +5,7 @@ import re
 import pytest
 from test_directory import directory_of
 
-from connector_core import Department, Employee
+from connector_core import Department, Employee, SettingsError
 from connector_core.audit import Action
 from connector_core.directory import PersonRow
 from connector_core.web.pages.preview import match
@@ -51,6 +51,22 @@ async def some_person(site: Web) -> PersonRow:
 )
 def test_a_person_is_meant_by_id_e_mail_or_name(wanted: str, found: str) -> None:
     assert match(directory_of(PEOPLE), "Employee", wanted).source_id == found
+
+
+@pytest.mark.parametrize("kind", ["Employee", "Department", "Team"])
+@pytest.mark.parametrize("wanted", ["zzz nobody", "nobody@acme.example", "zzz\tb"])
+def test_what_is_not_stored_and_cannot_be_an_id_is_refused(kind: str, wanted: str) -> None:
+    with pytest.raises(SettingsError, match="it cannot be an id") as caught:
+        match(directory_of(PEOPLE, UNITS), kind, wanted)
+    assert wanted not in caught.value.message + caught.value.hint
+
+
+async def test_the_provider_is_not_asked_for_a_name_that_was_mistyped(web: StartWeb) -> None:
+    site = await web(scanned=True)
+    before = len(site.place.simulator.requests)
+    page = await ask(site, "zzz nobody")
+    assert "the provider was not asked" in page.text
+    assert len(site.place.simulator.requests) == before
 
 
 def test_where_several_may_be_meant_the_first_of_them_are_offered() -> None:

@@ -42,6 +42,7 @@ from connector_core.web.rendering import field_in_words, render
 from connector_core.web.site import host_of, site_of
 
 routes = web.RouteTableDef()
+_USE = "use."
 
 
 # ---- the form
@@ -262,7 +263,9 @@ def _form(
 
 
 async def _posted(request: web.Request) -> Mapping[str, str]:
-    return {key: value for key, value in (await request.post()).items() if isinstance(value, str)}
+    """Return the fields of a form. A button that is named ``use.`` and a field has the corrected value of that field."""
+    posted = {key: value for key, value in (await request.post()).items() if isinstance(value, str)}
+    return posted | {key.removeprefix(_USE): value for key, value in posted.items() if key.startswith(_USE)}
 
 
 async def _existing(request: web.Request) -> tuple[Integration, type[AnyConnector]]:

@@ -1,5 +1,6 @@
 """The people and departments of an integration, as they are stored."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
@@ -31,7 +32,7 @@ async def people(request: web.Request) -> web.Response:
         return directory
     name, sealing = request.match_info["name"], site_of(request).sealing
     query = sealing.query_of(request)
-    chosen = {key: query.get(key, "") for key in _FILTERS}
+    chosen = _chosen(query)
     after = query.get("after")
     found = directory.people(
         search=chosen["search"],
@@ -74,6 +75,15 @@ async def search(request: web.Request) -> web.Response:
     await host_of(request).store.integrations.get(name)
     wanted = {key: str(typed.get(key, "")).strip() for key in _FILTERS}
     raise web.HTTPSeeOther(site_of(request).sealing.address(f"/integrations/{name}/people", wanted))
+
+
+def _chosen(query: Mapping[str, str]) -> dict[str, str]:
+    """Return what the list is filtered by. A status or type that does not exist is no filter."""
+    chosen = {key: query.get(key, "") for key in _FILTERS}
+    for key, known in (("status", Status), ("worker_type", WorkerType)):
+        if chosen[key] not in list(known):
+            chosen[key] = ""
+    return chosen
 
 
 def _department(chosen: str) -> str | None:

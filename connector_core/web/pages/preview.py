@@ -57,7 +57,8 @@ async def preview(request: web.Request) -> web.Response:
             raise SettingsError("Nothing was typed.", hint="Type a name, an e-mail address or an id.")
         kind = await host.kind(name, values["kind"])
         # The id of a candidate that was clicked is not looked for again.
-        found = Match(wanted) if "exactly" in typed else match(await host.directory(name), values["kind"], wanted)
+        is_id = "exactly" in typed or await host.entity(name, kind, wanted) is not None
+        found = Match(wanted) if is_id else match(await host.directory(name), values["kind"], wanted)
         if found.source_id:
             values["preview"] = await host.preview(name, kind, found.source_id)
             values["stored"] = await host.entity(name, kind, found.source_id) is not None
@@ -89,16 +90,19 @@ def match(directory: Directory, kind: str, wanted: str) -> Match:
     """Return the stored row that is meant by an id, an e-mail address or a name. What is not stored is taken for an id.
 
     Whatever one person's whole e-mail address or name is means that person, though it is a part of others'.
+    SettingsError for what is not stored and cannot be an id: a name that was mistyped is not sent to the provider.
     """
     if kind == _DEPARTMENT:
         return _department(directory, wanted)
-    if kind != _PERSON or directory.person(wanted):
+    if kind != _PERSON:
+        return Match(_as_id(kind, wanted))
+    if directory.person(wanted):
         return Match(wanted)
     found = directory.people(search=wanted, limit=_CANDIDATES)
     same = [one for one in found.rows if folded(wanted) in {folded(one.name), folded(one.email or "")}]
     rows = same if len(same) == 1 and found.next is None else found.rows
     if not rows:
-        return Match(wanted)
+        return Match(_as_id(kind, wanted))
     if len(rows) == 1:
         return Match(rows[0].source_id)
     candidates = [
@@ -106,6 +110,15 @@ def match(directory: Directory, kind: str, wanted: str) -> Match:
         for one in rows
     ]
     return Match(candidates=candidates, total=found.total)
+
+
+def _as_id(kind: str, wanted: str) -> str:
+    if "@" in wanted or any(one.isspace() for one in wanted):
+        raise SettingsError(
+            f"No stored {kind.lower()} matches what was typed, and it cannot be an id: the provider was not asked.",
+            hint="Check the spelling, or give the id as the provider writes it: without spaces and @.",
+        )
+    return wanted
 
 
 def _department(directory: Directory, wanted: str) -> Match:
@@ -116,7 +129,7 @@ def _department(directory: Directory, wanted: str) -> Match:
     same = [one for one in found if folded(one.name) == folded(wanted)]
     rows = same if len(same) == 1 else found
     if len(rows) < 2:
-        return Match(rows[0].source_id if rows else wanted)
+        return Match(rows[0].source_id if rows else _as_id(_DEPARTMENT, wanted))
     candidates = [
         Candidate(one.source_id, one.name, " › ".join([above.name for above in directory.path(one.source_id)][:-1]))  # noqa: RUF001 - it is meant
         for one in rows[:_CANDIDATES]
