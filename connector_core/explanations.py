@@ -107,6 +107,8 @@ class Source:
     page: int | None = None
     pointer: str = ""
     """A JSON pointer to the row in its page: ``/profiles/16``. Empty where that is unknown."""
+    rule: str = ""
+    """The function that mapped the row; empty where that is unknown."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -117,6 +119,8 @@ class FieldOrigin:
     value: Value
     source: Source | None
     names: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    made_of: tuple[str, ...] = ()
+    """The keys of the provider's row that it is made of, as found on the first rows of the run that brought it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -169,6 +173,12 @@ class Explanation:
     """The first of the last complete readings, which all lacked the row: it is stored, and not proven gone."""
     waiting: tuple[WaitingChange, ...] = ()
     """The changes of this row that wait for a decision."""
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The responses that brought the stored values, each once, the newest first."""
+        found = {one.source.run_id: one.source for one in self.fields if one.source}
+        return tuple(sorted(found.values(), key=lambda one: one.at, reverse=True))
 
     @property
     def known(self) -> bool:

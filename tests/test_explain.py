@@ -8,12 +8,15 @@ import pytest
 
 from builders import person
 from connector_core import Call, Code, Department, Employee, Operation, Page, Row
+from connector_core.discovery.dependence import traced
 from connector_core.discovery.explain import explain
 from connector_core.discovery.preview import Asked
 from connector_core.explanations import Explanation, FieldOrigin, Source
 from connector_core.http.parsing import parse_page
 from connector_core.sdk.page import Origin, PlaceInListing, RowRejectedError
+from connector_core.sdk.tracing import keeping_rows
 from connector_core.settings import RetentionSettings
+from connectors.namely.mapping import to_employee
 from connectors.namely.simulator import Behaviour, NamelySimulator, Tenant
 from connectors.namely.wire import Profiles
 from planted.example import Example
@@ -43,6 +46,22 @@ def test_a_row_has_its_place_as_the_provider_sent_it_though_others_are_rejected(
     assert (page.ids[0], page.ids[-2:], page.places) == ("a", ("d", "e"), [1, *([2] if "7" in page.ids else []), 4, 5])
     assert page.origin == Origin("GET /profiles", "/profiles")
     assert page.response == 3
+
+
+def test_the_rule_and_the_keys_of_a_page_are_found_on_the_rows_that_it_has_kept() -> None:
+    body = b'{"profiles": [{"id": "a", "email": "a@acme.example"}, {"id": "b", "job_title": {"title": "Lead"}}]}'
+    page = parse_page(Call("GET", "/profiles"), Profiles, body).at(PlaceInListing())
+    assert traced(page.map(to_employee, None)) == page.origin
+    with keeping_rows(1):
+        kept = page.map(to_employee, None)
+    assert kept.mapped
+    assert list(kept.mapped.rows) == ["a"]
+    origin = traced(kept)
+    assert origin
+    assert (origin.pointer, origin.rule) == ("/profiles", "connectors.namely.mapping.to_employee")
+    assert origin.keys["email"] == ("email",)
+    # The only row with a title was not kept.
+    assert "job_title" not in origin.keys
 
 
 def test_a_mapping_keeps_the_places_of_the_rows_that_it_keeps() -> None:
@@ -289,11 +308,20 @@ def test_explain_prints_the_origin_for_people_and_for_programs(tenant: Tenant, d
     someone = tenant.people[3]
     shown = discover("explain", "acme", "employees", someone.email.upper())
     assert shown.code == 0
-    for text in (f"employee {someone.id} of acme", "GET /profiles, page 1, /profiles/3", "Last seen", "Not read:"):
+    for text in (
+        f"employee {someone.id} of acme",
+        "read from GET /profiles, page 1, /profiles/3",
+        "Last seen",
+        "Not read:",
+    ):
         assert text in shown.out
     found = discover("explain", "acme", "employees", someone.id, "--json").json()["explanation"]
     assert found["stored"]
     assert {one["source"]["pointer"] for one in found["fields"]} == {"/profiles/3"}
+    assert shown.out.count("mapped by connectors.namely.mapping.to_employee") == 1
+    assert {one["source"]["rule"] for one in found["fields"]} == {"connectors.namely.mapping.to_employee"}
+    made_of = {one["field"]: one["made_of"] for one in found["fields"]}
+    assert (made_of["email"], made_of["source_id"]) == (["email"], ["id"])
 
 
 def test_explain_tells_of_who_is_gone_and_of_who_never_was(tenant: Tenant, discover: Discover) -> None:

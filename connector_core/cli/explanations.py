@@ -170,7 +170,9 @@ def _print_explanation(one: Explanation, kind: type[Entity]) -> None:
     if one.stored:
         rows = [_origin(field) for field in one.fields if field.field != "source_id"]
         out.print(f"{one.name or 'Without a name'}, {noun} {one.source_id} of {one.integration}\n")
-        out.print(table(("Field", "Value", "Since", "Run", "Read from"), rows))
+        out.print(table(("Field", "Value", "Made of", "Since", "Run"), rows))
+        for source in one.sources:
+            out.print(f"Run {source.run_id[:8]}: {_place(source)}")
         _print_unread(one.unread)
         for note in one.notes:
             out.print(f"Note: {message(note)}. {action(note)}".rstrip())
@@ -195,14 +197,16 @@ def _print_explanation(one: Explanation, kind: type[Entity]) -> None:
 def _origin(field: FieldOrigin) -> tuple[str, str, str, str, str]:
     value = _named(field.value, field.names)
     if field.source is None:
-        return heading(field.field), value, "", "", "the run is no longer kept"
+        return heading(field.field), value, "", "", "no longer kept"
     source = field.source
-    return heading(field.field), value, _when(source.at), source.run_id[:8], _place(source)
+    return heading(field.field), value, ", ".join(field.made_of), _when(source.at), source.run_id[:8]
 
 
 def _place(source: Source) -> str:
     page = f"page {source.page}" if source.page else ""
-    return ", ".join(part for part in (source.request, page, source.pointer) if part)
+    read = ", ".join(part for part in (source.request, page, source.pointer) if part)
+    mapped = f", mapped by {source.rule}" if source.rule else ""
+    return f"read from {read}{mapped}" if read else "where it was read is not recorded"
 
 
 def _seen(seen: Seen | None, *, known: bool) -> str:

@@ -14,6 +14,7 @@ from connector_core.sdk.connector import Account, AnyConnector, Declaration
 from connector_core.sdk.credentials import Credentials
 from connector_core.sdk.entities import Entity
 from connector_core.sdk.page import Page
+from connector_core.sdk.tracing import keeping_rows
 from connector_core.secrecy import hiding, presentable
 
 _LONGEST = 1000
@@ -118,9 +119,11 @@ async def pages_of(connector: AnyConnector, method: str) -> AsyncIterator[AsyncG
         await pages.aclose()
 
 
-async def next_page(connector: AnyConnector, pages: AsyncGenerator[Page[Any], None]) -> Page[Any] | None:
-    """Return the next page, or None behind the last one."""
-    with connector_errors(connector):
+async def next_page(
+    connector: AnyConnector, pages: AsyncGenerator[Page[Any], None], *, rows_kept: int = 0
+) -> Page[Any] | None:
+    """Return the next page, or None behind the last one. ``rows_kept`` of its rows are kept as they came."""
+    with connector_errors(connector), keeping_rows(rows_kept):
         page: object = await anext(pages, None)
     if page is None:
         return None

@@ -5,11 +5,13 @@ changed, and the fields that come out otherwise depend on it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 from msgspec import UNSET
+
+from connector_core.sdk.page import Origin, Page
 
 _Replace = Callable[[Any], Any]
 """Returns the whole row with another value in one place."""
@@ -67,6 +69,24 @@ def made_of(row: Any, mapping: Callable[[Any], Any], entity: Any) -> dict[str, t
         for name in touched:
             found.setdefault(name, []).append(leaf.key)
     return {name: tuple(keys) for name, keys in found.items()}
+
+
+def traced(page: Page[Any]) -> Origin | None:
+    """Return the origin of a page's rows, with the rule that maps them, and the keys that its fields are made of.
+
+    They are found on the rows that the page has kept: of a key that none of them has nothing is known.
+    """
+    mapped = page.mapped
+    if page.origin is None or mapped is None or page.derived_from is not None:
+        return page.origin
+    keys: dict[str, dict[str, None]] = {}
+    entities = {one.source_id: one for one in page.rows if one.source_id in mapped.rows}
+    for source_id, entity in entities.items():
+        row = mapped.rows[source_id]
+        found = made_of(row, mapped.map, entity) if isinstance(row, msgspec.Struct) else {}
+        for name, some in found.items():
+            keys.setdefault(name, {}).update(dict.fromkeys(some))
+    return replace(page.origin, rule=mapped.rule, keys={name: tuple(some) for name, some in keys.items()})
 
 
 def _others(leaf: Leaf) -> Iterator[Any]:

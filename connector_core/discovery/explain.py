@@ -1,6 +1,6 @@
 """The origin of each stored value of one row; of a row that is not stored, its removal, and when it was last seen."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -40,7 +40,7 @@ async def explain(asked: Asked, title: str, store: Store) -> Explanation:
         name=name_in(row.body),
         fields=tuple(
             [
-                FieldOrigin(name, value, _source(name, applied), named(declaration.kind, name, value, names))
+                _field(name, value, applied, named(declaration.kind, name, value, names))
                 for name, value in values.items()
             ]
         ),
@@ -54,11 +54,18 @@ async def explain(asked: Asked, title: str, store: Store) -> Explanation:
     )
 
 
-def _source(name: str, applied: Iterable[RowChange]) -> Source | None:
+def _field(name: str, value: Any, applied: Iterable[RowChange], names: Mapping[str, str]) -> FieldOrigin:
+    change = _change(name, applied)
+    origin = change.certificate.origin if change and change.certificate else None
+    keys = origin.keys.get(name, ()) if origin else ()
+    return FieldOrigin(name, value, _source_of(change) if change else None, names, keys)
+
+
+def _change(name: str, applied: Iterable[RowChange]) -> RowChange | None:
     """Return the newest change that brought a field, of those that are kept."""
     for one in applied:
         if one.operation is Operation.CREATE or name in one.fields:
-            return _source_of(one)
+            return one
         if one.operation is Operation.REMOVE:
             # It was put back since, and the removal was not undone: what came before is another row's history.
             return None
@@ -75,6 +82,7 @@ def _source_of(change: RowChange) -> Source:
         request=origin.request if origin else "",
         page=change.page,
         pointer=pointer,
+        rule=origin.rule if origin else "",
     )
 
 

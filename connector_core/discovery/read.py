@@ -198,7 +198,7 @@ class KindReader:
         tell = self._progress(one)
         one.began_at = one.checkpoint.began_at if one.checkpoint else now()
         one.staged = one.checkpoint.staged if one.checkpoint else 0
-        while page := await next_page(one.connector, pages):
+        while page := await next_page(one.connector, pages, rows_kept=one.tally.rows_wanted):
             page = distinct(page)
             if one.checkpoint is not None:
                 if not one.checkpoint.continues(page):

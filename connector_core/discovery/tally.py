@@ -3,11 +3,14 @@
 from collections import Counter
 from collections.abc import Iterable
 
+from connector_core.discovery.dependence import traced
 from connector_core.outcomes import Proof
 from connector_core.sdk.entities import Entity
 from connector_core.sdk.hash_set import HashSet
 from connector_core.sdk.page import Beginning, Origin, Page, Rejection, TotalSource
 
+_TRACED = 5
+"""Rows of the first page by which it is found of what keys each field is made."""
 BARREN_PAGES = 10
 """Consecutive pages without a usable row that end a reading."""
 
@@ -118,6 +121,11 @@ class Tally:
         before = self.earlier
         return before is not None and not (before.moved or self.recent) and self.seen == before.seen
 
+    @property
+    def rows_wanted(self) -> int:
+        """The number of rows of the next page that tell how its fields are made."""
+        return 0 if self.origin else _TRACED
+
     def restore(self, ids: Iterable[str], entities: int) -> None:
         """Count rows that an interrupted run has staged."""
         self._seen.add(ids)
@@ -129,7 +137,7 @@ class Tally:
         # A second listing, if it begins again, came in a second response.
         self._one_response &= page.place.one_response and (page.place.number > 1 or self.pages == 1)
         self.beginning = self.beginning or page.place.beginning
-        self.origin = self.origin or page.origin
+        self.origin = self.origin or traced(page)
         if page.total_source is not TotalSource.NONE:
             self.total_source = page.total_source
         self.ended = page.place.last

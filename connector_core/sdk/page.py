@@ -1,6 +1,6 @@
 """Pages of a listing: rows, and facts about the whole listing."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Generic, TypeVar, TypeVarTuple
@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from connector_core.sdk.entities import Entity
 from connector_core.sdk.expected_ids import ExpectedIds
 from connector_core.sdk.invalid_text import INVALID_TEXT, PROBLEM, place_of_invalid_text
-from connector_core.sdk.tracing import Mapped, keeps_rows
+from connector_core.sdk.tracing import Mapped, rows_kept
 from connector_core.sdk.wire import Identified
 from connector_core.secrecy import presentable
 
@@ -78,6 +78,10 @@ class Origin:
     """Method and path: ``GET /profiles``."""
     pointer: str
     """A JSON pointer to the rows: ``/profiles``."""
+    rule: str = ""
+    """The function that maps the rows; empty where that is unknown."""
+    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """For each field the keys of a row that its value is made of, as found on the first rows that came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,11 +243,12 @@ class Page(Generic[T]):
 
     def _traced(self, function: Callable[..., Any], data: tuple[Any, ...]) -> Mapped | None:
         """Return the rows as they came, and what maps them, for a caller that has asked for both."""
-        if not keeps_rows():
+        most = rows_kept()
+        if not most:
             return None
         if self.mapped:
             return Mapped(self.mapped.rows, (*self.mapped.steps, (function, data)))
-        return Mapped(dict(zip(self.ids, self.rows, strict=True)), ((function, data),))
+        return Mapped(dict(zip(self.ids[:most], self.rows[:most], strict=True)), ((function, data),))
 
 
 def _with_rows(page: Page[Any], rows: tuple[Any, ...], ids: tuple[str, ...], **more: Any) -> Page[Any]:

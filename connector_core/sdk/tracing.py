@@ -1,12 +1,13 @@
 """The wire rows behind the entities of a page, kept only for a caller that explains how a value was made."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-_KEEPS_ROWS: ContextVar[bool] = ContextVar("connector_core_keeps_rows", default=False)
+_ROWS_KEPT: ContextVar[int] = ContextVar("connector_core_rows_kept", default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +38,15 @@ class Mapped:
 
 
 @contextmanager
-def keeping_rows() -> Iterator[None]:
-    """Within this context pages keep the rows that they map."""
-    token = _KEEPS_ROWS.set(True)
+def keeping_rows(most: int = sys.maxsize) -> Iterator[None]:
+    """Within this context pages keep the rows that they map, or the first ``most`` of them."""
+    token = _ROWS_KEPT.set(most)
     try:
         yield
     finally:
-        _KEEPS_ROWS.reset(token)
+        _ROWS_KEPT.reset(token)
 
 
-def keeps_rows() -> bool:
-    return _KEEPS_ROWS.get()
+def rows_kept() -> int:
+    """Return how many rows of a page are kept."""
+    return _ROWS_KEPT.get()

@@ -37,6 +37,8 @@ class StoredField:
     """Empty where the provider has no value."""
     source: Source | None
     """The response that brought it; None where that is not known any more."""
+    made_of: tuple[str, ...] = ()
+    """The keys of the provider's row that it is made of."""
 
 
 def stored_fields(entity: Employee, explanation: Explanation | None, integration: str) -> list[StoredField]:
@@ -61,7 +63,7 @@ def _field(one: FieldOrigin, integration: str) -> StoredField:
         elif target is Department.__name__:
             address = f"/integrations/{integration}/people?department={segment(value)}"
         texts.append(Text(text, address))
-    return StoredField(label_of(one.field), tuple(texts), one.source)
+    return StoredField(label_of(one.field), tuple(texts), one.source, one.made_of)
 
 
 @dataclass(frozen=True, slots=True)

@@ -241,9 +241,12 @@ async def test_every_stored_field_has_its_origin_and_links_lead_on(web: StartWeb
     table = page.html.partition("<h2>Stored fields</h2>")[2].partition("</table>")[0]
     rows = re.findall(r'<tr><th scope="row">([^<]+)</th>', table)
     assert len(rows) == len(explanation.fields) > 10
-    assert table.count("<code>GET /profiles</code>") == len(rows)
-    pointers = {one.source.pointer for one in explanation.fields if one.source}
-    assert all(f"<code>{one}</code>" in table for one in pointers)
+    (source,) = explanation.sources
+    place = f"<code>GET /profiles</code>, page {source.page}, row <code>{source.pointer}</code>, mapped by <code>"
+    assert page.html.count(f"{place}connectors.namely.mapping.to_employee</code>") == 1
+    made_of = {one.field: one.made_of for one in explanation.fields}
+    assert (made_of["email"], made_of["source_id"]) == (("email",), ("id",))
+    assert table.partition("<table")[2].count("<code>") == sum(map(len, made_of.values()))
     (run,) = await site.host.history("acme")
     assert table.count(f"/integrations/acme/runs/{run.run.id}") == len(rows)
     assert someone.manager

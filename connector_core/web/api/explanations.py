@@ -93,6 +93,7 @@ class SourceShape(Shown):
     request: Annotated[str, Field(description="Method and path of the listing; empty where unknown.")]
     page: int | None
     pointer: Annotated[str, Field(description="A JSON pointer to the row in its page; empty where unknown.")]
+    rule: Annotated[str, Field(description="The function that mapped the row; empty where unknown.")]
 
 
 class OriginShape(Shown):
@@ -102,6 +103,7 @@ class OriginShape(Shown):
     value: JsonValue
     source: SourceShape | None
     names: dict[str, str]
+    made_of: Annotated[list[str], Field(description="The keys of the provider's row that it is made of.")]
 
 
 class SeenShape(Shown):

@@ -263,7 +263,7 @@ def _form(
 
 
 async def _posted(request: web.Request) -> Mapping[str, str]:
-    """Return the fields of a form. A button that is named ``use.`` and a field has the corrected value of that field."""
+    """Return the fields of a form. A button with the name ``use.FIELD`` has the corrected value of that field."""
     posted = {key: value for key, value in (await request.post()).items() if isinstance(value, str)}
     return posted | {key.removeprefix(_USE): value for key, value in posted.items() if key.startswith(_USE)}
 
