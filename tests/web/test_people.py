@@ -238,7 +238,7 @@ async def test_every_stored_field_has_its_origin_and_links_lead_on(web: StartWeb
     someone = next(one for one in directory.people(limit=60).rows if one.manager)
     page = await site.get(f"/integrations/acme/people/{someone.source_id}")
     explanation = await site.host.explain("acme", Employee, someone.source_id)
-    table = page.html.partition("<h2>Stored fields</h2>")[2].partition("</table>")[0]
+    table = page.html.partition("<h2>Stored fields</h2>")[2].partition("<table")[2].partition("</table>")[0]
     rows = re.findall(r'<tr><th scope="row">([^<]+)</th>', table)
     assert len(rows) == len(explanation.fields) > 10
     (source,) = explanation.sources
@@ -246,7 +246,7 @@ async def test_every_stored_field_has_its_origin_and_links_lead_on(web: StartWeb
     assert page.html.count(f"{place}connectors.namely.mapping.to_employee</code>") == 1
     made_of = {one.field: one.made_of for one in explanation.fields}
     assert (made_of["email"], made_of["source_id"]) == (("email",), ("id",))
-    assert table.partition("<table")[2].count("<code>") == sum(map(len, made_of.values()))
+    assert table.count("<code>") == sum(map(len, made_of.values()))
     (run,) = await site.host.history("acme")
     assert table.count(f"/integrations/acme/runs/{run.run.id}") == len(rows)
     assert someone.manager
