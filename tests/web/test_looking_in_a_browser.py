@@ -102,6 +102,27 @@ async def test_no_page_has_a_problem_of_accessibility_and_none_is_wider_than_its
     assert trouble == []
 
 
+@pytest.mark.parametrize(("path", "heading"), [("people", "Status"), ("history", "Verdict")])
+async def test_on_a_phone_every_cell_of_a_row_is_in_sight(web: StartWeb, browser: Any, path: str, heading: str) -> None:
+    site = await web(scanned=True)
+    page = await signed_in(browser, site, viewport={"width": 390, "height": 844})
+    await page.goto(f"{site.address}/integrations/acme/{path}")
+    cells = await page.locator("table.stacked tbody tr").first.locator("th, td").all()
+    boxes = [box for cell in cells if (box := await cell.bounding_box())]
+    assert len(boxes) >= 4
+    assert all(box["x"] >= 0 and box["x"] + box["width"] <= 390 for box in boxes)
+    assert not await page.get_by_text(heading, exact=True).locator("visible=true").and_(page.locator("th")).count()
+
+
+async def test_without_javascript_no_button_is_shown_that_needs_it(web: StartWeb, browser: Any) -> None:
+    site = await web(scanned=True)
+    page = await signed_in(browser, site, java_script_enabled=False)
+    await page.goto(f"{site.address}/integrations/acme/schedule")
+    assert await page.get_by_role("button", name="Save").is_visible()
+    assert await page.locator("[data-fill]").count()
+    assert not await page.locator("[data-fill]").locator("visible=true").count()
+
+
 async def test_a_person_that_the_provider_has_is_shown_step_by_step_and_is_accessible(
     web: StartWeb, browser: Any
 ) -> None:

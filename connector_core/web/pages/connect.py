@@ -42,7 +42,6 @@ from connector_core.web.rendering import field_in_words, render
 from connector_core.web.site import host_of, site_of
 
 routes = web.RouteTableDef()
-_USE = "use."
 
 
 # ---- the form
@@ -265,7 +264,7 @@ def _form(
 async def _posted(request: web.Request) -> Mapping[str, str]:
     """Return the fields of a form. A button with the name ``use.FIELD`` has the corrected value of that field."""
     posted = {key: value for key, value in (await request.post()).items() if isinstance(value, str)}
-    return posted | {key.removeprefix(_USE): value for key, value in posted.items() if key.startswith(_USE)}
+    return posted | {key.removeprefix("use."): value for key, value in posted.items() if key.startswith("use.")}
 
 
 async def _existing(request: web.Request) -> tuple[Integration, type[AnyConnector]]:
