@@ -87,7 +87,7 @@ async def test_a_session_that_has_ended_leads_to_the_sign_in(web: StartWeb, brow
     await page.goto(site.address + HERE)
     await page.context.clear_cookies()
     await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
-    await page.wait_for_url("**/sign-in*")
+    await page.wait_for_url(f"**/sign-in?next={HERE}")
 
 
 async def test_a_plan_is_decided_on_by_keyboard_and_not_by_chance(web: StartWeb, browser: Any) -> None:
