@@ -69,7 +69,7 @@ PLANTED: Mapping[type[AnyConnector], tuple[str, ...]] = {
     WritesAFile: ("manners.files",),
     EmptiesAbsentFields: ("faults.emptied", "values.unreadable"),
     TakesAbsentForUnknown: ("faults.emptied",),
-    KeepsUntidyTexts: ("reading.texts",),
+    KeepsUntidyTexts: ("reading.texts", "reading.single"),
     RequiresAName: ("values.unreadable",),
     ComparesWordsExactly: ("values.spelling",),
     DeniesEveryRow: ("reading.witness",),
@@ -78,12 +78,13 @@ PLANTED: Mapping[type[AnyConnector], tuple[str, ...]] = {
     HidesThatLeaversStay: ("reading.leavers",),
     MakesEverybodyAlike: (
         *("reading.tenant", "reading.complete", "reading.throughout", "reading.fill", "reading.witness"),
+        "reading.single",
         *("faults.certificate", "faults.lost", "faults.clamped", "faults.bad_text", "faults.bug", "values.unreadable"),
     ),
     KeepsEveryPage: ("scale.memory", "faults.bug"),
     FetchesRowsOneByOne: ("scale.requests", "scale.memory", "scale.blocking"),
     NumbersItsRows: (
-        *("reading.complete", "reading.witness", "reading.follows", "reading.throughout"),
+        *("reading.complete", "reading.witness", "reading.follows", "reading.throughout", "reading.single"),
         *("faults.certificate", "faults.lost", "faults.clamped", "faults.bad_text", "faults.bug"),
     ),
     CachesRows: ("reading.follows", "scale.memory"),
