@@ -137,3 +137,9 @@ async def test_no_page_has_a_problem_of_accessibility_and_none_is_wider_than_a_p
     await page.get_by_text("Some kinds may not be read.").wait_for()
     await look("review")
     assert [one for one in trouble if "422" not in one] == []
+    await page.goto(f"{site.address}/settings/nowhere")
+    await look("a page that does not exist")
+    await page.context.clear_cookies()
+    await page.goto(f"{site.address}/settings/integrations")
+    await page.get_by_label("Token").wait_for()
+    await look("sign-in")
