@@ -159,7 +159,7 @@ async def measure(people: int) -> tuple[str, bool]:
             "/integrations/acme",
             "/integrations/acme/plan",
             "/integrations/acme/people",
-            "/integrations/acme/people?search=ada",
+            await _search(client, "ada"),
             "/integrations/acme/people?status=inactive",
             f"/integrations/acme/people/{found[17]}",
             "/integrations/acme/departments",
@@ -180,6 +180,13 @@ async def measure(people: int) -> tuple[str, bool]:
     worst = max(clicks, key=lambda one: one[1])
     kept = [max(one.p95 for one in alone) <= BOUND, worst[1] <= BOUND_IN_A_RUN, busy / quiet <= BOUND_OF_THE_RUN]
     return _section(people, alone, floors, clicks, worst, quiet, busy, kept), all(kept)
+
+
+async def _search(client: aiohttp.ClientSession, words: str) -> str:
+    """Return the address of a search: its words are sealed in it."""
+    people = _address("/integrations/acme/people")
+    async with client.post(people, data={"search": words}, allow_redirects=False) as response:
+        return response.headers["Location"]
 
 
 async def _warm(client: aiohttp.ClientSession, pages: Iterable[str]) -> None:
@@ -217,9 +224,13 @@ async def _click(client: aiohttp.ClientSession, pages: Sequence[str], clicks: li
 
 async def _run(client: aiohttp.ClientSession) -> float:
     """Run the integration as a whole; return how many seconds it took, as its own record says."""
-    async with client.post(_address("/api/v1/integrations/acme/runs"), json={}) as response:
-        if response.status >= 300:
-            raise RuntimeError(f"The run did not start: {response.status} {await response.text()}")
+    for _ in range(50):
+        async with client.post(_address("/api/v1/integrations/acme/runs"), json={}) as response:
+            if response.status != 409:  # The end of the run before is being noted.
+                break
+        await asyncio.sleep(0.1)
+    if response.status >= 300:
+        raise RuntimeError(f"The run did not start: {response.status}")
     started = time.perf_counter()
     while True:
         await asyncio.sleep(0.2)
@@ -268,8 +279,8 @@ beside it a bare handler of aiohttp, which sends as many bytes from memory, in t
 
 
 def _named(page: str) -> str:
-    """Return the address of a page, without the id of a person."""
-    return re.sub(r"(?<=/people/)[^/?]+$", "ID", page)
+    """Return the address of a page, without the id of a person or the words of a search."""
+    return re.sub(r"(?<=find=).+", "…", re.sub(r"(?<=/people/)[^/?]+$", "ID", page))
 
 
 def _ms(seconds: float) -> str:
