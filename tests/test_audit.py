@@ -80,6 +80,9 @@ async def test_every_action_is_noted_with_its_actor_its_run_and_its_numbers(
     first, second = (one.run_id for one in entries if one.action is Action.RUN_STARTED and not one.details["delta"])
     assert first
     assert [one.run_id for one in entries[5:9]] == [second] * 4
+    of_second = await place.host.audit.entries("acme", run_id=second)
+    assert of_second == [one for one in reversed(entries) if one.run_id == second]
+    assert len(of_second) == 5
     assert {one.integration for one in entries if one.action not in {Action.SECRETS_ROTATED, Action.SIGNED_IN}} == {
         "acme"
     }

@@ -42,6 +42,7 @@ class AuditLog(Table):
         *,
         actor: str | None = None,
         action: Action | None = None,
+        run_id: str | None = None,
         before: int | None = None,
         limit: int = 50,
     ) -> list[AuditEntry]:
@@ -49,7 +50,13 @@ class AuditLog(Table):
 
         ``before`` is the number of an entry: only earlier ones are returned.
         """
-        conditions = {"integration = ?": integration, "actor = ?": actor, "action = ?": action, "n < ?": before}
+        conditions = {
+            "integration = ?": integration,
+            "actor = ?": actor,
+            "action = ?": action,
+            "run_id = ?": run_id,
+            "n < ?": before,
+        }
         given = {condition: value for condition, value in conditions.items() if value is not None}
         where = f"WHERE {' AND '.join(given)} " if given else ""
         rows = cursor.execute(

@@ -27,6 +27,7 @@ CREATE TABLE audit (
     details TEXT NOT NULL
 );
 CREATE INDEX audit_by_integration ON audit (integration, n);
+CREATE INDEX audit_by_run ON audit (run_id, n) WHERE run_id IS NOT NULL;
 CREATE TRIGGER audit_is_never_changed BEFORE UPDATE ON audit
 BEGIN
     SELECT RAISE(ABORT, 'the audit log is only ever added to');

@@ -25,8 +25,6 @@ routes = web.RouteTableDef()
 _RUNS = (25, 250)
 """Runs that are listed, at first and on request."""
 _SPAN = "365"
-_ENTRIES = 500
-"""Entries of the audit log among which those of a run are looked for."""
 
 
 @routes.get("/integrations/{name}/history")
@@ -93,7 +91,7 @@ async def run(request: web.Request) -> web.Response:
     waits = held is not None and held.run_id == found.run.id
     counts = await host.count_changes(found.run.id)
     failure = None if found.verdict or is_running else failure_of(found.error or INTERRUPTED)
-    entries = await host.audit.entries(name, limit=_ENTRIES)
+    entries = await host.audit.entries(name, run_id=found.run.id)
     return render(
         request,
         "run.html",
@@ -105,7 +103,7 @@ async def run(request: web.Request) -> web.Response:
         waits=waits,
         guards=await host.held_because(found.run.id) if waits else {},
         became={kind: became_of(counts, kind) for kind in dict.fromkeys(kind for kind, _, _ in counts)},
-        decisions=[one for one in reversed(entries) if one.run_id == found.run.id],
+        decisions=entries[::-1],
         page=integration_page,
         began=began,
         deed_of=deed_of,
