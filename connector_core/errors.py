@@ -30,8 +30,10 @@
 No message holds a secret, a query, a body, a person, or the provider's own words.
 """
 
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import ClassVar
 
 
@@ -230,3 +232,9 @@ class BusyError(StoreError):
     code = "busy"
     exit_code = 1
     retryable = True
+
+
+def place_of(error: BaseException) -> str:
+    """Return the type of an exception and the place where it arose: never its text, or a traceback with data in it."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {last.name}, line {last.lineno} of {Path(last.filename).name}"

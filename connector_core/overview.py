@@ -1,5 +1,6 @@
 """Stored data as an operator looks at it: the part of the host that only reads the store."""
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Collection
 from typing import TypeVar
 
@@ -18,16 +19,16 @@ from connector_core.views import View, linked_ids
 E = TypeVar("E", bound=Entity)
 
 
-class Overview:
+class Overview(ABC):
     """The state of integrations, their people and departments, and what has changed."""
 
     store: Store
     _directories: Directories
 
     @property
+    @abstractmethod
     def registry(self) -> Registry:
         """Every plugin found, ready or not."""
-        raise NotImplementedError
 
     async def status(self, name: str) -> IntegrationStatus:
         """Return the state of an integration, kind by kind, and what to do."""

@@ -37,7 +37,7 @@ class KindStatus:
     remedy: str
     """The action to take; empty if there is none."""
     absent: Mapping[str, int] = field(default_factory=dict)
-    """Where nothing else is to be done: the fields that did not come, and for how many rows. It is the cause then."""
+    """The fields that did not come, and for how many rows. Empty where there is another cause."""
 
     @property
     def standing(self) -> Standing | None:
@@ -47,7 +47,7 @@ class KindStatus:
     @property
     def good(self) -> bool:
         """True if the last reading had every row, and there is nothing to do. Fields may not have come."""
-        # Credentials may leave out a field on purpose: that is told as a cause, and alarms nobody day by day.
+        # Credentials may leave out a field on purpose: that is shown as a cause, and is no daily alarm.
         return self.standing is not None and self.standing.good and (not self.cause or bool(self.absent))
 
 

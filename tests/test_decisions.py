@@ -13,8 +13,8 @@ from connector_core.field_changes import FieldChange
 from connector_core.outcomes import Change, Operation, State
 from connector_core.reasons import Code, Reason
 from connector_core.settings import RetentionSettings
-from connectors.namely.simulator import Behaviour, NamelySimulator, Tenant
-from world import Discover, Start, Threaded, copied_settings, serve_in_thread
+from connectors.namely.simulator import Tenant
+from world import Discover, Start, copied_settings, tenant_of_its_own
 
 CHANGED = Reason(Code.CHANGED, provider="Namely")
 
@@ -22,18 +22,8 @@ CHANGED = Reason(Code.CHANGED, provider="Namely")
 @pytest.fixture
 def tenant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, discover: Discover) -> Iterator[Tenant]:
     """A simulated tenant of this test's own, whose people are stored as the integration acme."""
-    behaviour = Behaviour(quota=1_000_000)
-    simulator = NamelySimulator(Tenant(30, 3, behaviour), behaviour)
-    with serve_in_thread(simulator) as served:
-        token = simulator.credentials["personal_access_token"]
-        reached = Threaded(simulator.host, served.port, str(served.ca_file), token, simulator)
-        (tmp_path / "plugins.toml").write_text(reached.settings(losses="[host.losses]\nvanished_share = 1"))
-        monkeypatch.setenv("SSL_CERT_FILE", reached.ca_file)
-        monkeypatch.setenv("DISCOVER_PERSONAL_ACCESS_TOKEN", token)
-        assert discover("connect", "namely", "--name", "acme", "--domain", simulator.host).code == 0
-        assert discover("run", "acme").code == 0
-        assert isinstance(simulator.directory, Tenant)
-        yield simulator.directory
+    with tenant_of_its_own(tmp_path, monkeypatch, discover, extra="[host.losses]\nvanished_share = 1") as tenant:
+        yield tenant
 
 
 def change_some(tenant: Tenant) -> None:

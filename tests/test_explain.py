@@ -17,11 +17,18 @@ from connector_core.sdk.page import Origin, PlaceInListing, RowRejectedError
 from connector_core.sdk.tracing import keeping_rows
 from connector_core.settings import RetentionSettings
 from connectors.namely.mapping import to_employee
-from connectors.namely.simulator import Behaviour, NamelySimulator, Tenant
+from connectors.namely.simulator import Tenant
 from connectors.namely.wire import Profiles
 from planted.example import Example
 from run_steps import RunSteps
-from world import UNGUARDED, Discover, Start, StartProvider, Threaded, copied_settings, serve_in_thread
+from world import (
+    UNGUARDED,
+    Discover,
+    Start,
+    StartProvider,
+    copied_settings,
+    tenant_of_its_own,
+)
 
 pytestmark = pytest.mark.jumping
 
@@ -290,18 +297,8 @@ async def test_an_explanation_only_reads(namely: Start) -> None:
 @pytest.fixture
 def tenant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, discover: Discover) -> Iterator[Tenant]:
     """A simulated tenant of this test's own, whose people are stored as the integration acme."""
-    behaviour = Behaviour(quota=1_000_000)
-    simulator = NamelySimulator(Tenant(30, 3, behaviour), behaviour)
-    with serve_in_thread(simulator) as served:
-        token = simulator.credentials["personal_access_token"]
-        reached = Threaded(simulator.host, served.port, str(served.ca_file), token, simulator)
-        (tmp_path / "plugins.toml").write_text(reached.settings(losses="[host.losses]\nvanished_share = 1"))
-        monkeypatch.setenv("SSL_CERT_FILE", reached.ca_file)
-        monkeypatch.setenv("DISCOVER_PERSONAL_ACCESS_TOKEN", token)
-        assert discover("connect", "namely", "--name", "acme", "--domain", simulator.host).code == 0
-        assert discover("run", "acme").code == 0
-        assert isinstance(simulator.directory, Tenant)
-        yield simulator.directory
+    with tenant_of_its_own(tmp_path, monkeypatch, discover, extra="[host.losses]\nvanished_share = 1") as tenant:
+        yield tenant
 
 
 def test_explain_prints_the_origin_for_people_and_for_programs(tenant: Tenant, discover: Discover) -> None:

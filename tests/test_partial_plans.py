@@ -8,26 +8,16 @@ import pytest
 from connector_core import Operation, PlanChangedError
 from connector_core.outcomes import State
 from connector_core.store import Selection
-from connectors.namely.simulator import Behaviour, NamelySimulator, Tenant
+from connectors.namely.simulator import Tenant
 from terminal import Terminal
-from world import Discover, Start, Threaded, serve_in_thread
+from world import Discover, Start, tenant_of_its_own
 
 
 @pytest.fixture
 def tenant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, discover: Discover) -> Iterator[Tenant]:
     """A tenant whose plan waits: three removals, one update, one create, and a department that is renamed."""
-    behaviour = Behaviour(quota=1_000_000)
-    simulator = NamelySimulator(Tenant(30, 3, behaviour), behaviour)
-    with serve_in_thread(simulator) as served:
-        token = simulator.credentials["personal_access_token"]
-        reached = Threaded(simulator.host, served.port, str(served.ca_file), token, simulator)
-        (tmp_path / "plugins.toml").write_text(f"[host.retention]\nundo = 7\n{reached.settings()}")
-        monkeypatch.setenv("SSL_CERT_FILE", reached.ca_file)
-        monkeypatch.setenv("DISCOVER_PERSONAL_ACCESS_TOKEN", token)
-        assert discover("connect", "namely", "--name", "acme", "--domain", simulator.host).code == 0
-        assert discover("run", "acme").code == 0
-        assert isinstance(simulator.directory, Tenant)
-        yield simulator.directory
+    with tenant_of_its_own(tmp_path, monkeypatch, discover, extra="[host.retention]\nundo = 7\n") as tenant:
+        yield tenant
 
 
 @pytest.fixture

@@ -18,10 +18,10 @@ from connector_core.plugins import registry_of
 from connector_core.sdk.tracing import keeping_rows
 from connector_core.settings import HostSettings, Settings
 from connector_core.testing import environment, serve
-from connectors.namely.simulator import Behaviour, NamelySimulator, Tenant
+from connectors.namely.simulator import Tenant
 from planted.example import Example, Person, to_employee
 from planted.simulator import ExampleSimulator
-from world import Discover, Outcome, Place, Start, StartProvider, Threaded, serve_in_thread
+from world import Discover, Outcome, Place, Start, StartProvider, tenant_of_its_own
 
 pytestmark = pytest.mark.jumping
 
@@ -430,18 +430,8 @@ def test_every_sort_of_value_is_found() -> None:
 @pytest.fixture
 def tenant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, discover: Discover) -> Iterator[Tenant]:
     """A simulated tenant of this test's own, whose people are stored as the integration acme."""
-    behaviour = Behaviour(quota=1_000_000)
-    simulator = NamelySimulator(Tenant(30, 3, behaviour), behaviour)
-    with serve_in_thread(simulator) as served:
-        token = simulator.credentials["personal_access_token"]
-        reached = Threaded(simulator.host, served.port, str(served.ca_file), token, simulator)
-        (tmp_path / "plugins.toml").write_text(reached.settings())
-        monkeypatch.setenv("SSL_CERT_FILE", reached.ca_file)
-        monkeypatch.setenv("DISCOVER_PERSONAL_ACCESS_TOKEN", token)
-        assert discover("connect", "namely", "--name", "acme", "--domain", simulator.host).code == 0
-        assert discover("run", "acme").code == 0
-        assert isinstance(simulator.directory, Tenant)
-        yield simulator.directory
+    with tenant_of_its_own(tmp_path, monkeypatch, discover) as tenant:
+        yield tenant
 
 
 def test_preview_prints_each_step_for_people_and_for_programs(tenant: Tenant, discover: Discover) -> None:

@@ -31,14 +31,9 @@ from connector_core.testing import Served, SimulatorOptions, load, serve
 from connector_core.testing.authority import authority_in, cache_folder
 from connector_core.testing.server import port_of
 from processes import killed_at_every_instant, run_script, simulating, typed
-from world import DISCOVER, OURS, Discover
+from world import DISCOVER, OURS, Discover, free_port
 
 PLACE = "127.0.0.1:8443"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
 
 
 # ---- ports

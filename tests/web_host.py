@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
@@ -25,15 +24,9 @@ from connector_core.web.drafts import Drafts
 from connector_core.web.server import TOKEN_VARIABLE, ServerLog, serving
 from connector_core.web.site import Site
 from connectors.namely.simulator import Behaviour, NamelySimulator, Tenant
+from world import free_port
 
 TOKEN = "a-token-for-tests-of-the-web-host"
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 @dataclass

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import socket
 import sqlite3
 import sys
 import threading
@@ -346,6 +347,32 @@ class Web:
 
     async def sign_in(self) -> Answer:
         return await self.send("POST", "/sign-in", data={"token": self.token})
+
+
+@contextmanager
+def tenant_of_its_own(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, discover: Discover, *, extra: str = ""
+) -> Iterator[Tenant]:
+    """Serve a simulated tenant, whose people are stored as the integration acme. ``extra`` are further settings."""
+    behaviour = Behaviour(quota=1_000_000)
+    simulator = NamelySimulator(Tenant(30, 3, behaviour), behaviour)
+    with serve_in_thread(simulator) as served:
+        token = simulator.credentials["personal_access_token"]
+        reached = Threaded(simulator.host, served.port, str(served.ca_file), token, simulator)
+        (folder / "plugins.toml").write_text(reached.settings(extra=extra))
+        monkeypatch.setenv("SSL_CERT_FILE", reached.ca_file)
+        monkeypatch.setenv("DISCOVER_PERSONAL_ACCESS_TOKEN", token)
+        assert discover("connect", "namely", "--name", "acme", "--domain", simulator.host).code == 0
+        assert discover("run", "acme").code == 0
+        assert isinstance(simulator.directory, Tenant)
+        yield simulator.directory
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on."""
+    with closing(socket.socket()) as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 class StartWeb(Protocol):

@@ -3,9 +3,7 @@
 import asyncio
 import re
 import sys
-import traceback
 from dataclasses import dataclass
-from pathlib import Path
 
 from cyclopts import (
     CoercionError,
@@ -18,7 +16,7 @@ from cyclopts import (
 from cyclopts.exceptions import ArgumentOrderError
 
 from connector_core.cli.streams import silence
-from connector_core.errors import ConnectorCoreError, ProviderError
+from connector_core.errors import ConnectorCoreError, ProviderError, place_of
 
 INTERRUPTED = 130
 _NAME = re.compile(r"--?[a-z]{1,12}(-[a-z]{1,12}){0,3}", re.ASCII)
@@ -96,12 +94,9 @@ def ending_of(error: BaseException) -> Ending:
         return Ending("interrupted", "Interrupted.", exit_code=INTERRUPTED)
     if isinstance(error, OSError):
         return Ending("system", f"{error.filename or 'The system'}: {error.strerror}.")
-    # A place, never a traceback with data in it.
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    where = f"{type(error).__name__} in {last.name}, line {last.lineno} of {Path(last.filename).name}"
     return Ending(
         "bug",
-        f"This is a bug: {where}.",
+        f"This is a bug: {place_of(error)}.",
         "Report it with the command that you ran, and with what `discover doctor` prints.",
     )
 

@@ -24,7 +24,7 @@ NOT_JUDGED = (
     "Losses and emptied fields are judged on whole runs: a run may hold these changes, or not believe that a value is "
     "gone."
 )
-"""What the preview of a single row cannot tell."""
+"""Said with every preview: guards are not part of it."""
 _ANSWERS = {
     Answer.FOUND: "The provider has it.",
     Answer.NOT_THERE: "The provider does not have it, or does not show it to this token.",

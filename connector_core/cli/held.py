@@ -23,7 +23,7 @@ from connector_core.store import Held, Selection, Undoable
 
 @dataclass(frozen=True)
 class _Shown:
-    """What the operator has seen, and agrees to."""
+    """The part of a plan that was shown, which the decision is about."""
 
     held: Held
     only: Selection | None

@@ -1,4 +1,4 @@
-"""How integrations stand: ``status``."""
+"""The state of integrations, kind by kind: ``status``."""
 
 from typing import Any
 

@@ -1,13 +1,11 @@
 """The engine: who runs what, and when, behind one interface; and a run as it is seen while it goes on."""
 
-import traceback
 from collections.abc import AsyncGenerator, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Protocol, Self
 
-from connector_core.errors import ConnectorCoreError
+from connector_core.errors import ConnectorCoreError, place_of
 from connector_core.outcomes import Forecast, Progress, Report, Traffic
 
 INTERRUPTED = "interrupted"
@@ -27,9 +25,7 @@ class Problem:
         """Return what an error says. Of a bug it is the place, never a text with data in it."""
         if isinstance(error, ConnectorCoreError):
             return cls(error.code, error.message, error.hint)
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        where = f"{type(error).__name__} in {last.name}, line {last.lineno} of {Path(last.filename).name}"
-        return cls(BUG, f"This is a bug: {where}.", "Report it with what `discover doctor` prints.")
+        return cls(BUG, f"This is a bug: {place_of(error)}.", "Report it with what `discover doctor` prints.")
 
 
 CANCELLED = Problem(INTERRUPTED, "The run was cancelled.", "The next run resumes or starts over.")

@@ -129,6 +129,6 @@ async def _attempt(work: Awaitable[object]) -> None:
         await work
     except ConnectorCoreError as error:
         structlog.get_logger().warning("schedule_postponed", error=error.message)
-    except Exception as error:  # noqa: BLE001 - see above
+    except Exception as error:  # noqa: BLE001 - what fails once must not end all later runs
         # The place, never a text with data in it.
         structlog.get_logger().error("schedule_failed", error=Problem.of(error).message)

@@ -82,7 +82,7 @@ class EmailSettings(SettingsTable):
     security: Annotated[str, Field(pattern="^(tls|starttls|none)$")] = "starttls"
     """`tls` from the first byte, `starttls`, or `none`: for a server on this machine only."""
     user: str = ""
-    """The user who signs in there; empty for nobody."""
+    """The user name for that server; empty if it asks for none."""
     sender: str = ""
     """The address of the sender."""
     recipients: tuple[str, ...] = ()

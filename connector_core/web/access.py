@@ -89,7 +89,7 @@ class Access:
 
     @property
     def by_proxy(self) -> bool:
-        """True if a proxy in front names the users, so that nobody signs in here."""
+        """True if a proxy in front names the users, so that users do not sign in here."""
         # Without a declared proxy everyone could send the header.
         return bool(self._settings.user_header and self._settings.proxies)
 

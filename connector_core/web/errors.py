@@ -12,14 +12,12 @@ class SignInRequiredError(ConnectorCoreError):
     """The request names no user."""
 
     code = "sign_in_required"
-    exit_code = 2
 
 
 class SignInRefusedError(ConnectorCoreError):
     """The token was wrong, or too many were, which has status 429."""
 
     code = "sign_in_refused"
-    exit_code = 2
 
     def __init__(self, message: str, *, hint: str = "", retry_after: float = 0.0) -> None:
         super().__init__(message, hint=hint)
@@ -31,49 +29,42 @@ class RoleError(ConnectorCoreError):
     """The user's role does not allow the request."""
 
     code = "role"
-    exit_code = 2
 
 
 class WrongHostError(ConnectorCoreError):
     """The request is for another host name, or did not come through the declared proxy."""
 
     code = "wrong_host"
-    exit_code = 2
 
 
 class ForeignRequestError(ConnectorCoreError):
     """Another site may have sent the request."""
 
     code = "foreign_request"
-    exit_code = 2
 
 
 class MissingError(ConnectorCoreError):
     """The page, run, plan or row does not exist."""
 
     code = "not_found"
-    exit_code = 2
 
 
 class ConflictError(ConnectorCoreError):
     """What the request would add exists already."""
 
     code = "conflict"
-    exit_code = 2
 
 
 class MediaTypeError(ConnectorCoreError):
     """The body is not plain JSON."""
 
     code = "media_type"
-    exit_code = 2
 
 
 class RequestError(ConnectorCoreError):
     """The operation does not take the parameters or the body."""
 
     code = "request"
-    exit_code = 2
 
     def __init__(self, message: str, *, hint: str = "", findings: Sequence[tuple[str, str]] = ()) -> None:
         super().__init__(message, hint=hint)

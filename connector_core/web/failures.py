@@ -1,10 +1,8 @@
 """Errors as responses: a page for people, a problem document (RFC 9457) for programs."""
 
 import json
-import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import structlog
@@ -22,6 +20,7 @@ from connector_core.errors import (
     SettingsError,
     StoreError,
     UnknownIntegrationError,
+    place_of,
 )
 from connector_core.web.access import Handler
 from connector_core.web.errors import (
@@ -136,9 +135,7 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     except ConnectionResetError:
         raise
     except Exception as error:  # noqa: BLE001 - an error page for each
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        where = f"{type(error).__name__} in {last.name}, line {last.lineno} of {Path(last.filename).name}"
-        structlog.get_logger().error("web_bug", where=where)
+        structlog.get_logger().error("web_bug", where=place_of(error))
         hint = "The log says where it is: report it with what you did."
         return _answer(request, Problem(500, "bug", "This is a bug of the web host.", hint))
 

@@ -3,9 +3,8 @@
 import asyncio
 import os
 import shutil
-import socket
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from connector_core.errors import ConnectorCoreError
 from connector_core.host import Host
 from connector_core.settings import NoticeSettings, PluginSettings, WebSettings
 from connector_core.web.server import Serving, serving
-from world import Start, StartWeb, Web
+from world import Start, StartWeb, Web, free_port
 
 USER_HEADER = "X-Forwarded-User"
 _CHROMIUM = shutil.which("chromium")
@@ -84,13 +83,6 @@ async def in_task(host: Host) -> AsyncIterator[Serving]:
     finally:
         ended.set()
         await task
-
-
-def free_port() -> int:
-    """Return a port that nothing listens on."""
-    with closing(socket.socket()) as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 @pytest.fixture

@@ -27,8 +27,8 @@ from connector_core.web.access import _NEEDED
 from connector_core.web.api import OPERATIONS
 from connector_core.web.rendering import STATIC
 from connector_core.web.server import refuse_plain_http, refuse_unnamed_proxy, serving, tls_of
-from web_host import TOKEN, NotedRuns, WebHost, client, free_port, served_web, web_settings
-from world import Start
+from web_host import TOKEN, NotedRuns, WebHost, client, served_web, web_settings
+from world import Start, free_port
 
 ROOT = Path(__file__).parents[2]
 SENSITIVE = "/api/v1/integrations/acme/cancel"

@@ -7,7 +7,7 @@ from connector_core.sdk.connector import Declaration
 from connector_core.sdk.entities import Entity
 from connector_core.sdk.page import Page
 
-NOBODY = "98765432101234567"
+UNKNOWN_ID = "98765432101234567"
 """An id that no simulator has."""
 SAMPLE = 8
 """Rows of a kind that are requested once more, by their ids."""
@@ -24,7 +24,7 @@ async def wrong_answers(
     api, ask = connector.api, getattr(connector, name)
     reading, api.method = api.method, name
     problems = []
-    for source_id, expected in ((known, True), (NOBODY, False)):
+    for source_id, expected in ((known, True), (UNKNOWN_ID, False)):
         answer = await ask(source_id)
         if (answer is not None if name == declaration.fetch else answer) is not expected:
             row = "a row that was just read" if expected else "an id that does not exist"
@@ -48,8 +48,8 @@ async def differing_rows(connector: Any, declaration: Declaration, read: Sequenc
             fields |= _differing(one, found[0])
         else:
             problems.append(f"{name}() does not bring a row of {kind} that was just read")
-    nobody: Page[Any] | None = await fetch(NOBODY)
-    if nobody is not None and nobody.rows:
+    absent: Page[Any] | None = await fetch(UNKNOWN_ID)
+    if absent is not None and absent.rows:
         problems.append(f"{name}() brings a row of {kind} for an id that does not exist")
     if fields:
         problems.append(f"{name}() brings rows of {kind} that differ from the listing's in {', '.join(sorted(fields))}")
