@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from functools import cached_property, partial
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import aiohttp
 import structlog
@@ -18,10 +18,8 @@ from connector_core.directory import Directories
 from connector_core.discovery import BegunCallback, ProgressCallback, RunContext, check, discover
 from connector_core.discovery.check import refuse_unreadable
 from connector_core.discovery.connector_errors import credentials_of
-from connector_core.discovery.preview import Asked, preview
 from connector_core.discovery.tenant import refuse_other_tenant
 from connector_core.errors import ConnectorCoreError
-from connector_core.explanations import Preview
 from connector_core.http import HttpApi
 from connector_core.listings import Listings
 from connector_core.names import check_name
@@ -36,6 +34,9 @@ from connector_core.secrecy import hiding
 from connector_core.settings import Settings
 from connector_core.store import Integration, Store
 from connector_core.vault import Vault
+
+if TYPE_CHECKING:
+    from connector_core.explanations import Preview
 
 __all__ = ["Host", "Settings"]
 
@@ -245,11 +246,13 @@ class Host(Decisions, Overview):
 
     # ---- one row
 
-    async def preview(self, name: str, kind: type[Entity], source_id: str) -> Preview:
+    async def preview(self, name: str, kind: type[Entity], source_id: str) -> "Preview":
         """Ask the provider for one row; return what a run would make of it, or what failed.
 
         Nothing of the row is stored. The audit log tells that one was asked for, and not which.
         """
+        from connector_core.discovery.preview import Asked, preview  # No other operation needs it: start-up is shorter.
+
         _, connector, credentials = await self._restore(name)
         await self.audit.note(Action.PREVIEWED, name, kind=kind.__name__)
         opened = partial(self._connections.connector, connector, credentials, registry=self.registry)

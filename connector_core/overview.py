@@ -2,19 +2,19 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Collection
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from connector_core.contract import declaration_of
 from connector_core.directory import Directories, Directory
-from connector_core.discovery.explain import explain
-from connector_core.discovery.preview import Asked
 from connector_core.errors import SettingsError
-from connector_core.explanations import Explanation
 from connector_core.plugins import Registry
 from connector_core.sdk.entities import Entity
 from connector_core.status import IntegrationStatus, statuses
 from connector_core.store import EntityChange, RunSummary, Store, StoredKind
 from connector_core.views import View, linked_ids
+
+if TYPE_CHECKING:
+    from connector_core.explanations import Explanation
 
 E = TypeVar("E", bound=Entity)
 
@@ -53,8 +53,12 @@ class Overview(ABC):
         await self.store.integrations.get(name)
         return await self.store.snapshots.history(StoredKind(name, kind.__name__), source_id, limit)
 
-    async def explain(self, name: str, kind: type[Entity], source_id: str) -> Explanation:
+    async def explain(self, name: str, kind: type[Entity], source_id: str) -> "Explanation":
         """Explain the stored values of one row by the runs that brought them; of one that is gone, its removal."""
+        # No other operation needs these: start-up is shorter.
+        from connector_core.discovery.explain import explain
+        from connector_core.discovery.preview import Asked
+
         connector = self.registry.connector((await self.store.integrations.get(name)).connector)
         asked = Asked(name, declaration_of(connector, kind.__name__), source_id)
         return await explain(asked, connector.manifest.title, self.store)
