@@ -112,7 +112,9 @@ def test_a_good_connector_keeps_every_rule(job: str) -> None:
 
 @pytest.mark.slow
 def test_a_good_connector_keeps_the_rules_of_scale() -> None:
-    findings = run_examiner(Example, partial(scale.examine, sizes=(1, 120, 1_200), traced=(1_100, 2_600)))
+    # Far apart: both ends of a connection are in this process, and one more, which a busy machine may open, takes
+    # half a megabyte.
+    findings = run_examiner(Example, partial(scale.examine, sizes=(1, 120, 1_200), traced=(1_100, 5_100)))
     assert findings.problems == {}
     assert {"1 people", "1,200 people", "memory"} <= findings.measures.keys()
 
