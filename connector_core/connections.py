@@ -13,7 +13,8 @@ from connector_core.errors import SettingsError
 from connector_core.http import HttpApi, open_session, tls_context
 from connector_core.http.quotas import Quotas
 from connector_core.plugins import Registry
-from connector_core.sdk.connector import AnyConnector, Api, Context
+from connector_core.sdk.api import Api
+from connector_core.sdk.connector import AnyConnector, Context
 from connector_core.sdk.credentials import Credentials
 from connector_core.sdk.manifest import Manifest
 from connector_core.settings import HostSettings, limits_of

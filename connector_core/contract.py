@@ -31,15 +31,7 @@ def verify(name: str, connector: Any, settings: PluginSettings) -> type[AnyConne
         raise PluginContractError(f"Its manifest is named {manifest.name}, but its entry point {name}.")
     if not hasattr(connector, "credentials_type"):
         raise PluginContractError(f"{connector.__name__} declares no credentials: write Connector[YourCredentials].")
-    form = {one.name: one.secret for one in connector.credentials_type.form()}
-    if unknown := [field for field in manifest.auth.fields if field not in form]:
-        raise PluginContractError(
-            f"Its manifest authenticates with {unknown[0]}, which is not a field of its credentials."
-        )
-    if not any(form[field] for field in manifest.auth.fields):
-        raise PluginContractError(
-            f"Its manifest authenticates with {manifest.auth.fields[0]}, which is not a secret field."
-        )
+    _check_ways(manifest, connector)
     if not connector.declarations:
         raise PluginContractError(f"{connector.__name__} discovers nothing.")
     _check_address(manifest, settings)
@@ -47,6 +39,19 @@ def verify(name: str, connector: Any, settings: PluginSettings) -> type[AnyConne
     options_of(connector, settings)
     found: type[AnyConnector] = connector
     return found
+
+
+def _check_ways(manifest: Manifest, connector: type[AnyConnector]) -> None:
+    """Raise PluginContractError if a way to authenticate uses a field that the credentials lack, or no secret one."""
+    form = {one.name: one.secret for one in connector.credentials_type.form()}
+    form |= dict.fromkeys(connector.credentials_type.obtained(), True)
+    for way in manifest.ways:
+        if unknown := [field for field in way.fields if field not in form]:
+            raise PluginContractError(
+                f"Its manifest authenticates with {unknown[0]}, which is not a field of its credentials."
+            )
+        if not any(form[field] for field in way.fields):
+            raise PluginContractError(f"Its manifest authenticates with {way.fields[0]}, which is not a secret field.")
 
 
 def _check_address(manifest: Manifest, settings: PluginSettings) -> None:

@@ -20,6 +20,7 @@
     │   ├── ThrottledError             too many requests                             (retryable)
     │   ├── ForbiddenError             a permission is missing
     │   ├── NotFoundError              the provider says that the thing does not exist
+    │   ├── CursorExpiredError         it no longer accepts a cursor, or the token of a delta
     │   ├── InsecureError              its certificate is not trusted
     │   └── ProtocolError              the response is not what the API promises
     │       └── MalformedError         not JSON, or JSON of another shape            (retryable)
@@ -205,6 +206,10 @@ class ForbiddenError(ProviderError):
 
 class NotFoundError(ProviderError):
     code = "provider_not_found"
+
+
+class CursorExpiredError(ProviderError):
+    code = "provider_cursor_expired"
 
 
 class InsecureError(ProviderError):

@@ -27,7 +27,8 @@ from connector_core.outcomes import CheckReport, Report, Run
 from connector_core.overview import Overview
 from connector_core.plugins import Registry, load
 from connector_core.schedules import Schedules
-from connector_core.sdk.connector import AnyConnector, Api
+from connector_core.sdk.api import Api
+from connector_core.sdk.connector import AnyConnector
 from connector_core.sdk.credentials import Credentials
 from connector_core.sdk.entities import Entity, Product
 from connector_core.secrecy import hiding

@@ -11,8 +11,9 @@ from connector_core.errors import (
     UnavailableError,
 )
 from connector_core.plugins import Entry
+from connector_core.sdk.authentication import Basic, Bearer, Header
 from connector_core.sdk.connector import AnyConnector, Declaration
-from connector_core.sdk.manifest import Advice, Basic, Bearer, Header, Manifest, RateLimit
+from connector_core.sdk.manifest import Advice, Manifest, RateLimit
 from connector_core.settings import limits_of
 
 

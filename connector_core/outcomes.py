@@ -11,7 +11,8 @@ from connector_core.data_profile import DataProfile
 from connector_core.field_changes import FieldChange
 from connector_core.reasons import Reason
 from connector_core.sdk.connector import Account, Declaration
-from connector_core.sdk.page import Origin, Rejection
+from connector_core.sdk.page import Origin
+from connector_core.sdk.rejection import Rejection
 
 
 class Verdict(StrEnum):
@@ -58,6 +59,10 @@ class Began(StrEnum):
     """The kind cannot be resumed, or its rows are too old or were read with another token, options or version."""
     STARTED_OVER_CHANGED = "started_over_changed"
     """The listing has changed since the interrupted run."""
+    STARTED_OVER_EXPIRED = "started_over_expired"
+    """The provider no longer accepted the cursor at which the reading was to go on."""
+    RESYNCED = "resynced"
+    """The provider no longer accepted the token from which the delta was to start, so all rows were read."""
     READ_TWICE = "read_twice"
     """The listing may have moved while it was read, so it was read again."""
 
@@ -70,6 +75,8 @@ class Proof(StrEnum):
     """All rows came in one response."""
     EXPECTED_IDS = "expected_ids"
     """Another response names the rows that must be there, and all of them came."""
+    COUNT = "count"
+    """The provider counts its rows by another request, and as many came, by cursors: none is a number that shifts."""
     CREATION_TIMES = "creation_times"
     """As many rows that were created before the reading began were read as were announced at its beginning."""
     READ_TWICE = "read_twice"

@@ -8,6 +8,7 @@ from connector_core.errors import (
     Call,
     ConnectorCoreError,
     CredentialsError,
+    CursorExpiredError,
     DiscoveryError,
     ForbiddenError,
     InsecureError,
@@ -44,30 +45,52 @@ from connector_core.outcomes import (
     Verdict,
 )
 from connector_core.reasons import Code, Reason
+from connector_core.sdk.api import Api, HandPages
+from connector_core.sdk.authentication import (
+    AuthorizationCode,
+    Basic,
+    Bearer,
+    ClientCertificate,
+    ClientCredentials,
+    ClientSecret,
+    Header,
+    PrivateKeyJwt,
+)
 from connector_core.sdk.connector import (
     Account,
-    Api,
     Connector,
     Context,
     Options,
     discovers,
 )
-from connector_core.sdk.credentials import Credentials, Identifier, Subdomain, TenantDomain
+from connector_core.sdk.credentials import Credentials
 from connector_core.sdk.entities import Department, DepartmentKind, Employee, Entity, Product, Status, WorkerType
 from connector_core.sdk.expected_ids import ExpectedIds
-from connector_core.sdk.manifest import (
-    Advice,
-    Basic,
-    Bearer,
-    Category,
-    ClientCredentials,
-    Header,
-    Manifest,
-    RateLimit,
+from connector_core.sdk.field_types import (
+    NOT_OBTAINED,
+    BaseUrl,
+    Identifier,
+    Obtained,
+    Pem,
+    PrivateKey,
+    Subdomain,
+    TenantDomain,
 )
-from connector_core.sdk.marks import changes, fetches, witnesses
-from connector_core.sdk.page import Page, PlaceInListing, Rejection, RowRejectedError, TotalSource
-from connector_core.sdk.paging import Cursor, Offset, PageNumber, Paging, SinglePage, Streamed
+from connector_core.sdk.manifest import Advice, Category, ConcurrencyLimit, Manifest, RateHeaders, RateLimit
+from connector_core.sdk.marks import changes, changes_since, fetches, witnesses
+from connector_core.sdk.page import Page, PlaceInListing, TotalSource
+from connector_core.sdk.paging import (
+    Body,
+    Cursor,
+    LinkHeader,
+    NextUrl,
+    Offset,
+    PageNumber,
+    Paging,
+    SinglePage,
+    Streamed,
+)
+from connector_core.sdk.rejection import Rejection, RowRejectedError
 from connector_core.sdk.texts import normal_form
 from connector_core.sdk.values import (
     IdsByName,
@@ -82,28 +105,37 @@ from connector_core.sdk.values import (
     text,
     words,
 )
-from connector_core.sdk.wire import Listing, Maybe, Row, Titled, Wire
+from connector_core.sdk.wire import ArrayListing, Listing, Maybe, Row, Titled, Wire, from_header
 
 __all__ = [
+    "NOT_OBTAINED",
     "UNSET",
     "Account",
     "Advice",
     "Api",
+    "ArrayListing",
+    "AuthorizationCode",
+    "BaseUrl",
     "Basic",
     "Bearer",
+    "Body",
     "BusyError",
     "Call",
     "Category",
     "Certificate",
     "Change",
+    "ClientCertificate",
     "ClientCredentials",
+    "ClientSecret",
     "Code",
+    "ConcurrencyLimit",
     "Connector",
     "ConnectorCoreError",
     "Context",
     "Credentials",
     "CredentialsError",
     "Cursor",
+    "CursorExpiredError",
     "Department",
     "DepartmentKind",
     "DiscoveryError",
@@ -111,6 +143,7 @@ __all__ = [
     "Entity",
     "ExpectedIds",
     "ForbiddenError",
+    "HandPages",
     "Header",
     "Identifier",
     "IdsByName",
@@ -118,11 +151,14 @@ __all__ = [
     "InvalidCredentialsError",
     "KindPlan",
     "KindReport",
+    "LinkHeader",
     "Listing",
     "MalformedError",
     "Manifest",
     "Maybe",
+    "NextUrl",
     "NotFoundError",
+    "Obtained",
     "Offset",
     "Operation",
     "Options",
@@ -130,6 +166,7 @@ __all__ = [
     "Page",
     "PageNumber",
     "Paging",
+    "Pem",
     "PlaceInListing",
     "PlanChangedError",
     "PluginConflictError",
@@ -137,9 +174,12 @@ __all__ = [
     "PluginError",
     "PluginLoadError",
     "PluginRefusedError",
+    "PrivateKey",
+    "PrivateKeyJwt",
     "Product",
     "ProtocolError",
     "ProviderError",
+    "RateHeaders",
     "RateLimit",
     "Reason",
     "RejectedCredentialsError",
@@ -168,12 +208,14 @@ __all__ = [
     "WorkerType",
     "as_tuple",
     "changes",
+    "changes_since",
     "day",
     "department_fields",
     "discovers",
     "fetches",
     "field",
     "first",
+    "from_header",
     "full_name",
     "hookimpl",
     "link",

@@ -13,7 +13,8 @@ from connector_core.discovery.explain import explain
 from connector_core.discovery.preview import Asked
 from connector_core.explanations import Explanation, FieldOrigin, Source
 from connector_core.http.parsing import parse_page
-from connector_core.sdk.page import Origin, PlaceInListing, RowRejectedError
+from connector_core.sdk.page import Origin, PlaceInListing
+from connector_core.sdk.rejection import RowRejectedError
 from connector_core.sdk.tracing import keeping_rows
 from connector_core.settings import RetentionSettings
 from connectors.namely.mapping import to_employee

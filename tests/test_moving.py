@@ -122,7 +122,7 @@ KINDS = [
     Kind("single page", SinglePage()),
     Kind("single page, dated", SinglePage(), DatedPeople),
     *(
-        Kind(f"{type(paging).__name__}, {'appends, ' if paging.appends else ''}{listing.__name__}", paging, listing)
+        Kind(f"{type(paging).__name__}, {'appends, ' if paging.resumable else ''}{listing.__name__}", paging, listing)
         for paging in (
             PageNumber(SIZE),
             PageNumber(SIZE, appends=True),
@@ -173,7 +173,7 @@ class Moving(ExampleSimulator):
 
     def happen(self, events: list[Event]) -> None:
         for event in events:
-            self._happen(event, self.kind.paging.appends)
+            self._happen(event, self.kind.paging.resumable)
 
     def _happen(self, event: Event, appends: bool) -> None:
         people, now = self.people, datetime.now(UTC).isoformat()
@@ -254,7 +254,7 @@ FRESH = st.builds(
 )
 INTERRUPTED = st.builds(
     Story,
-    kind=st.sampled_from([one for one in KINDS if one.paging.appends] * 3 + KINDS),
+    kind=st.sampled_from([one for one in KINDS if one.paging.resumable] * 3 + KINDS),
     people=st.integers(4, 11),
     full=st.booleans(),
     between=EVENTS,

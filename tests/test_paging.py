@@ -6,7 +6,7 @@ import pytest
 from aiohttp import web
 
 from connector_core import Cursor, Offset, PageNumber, Paging, SinglePage, Streamed
-from connector_core.sdk.paging import Position, Sliced
+from connector_core.sdk.paging import PageQuery, Position, Sliced
 from connector_core.testing import Answer, json_answer
 from planted.example import Example, ExampleCredentials, People
 from planted.misreading import WithoutTotal
@@ -83,7 +83,7 @@ async def test_smaller_pages_are_requested_where_the_gateway_gives_up() -> None:
         (PageNumber(50), True, False),
         (Offset(50, appends=True), True, True),
         (PageNumber(50, appends=True), True, True),
-        (Cursor(50), False, False),
+        (Cursor(50), False, True),
         (SinglePage(), False, False),
         (Streamed(), False, False),
     ],
@@ -92,20 +92,22 @@ def test_only_pages_of_equal_size_can_be_read_at_once_and_resumed_if_new_rows_co
     paging: Paging, *, sliced: bool, resumable: bool
 ) -> None:
     assert isinstance(paging, Sliced) is sliced
-    assert paging.appends is resumable
+    assert paging.resumable is resumable
 
 
 def test_an_offset_counts_the_rows_that_came() -> None:
-    assert BY_ROW.query(Position()) == {"from": "0", "count": "25"}
-    assert BY_ROW.query(Position().after(7, 60)) == {"from": "7", "count": "25"}
+    assert BY_ROW.query(Position()) == PageQuery({"from": 0, "count": 25})
+    assert BY_ROW.query(Position().after(7, 60)) == PageQuery({"from": 7, "count": 25})
     assert BY_ROW.query(Position().after(25, 60).after(0, 60)) is None
 
 
 def test_the_page_without_a_cursor_ends_the_listing_and_an_empty_one_does_not() -> None:
     paging = Cursor(size=50, cursor="after", limit="count")
-    assert paging.query(Position()) == {"count": "50"}
-    assert paging.query(Position().after(50, None, "c1")) == {"count": "50", "after": "c1"}
-    assert paging.query(Position().after(50, None, "c1").after(0, None, "c2")) == {"count": "50", "after": "c2"}
+    assert paging.query(Position()) == PageQuery({"count": 50})
+    assert paging.query(Position().after(50, None, "c1")) == PageQuery({"count": 50, "after": "c1"})
+    assert paging.query(Position().after(50, None, "c1").after(0, None, "c2")) == PageQuery(
+        {"count": 50, "after": "c2"}
+    )
     assert paging.query(Position().after(50, None, "c1").after(50, None)) is None
 
 

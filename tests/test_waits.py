@@ -110,7 +110,7 @@ async def test_the_clock_of_the_provider_may_be_an_hour_off(namely: Start, fault
 
 
 def test_the_header_of_hibobs_resets_is_named() -> None:
-    assert HiBob.manifest.reset_header == "X-RateLimit-Reset"
+    assert HiBob.manifest.rate_headers.reset == "X-RateLimit-Reset"
 
 
 # ---- what is said of it

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from connector_core.http import HttpApi
 from connector_core.outcomes import Change, Progress, Report, Run, Traffic
 from connector_core.plugins import Registry
-from connector_core.sdk.connector import Account, AnyConnector, Api, Declaration
+from connector_core.sdk.api import Api
+from connector_core.sdk.connector import Account, AnyConnector, Declaration
 from connector_core.sdk.entities import Entity
 from connector_core.settings import HostSettings
 from connector_core.store import Integration, Store

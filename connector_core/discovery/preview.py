@@ -16,7 +16,8 @@ from connector_core.errors import Call, ConnectorCoreError, SettingsError, Unava
 from connector_core.explanations import Answer, MappedField, Preview, Problem, UnreadField
 from connector_core.field_changes import FieldChange
 from connector_core.reasons import Code, Reason
-from connector_core.sdk.connector import AnyConnector, Api, Declaration, Params
+from connector_core.sdk.api import Api, HandPages, Params
+from connector_core.sdk.connector import AnyConnector, Declaration
 from connector_core.sdk.entities import Entity, SourceId
 from connector_core.sdk.page import Page, T
 from connector_core.sdk.paging import Paging
@@ -67,27 +68,61 @@ class WatchedApi:
         params: Params | None = None,
         body: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
+        url: str = "",
     ) -> AsyncGenerator[Page[R], None]:
-        listed = self._api.pages(path, listing, paging=paging, params=params, body=body, headers=headers)
+        listed = self._api.pages(path, listing, paging=paging, params=params, body=body, headers=headers, url=url)
         with self._noting("GET" if body is None else "POST", path):
             async with aclosing(listed) as pages:
                 async for page in pages:
                     yield page
 
-    async def get(self, path: str, model: type[T], *, params: Params | None = None, authenticated: bool = True) -> T:
+    def by_hand(self, name: str, row: type[R]) -> HandPages[R]:
+        return self._api.by_hand(name, row)
+
+    async def get(
+        self,
+        path: str,
+        model: type[T],
+        *,
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+        authenticated: bool = True,
+    ) -> T:
         with self._noting("GET", path):
-            return await self._api.get(path, model, params=params, authenticated=authenticated)
+            return await self._api.get(path, model, params=params, headers=headers, authenticated=authenticated)
+
+    async def post(
+        self,
+        path: str,
+        model: type[T],
+        *,
+        body: Mapping[str, Any],
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> T:
+        with self._noting("POST", path):
+            return await self._api.post(path, model, body=body, params=params, headers=headers)
 
     async def sign_in(self) -> None:
         await self._api.sign_in()
 
-    async def exists(self, path: str, source_id: str, *, params: Params | None = None) -> bool:
+    async def exists(
+        self, path: str, source_id: str, *, params: Params | None = None, headers: Mapping[str, str] | None = None
+    ) -> bool:
         with self._noting("GET", f"{path}/{source_id}"):
-            return await self._api.exists(path, source_id, params=params)
+            return await self._api.exists(path, source_id, params=params, headers=headers)
 
-    async def find(self, path: str, source_id: str, model: type[T], *, params: Params | None = None) -> T | None:
+    async def find(
+        self,
+        path: str,
+        source_id: str,
+        model: type[T],
+        *,
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> T | None:
         with self._noting("GET", f"{path}/{source_id}"):
-            return await self._api.find(path, source_id, model, params=params)
+            return await self._api.find(path, source_id, model, params=params, headers=headers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,6 +124,7 @@ class KindReader:
         # The last page is requested again: if it still has the same ids, the rest goes on behind it.
         beginning = Beginning(checkpoint.first_total, checkpoint.began)
         position = Position(checkpoint.page - 1, 1, checkpoint.rows_before, checkpoint.announced, checkpoint.began)
+        position = replace(position, next_cursor=checkpoint.cursor)
         api = self._context.api.resuming(checkpoint.listing, position)
         one = self._pass(self._context.new_connector(api), Began.RESUMED)
         one.checkpoint, one.tally = checkpoint, Tally(beginning)
@@ -243,6 +244,7 @@ class KindReader:
             began_at=one.began_at,
             first_total=beginning.total,
             began=beginning.moment if tally.dated else None,
+            cursor=page.place.cursor,
         )
 
     def _progress(self, one: _Pass) -> Callable[[], None]:

@@ -7,7 +7,8 @@ from connector_core.discovery.dependence import traced
 from connector_core.outcomes import Proof
 from connector_core.sdk.entities import Entity
 from connector_core.sdk.hash_set import HashSet
-from connector_core.sdk.page import Beginning, Origin, Page, Rejection, TotalSource
+from connector_core.sdk.page import Beginning, Origin, Page, TotalSource
+from connector_core.sdk.rejection import Rejection
 
 _TRACED = 5
 """Rows of the first page by which it is found of what keys each field is made."""

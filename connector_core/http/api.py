@@ -23,11 +23,11 @@ from connector_core.http.quotas import Quotas
 from connector_core.http.request import Request
 from connector_core.http.stream import StreamedListing
 from connector_core.outcomes import Forecast, Traffic
-from connector_core.sdk.connector import Params
+from connector_core.sdk.api import HandPages, Params
 from connector_core.sdk.credentials import Credentials
 from connector_core.sdk.manifest import Manifest
 from connector_core.sdk.page import Page, T
-from connector_core.sdk.paging import Cursor, Paging, Position, Streamed
+from connector_core.sdk.paging import Cursor, PageQuery, Paging, Position, Streamed
 from connector_core.sdk.wire import Listing, R
 from connector_core.settings import BoundSettings, HttpSettings
 
@@ -79,6 +79,7 @@ class HttpApi:
         params: Params | None = None,
         body: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
+        url: str = "",
     ) -> AsyncGenerator[Page[R], None]:
         if isinstance(paging, Cursor) and listing.next_cursor is Listing.next_cursor:
             raise TypeError(f"{listing.__name__} tells no next_cursor, so its first page would seem to be the last")
@@ -88,16 +89,16 @@ class HttpApi:
             request = Request.for_listing(path, params, body, headers, streamed=True)
             listed = StreamedListing(self._client, request, listing, paging.rows, self._settings.largest_answer)
         else:
-            request = Request.for_listing(path, params, body, headers)
+            request = replace(Request.for_listing(path, params, body, headers), url=url)
             start = self._positions.get(request.listing, start)
             listed = self._paged(request, listing, paging, start)
         self._listings.append((path, listed))
         return bounded(listed.deliver(), start, self._bounds.rows, request.call)
 
     def _paged(self, request: Request, listing: type[Listing[R]], paging: Paging, start: Position) -> PagedListing[R]:
-        async def fetch(query: Mapping[str, str], *, listener: RequestListener, divisible: bool) -> ParsedPage[R]:
+        async def fetch(page: PageQuery, *, listener: RequestListener, divisible: bool) -> ParsedPage[R]:
             return await self._client.request(
-                replace(request, params={**query, **request.params}),
+                request.at(page),
                 partial(parse_page, request.call, listing),
                 listener=listener,
                 divisible=divisible,
@@ -105,25 +106,59 @@ class HttpApi:
 
         return PagedListing(fetch, request, paging, start, self._pace)
 
-    async def get(self, path: str, model: type[T], *, params: Params | None = None, authenticated: bool = True) -> T:
-        request = Request(Call("GET", path), params or {}, authenticated=authenticated)
+    def by_hand(self, name: str, row: type[R]) -> HandPages[R]:
+        raise NotImplementedError
+
+    async def get(
+        self,
+        path: str,
+        model: type[T],
+        *,
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+        authenticated: bool = True,
+    ) -> T:
+        return await self._one(
+            Request(Call("GET", path), params or {}, headers=headers or {}, authenticated=authenticated), model
+        )
+
+    async def post(
+        self,
+        path: str,
+        model: type[T],
+        *,
+        body: Mapping[str, Any],
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> T:
+        return await self._one(Request.for_listing(path, params, body, headers), model)
+
+    async def _one(self, request: Request, model: type[T]) -> T:
         return await self._client.request(request, partial(parse, request.call, model))
 
     async def sign_in(self) -> None:
         await self._client.sign_in()
 
-    async def exists(self, path: str, source_id: str, *, params: Params | None = None) -> bool:
-        request = _request_for_one(path, source_id, params)
+    async def exists(
+        self, path: str, source_id: str, *, params: Params | None = None, headers: Mapping[str, str] | None = None
+    ) -> bool:
         try:
-            await self._client.request(request, bytes)
+            await self._client.request(_request_for_one(path, source_id, params, headers), bytes)
         except NotFoundError:
             return False
         return True
 
-    async def find(self, path: str, source_id: str, model: type[T], *, params: Params | None = None) -> T | None:
-        request = _request_for_one(path, source_id, params)
+    async def find(
+        self,
+        path: str,
+        source_id: str,
+        model: type[T],
+        *,
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> T | None:
         try:
-            return await self._client.request(request, partial(parse, request.call, model))
+            return await self._one(_request_for_one(path, source_id, params, headers), model)
         except NotFoundError:
             return None
 
@@ -165,6 +200,8 @@ class HttpApi:
         await asyncio.sleep(_CLOSING if self._client.completed < self._client.requests else 0)
 
 
-def _request_for_one(path: str, source_id: str, params: Params | None) -> Request:
+def _request_for_one(path: str, source_id: str, params: Params | None, headers: Mapping[str, str] | None) -> Request:
     # Logs name no person, and an id is one.
-    return Request(Call("GET", f"{path}/{quote(source_id, safe='')}"), params or {}, logged_path=f"{path}/…")
+    return Request(
+        Call("GET", f"{path}/{quote(source_id, safe='')}"), params or {}, headers=headers or {}, logged_path=f"{path}/…"
+    )

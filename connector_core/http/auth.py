@@ -17,8 +17,9 @@ from connector_core.errors import Call, ConnectorCoreError, ProtocolError
 from connector_core.http.parsing import parse_undeclared
 from connector_core.http.request import Request
 from connector_core.proxies import Proxy
+from connector_core.sdk.authentication import AuthorizationCode, Basic, ClientCredentials, Header
 from connector_core.sdk.credentials import Credentials
-from connector_core.sdk.manifest import Basic, ClientCredentials, Header, Manifest
+from connector_core.sdk.manifest import Manifest
 from connector_core.secrecy import hide
 
 _LONGEST_LIFETIME = 1e9
@@ -115,14 +116,14 @@ class Renewable:
         auth = self._auth
         secrets = {
             "client_id": self._fields[auth.client_id].get_secret_value(),
-            "client_secret": self._fields[auth.client_secret].get_secret_value(),
+            "client_secret": self._fields[auth.client.fields[0]].get_secret_value(),
         }
         if auth.encoding == "json":
             body, content_type = msgspec.json.encode(secrets), "application/json"
         else:
             form = {"grant_type": "client_credentials", **secrets}
             body, content_type = urlencode(form).encode(), "application/x-www-form-urlencoded"
-        call = Call("POST", auth.path)
+        call = Call("POST", auth.token_url)
         return Request(call, body=body, content_type=content_type, authenticated=False, signs_in=True)
 
 
@@ -161,6 +162,8 @@ def signature(manifest: Manifest, credentials: Credentials, send: Send) -> Signa
         pair = SecretStr(b64encode(f"{fields[auth.user].get_secret_value()}:{password}".encode()).decode())
         hide(pair)
         return Fixed("Authorization", SecretStr(f"Basic {pair.get_secret_value()}"))
+    if isinstance(auth, AuthorizationCode):
+        raise NotImplementedError
     secret = fields[auth.field]
     if isinstance(auth, Header):
         return Fixed(auth.name, secret)

@@ -193,7 +193,9 @@ class Client:
 
     async def _send(self, request: Request, signed: Signed, read: Read[T]) -> tuple[T, float | None]:
         """Send the request over verified TLS, to a host of the manifest only. Return also the provider's time."""
-        url = URL(self._base + request.call.path, encoded=True).with_query(request.params)
+        url = URL(request.url or self._base + request.call.path, encoded=True)
+        if not request.url:
+            url = url.with_query(request.params)
         host = url.host or ""
         if url.scheme != "https" or not self._manifest.allows(host):
             raise ProtocolError(f"{host} is not a host of this connector", call=request.call)

@@ -12,7 +12,7 @@ as the pace allows. A page request starts with a slot, and goes through these st
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Mapping
+from collections.abc import AsyncGenerator, Awaitable
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from math import ceil
@@ -25,7 +25,7 @@ from connector_core.http.pace import Pace, PageSizes
 from connector_core.http.parsing import ParsedPage
 from connector_core.http.request import Request
 from connector_core.sdk.page import Page, PlaceInListing
-from connector_core.sdk.paging import Paging, Position, RowRange, Sliced
+from connector_core.sdk.paging import PageQuery, Paging, Position, RowRange, Sliced
 from connector_core.sdk.wire import R
 
 _AHEAD = 2
@@ -35,9 +35,7 @@ _AHEAD_OF_LATE = 4
 
 
 class Fetch(Protocol[R]):
-    def __call__(
-        self, query: Mapping[str, str], /, *, listener: RequestListener, divisible: bool
-    ) -> Awaitable[ParsedPage[R]]:
+    def __call__(self, page: PageQuery, /, *, listener: RequestListener, divisible: bool) -> Awaitable[ParsedPage[R]]:
         """Request one page. With ``divisible``, a smaller one could be requested instead."""
         ...
 
@@ -96,14 +94,15 @@ class PagedListing(Generic[R]):
                 due = self._requests[0]
                 page = await due.task
                 del self._requests[0]
+                cursor = self._position.next_cursor
                 self._position = self._position.after(page.size, page.announced, page.next_cursor)
                 last = self._paging.query(self._position) is None
                 if last and page.announced is not None:
                     # It may have been answered before a page that knew of one more row.
                     page = replace(page, announced=max(page.announced, self.highest_total))
                 self._measure(page.size)
-                listing = self.request.listing if self._paging.appends else ""
-                place = PlaceInListing(listing, self._position.pages, last, due.total_fell)
+                listing = self.request.listing if self._paging.resumable else ""
+                place = PlaceInListing(listing, self._position.pages, last, due.total_fell, cursor=cursor)
                 yield (self._first or FirstResponse.of(page)).placed(page, place, self._start, self._position)
                 if last:
                     return
@@ -158,13 +157,13 @@ class PagedListing(Generic[R]):
         self._requests.append(PageRequest(self, self._wanted(self._next)))
         self._next += 1
 
-    def _wanted(self, number: int) -> Mapping[str, str] | RowRange:
+    def _wanted(self, number: int) -> PageQuery | RowRange:
         """Return the query of this page, or its rows if it may be divided."""
         position, sliced = self._position, self._sliced
         first = not position.pages
         if sliced is None or not (sliced.numbered or first or position.announced is not None):
             # A short page in the middle would go unnoticed, so each page begins where the one before it ended.
-            return self._paging.query(position) or {}
+            return self._paging.query(position) or PageQuery()
         if self._page_rows in {0, sliced.size}:
             return RowRange(sliced, (number - 1) * sliced.size, sliced.size)
         # Where the server limits the rows of a page and pages are numbered, only it knows where each begins.
@@ -194,7 +193,7 @@ class PageRequest(Generic[R]):
     The client reports its attempts to it.
     """
 
-    def __init__(self, listing: PagedListing[R], wanted: Mapping[str, str] | RowRange) -> None:
+    def __init__(self, listing: PagedListing[R], wanted: PageQuery | RowRange) -> None:
         self.state = RequestState.SENT
         self.unparsed: AnnouncedTotal | None = None
         """The response that has come and is not parsed yet."""
@@ -278,7 +277,7 @@ class PageRequest(Generic[R]):
                 break
         return ParsedPage.joined(parts)
 
-    async def _fetch_part(self, query: Mapping[str, str], *, divisible: bool) -> ParsedPage[R]:
+    async def _fetch_part(self, query: PageQuery, *, divisible: bool) -> ParsedPage[R]:
         earlier = self._listing.responses_so_far()
         page = await self._listing.fetch(query, listener=self, divisible=divisible)
         self._listing.note_response(page, *self._answered)

@@ -20,7 +20,8 @@ from connector_core.http.repair import TooManyError, parse_repaired
 from connector_core.http.splitter import Splitter
 from connector_core.http.tolerant import UNREADABLE, TolerantReader, source_id_of
 from connector_core.sdk.invalid_text import INVALID_TEXT, PROBLEM, place_of_invalid_text
-from connector_core.sdk.page import Origin, Page, PlaceInListing, Rejection, T, TotalSource, rejection_of_text
+from connector_core.sdk.page import Origin, Page, PlaceInListing, T, TotalSource
+from connector_core.sdk.rejection import Rejection, rejection_of_text
 from connector_core.sdk.wire import Listing, Maybe, R
 
 _ORIGINS = 64

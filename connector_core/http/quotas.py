@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from math import ceil
 
-from connector_core.sdk.manifest import RateLimit
+from connector_core.sdk.manifest import ConcurrencyLimit, RateLimit
 
 _SLACK = 0.01
 """Windows are kept longer by this share: latency varies, so a request can arrive sooner than the one before it …"""
@@ -52,8 +52,8 @@ class Quota:
 class Quotas:
     """The quotas of one provider account, shared by all of its runs."""
 
-    def __init__(self, limits: Iterable[RateLimit]) -> None:
-        self.quotas = tuple(Quota(limit) for limit in limits)
+    def __init__(self, limits: Iterable[RateLimit | ConcurrencyLimit]) -> None:
+        self.quotas = tuple(Quota(limit) for limit in limits if isinstance(limit, RateLimit))
         self.waited = 0.0
         """Seconds during which at least one request waited."""
         self._waiting = 0

@@ -1,7 +1,7 @@
 """One request to the provider, as a value that can be sent again."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 from urllib.parse import urlencode
@@ -9,7 +9,8 @@ from urllib.parse import urlencode
 import msgspec
 
 from connector_core.errors import Call
-from connector_core.sdk.connector import Params
+from connector_core.sdk.api import Params
+from connector_core.sdk.paging import PageQuery
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class Request:
     """False sends no secret."""
     signs_in: bool = False
     """True if the body is the secret, sent in return for a token: 400 and 403 then reject it as 401 does."""
+    url: str = ""
+    """The whole address, if the provider told it: it takes the place of path and parameters."""
     logged_path: str = ""
     """The path as logs may show it, if it holds the id of a row."""
     streamed: bool = False
@@ -48,6 +51,19 @@ class Request:
             return cls(Call("GET", path), params or {}, **more)
         encoded = msgspec.json.encode(body, order="sorted")
         return cls(Call("POST", path), params or {}, encoded, "application/json", **more)
+
+    def at(self, page: PageQuery) -> "Request":
+        """Return the request for one page of a listing. Its own parameters win over those of the paging."""
+        if page.url:
+            return replace(self, url=page.url)
+        if page.sent_in is None:
+            return replace(self, params={**{name: str(value) for name, value in page.params.items()}, **self.params})
+        body = msgspec.json.decode(self.body or b"{}")
+        holder = body
+        for key in filter(None, page.sent_in.at.split(".")):
+            holder = holder.setdefault(key, {})
+        holder.update({name: value for name, value in page.params.items() if name not in holder})
+        return replace(self, body=msgspec.json.encode(body, order="sorted"))
 
     @property
     def listing(self) -> str:

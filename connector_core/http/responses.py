@@ -39,7 +39,7 @@ def raise_for_status(manifest: Manifest, request: Request, status: int, headers:
     call = request.call
     said = _said(manifest, headers)
     answered = f"{manifest.title} answered {status}"
-    wait = retry_after(headers, manifest.reset_header)
+    wait = retry_after(headers, manifest.rate_headers.reset)
     # A server that is down may answer 5xx as well, but does not say when to come back.
     if status in manifest.throttled_by and (status < 500 or wait is not None):
         raise ThrottledError(f"{answered}, too many requests", call=call, said=said, retry_after=wait)

@@ -3,30 +3,26 @@
 import inspect
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar, get_args
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict
 from typing_extensions import TypeVar as DefaultTypeVar
 
 from connector_core.errors import ProviderError, RejectedCredentialsError
+from connector_core.sdk.api import Api
 from connector_core.sdk.credentials import Credentials
 from connector_core.sdk.entities import Entity, Product
 from connector_core.sdk.manifest import Manifest
-from connector_core.sdk.marks import is_witness, marked
-from connector_core.sdk.page import Page
-from connector_core.sdk.paging import Paging
-from connector_core.sdk.wire import Listing, R
+from connector_core.sdk.marks import is_witness, marked, token_lifetime
 
 if TYPE_CHECKING:  # structlog brings rich along, which no connector needs.
     from structlog.typing import FilteringBoundLogger
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
-
-Params = Mapping[str, str | Sequence[str]]
-"""The parameters of a query. A key with several values is sent several times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,53 +38,6 @@ class Account:
     """
     owner: str = ""
     """The owner of the token: another one may see other rows, so losses are held when it changes."""
-
-
-class Api(Protocol):
-    """Client of the provider's API. It does the paging, limits, retries, time-outs and authentication."""
-
-    def pages(
-        self,
-        path: str,
-        listing: type[Listing[R]],
-        *,
-        paging: Paging,
-        params: Params | None = None,
-        body: Mapping[str, Any] | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> AsyncGenerator[Page[R], None]:
-        """Return the pages of a listing in order, including the one that ends it. With a JSON ``body``, send POSTs.
-
-        ``headers`` are those that the provider wants besides the host's own; none of them may be secret.
-
-        The first page is requested at once: call this for two listings before you read either, and they are fetched
-        concurrently. Close it (``contextlib.aclosing``) if you do not read it to its end.
-        """
-        ...
-
-    async def get(self, path: str, model: type[T], *, params: Params | None = None, authenticated: bool = True) -> T:
-        """Return one response as a ``Wire``, or as a type made of them, such as ``list[Office]``.
-
-        A text in an item of a list that is not valid JSON or Unicode is a lone surrogate: ``Page.single`` rejects the
-        item with its ``id``, and no entity accepts it. Elsewhere such a text makes the response malformed.
-        """
-        ...
-
-    async def sign_in(self) -> None:
-        """Fetch a token, unless there is a valid one. This proves the credentials.
-
-        For providers without a request that names the owner of a token. If the connector fetches no tokens, this does
-        nothing.
-        """
-        ...
-
-    async def exists(self, path: str, source_id: str, *, params: Params | None = None) -> bool:
-        """Return True if ``path/source_id`` exists, and False only if the provider answers 404."""
-        ...
-
-    async def find(self, path: str, source_id: str, model: type[T], *, params: Params | None = None) -> T | None:
-        """Return the response at ``path/source_id`` as ``get`` does, and None only if the provider answers 404."""
-        ...
 
 
 class Options(BaseModel):
@@ -128,6 +77,10 @@ class Declaration:
     """The method that requests one row by its id, and maps it."""
     changes: str | None = None
     """The method that reads the same rows, most recently changed first."""
+    changes_since: str | None = None
+    """The method that reads what has changed since a token."""
+    token_lifetime: timedelta | None = None
+    """The time after which the provider no longer accepts such a token; None if that is not known."""
     derived: bool = False
     """True if the entities are derived from the rows of another listing, so that none can be requested by its id."""
     lists_inactive: bool = False
@@ -244,9 +197,12 @@ def _collect(cls: type) -> Mapping[str, Declaration]:
             if kind in found:
                 raise TypeError(f"{cls.__name__} discovers {kind} twice: {found[kind].method} and {name}")
             found[kind] = declaration
-    witnessed, fetched, changed = (marked(cls, mark) for mark in ("witnesses", "fetches", "changes"))
-    if stray := [kind.__name__ for kind in (*witnessed, *fetched, *changed) if kind.__name__ not in found]:
+    marks = ("witnesses", "fetches", "changes", "changes_since")
+    witnessed, fetched, changed, since = (marked(cls, mark) for mark in marks)
+    if stray := [kind.__name__ for kind in (*witnessed, *fetched, *changed, *since) if kind.__name__ not in found]:
         raise TypeError(f"{cls.__name__} marks a method of {stray[0]}, which it does not discover")
+    if twice := [kind.__name__ for kind in changed if kind in since]:
+        raise TypeError(f"{cls.__name__} reads the changes of {twice[0]} in two ways: use @changes or @changes_since")
     also_witness = {kind: name for kind, name in fetched.items() if is_witness(cls, name)}
     # In the order of the source, not of the names.
     ordered = sorted(found.values(), key=lambda one: getattr(cls, one.method).__code__.co_firstlineno)
@@ -256,6 +212,8 @@ def _collect(cls: type) -> Mapping[str, Declaration]:
             witness=witnessed.get(one.kind) or also_witness.get(one.kind),
             fetch=fetched.get(one.kind),
             changes=changed.get(one.kind),
+            changes_since=since.get(one.kind),
+            token_lifetime=token_lifetime(cls, since.get(one.kind)),
         )
         for one in ordered
     }

@@ -1,122 +1,21 @@
 """Credentials: one model for each connector, from which every front end makes its form."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, LiteralString, Self, final
+from typing import Any, Self, final
 
 from pydantic import (
     BaseModel,
     ConfigDict,
-    GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
     SecretStr,
     ValidationError,
     field_validator,
 )
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import PydanticCustomError, core_schema
+from pydantic_core import PydanticCustomError
 
 from connector_core.errors import InvalidCredentialsError
 from connector_core.problems import Problem, problems
-
-_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-
-
-@dataclass(frozen=True, slots=True)
-class TenantDomain:
-    """Field type of a company's own domain: one lower-case label before ``suffix``, as in ``company.namely.com``.
-
-    ``Annotated[str, TenantDomain("namely.com")]``. The error suggests a value where it can.
-    """
-
-    suffix: str
-
-    @property
-    def pattern(self) -> str:
-        return rf"^{_LABEL}\.{re.escape(self.suffix)}$"
-
-    def accepts(self, value: str) -> bool:
-        return re.fullmatch(self.pattern[1:-1], value, re.ASCII) is not None
-
-    def check(self, value: str) -> str:
-        if self.accepts(value):
-            return value
-        if label := _company_in(value, self.suffix):
-            nearly = f"{label}.{self.suffix}"
-            raise _mistyped(f"type {nearly}, without https:// or anything else", nearly)
-        raise _mistyped(f"type only the company's own domain, such as company.{self.suffix}")
-
-    def __get_pydantic_core_schema__(self, source: type[str], handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        return core_schema.no_info_after_validator_function(self.check, handler(source))
-
-    def __get_pydantic_json_schema__(
-        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        return {**handler(schema), "pattern": self.pattern}
-
-
-@dataclass(frozen=True, slots=True)
-class Subdomain:
-    """Field type of the lower-case label before ``suffix`` in a company's address, without the suffix.
-
-    ``Annotated[str, Subdomain("bamboohr.com")]``. The error suggests a value where it can.
-    """
-
-    suffix: str
-
-    def check(self, value: str) -> str:
-        if re.fullmatch(_LABEL, value, re.ASCII):
-            return value
-        if nearly := _company_in(value, self.suffix):
-            raise _mistyped(f"type only {nearly}", nearly)
-        raise _mistyped(f"type only the part before .{self.suffix}")
-
-    def __get_pydantic_core_schema__(self, source: type[str], handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        return core_schema.no_info_after_validator_function(self.check, handler(source))
-
-    def __get_pydantic_json_schema__(
-        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        return {**handler(schema), "pattern": f"^{_LABEL}$"}
-
-
-def _company_in(value: str, suffix: str) -> str:
-    """Return the label before ``suffix`` in a company's address, or the label that was typed alone; empty if none is.
-
-    An address may be pasted as the browser shows it: with scheme, port, path and query, in upper case.
-    """
-    address = re.sub(r"^([a-z][a-z0-9+.-]*:)?//", "", value.strip().lower())
-    host = re.sub(r":\d+$", "", re.split(r"[/\\?#]", address, maxsplit=1)[0])
-    label, dot, rest = host.removesuffix(".").partition(".")
-    fits = rest == suffix if dot else host == label == address.rstrip("/")
-    return label if fits and re.fullmatch(_LABEL, label, re.ASCII) else ""
-
-
-def _mistyped(advice: str, suggestion: str = "") -> PydanticCustomError:
-    return PydanticCustomError("mistyped", "{advice}", {"advice": advice, "suggestion": suggestion})
-
-
-@dataclass(frozen=True, slots=True)
-class Identifier:
-    """Field type of an id that is copied from the provider: printable ASCII without spaces.
-
-    ``Annotated[str, Identifier()]``. ``without`` lists further characters that it must not contain.
-    """
-
-    without: str = ""
-
-    def check(self, value: str) -> str:
-        if not value:
-            raise PydanticCustomError("empty", "is empty")
-        if not (value.isascii() and value.isprintable()) or set(value) & {" ", *self.without}:
-            odd = f", one of {self.without}" if self.without else ""
-            message: LiteralString = "contains a space, a line break{odd} or a character outside ASCII: copy it again"
-            raise PydanticCustomError("unprintable", message, {"odd": odd})
-        return value
-
-    def __get_pydantic_core_schema__(self, source: type[str], handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        return core_schema.no_info_after_validator_function(self.check, handler(source))
+from connector_core.sdk.field_types import Obtained, Subdomain, TenantDomain
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +28,10 @@ class FormField:
     secret: bool
     required: bool
     example: str = ""
+    choices: tuple[str, ...] = ()
+    """The only values, where the field is a ``Literal``. The first one is the default."""
+    lines: bool = False
+    """True for a text of several lines, such as a key in PEM."""
 
 
 class Credentials(BaseModel):
@@ -216,14 +119,30 @@ class Credentials(BaseModel):
                 secret=field.get("format") == "password",
                 required=name in required,
                 example=str(next(iter(field.get("examples", [])), "")),
+                choices=tuple(field.get("enum", ())),
+                lines=field.get("x-lines", False),
             )
             for name, field in schema.get("properties", {}).items()
+            if name not in cls.obtained()
         )
+
+    @classmethod
+    def obtained(cls) -> frozenset[str]:
+        """Return the names of the fields that the host obtains."""
+        fields = cls.model_fields.items()
+        return frozenset(name for name, one in fields if any(isinstance(mark, Obtained) for mark in one.metadata))
 
     @final
     def secrets(self) -> dict[str, SecretStr]:
         """Return the secret fields by name."""
         return {name: value for name, value in vars(self).items() if isinstance(value, SecretStr)}
+
+    def variables(self) -> dict[str, Any]:
+        """Return what ``{name}`` stands for in addresses and scopes of the manifest: the fields that are no secrets.
+
+        Override it where an address depends on a choice: ``{**super().variables(), "graph": _GRAPHS[self.cloud]}``.
+        """
+        return self.public()
 
     @final
     def public(self) -> dict[str, Any]:

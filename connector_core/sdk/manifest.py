@@ -7,15 +7,24 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
+
+from connector_core.sdk.authentication import Authentication, ClientCertificate
 
 API_VERSION = "1.0"
 """Version of the public names of ``connector_core``. Its first number changes when connectors must change."""
 _API_RANGE = ">=1,<2"
 """The default range of a manifest, which includes this version."""
 
-_BaseUrl = Annotated[str, StringConstraints(pattern=r"^https://[^/?#]+(/[^?#]*)?$")]
+_BaseUrl = Annotated[str, StringConstraints(pattern=r"^(https://[^/?#]+(/[^?#]*)?|\{[a-z_]+\}(/[^?#]*)?)$")]
 
+_FIELD = re.compile(r"\{[a-z_]+\}")
 HOST_PATTERN = re.compile(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+", re.ASCII)
 
 
@@ -31,7 +40,7 @@ class Category(StrEnum):
 
 @dataclass(frozen=True)
 class RateLimit:
-    """Quota of at most ``requests`` under ``path`` in any ``per`` seconds."""
+    """Quota of at most ``requests`` under ``path`` in any ``per`` seconds. The path ``""`` is that of all."""
 
     path: str
     requests: Annotated[int, Field(ge=1)]
@@ -39,75 +48,32 @@ class RateLimit:
 
 
 @dataclass(frozen=True)
-class Bearer:
-    """``Authorization: Bearer`` with the secret in this field of the credentials."""
-
-    field: str
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        return (self.field,)
-
-
-@dataclass(frozen=True)
-class Header:
-    """A header of the provider's own with the secret in this field of the credentials."""
-
-    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]+$")]
-    field: str
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        return (self.field,)
-
-
-@dataclass(frozen=True)
-class Basic:
-    """``Authorization: Basic`` with the user and the password in these fields of the credentials.
-
-    Without ``password`` the user is an API key, sent with an arbitrary password.
-    """
-
-    user: str
-    password: str = ""
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        return (self.user, self.password) if self.password else (self.user,)
-
-
-@dataclass(frozen=True)
-class ClientCredentials:
-    """A bearer token that is fetched from ``path`` and renewed when it expires: OAuth 2, or close to it.
-
-    ``token`` and ``lifetime`` (seconds) are dotted keys of the response.
-    """
+class ConcurrencyLimit:
+    """Quota of at most ``at_once`` requests under ``path`` at the same time. The path ``""`` is that of all."""
 
     path: str
-    client_id: str = "client_id"
-    client_secret: str = "client_secret"  # noqa: S105 - the names of the fields
-    encoding: Literal["form", "json"] = "form"
-    token: str = "access_token"  # noqa: S105 - the key of the token
-    lifetime: str = "expires_in"
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        return (self.client_id, self.client_secret)
+    at_once: Annotated[int, Field(ge=1)]
 
 
-Authentication = Annotated[
-    Annotated[Bearer, Tag("Bearer")]
-    | Annotated[Header, Tag("Header")]
-    | Annotated[Basic, Tag("Basic")]
-    | Annotated[ClientCredentials, Tag("ClientCredentials")],
-    # So that an error is about the class that was given.
-    Discriminator(
-        lambda given: type(given).__name__,
-        custom_error_type="authentication",
-        custom_error_message="Input should be a Bearer, Header, Basic or ClientCredentials",
-    ),
-]
-"""Authentication of requests. ``fields`` names the fields of the credentials that it uses."""
+_HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]*$")]
+
+
+@dataclass(frozen=True)
+class RateHeaders:
+    """Names of the headers in which the provider tells how much of a quota is left; empty for one that it lacks.
+
+    ``reset`` tells when more is accepted: in ``seconds``, or as a time of the epoch in seconds or ``milliseconds``.
+    With ``auto``, a number too large for seconds is a time of the epoch. Where the provider throttles without a
+    Retry-After, it is read before the usual ones: X-RateLimit-Reset, X-Rate-Limit-Reset and RateLimit-Reset.
+
+    With ``limit`` and ``remaining`` the host can leave a share of the quota to other tools of the company
+    (``leave_free`` in plugins.toml).
+    """
+
+    reset: _HeaderName = ""
+    remaining: _HeaderName = ""
+    limit: _HeaderName = ""
+    format: Literal["auto", "seconds", "epoch", "milliseconds"] = "auto"
 
 
 @dataclass(frozen=True)
@@ -128,7 +94,7 @@ class Advice:
 
 
 def _host(value: str) -> str:
-    if not HOST_PATTERN.fullmatch(value):
+    if not (HOST_PATTERN.fullmatch(value) or _FIELD.fullmatch(value)):
         raise ValueError("is not a host name such as api.example.com or *.example.com")
     return value
 
@@ -157,18 +123,22 @@ class Manifest(BaseModel):
     authentication: str
     """The word on the integration's page, such as API."""
     hosts: Annotated[tuple[Annotated[str, AfterValidator(_host)], ...], Field(min_length=1)]
-    """The only hosts that the connector may reach. ``*`` stands for one label."""
+    """The only hosts that the connector may reach. ``*`` stands for one label. ``{field}`` stands for the host of the
+    address in a field of the credentials that is a ``BaseUrl``: the operator says which host it is."""
     base_url: _BaseUrl
     """The start of every URL. ``{field}`` stands for a field of the credentials that is not secret."""
     addresses: Mapping[str, _BaseUrl] = {}
     """Other base URLs by name, such as an older host. An operator chooses one by ``address`` in plugins.toml."""
     auth: Authentication
-    limits: tuple[RateLimit, ...] = ()
+    auth_alternatives: tuple[Authentication, ...] = ()
+    """Other ways to sign requests. The operator chooses one by filling in its fields, and no other's."""
+    client_certificate: ClientCertificate | None = None
+    """The certificate that the connector shows to the provider (mutual TLS), besides what signs requests."""
+    limits: tuple[RateLimit | ConcurrencyLimit, ...] = ()
     throttled_by: frozenset[int] = frozenset({429})
     """The statuses for too many requests. A 5xx counts only with a Retry-After or the like."""
-    reset_header: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]*$")] = ""
-    """The header that says when too many requests are over: in seconds, or as a time of the epoch. Without a
-    Retry-After it is read before the usual ones: X-RateLimit-Reset, X-Rate-Limit-Reset and RateLimit-Reset."""
+    rate_headers: RateHeaders = RateHeaders()
+    """The headers that tell of the provider's quota."""
     reason_header: str = ""
     """The header with the provider's error message, if its bodies have none. Shown by a check, and never stored."""
     rejected: Advice = Advice("The provider rejected the credentials.", (), "Check them and connect again.")
@@ -182,6 +152,11 @@ class Manifest(BaseModel):
     """Rules of the kit that the connector breaks, each with the reason. An exemption from a kept rule is stale."""
     api: Annotated[str, AfterValidator(_specifier)] = _API_RANGE
     """The API versions that the connector works with."""
+
+    @property
+    def ways(self) -> tuple[Authentication, ...]:
+        """The ways to sign requests."""
+        return (self.auth, *self.auth_alternatives)
 
     def speaks(self) -> bool:
         """Return True if the connector works with this API version."""

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Coroutine
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from connector_core.sdk.entities import Entity
@@ -61,6 +62,33 @@ def changes(kind: type[Entity]) -> Callable[[F], F]:
         return method
 
     return mark
+
+
+def changes_since(kind: type[Entity], *, lifetime: timedelta | None = None) -> Callable[[F], F]:
+    """Mark the method that reads what has changed since a token: an async generator of ``Page[kind]`` that takes it.
+
+    Its last page has the next token (``Listing.delta_token``), and the ids of rows that were removed are in
+    ``Page.removed``. The first token comes with the pages of the full reading: ``Listing.delta_token``, or
+    ``page.with_delta_token(token)``. Where the provider no longer accepts the token, all rows are read.
+
+    Args:
+        kind: The class of the entities.
+        lifetime: The time after which the provider no longer accepts a token.
+    """
+
+    def mark(method: F) -> F:
+        if not inspect.isasyncgenfunction(method):
+            raise TypeError(f"@changes_since({kind.__name__}): {method.__name__} is not an async generator")
+        method.__changes_since__ = kind  # type: ignore[attr-defined]
+        method.__token_lifetime__ = lifetime  # type: ignore[attr-defined]
+        return method
+
+    return mark
+
+
+def token_lifetime(cls: type, method: str | None) -> timedelta | None:
+    """Return the lifetime of the tokens that a method marked with ``changes_since`` takes."""
+    return getattr(getattr(cls, method), "__token_lifetime__", None) if method else None
 
 
 def marked(cls: type, mark: str) -> dict[type[Entity], str]:

@@ -5,23 +5,17 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Generic, TypeVar, TypeVarTuple
 
-from pydantic import ValidationError
-
 from connector_core.sdk.entities import Entity
 from connector_core.sdk.expected_ids import ExpectedIds
-from connector_core.sdk.invalid_text import INVALID_TEXT, PROBLEM, place_of_invalid_text
+from connector_core.sdk.rejection import Rejection, mapped_or_rejected, rejection_of_text
 from connector_core.sdk.tracing import Mapped, rows_kept
 from connector_core.sdk.wire import Identified
-from connector_core.secrecy import presentable
 
 T = TypeVar("T")
 U = TypeVar("U")
 E = TypeVar("E", bound=Entity)
 One = TypeVar("One", bound=Entity | Identified)
 Data = TypeVarTuple("Data")
-
-_LONGEST_PROBLEM = 200
-"""Characters of what a mapping says of a row."""
 
 
 class TotalSource(StrEnum):
@@ -32,32 +26,10 @@ class TotalSource(StrEnum):
     """The listing announces its total, so one that never comes is a fault."""
     EXPECTED_IDS = "expected_ids"
     """Another response names the rows that must be there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    """A row that could not be used: the field and the kind of problem, never the content."""
-
-    source_id: str | None
-    field: str
-    problem: str
-
-
-def rejection_of_text(row: Identified) -> Rejection | None:
-    """Return why a row is rejected, if one of its texts is not valid JSON or Unicode."""
-    place = place_of_invalid_text(row)
-    if place is None:
-        return None
-    return Rejection(None if INVALID_TEXT in row.id else row.id, place, PROBLEM)
-
-
-class RowRejectedError(Exception):
-    """Raised by a mapping for a row that it cannot use. ``problem`` must not contain data of the row."""
-
-    def __init__(self, field: str, problem: str) -> None:
-        super().__init__(f"{field}: {problem}")
-        self.field = field
-        self.problem = problem
+    COUNT = "count"
+    """Another response counts the rows."""
+    ESTIMATE = "estimate"
+    """Another response counts the rows, from an index that lags behind the listing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +72,8 @@ class PlaceInListing:
     beginning: Beginning = Beginning()
     response: int | None = None
     """The number of the response that brought the page; None where each page is one of its own."""
+    cursor: str | None = None
+    """The cursor, address or position that this page was requested with; None on the first one, and for numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +95,10 @@ class Page(Generic[T]):
     """The ids of rows that are not of this kind."""
     derived_from: tuple[str, ...] | None = None
     """The ids of the listing's rows, if ``rows`` were derived from them."""
+    removed: tuple[str, ...] = ()
+    """The ids of rows of which a delta says that they were removed (``Listing.removed``)."""
+    delta_token: str | None = field(default=None, compare=False, repr=False)
+    """The token of the changes since this page."""
     recent: tuple[str, ...] | None = ()
     """The ids of rows that may have come after the reading began. None if their creation times are unknown."""
     place: PlaceInListing = field(default_factory=PlaceInListing)
@@ -164,6 +142,26 @@ class Page(Generic[T]):
         place = replace(self.place, listing="")
         return replace(self, announced=total, total_source=TotalSource.EXPECTED_IDS, place=place)
 
+    def with_count(self, count: int | None, *, exact: bool = True) -> "Page[T]":
+        """Return the page with the number of rows that another request has counted: of all, on every page the same.
+
+        Where it is not as many as were read, the reading is not complete; with None neither, unless a second reading
+        agrees.
+
+        Args:
+            count: The number of rows; None if it could not be fetched.
+            exact: False if the provider counts by an index that lags. A second reading that agrees outweighs it.
+        """
+        source = TotalSource.COUNT if exact else TotalSource.ESTIMATE
+        return replace(self, announced=count, total_source=source)
+
+    def with_delta_token(self, token: str | None) -> "Page[T]":
+        """Return the page with the token from which the next delta starts, fetched before the listing was requested.
+
+        A response that has it itself says so by ``Listing.delta_token``.
+        """
+        return replace(self, delta_token=token)
+
     def map(self, function: Callable[[T, *Data], U | None], *data: *Data) -> "Page[U]":
         """Return the page with ``function(row, *data)`` in place of each row.
 
@@ -196,7 +194,7 @@ class Page(Generic[T]):
         used: list[str] = []
         rejected = list(self.rejected)
         for number, (source_id, row) in enumerate(zip(self.ids, self.rows, strict=True)):
-            derived = _mapped(source_id, row, lambda one: tuple(function(one, *data)))
+            derived = mapped_or_rejected(source_id, row, lambda one: tuple(function(one, *data)))
             if isinstance(derived, Rejection):
                 rejected.append(derived)
             else:
@@ -222,7 +220,7 @@ class Page(Generic[T]):
         skipped = list(self.skipped)
         rejected = list(self.rejected)
         for number, (source_id, row) in enumerate(zip(self.ids, self.rows, strict=True)):
-            mapped = _mapped(source_id, row, lambda one: function(one, *data))
+            mapped = mapped_or_rejected(source_id, row, lambda one: function(one, *data))
             if isinstance(mapped, Rejection):
                 rejected.append(mapped)
             elif mapped is None:
@@ -254,22 +252,3 @@ class Page(Generic[T]):
 def _with_rows(page: Page[Any], rows: tuple[Any, ...], ids: tuple[str, ...], **more: Any) -> Page[Any]:
     """Return the page with rows of another type, which ``replace`` cannot express."""
     return replace(page, rows=rows, ids=ids, **more)
-
-
-def _mapped(source_id: str, row: T, function: Callable[[T], U]) -> U | Rejection:
-    """Return the result of the function, or the rejection of the row."""
-    try:
-        return function(row)
-    except ValidationError as error:
-        return rejection(source_id, error)
-    except RowRejectedError as error:
-        return Rejection(source_id, error.field, presentable(error.problem, _LONGEST_PROBLEM))
-    except Exception as error:  # noqa: BLE001 - each row becomes a value or a counted rejection
-        return Rejection(source_id, "", f"mapping raised {type(error).__name__}")
-
-
-def rejection(source_id: str | None, error: ValidationError) -> Rejection:
-    """Return the first problem of a validation error, without the input."""
-    problem = error.errors(include_input=False, include_url=False, include_context=False)[0]
-    # Only the name of the field: further parts of the location are keys and types of the input.
-    return Rejection(source_id, str(problem["loc"][0]) if problem["loc"] else "", problem["type"])

@@ -1,8 +1,21 @@
-"""Paging: the query of each page of a listing. The HTTP client sends the requests."""
+"""Paging: the part of a request that asks for one page of a listing. The HTTP client sends the requests.
+
+A position is a number (``PageNumber``, ``Offset``), or what the page before told of its successor: a cursor
+(``Cursor``), or a whole address, in the body (``NextUrl``) or in a header (``LinkHeader``). Pages that are numbered can
+be requested several at once; of the others each is requested as soon as the one before it has told where it is.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import ClassVar, Protocol, runtime_checkable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from connector_core.sdk.wire import Listing
+
+Parameters = Mapping[str, str | int]
+"""The parameters of one page, by name."""
+EXPIRED = frozenset({400, 410})
+"""The statuses by which most providers say that a cursor is no longer valid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +29,7 @@ class Position:
     began: float | None = None
     """For a reading that resumes: the moment of its beginning."""
     next_cursor: str | None = None
-    """The cursor of the next page, as the last page told it."""
+    """The cursor, or the address, of the next page, as the last page told it."""
 
     def after(self, rows: int, announced: int | None, next_cursor: str | None = None) -> "Position":
         """Return the position after one more page. A page without a total keeps the last one."""
@@ -30,15 +43,36 @@ class Position:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Body:
+    """Place of a paging's parameters: members of the JSON body that is posted, or of the object ``at`` a dotted key.
+
+    ``Cursor(size=100, cursor="after", limit="first", sent_in=Body("variables"))`` is how GraphQL is paged.
+    """
+
+    at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PageQuery:
+    """The part of a request that asks for one page."""
+
+    params: Parameters = field(default_factory=dict)
+    sent_in: Body | None = None
+    """Where the parameters go: None for the query."""
+    url: str = ""
+    """The whole address of the page, as the page before told it. It takes the place of the listing's address."""
+
+
 class Paging(Protocol):
-    """Paging of a listing. ``query`` returns the parameters of the next page, and None at the end."""
+    """Paging of a listing. ``query`` returns what asks for the next page, and None at the end."""
 
     @property
-    def appends(self) -> bool:
-        """True if new rows come last, so that a reading may resume in the middle of the listing."""
+    def resumable(self) -> bool:
+        """True if a reading may resume in the middle of the listing."""
         ...
 
-    def query(self, position: Position) -> Mapping[str, str] | None: ...
+    def query(self, position: Position) -> PageQuery | None: ...
 
 
 @runtime_checkable
@@ -52,8 +86,27 @@ class Sliced(Paging, Protocol):
     @property
     def size(self) -> int: ...
 
-    def slice(self, offset: int, size: int) -> Mapping[str, str]:
-        """Return the query for ``size`` rows after ``offset``, which is a multiple of ``size``."""
+    def slice(self, offset: int, size: int) -> PageQuery:
+        """Return what asks for ``size`` rows after ``offset``, which is a multiple of ``size``."""
+        ...
+
+
+@runtime_checkable
+class Chained(Paging, Protocol):
+    """Paging in which each page tells where the next one is."""
+
+    @property
+    def expired_by(self) -> frozenset[int]:
+        """The statuses by which the provider says that a cursor is no longer valid."""
+        ...
+
+    def following(self, response: "Listing[Any]", links: Mapping[str, str]) -> str | None:
+        """Return what a response tells of the next page; None on the last one.
+
+        Args:
+            response: The response.
+            links: The addresses of its ``Link`` headers, by relation.
+        """
         ...
 
 
@@ -65,18 +118,18 @@ class RowRange:
     start: int
     count: int
 
-    def queries(self, size: int) -> list[Mapping[str, str]]:
-        """Return the queries of the pages of this size that hold the rows."""
+    def queries(self, size: int) -> list[PageQuery]:
+        """Return what asks for the pages of this size that hold the rows."""
         return [self.paging.slice(offset, size) for offset in range(self.start, self.start + self.count, size)]
 
 
 @dataclass(frozen=True, slots=True)
 class PageNumber:
-    """Paging by ``?page=1&per_page=50``, ended by the first empty page.
+    """Paging by ``?page=1&per_page=50``, ended by the first empty page. The first page is ``first``: 1 or 0.
 
     A short page does not end the listing: a server that clamps the size, or leaves out rows, sends short pages.
     Set ``appends`` if the request sorts the rows by a key that never changes and grows, such as their creation: only
-    then does an interrupted reading resume.
+    then does an interrupted reading resume. ``sent_in=Body()`` puts the parameters into the body of a POST.
     """
 
     numbered: ClassVar[bool] = True
@@ -85,21 +138,28 @@ class PageNumber:
     page: str = "page"
     per_page: str = "per_page"
     appends: bool = False
+    first: Literal[0, 1] = 1
+    sent_in: Body | None = None
 
-    def query(self, position: Position) -> Mapping[str, str] | None:
+    @property
+    def resumable(self) -> bool:
+        return self.appends
+
+    def query(self, position: Position) -> PageQuery | None:
         if position.pages and not position.last_rows:
             return None
         return self.slice(position.pages * self.size, self.size)
 
-    def slice(self, offset: int, size: int) -> Mapping[str, str]:
-        return {self.page: str(offset // size + 1), self.per_page: str(size)}
+    def slice(self, offset: int, size: int) -> PageQuery:
+        return PageQuery({self.page: offset // size + self.first, self.per_page: size}, self.sent_in)
 
 
 @dataclass(frozen=True, slots=True)
 class Offset:
-    """Paging by ``?offset=100&limit=50``, counted in rows from 0, ended by the first empty page.
+    """Paging by ``?offset=100&limit=50``, ended by the first empty page. The first row is ``first``: 0 or 1.
 
-    ``appends`` is as for ``PageNumber``.
+    ``appends`` and ``sent_in`` are as for ``PageNumber``. SCIM counts from 1: ``Offset(size=100, offset="startIndex",
+    limit="count", first=1)``.
     """
 
     numbered: ClassVar[bool] = False
@@ -108,59 +168,113 @@ class Offset:
     offset: str = "offset"
     limit: str = "limit"
     appends: bool = False
+    first: Literal[0, 1] = 0
+    sent_in: Body | None = None
 
-    def query(self, position: Position) -> Mapping[str, str] | None:
+    @property
+    def resumable(self) -> bool:
+        return self.appends
+
+    def query(self, position: Position) -> PageQuery | None:
         if position.pages and not position.last_rows:
             return None
         return self.slice(position.rows, self.size)
 
-    def slice(self, offset: int, size: int) -> Mapping[str, str]:
-        return {self.offset: str(offset), self.limit: str(size)}
+    def slice(self, offset: int, size: int) -> PageQuery:
+        return PageQuery({self.offset: offset + self.first, self.limit: size}, self.sent_in)
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
     """Paging by ``?cursor=…&limit=100``: each page tells the cursor of the next one (``Listing.next_cursor``).
 
-    The page without a cursor ends the listing. An empty page with one does not.
+    The page without a cursor ends the listing. An empty page with one does not. An interrupted reading resumes at its
+    last cursor. If the provider answers a cursor with one of the statuses ``expired_by``, the reading starts over.
+    Without a ``limit`` no size is sent. ``sent_in=Body("variables")`` is for GraphQL.
     """
 
-    appends: ClassVar[bool] = False
+    resumable: ClassVar[bool] = True
 
     size: int
     cursor: str = "cursor"
     limit: str = "limit"
+    sent_in: Body | None = None
+    expired_by: frozenset[int] = EXPIRED
 
-    def query(self, position: Position) -> Mapping[str, str] | None:
-        first = {self.limit: str(self.size)}
+    def query(self, position: Position) -> PageQuery | None:
+        first: Parameters = {self.limit: self.size} if self.limit else {}
         if not position.pages:
-            return first
-        return {**first, self.cursor: position.next_cursor} if position.next_cursor else None
+            return PageQuery(first, self.sent_in)
+        return PageQuery({**first, self.cursor: position.next_cursor}, self.sent_in) if position.next_cursor else None
+
+    def following(self, response: "Listing[Any]", links: Mapping[str, str]) -> str | None:  # noqa: ARG002 - named by the protocol
+        return response.next_cursor or None
+
+
+@dataclass(frozen=True, slots=True)
+class NextUrl:
+    """Paging in which each page tells the whole address of the next one (``Listing.next_url``).
+
+    The address is requested as it came, if its host is one of the connector's. The parameters of the request are those
+    of the first page; its headers are sent with every page. ``expired_by`` is as for ``Cursor``.
+    """
+
+    resumable: ClassVar[bool] = True
+
+    expired_by: frozenset[int] = EXPIRED
+
+    def query(self, position: Position) -> PageQuery | None:
+        return _at_address(position)
+
+    def following(self, response: "Listing[Any]", links: Mapping[str, str]) -> str | None:  # noqa: ARG002 - named by the protocol
+        return response.next_url or None
+
+
+@dataclass(frozen=True, slots=True)
+class LinkHeader:
+    """Paging by the header ``Link: <https://…>; rel="next"``, whose address is used as with ``NextUrl``."""
+
+    resumable: ClassVar[bool] = True
+
+    rel: str = "next"
+    expired_by: frozenset[int] = EXPIRED
+
+    def query(self, position: Position) -> PageQuery | None:
+        return _at_address(position)
+
+    def following(self, response: "Listing[Any]", links: Mapping[str, str]) -> str | None:  # noqa: ARG002 - named by the protocol
+        return links.get(self.rel)
+
+
+def _at_address(position: Position) -> PageQuery | None:
+    if not position.pages:
+        return PageQuery()
+    return PageQuery(url=position.next_cursor) if position.next_cursor else None
 
 
 @dataclass(frozen=True, slots=True)
 class Streamed:
     """One response with all rows, cut into pages of ``rows`` while it arrives, so that memory stays flat."""
 
-    appends: ClassVar[bool] = False
+    resumable: ClassVar[bool] = False
 
     rows: int = 100
 
-    def query(self, position: Position) -> Mapping[str, str] | None:
-        return None if position.pages else {}
+    def query(self, position: Position) -> PageQuery | None:
+        return None if position.pages else PageQuery()
 
 
 @dataclass(frozen=True, slots=True)
 class SinglePage:
     """One response with all rows. Further pages are requested only if it announces more rows than it has."""
 
-    appends: ClassVar[bool] = False
+    resumable: ClassVar[bool] = False
 
     page: str = "page"
 
-    def query(self, position: Position) -> Mapping[str, str] | None:
+    def query(self, position: Position) -> PageQuery | None:
         if not position.pages:
-            return {}
+            return PageQuery()
         if not position.last_rows or position.announced is None or position.rows >= position.announced:
             return None
-        return {self.page: str(position.pages + 1)}
+        return PageQuery({self.page: position.pages + 1})

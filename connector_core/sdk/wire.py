@@ -31,6 +31,19 @@ class _WireType(msgspec.StructMeta):
         return super().__new__(mcs, name, bases, namespace, **{"frozen": True, "kw_only": True, "gc": False, **more})
 
 
+HEADER = "header "
+"""Begins the name of a field that is read from a header. No key of a provider has a space there."""
+
+
+def from_header(name: str) -> Any:
+    """Declare a field that is read from a header of the response.
+
+    ``total: Maybe[int] = from_header("X-Total-Count")``. It is ``UNSET`` where the header does not come, or cannot be
+    read as the field's type. No other header is kept.
+    """
+    return field(default=UNSET, name=f"{HEADER}{name.lower()}")
+
+
 class Wire(msgspec.Struct, metaclass=_WireType):
     """Base of wire models. The parser skips undeclared keys: their values never become objects."""
 
@@ -48,7 +61,8 @@ class Wire(msgspec.Struct, metaclass=_WireType):
     @classmethod
     def keys(cls) -> tuple[str, ...]:
         """Return the provider's names of the fields in order, for providers that let the request choose fields."""
-        return tuple(one.encode_name for one in msgspec.structs.fields(cls))
+        names = [one.encode_name for one in msgspec.structs.fields(cls)]
+        return tuple([one for one in names if not one.startswith(HEADER)])
 
 
 class Titled(Wire):
@@ -87,7 +101,20 @@ R = TypeVar("R", bound=Identified)
 
 
 class Listing(Wire, Generic[R]):
-    """One response of a listing. Redeclare ``rows`` under the provider's key: ``field(name="people")``."""
+    """One response of a listing. Redeclare ``rows`` under the provider's key: ``field(name="people")``.
+
+    A GraphQL response has its rows deeper, and tells errors with status 200::
+
+        class People(Listing[Person]):
+            within = "data.company.people"
+            errors = "errors"
+            rows: list[Person] = field(name="nodes")
+    """
+
+    within: ClassVar[str] = ""
+    """Dotted keys of the object in the response that holds the fields of this class."""
+    errors: ClassVar[str] = ""
+    """Key of the errors beside the data in a response with status 200. One that has any is refused."""
 
     rows: list[R]
 
@@ -114,6 +141,23 @@ class Listing(Wire, Generic[R]):
         """The cursor of the next page; None on the last one. Override it if the provider pages by ``Cursor``."""
         return None
 
+    @property
+    def next_url(self) -> str | None:
+        """The address of the next page; None on the last one. Override it if the provider pages by ``NextUrl``."""
+        return None
+
+    @property
+    def delta_token(self) -> str | None:
+        """The token, or address, of the changes since this response. Override it for deltas by token."""
+        return None
+
+    def removed(self, row: R) -> bool:  # noqa: ARG002 - overridden where a delta lists removed rows
+        """Return True if the row only says that the row with its id was removed.
+
+        Override it if a delta lists those, too. They are not mapped: the page has their ids in ``removed``.
+        """
+        return False
+
     def created(self, row: R) -> Maybe[str | float]:  # noqa: ARG002 - overridden where rows carry it
         """Return the time at which the provider created a row, as ISO 8601 text or in epoch seconds.
 
@@ -121,3 +165,7 @@ class Listing(Wire, Generic[R]):
         request, that no row left the listing while it was read. It is compared, and never kept.
         """
         return None
+
+
+class ArrayListing(Listing[R]):
+    """One response that is an array of rows, without an object around it. Totals and cursors come in headers."""

@@ -35,7 +35,7 @@ class PluginSettings(SettingsTable):
 
 def limits_of(manifest: Manifest, settings: PluginSettings | None = None) -> tuple[RateLimit, ...]:
     """Return the provider's quotas: those of the manifest, unless plugins.toml replaces them."""
-    declared = {limit.path: limit for limit in manifest.limits}
+    declared = {one.path: one for one in manifest.limits if isinstance(one, RateLimit)}
     for path, limit in settings.limits.items() if settings else ():
         declared[path] = RateLimit(path, requests=limit.requests, per=limit.per)
     return tuple(declared.values())

@@ -23,6 +23,10 @@ class LastScan:
     """Rows of the listing that are of another kind."""
     unread: frozenset[str]
     """Fields that came for no row at all."""
+    token: str | None = None
+    """The provider's token of the changes since."""
+    token_at: datetime | None = None
+    """The time at which it was given."""
     due: Reason | None = None
     """The reason why the next scan must be a full one, if it must."""
 
@@ -33,19 +37,21 @@ class LastScans(Table):
     @reads
     def find(self, cursor: Cursor, of: StoredKind) -> LastScan | None:
         row = cursor.execute(
-            "SELECT resume_key, full_at, watermark, others, unread, due FROM last_scans "
+            "SELECT resume_key, full_at, watermark, others, unread, token, token_at, due FROM last_scans "
             "WHERE integration = ? AND kind = ?",
             (of.integration, of.kind),
         ).fetchone()
         if row is None:
             return None
-        resume_key, full_at, watermark, others, unread, due = row
+        resume_key, full_at, watermark, others, unread, token, token_at, due = row
         return LastScan(
             resume_key=resume_key,
             full_at=datetime.fromisoformat(full_at),
             watermark=datetime.fromisoformat(watermark) if watermark else None,
             others=others,
             unread=frozenset(msgspec.json.decode(unread, type=list[str])),
+            token=token,
+            token_at=datetime.fromisoformat(token_at) if token_at else None,
             due=msgspec.json.decode(due, type=Reason, dec_hook=decode_hook) if due else None,
         )
 
@@ -53,10 +59,11 @@ class LastScans(Table):
 def record(cursor: Cursor, of: StoredKind, scan: LastScan) -> None:
     """Replace the last scan of a kind."""
     cursor.execute(
-        "INSERT INTO last_scans (integration, kind, resume_key, full_at, watermark, others, unread, due) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (integration, kind) DO UPDATE SET "
+        "INSERT INTO last_scans (integration, kind, resume_key, full_at, watermark, others, unread, token, "
+        "token_at, due) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (integration, kind) DO UPDATE SET "
         "resume_key = excluded.resume_key, full_at = excluded.full_at, watermark = excluded.watermark, "
-        "others = excluded.others, unread = excluded.unread, due = excluded.due",
+        "others = excluded.others, unread = excluded.unread, token = excluded.token, token_at = excluded.token_at, "
+        "due = excluded.due",
         (
             of.integration,
             of.kind,
@@ -65,6 +72,8 @@ def record(cursor: Cursor, of: StoredKind, scan: LastScan) -> None:
             scan.watermark.isoformat() if scan.watermark else None,
             scan.others,
             msgspec.json.encode(sorted(scan.unread)).decode(),
+            scan.token,
+            scan.token_at.isoformat() if scan.token_at else None,
             msgspec.json.encode(scan.due, enc_hook=encode_hook).decode() if scan.due else None,
         ),
     )

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from connector_core.store import schema_3
+from connector_core.store import schema_3, schema_4
 
-VERSION = 3
+VERSION = 4
 APPLICATION_ID = 0x656E7469
 """Marks the file as ours, so that another program's database is never touched."""
 
@@ -195,7 +195,7 @@ CREATE TABLE last_scans (
     PRIMARY KEY (integration, kind)
 );
 """
-TABLES = f"{_TABLES_1}{_UNDO}{schema_3.ADDED}"
+TABLES = f"{_TABLES_1}{_UNDO}{schema_3.ADDED}{schema_4.ADDED}"
 
-MIGRATIONS: Mapping[int, str] = {1: _UNDO, 2: schema_3.ADDED}
+MIGRATIONS: Mapping[int, str] = {1: _UNDO, 2: schema_3.ADDED, 3: schema_4.ADDED}
 """The statements that lead from a version to the next one."""

@@ -42,6 +42,8 @@ class Checkpoint:
     """The total that the first page announced."""
     began: float | None = None
     """A time before the first page was made, by the provider's clock; None if creation times are unknown."""
+    cursor: str | None = None
+    """The cursor or address that the page was requested with; None on the first page, and where pages are numbered."""
 
     def continues(self, page: Page[Entity]) -> bool:
         """Return True if the listing goes on behind this page as it did when the checkpoint was made.
@@ -69,12 +71,13 @@ class Staging(Table):
             _insert(cursor, reading, rows[start : start + _ROWS_AT_ONCE])
         cursor.execute(
             "INSERT INTO checkpoints (reading, listing, page, rows_before, announced, ids_digest, resumable, staged, "
-            "resume_key, began_at, first_total, began, taken_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+            "resume_key, began_at, first_total, began, cursor, taken_at) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (reading) DO UPDATE SET listing = excluded.listing, page = excluded.page, "
             "rows_before = excluded.rows_before, announced = excluded.announced, ids_digest = excluded.ids_digest, "
             "resumable = excluded.resumable, staged = excluded.staged, resume_key = excluded.resume_key, "
             "began_at = excluded.began_at, first_total = excluded.first_total, began = excluded.began, "
-            "taken_at = excluded.taken_at",
+            "cursor = excluded.cursor, taken_at = excluded.taken_at",
             (
                 reading.id,
                 checkpoint.listing,
@@ -88,6 +91,7 @@ class Staging(Table):
                 checkpoint.began_at,
                 checkpoint.first_total,
                 checkpoint.began,
+                checkpoint.cursor,
                 now(),
             ),
         )
@@ -114,7 +118,7 @@ class Staging(Table):
         moment = now()
         found = cursor.execute(
             "SELECT c.reading, c.listing, c.page, c.rows_before, c.announced, c.ids_digest, c.staged, c.began_at, "
-            "c.first_total, c.began "
+            "c.first_total, c.began, c.cursor "
             "FROM readings g JOIN checkpoints c ON c.reading = g.id "
             "WHERE g.integration = ? AND g.kind = ? AND g.is_open = 1 AND g.id <> ? "
             "AND c.resumable = 1 AND c.resume_key = ? AND c.began_at BETWEEN ? AND ? AND c.taken_at <= ? "
@@ -130,7 +134,7 @@ class Staging(Table):
         ).fetchone()
         if found is None:
             return None
-        earlier, listing, page, rows_before, announced, ids_digest, staged, began_at, first_total, began = found
+        earlier, listing, page, rows_before, announced, ids_digest, staged, began_at, first_total, began, told = found
         cursor.execute("DELETE FROM readings WHERE id = ?", (reading.id,))
         cursor.execute("UPDATE readings SET run_id = ? WHERE id = ?", (reading.run_id, earlier))
         checkpoint = Checkpoint(
@@ -145,6 +149,7 @@ class Staging(Table):
             began_at=began_at,
             first_total=first_total,
             began=began,
+            cursor=told,
         )
         return Reading(earlier, reading.run_id, reading.of), checkpoint
 

@@ -21,6 +21,7 @@ from connector_core import (
     Page,
     Product,
     ProtocolError,
+    RateHeaders,
     RateLimit,
     RejectedCredentialsError,
     Streamed,
@@ -46,7 +47,7 @@ class HiBob(Connector[HiBobCredentials]):
         base_url="https://api.hibob.com/v1",
         auth=Basic("service_user_id", "token"),
         limits=(RateLimit("/people/search", requests=50, per=60), RateLimit("/company/named-lists", 50, 60)),
-        reset_header="X-RateLimit-Reset",
+        rate_headers=RateHeaders(reset="X-RateLimit-Reset"),
         rejected=Advice(
             "HiBob refuses this service user.",
             causes=("its ID or its token was mistyped", "it was deleted", "it is in no permission group"),

@@ -1,6 +1,6 @@
 """Planted connectors that misread the provider: rows are missed, invented, emptied or kept too long."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, ClassVar
@@ -19,7 +19,7 @@ from connector_core import (
     field,
     witnesses,
 )
-from connector_core.sdk.paging import Position
+from connector_core.sdk.paging import PageQuery, Position
 from planted.example import Example, People, Person, to_employee
 
 PATH, PAGING = "/people", PageNumber(size=25, appends=True)
@@ -104,13 +104,13 @@ class SwallowsErrors(Example):
 
 @dataclass(frozen=True, slots=True)
 class UntilShort:
-    appends: ClassVar[bool] = True
+    resumable: ClassVar[bool] = True
     size: int
 
-    def query(self, position: Position) -> Mapping[str, str] | None:
+    def query(self, position: Position) -> PageQuery | None:
         if position.pages and position.last_rows < self.size:
             return None
-        return {"page": str(position.pages + 1), "per_page": str(self.size)}
+        return PageQuery({"page": position.pages + 1, "per_page": self.size})
 
 
 class StopsOnAShortPage(Example):

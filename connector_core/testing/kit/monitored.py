@@ -2,14 +2,15 @@
 
 import time
 from collections import defaultdict
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from functools import wraps
 from typing import Any
 
 from connector_core.errors import ConnectorCoreError, DiscoveryError, NotFoundError
-from connector_core.sdk.connector import AnyConnector, Api, Context, Declaration, Params
+from connector_core.sdk.api import Api, HandPages, Params
+from connector_core.sdk.connector import AnyConnector, Context, Declaration
 from connector_core.sdk.page import Page, T
 from connector_core.sdk.paging import Paging, Streamed
 from connector_core.sdk.wire import Listing, R
@@ -50,10 +51,11 @@ class _MonitoredApi:
         params: Params | None = None,
         body: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
+        url: str = "",
     ) -> AsyncGenerator[Page[R], None]:
         self._check_repeat(path)
         # Called here and not in the generator: the client promises to request the first page at once.
-        listed = self._api.pages(path, listing, paging=paging, params=params, body=body, headers=headers)
+        listed = self._api.pages(path, listing, paging=paging, params=params, body=body, headers=headers, url=url)
         return self._recorded(path, paging, listed)
 
     async def _recorded(
@@ -78,10 +80,36 @@ class _MonitoredApi:
             self._record(path, error)
             raise
 
-    async def get(self, path: str, model: type[T], *, params: Params | None = None, authenticated: bool = True) -> T:
+    def by_hand(self, name: str, row: type[R]) -> HandPages[R]:
+        return self._api.by_hand(name, row)
+
+    async def get(
+        self,
+        path: str,
+        model: type[T],
+        *,
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+        authenticated: bool = True,
+    ) -> T:
+        work = self._api.get(path, model, params=params, headers=headers, authenticated=authenticated)
+        return await self._recorded_one(path, work)
+
+    async def post(
+        self,
+        path: str,
+        model: type[T],
+        *,
+        body: Mapping[str, Any],
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> T:
+        return await self._recorded_one(path, self._api.post(path, model, body=body, params=params, headers=headers))
+
+    async def _recorded_one(self, path: str, work: Awaitable[T]) -> T:
         self._check_repeat(path)
         try:
-            found = await self._api.get(path, model, params=params, authenticated=authenticated)
+            found = await work
         except ConnectorCoreError as error:
             self._record(path, error)
             raise
@@ -89,9 +117,17 @@ class _MonitoredApi:
             self._monitor.rows.append(repr(found))
         return found
 
-    async def find(self, path: str, source_id: str, model: type[T], *, params: Params | None = None) -> T | None:
+    async def find(
+        self,
+        path: str,
+        source_id: str,
+        model: type[T],
+        *,
+        params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> T | None:
         try:
-            found = await self._api.find(path, source_id, model, params=params)
+            found = await self._api.find(path, source_id, model, params=params, headers=headers)
         except ConnectorCoreError as error:
             # Neither for a repeated request: the same path is asked for the next row.
             self._monitor.errors.append(error)
@@ -107,9 +143,11 @@ class _MonitoredApi:
             self._record("", error)
             raise
 
-    async def exists(self, path: str, source_id: str, *, params: Params | None = None) -> bool:
+    async def exists(
+        self, path: str, source_id: str, *, params: Params | None = None, headers: Mapping[str, str] | None = None
+    ) -> bool:
         try:
-            return await self._api.exists(path, source_id, params=params)
+            return await self._api.exists(path, source_id, params=params, headers=headers)
         except NotFoundError:  # pragma: no cover - the client answers False
             return False
 

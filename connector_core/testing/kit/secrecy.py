@@ -4,7 +4,7 @@ import traceback
 from collections.abc import Iterator
 
 from connector_core.http.auth import signature
-from connector_core.sdk.manifest import ClientCredentials
+from connector_core.sdk.authentication import ClientCredentials
 from connector_core.testing.kit.findings import Findings
 from connector_core.testing.kit.harness import Harness, RunResult
 from connector_core.testing.kit.monitor import package_of

@@ -1,0 +1,154 @@
+"""Ways to authenticate at a provider, as a manifest declares them. Each names the fields of the credentials it uses."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Discriminator, StringConstraints, Tag
+
+
+@dataclass(frozen=True)
+class Bearer:
+    """``Authorization: Bearer`` with the secret in this field of the credentials."""
+
+    field: str
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return (self.field,)
+
+
+@dataclass(frozen=True)
+class Header:
+    """A header of the provider's own with the secret in this field of the credentials, behind a ``prefix``.
+
+    ``Header("Authorization", "api_token", prefix="SSWS ")``.
+    """
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]+$")]
+    field: str
+    prefix: Annotated[str, StringConstraints(pattern=r"^[ -~]*$")] = ""
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return (self.field,)
+
+
+@dataclass(frozen=True)
+class Basic:
+    """``Authorization: Basic`` with the user and the password in these fields of the credentials.
+
+    Without ``password`` the user is an API key, sent with an arbitrary password.
+    """
+
+    user: str
+    password: str = ""
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return (self.user, self.password) if self.password else (self.user,)
+
+
+@dataclass(frozen=True)
+class ClientSecret:
+    """Proof of a client's identity: the secret in this field of the credentials, in the body or in a Basic header."""
+
+    field: str = "client_secret"
+    sent_in: Literal["body", "basic"] = "body"
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return (self.field,)
+
+
+@dataclass(frozen=True)
+class PrivateKeyJwt:
+    """Proof of a client's identity: an assertion signed with the private key in this field (RFC 7523).
+
+    ``key_id`` is the field with the key's id, which providers with several keys want. The ``audience`` is the token's
+    address unless it is given.
+    """
+
+    field: str = "private_key"
+    key_id: str = ""
+    algorithm: Literal["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"] = "RS256"
+    audience: str = ""
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return (self.field, self.key_id) if self.key_id else (self.field,)
+
+
+@dataclass(frozen=True)
+class ClientCredentials:
+    """A bearer token that is fetched from ``token_url`` and renewed when it expires: OAuth 2, or close to it.
+
+    ``token_url`` is a path below the base URL, or a whole address on a host of the manifest; ``{field}`` stands for a
+    field of the credentials. So it does in ``scope``. ``token`` and ``lifetime`` (seconds) are dotted keys of the
+    response. ``encoding="json"`` sends id and secret as JSON, without a grant type.
+    """
+
+    token_url: str
+    client_id: str = "client_id"
+    client: ClientSecret | PrivateKeyJwt = ClientSecret()
+    scope: str = ""
+    audience: str = ""
+    encoding: Literal["form", "json"] = "form"
+    token: str = "access_token"  # noqa: S105 - the key of the token
+    lifetime: str = "expires_in"
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return (self.client_id, *self.client.fields)
+
+
+@dataclass(frozen=True)
+class AuthorizationCode:
+    """A bearer token for a user who signs in at ``authorize_url`` once (OAuth 2 with PKCE), renewed by a refresh token.
+
+    ``discover connect`` opens that address, and takes the code. The refresh token is kept in the field
+    ``refresh_token`` of the credentials, which is ``Obtained``; a new one that the provider sends replaces the old.
+    Without ``client`` the client is public. The addresses, ``scope`` and the other keys are as for
+    ``ClientCredentials``.
+    """
+
+    authorize_url: str
+    token_url: str
+    client_id: str = "client_id"
+    client: ClientSecret | PrivateKeyJwt | None = None
+    scope: str = ""
+    audience: str = ""
+    refresh_token: str = "refresh_token"  # noqa: S105 - the name of the field
+    token: str = "access_token"  # noqa: S105 - the key of the token
+    lifetime: str = "expires_in"
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return (self.client_id, *(self.client.fields if self.client else ()), self.refresh_token)
+
+
+Authentication = Annotated[
+    Annotated[Bearer, Tag("Bearer")]
+    | Annotated[Header, Tag("Header")]
+    | Annotated[Basic, Tag("Basic")]
+    | Annotated[ClientCredentials, Tag("ClientCredentials")]
+    | Annotated[AuthorizationCode, Tag("AuthorizationCode")],
+    # So that an error is about the class that was given.
+    Discriminator(
+        lambda given: type(given).__name__,
+        custom_error_type="authentication",
+        custom_error_message="Input should be a Bearer, Header, Basic, ClientCredentials or AuthorizationCode",
+    ),
+]
+"""Authentication of requests. ``fields`` names the fields of the credentials that it uses."""
+
+
+@dataclass(frozen=True)
+class ClientCertificate:
+    """Mutual TLS: the fields of the credentials with the client's certificate and its private key, both in PEM."""
+
+    certificate: str = "certificate"
+    private_key: str = "private_key"
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return (self.certificate, self.private_key)

@@ -1,0 +1,166 @@
+"""Types of the fields of credentials. Each refuses what cannot be right before a request, and suggests what may be."""
+
+import re
+from dataclasses import dataclass
+from typing import LiteralString
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, SecretStr
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import PydanticCustomError, core_schema
+
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_ADDRESS = re.compile(rf"https://{_LABEL}(\.{_LABEL})*(:\d{{1,5}})?(/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class TenantDomain:
+    """Field type of a company's own domain: one lower-case label before ``suffix``, as in ``company.namely.com``.
+
+    ``Annotated[str, TenantDomain("namely.com")]``. The error suggests a value where it can.
+    """
+
+    suffix: str
+
+    @property
+    def pattern(self) -> str:
+        return rf"^{_LABEL}\.{re.escape(self.suffix)}$"
+
+    def accepts(self, value: str) -> bool:
+        return re.fullmatch(self.pattern[1:-1], value, re.ASCII) is not None
+
+    def check(self, value: str) -> str:
+        if self.accepts(value):
+            return value
+        if label := _company_in(value, self.suffix):
+            nearly = f"{label}.{self.suffix}"
+            raise _mistyped(f"type {nearly}, without https:// or anything else", nearly)
+        raise _mistyped(f"type only the company's own domain, such as company.{self.suffix}")
+
+    def __get_pydantic_core_schema__(self, source: type[str], handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {**handler(schema), "pattern": self.pattern}
+
+
+@dataclass(frozen=True, slots=True)
+class Subdomain:
+    """Field type of the lower-case label before ``suffix`` in a company's address, without the suffix.
+
+    ``Annotated[str, Subdomain("bamboohr.com")]``. The error suggests a value where it can.
+    """
+
+    suffix: str
+
+    def check(self, value: str) -> str:
+        if re.fullmatch(_LABEL, value, re.ASCII):
+            return value
+        if nearly := _company_in(value, self.suffix):
+            raise _mistyped(f"type only {nearly}", nearly)
+        raise _mistyped(f"type only the part before .{self.suffix}")
+
+    def __get_pydantic_core_schema__(self, source: type[str], handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {**handler(schema), "pattern": f"^{_LABEL}$"}
+
+
+def _company_in(value: str, suffix: str) -> str:
+    """Return the label before ``suffix`` in a company's address, or the label that was typed alone; empty if none is.
+
+    An address may be pasted as the browser shows it: with scheme, port, path and query, in upper case.
+    """
+    address = re.sub(r"^([a-z][a-z0-9+.-]*:)?//", "", value.strip().lower())
+    host = re.sub(r":\d+$", "", re.split(r"[/\\?#]", address, maxsplit=1)[0])
+    label, dot, rest = host.removesuffix(".").partition(".")
+    fits = rest == suffix if dot else host == label == address.rstrip("/")
+    return label if fits and re.fullmatch(_LABEL, label, re.ASCII) else ""
+
+
+def _mistyped(advice: str, suggestion: str = "") -> PydanticCustomError:
+    return PydanticCustomError("mistyped", "{advice}", {"advice": advice, "suggestion": suggestion})
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """Field type of an id that is copied from the provider: printable ASCII without spaces.
+
+    ``Annotated[str, Identifier()]``. ``without`` lists further characters that it must not contain.
+    """
+
+    without: str = ""
+
+    def check(self, value: str) -> str:
+        if not value:
+            raise PydanticCustomError("empty", "is empty")
+        if not (value.isascii() and value.isprintable()) or set(value) & {" ", *self.without}:
+            odd = f", one of {self.without}" if self.without else ""
+            message: LiteralString = "contains a space, a line break{odd} or a character outside ASCII: copy it again"
+            raise PydanticCustomError("unprintable", message, {"odd": odd})
+        return value
+
+    def __get_pydantic_core_schema__(self, source: type[str], handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+
+@dataclass(frozen=True, slots=True)
+class BaseUrl:
+    """Field type of the address of a server that the operator names: ``https://host/path``, of any host.
+
+    ``Annotated[str, BaseUrl()]``. The manifest then says ``hosts=("{base_url}",)`` and ``base_url="{base_url}"`` where
+    the field is so named. It has no user, query or fragment, and no slash at its end. The error suggests a value where
+    it can.
+    """
+
+    def accepts(self, value: str) -> bool:
+        return _ADDRESS.fullmatch(value) is not None
+
+    def check(self, value: str) -> str:
+        if self.accepts(value):
+            return value
+        nearly = re.sub(r"^(?:[a-z][a-z0-9+.-]*:)?/*", "https://", value.strip().partition("?")[0].partition("#")[0])
+        scheme, host, path = re.fullmatch(r"(https://)([^/]*)(.*)", nearly, re.DOTALL).groups()  # type: ignore[union-attr]
+        nearly = f"{scheme}{host.lower()}{path.rstrip('/')}"
+        if nearly != value and "@" not in host and self.accepts(nearly):
+            raise _mistyped(f"type {nearly}", nearly)
+        raise _mistyped("type the address that begins with https://, without a user, a query or a slash at its end")
+
+    def __get_pydantic_core_schema__(self, source: type[str], handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateKey:
+    """Field type of a private key in PEM, of several lines: ``Annotated[SecretStr, PrivateKey()]``."""
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {**handler(schema), "x-lines": True}
+
+
+@dataclass(frozen=True, slots=True)
+class Pem:
+    """Field type of a certificate in PEM, of several lines, which is no secret: ``Annotated[str, Pem()]``."""
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {**handler(schema), "x-lines": True}
+
+
+@dataclass(frozen=True, slots=True)
+class Obtained:
+    """Field type of a secret that the host obtains and renews, such as a refresh token. No form asks for it.
+
+    ``refresh_token: Annotated[SecretStr, Obtained()] = NOT_OBTAINED``.
+    """
+
+
+NOT_OBTAINED = SecretStr("none-yet")
+"""The value of an ``Obtained`` field until the host has obtained it. It is never sent."""
