@@ -33,7 +33,7 @@ class Connections:
         settings = registry.settings(manifest.name)
         account = (manifest.name, json.dumps(credentials.public(), sort_keys=True, default=str))
         if account not in self._quotas:
-            self._quotas[account] = Quotas(limits_of(manifest, settings))
+            self._quotas[account] = Quotas(limits_of(manifest, settings), settings.leave_free)
         # Before a session is opened, which would stay open if this fails.
         tls = self._tls
         return HttpApi(

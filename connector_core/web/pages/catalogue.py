@@ -2,9 +2,9 @@
 
 from aiohttp import web
 
-from connector_core.operator_pages import declared_by, entity_of, known_errors, limits_in_force, products_of
+from connector_core.operator_pages import declared_by, entity_of, known_errors, limits_in_words, products_of
 from connector_core.web.catalogue import TONES, Card, Choice, cards_of, find_connector, options_of, unusable
-from connector_core.web.connector_page import limits_in_words, setup_here
+from connector_core.web.connector_page import setup_here
 from connector_core.web.recorded import recorded
 from connector_core.web.rendering import field_in_words, render
 from connector_core.web.site import host_of
@@ -45,7 +45,7 @@ async def connector(request: web.Request) -> web.Response:
         ],
         form=found.credentials_type.form(),
         setup_here=setup_here(found),
-        limits=limits_in_words(limits_in_force(entry)),
+        limits=limits_in_words(entry),
         errors=known_errors(found),
         recorded=recorded(found),
     )
