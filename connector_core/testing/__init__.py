@@ -7,14 +7,13 @@ from connector_core.testing.server import (
     BODY,
     Answer,
     Request,
-    Served,
     Simulator,
     SimulatorOptions,
     environment,
     json_answer,
     load,
-    serve,
 )
+from connector_core.testing.serving import Served, serve
 from connector_core.testing.switches import Switches
 
 __all__ = [
