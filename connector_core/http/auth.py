@@ -14,6 +14,7 @@ from multidict import CIMultiDict
 from pydantic import SecretStr
 
 from connector_core.errors import Call, ConnectorCoreError, ProtocolError
+from connector_core.http.headers import Headers
 from connector_core.http.parsing import parse_undeclared
 from connector_core.http.request import Request
 from connector_core.proxies import Proxy
@@ -27,8 +28,8 @@ _LONGEST_LIFETIME = 1e9
 _MARGIN = 60.0
 """Seconds before its end from which a token is no longer used: a request may be under way for long."""
 
-Send = Callable[[Request, Callable[[bytes], Any]], Awaitable[Any]]
-"""Sends a request, and returns what is made of the body of its response."""
+Send = Callable[[Request, Callable[[bytes, Headers], Any]], Awaitable[Any]]
+"""Sends a request, and returns what is made of the body and the headers of its response."""
 
 
 Signed = Mapping[str, SecretStr]
@@ -104,7 +105,7 @@ class Renewable:
         request = self._request()
         call = request.call
         issued = await self._send(
-            request, lambda body: _issued(self._auth, parse_undeclared(call, dict[str, Any], body))
+            request, lambda body, _: _issued(self._auth, parse_undeclared(call, dict[str, Any], body))
         )
         if issued is None:
             raise ProtocolError("the response holds no token", call=call)
