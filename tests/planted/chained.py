@@ -157,9 +157,9 @@ class ChainedSimulator(ExampleSimulator):
     """Lists its people in the order in which they came. A cursor is the number of the last one that was sent."""
 
     listings = (
-        Listed("/cursors", "people", "total"),
-        Listed("/addresses", "people"),
-        Listed("/links", ""),
+        Listed("/cursors", "people", "total", cursor="cursor"),
+        Listed("/addresses", "people", cursor="cursor", addresses=True),
+        Listed("/links", "", total_header="X-Total-Count", cursor="cursor", addresses=True),
         Listed("/graph", "data.company.people.nodes", "data.company.people.totalCount"),
         Listed("/batches", "people", "total"),
     )
