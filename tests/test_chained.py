@@ -54,9 +54,10 @@ class Told(ExampleSimulator):
         return answer if isinstance(answer, Answer) else answer(request)
 
 
-def page(*ids: str, status: int = 200, link: str = "", **more: Any) -> Answer:
+def page(*ids: str, status: int = 200, link: str = "", after: str | None = None, next_at: str | None = None) -> Answer:
     headers = (*JSON, ("Link", link)) if link else JSON
-    return json_answer({"people": [{"id": one} for one in ids], "total": 9, **more}, status, headers)
+    people = [{"id": one} for one in ids]
+    return json_answer({"people": people, "total": 9, "after": after, "@next": next_at}, status, headers)
 
 
 async def read(simulator: ExampleSimulator, listing: Any, paging: Paging, **more: Any) -> list[list[str]]:
@@ -133,7 +134,7 @@ async def test_the_next_address_is_requested_as_it_came(address: str, requested:
         assert request.headers["X-Wanted"] == "all"
         return page("b")
 
-    simulator.answers = [page("a", **{"@next": address}), second]
+    simulator.answers = [page("a", next_at=address), second]
     params, headers = {"limit": "1"}, {"X-Wanted": "all"}
     assert await read(simulator, ByAddress, NextUrl(), params=params, headers=headers) == [["a"], ["b"]]
     assert raw == [requested]
@@ -156,7 +157,7 @@ async def test_the_next_address_is_requested_as_it_came(address: str, requested:
 )
 @pytest.mark.parametrize("way", ["body", "header"])
 async def test_no_page_of_another_host_is_requested(way: str, address: str, message: str) -> None:
-    simulator = Told(page("a", **{"@next": address}) if way == "body" else page("a", link=f"<{address}>; rel=next"))
+    simulator = Told(page("a", next_at=address) if way == "body" else page("a", link=f"<{address}>; rel=next"))
     with pytest.raises(ProtocolError, match=message.replace(".", r"\.").replace("[", r"\[")) as raised:
         await read(simulator, *((ByAddress, NextUrl()) if way == "body" else (People, LinkHeader())))
     assert "word" not in str(raised.value)
@@ -164,7 +165,7 @@ async def test_no_page_of_another_host_is_requested(way: str, address: str, mess
 
 
 async def test_a_listing_that_begins_at_an_address_is_requested_there_and_nowhere_else() -> None:
-    simulator = Told(page("a", **{"@next": "?c=2"}), page("b"))
+    simulator = Told(page("a", next_at="?c=2"), page("b"))
     url = "https://acme.hr.example/delta?token=t%2Bt"
     assert await read(simulator, ByAddress, NextUrl(), url=url, params={"limit": "1"}) == [["a"], ["b"]]
     assert [(one.path, one.query) for one in simulator.requests] == [("/delta", "token=t%2Bt"), ("/delta", "c=2")]
@@ -216,7 +217,7 @@ async def test_the_next_page_is_requested_once_the_first_was_taken_and_two_are_k
 
 async def test_a_page_ahead_that_fails_is_told_after_the_pages_before_it() -> None:
     simulator = Told(page("a", after="1"), page("b", after="2"), page("c", after="3"), page(status=404))
-    taken = []
+    taken = list[str]()
     async with reached(simulator, Example.manifest, ExampleCredentials.parse(simulator.credentials), tries=1) as api:
         with pytest.raises(NotFoundError):
             async for one in api.pages("/people", ByCursor, paging=Cursor(1, expired_by=frozenset())):
@@ -321,16 +322,18 @@ class Flat(Listing[Row]):
 @pytest.mark.parametrize("bad", [[], [{"id": []}]])
 def test_a_response_that_reports_errors_is_refused_without_a_word_of_them(bad: list[Any]) -> None:
     errors = [{"message": "Ada may not be seen"}]
-    for listing, body in (
+    refused: list[tuple[type[Listing[Any]], bytes]] = [
         (ByGraph, graph([{"id": "a"}, *bad], errors=errors)),
         (ByGraph, json.dumps({"data": None, "errors": errors}).encode()),
         (Flat, json.dumps({"rows": [{"id": "a"}, *bad], "errors": errors}).encode()),
-    ):
+    ]
+    for listing, body in refused:
         with pytest.raises(ProtocolError, match="the response reports errors") as raised:
             parse_page(CALL, listing, body)
         assert "Ada" not in str(raised.value)
         assert not isinstance(raised.value, MalformedError)
-    for none in (None, [], {}):
+    nothing: list[Any] = [None, [], {}]
+    for none in nothing:
         assert parse_page(CALL, ByGraph, graph([{"id": "a"}], errors=none)).ids == ("a",)
 
 

@@ -1,7 +1,7 @@
 """Connectors that keep every rule, whose listings are chains: by cursor, by address, by Link header, and by hand."""
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from itertools import count
 from typing import Any
 
@@ -44,6 +44,9 @@ class ByCursor(Listing[Person]):
     def next_cursor(self) -> str | None:
         return self.after or None
 
+    def created(self, row: Person) -> Maybe[str]:
+        return row.created
+
 
 class ByAddress(Listing[Person]):
     rows: list[Person] = field(name="people")
@@ -63,8 +66,8 @@ class ByLink(ArrayListing[Person]):
 
 
 class PageInfo(Wire):
-    end: Maybe[str] = field(default=UNSET, name="endCursor")
     more: bool = field(name="hasNextPage")
+    end: Maybe[str] = field(default=UNSET, name="endCursor")
 
 
 class ByGraph(Listing[Person]):
@@ -200,7 +203,7 @@ class ChainedSimulator(ExampleSimulator):
         rows = behind[: min(limit, self.largest_page or limit)]
         return rows, str(rows[-1]["number"]) if len(rows) < len(behind) else None
 
-    def _graph(self, rows: list[Mapping[str, Any]], cursor: str | None) -> Answer:
+    def _graph(self, rows: list[dict[str, Any]], cursor: str | None) -> Answer:
         page = {"endCursor": cursor, "hasNextPage": cursor is not None}
         people = {"nodes": rows, "totalCount": len(self.people), "pageInfo": page}
         return json_answer({"data": {"company": {"people": people}}}, 200, JSON)
