@@ -167,9 +167,10 @@ class KindReader:
         """Make a pass; once more from the beginning where the provider no longer accepts a cursor of its own."""
         try:
             return await self._read_once(one)
-        except CursorExpiredError:
+        except CursorExpiredError as error:
             if one.delta:
                 raise
+            structlog.get_logger().warning("starting_over", kind=self._declaration.kind.__name__, error=error.code)
         if one.tally.earlier is None:
             self._reading = await self._context.store.staging.start_over(self._reading)
         return await self._read_once(self._pass(self._new_connector(), Began.STARTED_OVER_EXPIRED, one.tally.earlier))
