@@ -1,9 +1,10 @@
 """Test kit for connector authors: the base classes of a connector's simulator."""
 
 from connector_core.testing.answers import BODY, Answer, Request, json_answer
+from connector_core.testing.assertions import OAuthError, simulated_key
 from connector_core.testing.fault_script import Fault, Faults
 from connector_core.testing.listing_faults import Listed
-from connector_core.testing.oauth import AuthorizationServer, OAuthError, simulated_key
+from connector_core.testing.oauth import AuthorizationServer
 from connector_core.testing.organisation import Organisation, Person, StaffSimulator
 from connector_core.testing.server import (
     Served,
