@@ -27,7 +27,7 @@ from connector_core.errors import (
     ThrottledError,
     UnavailableError,
 )
-from connector_core.http.auth import Signed, signature, signing
+from connector_core.http.auth import KeptTokens, Signed, signature, signing
 from connector_core.http.connection_errors import LONGEST_HEADER, Destination, connection_errors
 from connector_core.http.inflate import inflate
 from connector_core.http.listener import NO_LISTENER, RequestListener
@@ -73,6 +73,7 @@ class Client:
         settings: HttpSettings,
         quotas: Quotas,
         direct: Collection[str] = (),
+        tokens: KeptTokens | None = None,
     ) -> None:
         self.requests = self.retries = self.throttled = self.completed = 0
         """``completed``: their response was read to its end. The connections of the others may still be closing."""
@@ -83,7 +84,7 @@ class Client:
         self._quotas = quotas
         self._proxies = Proxies(settings.proxy, direct)
         self._base = manifest.base_url.format_map(credentials.public())
-        self._signature = signature(manifest, credentials, self.request)
+        self._signature = signature(manifest, credentials, self.request, tokens)
         self._log = structlog.get_logger()
         # Its own: look-ups of host names may hold up the loop's threads.
         self._large_bodies = ThreadPoolExecutor(1, "large-bodies")
