@@ -14,10 +14,11 @@ from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 from pydantic import SecretStr
 
 from connector_core.errors import InvalidCredentialsError, RejectedCredentialsError
-from connector_core.http.auth import AuthorizedCode, TokensInMemory
+from connector_core.http import AuthorizedCode, TokensInMemory
 from connector_core.http.auth.tokens import address_of
 from connector_core.sdk.authentication import AuthorizationCode
 from connector_core.sdk.credentials import Credentials
+from connector_core.sdk.field_types import NOT_OBTAINED
 from connector_core.sdk.manifest import Manifest
 from connector_core.secrecy import hide
 
@@ -46,27 +47,6 @@ class SignIn:
     _manifest: Manifest = field(repr=False)
     _state: SecretStr
     _verifier: SecretStr
-
-    @classmethod
-    def begin(cls, manifest: Manifest, credentials: Credentials, redirect_uri: str) -> "SignIn":
-        """Begin a sign-in. The manifest is resolved, and authenticates with an authorization code."""
-        auth = manifest.auth
-        if not isinstance(auth, AuthorizationCode):
-            raise InvalidCredentialsError(f"{manifest.title} needs no sign-in with these credentials.")
-        state, verifier = SecretStr(secrets.token_urlsafe(32)), SecretStr(secrets.token_urlsafe(64))
-        query = {
-            "response_type": "code",
-            "client_id": str(getattr(credentials, auth.client_id)),
-            "redirect_uri": redirect_uri,
-            "scope": auth.scope,
-            "audience": auth.audience,
-            "state": state.get_secret_value(),
-            "code_challenge": _challenge(verifier),
-            "code_challenge_method": "S256",
-        }
-        base = address_of(auth.authorize_url, manifest.base_url)
-        given = urlencode({name: value for name, value in query.items() if value})
-        return cls(f"{base}{'&' if '?' in base else '?'}{given}", redirect_uri, manifest, state, verifier)
 
     def awaits(self, state: str) -> bool:
         """Return True if an answer with this state belongs to this sign-in."""
@@ -97,7 +77,8 @@ class SignIn:
         title = self._manifest.title
         if not self.awaits(given.get("state", "")):
             raise RejectedCredentialsError(
-                "This is the answer to another sign-in.", hint="Open the address that was shown last, and sign in there."
+                "This is the answer to another sign-in.",
+                hint="Open the address that was shown last, and sign in there.",
             )
         if issuer := given.get("iss"):
             self._check_issuer(issuer)
@@ -114,6 +95,27 @@ class SignIn:
             raise RejectedCredentialsError(
                 f"The answer to the sign-in does not come from {self._manifest.title}.", hint="Sign in again."
             )
+
+
+def sign_in(manifest: Manifest, credentials: Credentials, redirect_uri: str) -> SignIn | None:
+    """Begin the sign-in that these credentials need; None if they need none. The manifest is resolved."""
+    auth = manifest.auth
+    if not isinstance(auth, AuthorizationCode) or getattr(credentials, auth.refresh_token) != NOT_OBTAINED:
+        return None
+    state, verifier = SecretStr(secrets.token_urlsafe(32)), SecretStr(secrets.token_urlsafe(64))
+    query = {
+        "response_type": "code",
+        "client_id": str(getattr(credentials, auth.client_id)),
+        "redirect_uri": redirect_uri,
+        "scope": auth.scope,
+        "audience": auth.audience,
+        "state": state.get_secret_value(),
+        "code_challenge": _challenge(verifier),
+        "code_challenge_method": "S256",
+    }
+    base = address_of(auth.authorize_url, manifest.base_url)
+    given = urlencode({name: value for name, value in query.items() if value})
+    return SignIn(f"{base}{'&' if '?' in base else '?'}{given}", redirect_uri, manifest, state, verifier)
 
 
 def _challenge(verifier: SecretStr) -> str:

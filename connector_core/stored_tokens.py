@@ -10,10 +10,11 @@ from contextlib import asynccontextmanager
 from pydantic import SecretStr
 
 from connector_core.errors import SettingsError
-from connector_core.http import Tokens
-from connector_core.http.auth import AuthorizedCode
+from connector_core.http import AuthorizedCode, Tokens, TokensInMemory
 from connector_core.sdk.authentication import AuthorizationCode
 from connector_core.sdk.connector import AnyConnector
+from connector_core.sdk.credentials import Credentials
+from connector_core.sdk.field_types import NOT_OBTAINED
 from connector_core.store import Store
 from connector_core.vault import Vault
 
@@ -47,18 +48,30 @@ class StoredTokens:
                 found, secrets = await self._store.integrations.unsealed(self._name, self._vault.open)
                 if _tokens_among(self._field, secrets) != before:
                     return
-                renewed = seal({**fields_among(secrets), **as_secrets(self._field, after)})
+                renewed = seal({**fields_among(secrets), **_as_secrets(self._field, after)})
                 # Not saved if a key from the environment was rotated just now: no lock holds that back.
                 saved = await self._store.integrations.renew_secrets(self._name, found.sealed, renewed)
 
 
 def stored_tokens(name: str, connector: type[AnyConnector], store: Store, vault: Vault) -> StoredTokens | None:
     """Return the tokens of an integration, if users sign in at the connector's provider."""
-    field = refresh_field(connector)
+    field = _field_of(connector)
     return StoredTokens(name, field, store, vault) if field else None
 
 
-def refresh_field(connector: type[AnyConnector]) -> str:
+def tokens_of(connector: type[AnyConnector], credentials: Credentials) -> TokensInMemory | None:
+    """Return the tokens of credentials that hold a refresh token already, until they are stored."""
+    given = credentials.secrets().get(_field_of(connector), NOT_OBTAINED)
+    return None if given == NOT_OBTAINED else TokensInMemory(Tokens(given))
+
+
+def latest_secrets(connector: type[AnyConnector], tokens: TokensInMemory | None) -> dict[str, SecretStr]:
+    """Return the latest tokens as they are sealed."""
+    latest = tokens.latest if tokens else None
+    return _as_secrets(_field_of(connector), latest) if isinstance(latest, Tokens) else {}
+
+
+def _field_of(connector: type[AnyConnector]) -> str:
     """Return the field of the refresh token; empty if no user signs in at the connector's provider."""
     return next((way.refresh_token for way in connector.manifest.ways if isinstance(way, AuthorizationCode)), "")
 
@@ -68,7 +81,7 @@ def fields_among(secrets: Mapping[str, SecretStr]) -> dict[str, SecretStr]:
     return {name: secret for name, secret in secrets.items() if "." not in name}
 
 
-def as_secrets(field: str, tokens: Tokens) -> dict[str, SecretStr]:
+def _as_secrets(field: str, tokens: Tokens) -> dict[str, SecretStr]:
     """Return the tokens as they are sealed."""
     given = {
         field: tokens.refresh,
@@ -84,4 +97,6 @@ def _tokens_among(field: str, secrets: Mapping[str, SecretStr]) -> Tokens:
         raise SettingsError("The stored secrets hold no refresh token.", hint="Connect again and sign in.")
     tokens = Tokens(secrets[field], secrets.get(f"{field}{_PREVIOUS}"))
     access, until = secrets.get(f"{field}{_ACCESS}"), secrets.get(f"{field}{_UNTIL}")
-    return Tokens(tokens.refresh, tokens.previous, access, float(until.get_secret_value())) if access and until else tokens
+    return (
+        Tokens(tokens.refresh, tokens.previous, access, float(until.get_secret_value())) if access and until else tokens
+    )

@@ -40,9 +40,7 @@ class Signature(Protocol):
         ...
 
 
-def signature(
-    manifest: Manifest, credentials: Credentials, send: Send, kept: KeptTokens | None = None
-) -> Signature:
+def signature(manifest: Manifest, credentials: Credentials, send: Send, kept: KeptTokens | None = None) -> Signature:
     """Return the signature that the manifest declares, which is resolved.
 
     ``send`` fetches a token if one is needed. ``kept`` are the tokens of a user who has signed in; without them they

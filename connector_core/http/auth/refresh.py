@@ -1,4 +1,4 @@
-"""Bearer tokens of a user who has signed in: a code brings the first ones, and refresh tokens, which may rotate, others.
+"""Bearer tokens of a user who has signed in: a code brings the first ones; refresh tokens, which may rotate, more.
 
 A new refresh token is stored before anything is done with what came with it, and the one before is kept beside it until
 the new one has worked: whatever the moment at which a process ends, a refresh token that works is stored.
@@ -146,7 +146,7 @@ class _Refreshing:
                     continue
         raise RejectedCredentialsError(
             f"{self._title} does not accept the sign-in of this integration any more.",
-            hint="It was withdrawn, has expired, or was renewed when it could not be stored. Connect again and sign in.",
+            hint="It was withdrawn, has expired, or was renewed and could not be stored. Connect again, and sign in.",
         )
 
     async def _requested(self, form: Mapping[str, SecretStr], used: SecretStr | None) -> Tokens:
