@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic import SecretStr
 
-from connector_core.errors import ProtocolError, RejectedCredentialsError
+from connector_core.errors import InvalidCredentialsError, ProtocolError, RejectedCredentialsError
 from connector_core.http.auth.proofs import proof
 from connector_core.http.auth.tokens import Issued, Renewable, Send, address_of, issued_in, token_request, value_at
 from connector_core.http.parsing import parse_undeclared
@@ -136,9 +136,14 @@ class _Refreshing:
                     f"{self._title} did not accept the code of this sign-in.",
                     hint=f"Connect again, and sign in without delay: a code is valid for a moment. {error.hint}",
                 ) from None
+        if found.refresh == NOT_OBTAINED:
+            raise InvalidCredentialsError(
+                f"No user has signed in at {self._title} for this integration yet.",
+                hint="discover connect opens the address for it; a program calls Host.sign_in.",
+            )
         found.hide()
         for token in (found.refresh, found.previous):
-            if token and token != NOT_OBTAINED:
+            if token:
                 try:
                     return await self._requested(_form(token), token)
                 except RejectedCredentialsError:
