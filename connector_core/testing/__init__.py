@@ -3,6 +3,7 @@
 from connector_core.testing.answers import BODY, Answer, Request, json_answer
 from connector_core.testing.assertions import OAuthError, simulated_key
 from connector_core.testing.fault_script import Fault, Faults
+from connector_core.testing.keys import another_key, new_rsa_key
 from connector_core.testing.listing_faults import Listed
 from connector_core.testing.oauth import AuthorizationServer
 from connector_core.testing.organisation import Organisation, Person, StaffSimulator
@@ -32,9 +33,11 @@ __all__ = [
     "SimulatorOptions",
     "StaffSimulator",
     "Switches",
+    "another_key",
     "environment",
     "json_answer",
     "load",
+    "new_rsa_key",
     "serve",
     "simulated_key",
 ]
