@@ -10,6 +10,7 @@ from connector_core import (
     NOT_OBTAINED,
     AuthorizationCode,
     ClientSecret,
+    Connector,
     Credentials,
     Obtained,
     SecretStr,
@@ -29,8 +30,7 @@ class SignInCredentials(Credentials):
     refresh_token: Annotated[SecretStr, Obtained()] = NOT_OBTAINED
 
 
-class SignsIn(Example):
-    credentials_type = SignInCredentials
+class SignsIn(Example, Connector[SignInCredentials]):
     manifest = Example.manifest.model_copy(
         update={
             "auth": AuthorizationCode(
