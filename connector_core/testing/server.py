@@ -33,6 +33,7 @@ from connector_core.testing.listing_faults import (
     faulty_headers,
 )
 from connector_core.testing.network_faults import NETWORK_FAULTS, THROTTLES, proxy_page, throttle_response
+from connector_core.testing.oauth import AuthorizationServer
 from connector_core.testing.spellings import SPELLINGS, respelled
 
 if TYPE_CHECKING:  # It comes with an extra.
@@ -81,6 +82,9 @@ class Simulator(ABC):
     largest_page: int | None = None
     """Most rows a page may have, once the fault ``clamp`` has lowered the provider's own limit."""
 
+    oauth: AuthorizationServer | None = None
+    """What issues its tokens, if that is an authorization server as OAuth 2 has it."""
+
     def __init__(self) -> None:
         self.faults = Faults()
         self.latency = 0.0
@@ -91,6 +95,16 @@ class Simulator(ABC):
         self._first_answers: dict[str, Answer] = {}
         self._expired: set[str] = set()
         """Paths of listings whose cursors are refused."""
+
+    def revoke(self) -> None:
+        """Make all access tokens invalid, whatever their lifetime, where the provider issues any."""
+        if self.oauth:
+            self.oauth.revoke()
+
+    def shorten_tokens(self, seconds: float) -> None:
+        """Let access tokens that are issued from now on be valid for so many seconds."""
+        if self.oauth:
+            self.oauth.token_life = seconds
 
     @abstractmethod
     def answer(self, request: web.Request) -> Answer:
