@@ -7,6 +7,7 @@ import pytest
 
 from builders import GONE, PRESENT, SILENT, TITLE, certificate, difference, differing, missing
 from connector_core import Employee
+from connector_core.discovery.changes import Testimony as Said
 from connector_core.discovery.changes import plan, plan_removals, plan_updates
 from connector_core.outcomes import Proof, Standing
 from connector_core.reasons import Code, Reason
@@ -215,7 +216,7 @@ def test_only_a_complete_reading_plans_removals(standing: Standing) -> None:
     ],
 )
 def test_a_tombstone_removes_a_row_unless_a_witness_does_not_confirm_it(
-    said: dict[str, Testimony], *, has_witness: bool, removed: bool, unconfirmed: bool
+    said: dict[str, Said], *, has_witness: bool, removed: bool, unconfirmed: bool
 ) -> None:
     # Absent from an earlier scan, too: that is no second witness of what a delta reports.
     reported = [missing("a", missed_before=True)]

@@ -20,7 +20,7 @@ from connector_core.settings import HostSettings, LossSettings, Settings
 from connector_core.store import LastScan, StoredKind
 from connector_core.testing import serve
 from planted.token_simulator import CHANGES, ENTRIES, TokenSimulator
-from planted.tokened import LIFETIME, Tokened, Unwitnessed
+from planted.tokened import LIFETIME, Tokened, Unwitnessed, unwitnessed
 from world import UNGUARDED, Provider
 
 pytestmark = pytest.mark.jumping
@@ -286,7 +286,8 @@ async def test_without_a_witness_the_tombstone_is_the_providers_word(tokened: St
     assert report.removed == {gone: "Person " + gone.removeprefix("p")}
 
 
-class ListsThemLater(Unwitnessed):
+@unwitnessed
+class ListsThemLater(Tokened):
     """Lists a row behind its tombstone, or before it."""
 
     first = True
@@ -303,6 +304,7 @@ class ListsThemLater(Unwitnessed):
             yield replace(page, place=replace(page.place, number=number, last=last), delta_token=token)
 
 
+@unwitnessed
 class ListsThemBefore(ListsThemLater):
     first = False
 

@@ -62,12 +62,17 @@ class Tokened(Example):
             yield page.map(to_employee)
 
 
-class Unwitnessed(Tokened):
-    """Cannot ask for a row by its id, so that a tombstone is all that the provider says."""
-
-    declarations = {  # noqa: RUF012 - as in its base
-        kind: replace(one, witness=None, fetch=None) for kind, one in Tokened.declarations.items()
+def unwitnessed(connector: type[Tokened]) -> type[Tokened]:
+    """Let a connector ask for no row by its id, so that a tombstone is all that the provider says."""
+    connector.declarations = {
+        kind: replace(one, witness=None, fetch=None) for kind, one in connector.declarations.items()
     }
+    return connector
+
+
+@unwitnessed
+class Unwitnessed(Tokened):
+    """Cannot ask for a row by its id."""
 
 
 class DropsTombstones(Tokened):
