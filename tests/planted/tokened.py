@@ -96,16 +96,6 @@ class TakesAnExpiredTokenForNoChange(Tokened):
             yield Page((), (), delta_token=token)
 
 
-class GivesTheTokenOfTheEnd(Tokened):
-    """Requests the token behind the listing, so that changes during the reading are never known."""
-
-    @declared
-    async def employees(self) -> AsyncIterator[Page[Employee]]:
-        async for page in self.api.pages("/people", People, paging=PageNumber(size=25, appends=True)):
-            token = (await self.api.get("/people/token", Token)).token if page.place.last else None
-            yield page.map(to_employee).with_delta_token(token)
-
-
 class ReadsHalfOfTheChanges(Tokened):
     """Ends with the first page of changes, and takes the next token from the provider by itself."""
 
