@@ -12,8 +12,10 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
+    Discriminator,
     Field,
     StringConstraints,
+    Tag,
 )
 
 from connector_core.errors import InvalidCredentialsError, PluginContractError
@@ -58,6 +60,16 @@ class ConcurrencyLimit:
     at_once: Annotated[int, Field(ge=1)]
 
 
+Limit = Annotated[
+    Annotated[RateLimit, Tag("RateLimit")] | Annotated[ConcurrencyLimit, Tag("ConcurrencyLimit")],
+    # So that an error is about the class that was given.
+    Discriminator(
+        lambda given: type(given).__name__,
+        custom_error_type="limit",
+        custom_error_message="Input should be a RateLimit or ConcurrencyLimit",
+    ),
+]
+ResetFormat = Literal["auto", "seconds", "epoch", "milliseconds"]
 _HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]*$")]
 
 
@@ -66,17 +78,17 @@ class RateHeaders:
     """Names of the headers in which the provider tells how much of a quota is left; empty for one that it lacks.
 
     ``reset`` tells when more is accepted: in ``seconds``, or as a time of the epoch in seconds or ``milliseconds``.
-    With ``auto``, a number too large for seconds is a time of the epoch. Where the provider throttles without a
-    Retry-After, it is read before the usual ones: X-RateLimit-Reset, X-Rate-Limit-Reset and RateLimit-Reset.
+    With ``auto``, the size of the number tells. Where the provider throttles without a Retry-After, it is read before
+    the usual ones: X-RateLimit-Reset, X-Rate-Limit-Reset and RateLimit-Reset.
 
-    With ``limit`` and ``remaining`` the host can leave a share of the quota to other tools of the company
-    (``leave_free`` in plugins.toml).
+    With ``remaining``, requests pause until the reset as soon as nothing remains. With ``limit``, too, an operator can
+    leave a share of the quota to other tools of the company (``leave_free`` in plugins.toml).
     """
 
     reset: _HeaderName = ""
     remaining: _HeaderName = ""
     limit: _HeaderName = ""
-    format: Literal["auto", "seconds", "epoch", "milliseconds"] = "auto"
+    format: ResetFormat = "auto"
 
 
 @dataclass(frozen=True)
@@ -137,7 +149,7 @@ class Manifest(BaseModel):
     """Other ways to sign requests. The operator chooses one by filling in its fields, and no other's."""
     client_certificate: ClientCertificate | None = None
     """The certificate that the connector shows to the provider (mutual TLS), besides what signs requests."""
-    limits: tuple[RateLimit | ConcurrencyLimit, ...] = ()
+    limits: tuple[Limit, ...] = ()
     throttled_by: frozenset[int] = frozenset({429})
     """The statuses for too many requests. A 5xx counts only with a Retry-After or the like."""
     rate_headers: RateHeaders = RateHeaders()

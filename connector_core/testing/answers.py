@@ -27,6 +27,8 @@ class Request:
     method: str
     path: str
     query: str
+    until: float | None = None
+    """Time at which its answer was ready; None while it is under way."""
 
 
 BODY = web.RequestKey("body", bytes)

@@ -19,7 +19,9 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from connector_core.errors import SettingsError
+from connector_core.http.quotas import covers
 from connector_core.sdk.entities import Entity
+from connector_core.sdk.manifest import ResetFormat
 from connector_core.testing.answers import BODY, Answer, Request, json_answer
 from connector_core.testing.authority import authority_in
 from connector_core.testing.fault_script import Faults
@@ -76,7 +78,9 @@ class Simulator(ABC):
     """Pattern of every private value that it sends. No match may be found outside of its answers."""
     throttle_status = 429
     reset_header = "X-RateLimit-Reset"
-    """Header in which the provider says when it accepts requests again."""
+    """Header in which the provider says when it accepts requests again …"""
+    reset_format: ResetFormat = "epoch"
+    """… in seconds, or as a time of the epoch."""
     live = False
     """True while time passes by the clock: people whom ``evolve`` hires are created now."""
     largest_page: int | None = None
@@ -109,6 +113,14 @@ class Simulator(ABC):
     @abstractmethod
     def answer(self, request: web.Request) -> Answer:
         """Return the provider's answer to one request, whose body is ``request[BODY]``."""
+
+    def quota_headers(self, path: str) -> Mapping[str, str]:  # noqa: ARG002 - for those that have a quota
+        """Return the headers that tell of the quota under a path. Every answer carries them."""
+        return {}
+
+    def requests_under_way(self, path: str = "") -> int:
+        """Return the number of requests under a path that are not answered yet, the current one included."""
+        return sum(one.until is None and covers(path, one.path) for one in self.requests)
 
     @property
     @abstractmethod
@@ -148,14 +160,22 @@ class Simulator(ABC):
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one request, with the fault that its script names."""
-        path = self.path_of(request)
-        self.requests.append(Request(asyncio.get_running_loop().time(), request.method, path, request.query_string))
+        path, loop, requests = self.path_of(request), asyncio.get_running_loop(), self.requests
+        requests.append(Request(loop.time(), request.method, path, request.query_string))
+        number = len(requests) - 1
+        try:
+            return await self._answer(request, path)
+        finally:
+            requests[number] = replace(requests[number], until=loop.time())
+
+    async def _answer(self, request: web.Request, path: str) -> web.StreamResponse:
         fault = self.faults.next(path)
         request[BODY] = await request.read()
         await asyncio.sleep(self.latency)
         kind = fault.kind if fault else ""
         if kind in THROTTLES:
-            return throttle_response(kind, self.throttle_status, self.reset_header)
+            throttled = throttle_response(kind, self.throttle_status, self.reset_header, self.reset_format)
+            return self._with_quota(path, throttled)
         if kind.isdigit():
             return proxy_page(int(kind))
         answer = self._refuse_expired(kind, path, request) or self.answer(request)
@@ -163,7 +183,7 @@ class Simulator(ABC):
             answer = self._apply_listing_fault(kind, path, answer)
         elif kind in SPELLINGS and answer.status == 200:
             answer = self._respell(kind, path, answer)
-        response = _response(request, answer)
+        response = self._with_quota(path, _response(request, answer))
         return await NETWORK_FAULTS[kind](request, response) if kind in NETWORK_FAULTS else response
 
     def _refuse_expired(self, kind: str, path: str, request: web.Request) -> Answer | None:
@@ -181,6 +201,11 @@ class Simulator(ABC):
 
     def _listed(self, path: str) -> Listed | None:
         return next((one for one in self.listings if one.path == path), None)
+
+    def _with_quota(self, path: str, response: web.Response) -> web.Response:
+        for name, value in self.quota_headers(path).items():
+            response.headers.setdefault(name, value)
+        return response
 
     def _apply_listing_fault(self, kind: str, path: str, answer: Answer) -> Answer:
         listed = self._listed(path)

@@ -1,10 +1,7 @@
-"""A connector's page in the web host: how to set it up here, and its limits in words."""
-
-from collections.abc import Iterable
+"""A connector's page in the web host: how to set it up here."""
 
 from connector_core.operator_pages import declared_by, entity_of, ways_in_words
 from connector_core.sdk.connector import AnyConnector
-from connector_core.sdk.manifest import RateLimit
 
 
 def setup_here(connector: type[AnyConnector]) -> list[str]:
@@ -26,11 +23,6 @@ def setup_here(connector: type[AnyConnector]) -> list[str]:
             f"Reconnect before the credentials are {lifetime.days} days old. Name, data and schedule are kept."
         )
     return steps
-
-
-def limits_in_words(limits: Iterable[RateLimit]) -> list[str]:
-    """Return each quota in words."""
-    return [f"At most {one.requests:,} requests of {one.path} in any {one.per:g} seconds" for one in limits]
 
 
 def _listed(words: list[str]) -> str:

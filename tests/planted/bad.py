@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from connector_core.sdk.connector import AnyConnector
 from planted.misconduct import (
     Blocks,
+    DeclaresNoConcurrencyLimit,
     FetchesRowsOneByOne,
     ForgetsAThrottleStatus,
     HasNoHelpText,
@@ -63,6 +64,7 @@ PLANTED: Mapping[type[AnyConnector], tuple[str, ...]] = {
     OpensItsOwnSession: ("manners.client",),
     ForgetsAThrottleStatus: ("manners.throttled", "declaration.readme"),
     NamesNoResetHeader: ("manners.quota",),
+    DeclaresNoConcurrencyLimit: ("manners.quota",),
     Sleeps: ("manners.waits",),
     IgnoresCancellation: ("manners.deadline", "interruption.cancelled"),
     RetriesByItself: ("manners.waits", "faults.reported"),

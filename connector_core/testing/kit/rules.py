@@ -278,7 +278,7 @@ RULES = _rules(
         "manners.quota",
         Tier.GOLD,
         "The provider's quota is respected.",
-        "No window may exceed a declared limit. Every Retry-After and reset is waited out, by the provider's clock.",
+        "No window, and no moment, may exceed a declared limit. Every Retry-After and reset is waited out.",
     ),
     (
         "manners.throttled",
