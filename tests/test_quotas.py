@@ -6,7 +6,7 @@ import pytest
 
 from connector_core import ConcurrencyLimit, RateLimit
 from connector_core.http.quotas import PausedError, Quotas
-from connector_core.operator_pages import in_words, limits_in_words
+from connector_core.operator_pages import limit_in_words, limits_in_words
 from connector_core.plugins import Entry, Standing
 from connector_core.settings import LimitSettings, PluginSettings, limits_of
 from connector_core.testing.kit import run_job
@@ -285,7 +285,7 @@ def test_limits_are_told_in_words_and_in_the_api() -> None:
         "At most 2 requests of /people at once",
         "50% of the quota stays free for other tools (leave_free)",
     ]
-    assert [in_words(one, "`") for one in limits][::2] == [
+    assert [limit_in_words(one, "`") for one in limits][::2] == [
         "1,500 requests of `/people` in any 60 s",
         "4 requests of `/people` at once",
     ]

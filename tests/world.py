@@ -21,7 +21,7 @@ from aiohttp import ClientSession
 
 from connector_core import Credentials, Department, Employee, Manifest, Report
 from connector_core.host import Host
-from connector_core.http import HttpApi, open_session, tls_context
+from connector_core.http import HttpApi, open_session, showing, tls_context
 from connector_core.http.quotas import Quotas
 from connector_core.outcomes import Change, CheckReport, Progress
 from connector_core.plugins import registry_of
@@ -197,7 +197,8 @@ async def reached(
         settings = HostSettings(resolve=served.resolve, http=HttpSettings(**http))
         session = open_session(settings.endpoints())
         with environment({"SSL_CERT_FILE": str(served.ca_file)}):
-            tls = tls_context()
+            manifest = manifest.reached_with(credentials)
+            tls = showing(manifest, credentials) or tls_context()
         quotas = Quotas(manifest.limits, leave_free)
         api = HttpApi(session, tls, manifest, credentials, settings=settings.http, quotas=quotas, direct=direct)
         try:
@@ -206,14 +207,21 @@ async def reached(
             await api.aclose()
 
 
-async def first_run(connector: type[AnyConnector], simulator: Simulator, store: Path) -> Report:
-    """Connect a connector that is not installed to its simulator, and run it once."""
+@asynccontextmanager
+async def hosted(connector: type[AnyConnector], simulator: Simulator, store: Path, **host: Any) -> AsyncIterator[Host]:
+    """A host whose only connector, which is not installed, is connected to its simulator as acme."""
     async with serve(simulator) as served:
         with environment({"SSL_CERT_FILE": str(served.ca_file)}):
-            settings = Settings(host=HostSettings(store=store, resolve=served.resolve))
-            async with Host(settings, registry=registry_of(connector)) as host:
-                await host.connect(connector.manifest.name, "acme", simulator.credentials)
-                return await host.run("acme")
+            settings = Settings(host=HostSettings(store=store, resolve=served.resolve, **host))
+            async with Host(settings, registry=registry_of(connector)) as opened:
+                await opened.connect(connector.manifest.name, "acme", simulator.credentials)
+                yield opened
+
+
+async def first_run(connector: type[AnyConnector], simulator: Simulator, store: Path) -> Report:
+    """Connect a connector that is not installed to its simulator, and run it once."""
+    async with hosted(connector, simulator, store) as host:
+        return await host.run("acme")
 
 
 @dataclass

@@ -13,12 +13,16 @@ from connector_core.cli.output import console, table
 from connector_core.operator_pages import (
     declared_by,
     entity_of,
-    in_words,
+    hosts_in_words,
+    limit_in_words,
     limits_in_force,
     limits_in_words,
+    mechanism,
     products_of,
+    ways_in_words,
 )
 from connector_core.plugins import Entry, Standing
+from connector_core.sdk.authentication import typed_fields
 from connector_core.sdk.connector import AnyConnector, Declaration
 from connector_core.sdk.manifest import ConcurrencyLimit
 
@@ -43,7 +47,7 @@ def list_(
             Text(entry.standing, style=_COLOURS.get(entry.standing, "yellow")),
             entry.connector.manifest.category if entry.connector else "",
             tuple(f"{one.kind.plural} ({_products(one)})" for one in declared_by(entry.connector)),
-            tuple(map(in_words, limits_in_force(entry))),
+            tuple(map(limit_in_words, limits_in_force(entry))),
             f"{entry.distribution} {entry.version}".strip(),
         )
         for entry in entries
@@ -74,13 +78,19 @@ def show(connector: str, /, *, flags: Flags = DEFAULT) -> int:
     out.print(manifest.title, style="bold")
     out.print(manifest.description)
     out.print()
-    out.print(f"Category: {manifest.category}    Authentication: {manifest.authentication}")
+    out.print(f"Category: {manifest.category}    Authentication: {manifest.authentication} ({mechanism(manifest)})")
+    out.print(f"Reaches only: {', '.join(hosts_in_words(found))}")
     out.print()
     capabilities = [(entity_of(one), _products(one), one.description, one.resource) for one in declared_by(found)]
     out.print(table(("Entity", "Product", "Description", f"{manifest.title} resource"), capabilities))
     out.print()
-    fields = [(one.title, how_to_give(one), one.help, one.example) for one in found.credentials_type.form()]
+    fields = [
+        (one.title, how_to_give(one), one.help, " or ".join(one.choices) or one.example)
+        for one in found.credentials_type.form()
+    ]
     out.print(table(("Field", "Flag", "Help", "Example"), fields, title="Credentials"))
+    if ways := ways_in_words(found):
+        out.print(ways)
     out.print()
     for one in declared_by(found):
         if one.permission:
@@ -110,6 +120,9 @@ def _page(entry: Entry, connector: type[AnyConnector], flags: Flags) -> dict[str
         "description": manifest.description,
         "category": manifest.category,
         "authentication": manifest.authentication,
+        "mechanism": mechanism(manifest),
+        "hosts": list(hosts_in_words(connector)),
+        "ways": [typed_fields(way) for way in manifest.ways],
         "capabilities": [
             {
                 "entity": one.kind.__name__,

@@ -13,12 +13,15 @@ from connector_core.discovery.check import check_account
 from connector_core.discovery.connector_errors import connector_errors, next_page, pages_of, rule_of
 from connector_core.discovery.context import RunContext
 from connector_core.discovery.delta import ChangeCursor
+from connector_core.discovery.distinct import distinct_entities
 from connector_core.discovery.profile import Profile
 from connector_core.discovery.results import DeltaStart, ReadResult
 from connector_core.discovery.stage import StageWriter, staged_rows
 from connector_core.discovery.tally import Tally
+from connector_core.discovery.token_delta import TokenCursor
 from connector_core.errors import (
     ConnectorCoreError,
+    CursorExpiredError,
     DiscoveryError,
     ForbiddenError,
     ProviderError,
@@ -54,6 +57,8 @@ class _Pass:
     listing_changed: bool = False
     """The first page was not that of the checkpoint."""
     delta: DeltaStart | None = None
+    token_expired: bool = False
+    """The provider no longer accepts the token of the delta, or a cursor of it."""
     began_at: str = ""
     staged: int = 0
     size: int = 0
@@ -90,6 +95,10 @@ class KindReader:
             result = await self._resume_or_start_over()
         else:
             result = await self._read_pages(self._pass(self.connector, Began.FRESH))
+        return await self._proven(result)
+
+    async def _proven(self, result: ReadResult) -> ReadResult:
+        """Read once more if only that can prove a reading, or if the listing has moved."""
         if self._context.settings.read_twice and result.tally.needs_another_pass and not result.problems:
             again = self._pass(self._new_connector(), result.began, result.tally)
             result = replace(await self._read_pages(again), first_page=result.first_page)
@@ -100,9 +109,21 @@ class KindReader:
         return await self._read_pages(self._pass(self._new_connector(), Began.READ_TWICE, result.tally))
 
     async def read_changes(self, scan: LastScan) -> ReadResult:
-        """Read what has changed, the newest first, until nothing newer than the watermark is left."""
-        start = DeltaStart(scan, ChangeCursor.behind(scan, self._context.settings.delta))
-        return await self._read_pages(replace(self._pass(self.connector, Began.FRESH), delta=start))
+        """Read what has changed: since the token, or the newest first until nothing newer than the watermark is left.
+
+        Where the provider no longer accepts the token, all rows are read.
+        """
+        by_token = self._declaration.changes_since is not None
+        cursor = TokenCursor() if by_token else ChangeCursor.behind(scan, self._context.settings.delta)
+        one = replace(self._pass(self.connector, Began.FRESH), delta=DeltaStart(scan, cursor))
+        one.tally = Tally(replayed=by_token)
+        result = await self._read_pages(one)
+        return await self._resync() if one.token_expired else result
+
+    async def _resync(self) -> ReadResult:
+        self._reading = await self._context.store.staging.start_over(self._reading)
+        result = await self._proven(await self._read_pages(self._pass(self._new_connector(), Began.RESYNCED)))
+        return replace(result, began=Began.RESYNCED)
 
     # ---- after an interrupted run
 
@@ -114,7 +135,7 @@ class KindReader:
             return await self._read_pages(self._pass(self._new_connector(), Began.STARTED_OVER_UNFIT))
         self._reading, checkpoint = found
         result = await self._resume(checkpoint)
-        if result and not result.tally.moved:
+        if result and not (result.began is Began.RESUMED and result.tally.moved):
             return result
         self._reading = await staging.start_over(self._reading)
         return await self._read_pages(self._pass(self._new_connector(), Began.STARTED_OVER_CHANGED))
@@ -127,7 +148,7 @@ class KindReader:
         position = replace(position, next_cursor=checkpoint.cursor)
         api = self._context.api.resuming(checkpoint.listing, position)
         one = self._pass(self._context.new_connector(api), Began.RESUMED)
-        one.checkpoint, one.tally = checkpoint, Tally(beginning)
+        one.checkpoint, one.tally = checkpoint, Tally(beginning, token=checkpoint.token)
         try:
             await self._restore(one)
         except DiscoveryError:
@@ -135,7 +156,9 @@ class KindReader:
             return None
         result = await self._read_pages(one)
         # A listing that could not be read has not changed: the next run resumes there.
-        return None if one.listing_changed else replace(result, first_page=checkpoint.page)
+        if one.listing_changed:
+            return None
+        return replace(result, first_page=checkpoint.page) if result.began is Began.RESUMED else result
 
     async def _restore(self, one: _Pass) -> None:
         """Count the rows that the interrupted run has staged."""
@@ -160,22 +183,43 @@ class KindReader:
         return self._context.resume_key(await asyncio.shield(self._checking))
 
     async def _read_pages(self, one: _Pass) -> ReadResult:
+        """Make a pass; once more from the beginning where the provider no longer accepts a cursor of its own."""
+        try:
+            return await self._read_once(one)
+        except CursorExpiredError as error:
+            if one.delta:
+                raise
+            structlog.get_logger().warning("starting_over", kind=self._declaration.kind.__name__, error=error.code)
+        if one.tally.earlier is None:
+            self._reading = await self._context.store.staging.start_over(self._reading)
+        return await self._read_once(self._pass(self._new_connector(), Began.STARTED_OVER_EXPIRED, one.tally.earlier))
+
+    async def _read_once(self, one: _Pass) -> ReadResult:
         declaration, problems = self._declaration, list[Reason]()
-        method = declaration.changes if one.delta else declaration.method
+        method = declaration.delta if one.delta else declaration.method
+        arguments = (one.delta.token,) if one.delta and one.delta.token else ()
         writer = StageWriter(self._context.store.staging, self._reading)
         try:
             try:
-                async with asyncio.timeout_at(self._deadline), pages_of(one.connector, method or "") as pages:
+                async with (
+                    asyncio.timeout_at(self._deadline),
+                    pages_of(one.connector, method or "", *arguments) as pages,
+                ):
                     await self._take_pages(one, pages, writer)
             except RejectedCredentialsError:
                 # Either the token died, and no kind can be read; or the provider forbids this resource like that.
                 await check_account(self.connector, self._context.check_seconds())
                 remedy, provider = declaration.permission, self._context.title
                 problems.append(Reason(Code.RESOURCE_REFUSED, provider=provider, remedy=remedy))
+            except CursorExpiredError as error:
+                one.token_expired = one.delta is not None and one.delta.token is not None
+                problems.append(_failure(error, declaration))
             except StoreError:
                 # A full disk is not the provider's fault, and no other kind would fare better.
                 raise
             except ConnectorCoreError as error:
+                if isinstance(error, CursorExpiredError) and one.began is not Began.STARTED_OVER_EXPIRED:
+                    raise
                 problems.append(_failure(error, declaration))
             except TimeoutError:
                 problems.append(Reason(Code.TIME_OVER))
@@ -195,7 +239,7 @@ class KindReader:
 
     async def _take_pages(self, one: _Pass, pages: AsyncGenerator[Page[Entity], None], writer: StageWriter) -> None:
         """Count and stage every page to the end; stop at once if the first is not that of the checkpoint."""
-        distinct = _distinct_entities()
+        distinct = distinct_entities()
         tell = self._progress(one)
         one.began_at = one.checkpoint.began_at if one.checkpoint else now()
         one.staged = one.checkpoint.staged if one.checkpoint else 0
@@ -245,6 +289,7 @@ class KindReader:
             first_total=beginning.total,
             began=beginning.moment if tally.dated else None,
             cursor=page.place.cursor,
+            token=tally.token,
         )
 
     def _progress(self, one: _Pass) -> Callable[[], None]:
@@ -270,22 +315,6 @@ class KindReader:
             )
 
         return tell
-
-
-def _distinct_entities() -> Callable[[Page[Entity]], Page[Entity]]:
-    """Return a function that leaves out derived entities which came before: many rows mention the same one."""
-    known: set[str] = set()
-
-    def distinct(page: Page[Entity]) -> Page[Entity]:
-        if page.derived_from is None:
-            return page
-        new = [number for number, one in enumerate(page.rows) if one.source_id not in known]
-        rows = tuple([page.rows[number] for number in new])
-        known.update(one.source_id for one in rows)
-        places = [page.places[number] for number in new] if page.places else None
-        return replace(page, rows=rows, ids=tuple([one.source_id for one in rows]), places=places)
-
-    return distinct
 
 
 def _failure(error: ConnectorCoreError, declaration: Declaration) -> Reason:

@@ -13,7 +13,9 @@ from urllib.parse import quote
 import aiohttp
 
 from connector_core.errors import Call, NotFoundError
+from connector_core.http.auth import KeptTokens
 from connector_core.http.bounds import bounded
+from connector_core.http.by_hand import HandPagedListing, listing_by_hand
 from connector_core.http.client import Client
 from connector_core.http.listener import RequestListener
 from connector_core.http.pace import Pace
@@ -27,7 +29,7 @@ from connector_core.sdk.api import HandPages, Params
 from connector_core.sdk.credentials import Credentials
 from connector_core.sdk.manifest import Manifest
 from connector_core.sdk.page import Page, T
-from connector_core.sdk.paging import Cursor, PageQuery, Paging, Position, Streamed
+from connector_core.sdk.paging import Chained, Cursor, NextUrl, PageQuery, Paging, Position, Streamed
 from connector_core.sdk.wire import Listing, R
 from connector_core.settings import BoundSettings, HttpSettings
 
@@ -38,7 +40,7 @@ _CLOSING = 0.05
 class HttpApi:
     """The provider, reached with the credentials of one integration."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - named at every call
         self,
         session: aiohttp.ClientSession,
         tls: ssl.SSLContext,
@@ -49,12 +51,15 @@ class HttpApi:
         quotas: Quotas,
         bounds: BoundSettings | None = None,
         direct: Collection[str] = (),
+        tokens: KeptTokens | None = None,
     ) -> None:
         self._session = session
         self._settings = settings
         self._quotas = quotas
         self._bounds = bounds or BoundSettings()
-        self._client = Client(session, tls, manifest, credentials, settings=settings, quotas=quotas, direct=direct)
+        self._client = Client(
+            session, tls, manifest, credentials, settings=settings, quotas=quotas, direct=direct, tokens=tokens
+        )
         self._paces: dict[int, Pace] = {}
         """By the number of requests that may be under way at once."""
         self._listings: list[tuple[str, PagedListing[Any] | StreamedListing[Any]]] = []
@@ -82,15 +87,16 @@ class HttpApi:
         headers: Mapping[str, str] | None = None,
         url: str = "",
     ) -> AsyncGenerator[Page[R], None]:
-        if isinstance(paging, Cursor) and listing.next_cursor is Listing.next_cursor:
-            raise TypeError(f"{listing.__name__} tells no next_cursor, so its first page would seem to be the last")
+        for told, used_by in (("next_cursor", Cursor), ("next_url", NextUrl)):
+            if isinstance(paging, used_by) and getattr(listing, told) is getattr(Listing, told):
+                raise TypeError(f"{listing.__name__} tells no {told}, so its first page would seem to be the last")
         listed: PagedListing[R] | StreamedListing[R]
         start = Position()
+        streamed = isinstance(paging, Streamed)
+        request = replace(Request.for_listing(path, params, body, headers, streamed=streamed), url=url)
         if isinstance(paging, Streamed):
-            request = Request.for_listing(path, params, body, headers, streamed=True)
             listed = StreamedListing(self._client, request, listing, paging.rows, self._settings.largest_answer)
         else:
-            request = replace(Request.for_listing(path, params, body, headers), url=url)
             start = self._positions.get(request.listing, start)
             listed = self._paged(request, listing, paging, start)
         self._listings.append((path, listed))
@@ -98,9 +104,12 @@ class HttpApi:
 
     def _paged(self, request: Request, listing: type[Listing[R]], paging: Paging, start: Position) -> PagedListing[R]:
         async def fetch(page: PageQuery, *, listener: RequestListener, divisible: bool) -> ParsedPage[R]:
+            sent = request.at(page)
+            if isinstance(paging, Chained) and (sent.url or page != paging.query(Position())):
+                sent = replace(sent, expired_by=paging.expired_by)
             return await self._client.request(
-                request.at(page),
-                partial(parse_page, request.call, listing),
+                sent,
+                partial(parse_page, request.call, listing, paging=paging),
                 listener=listener,
                 divisible=divisible,
             )
@@ -112,8 +121,9 @@ class HttpApi:
         most = int(min(self._settings.at_once, self._quotas.at_once(path)))
         return self._paces.setdefault(most, Pace(most))
 
-    def by_hand(self, name: str, row: type[R]) -> HandPages[R]:
-        raise NotImplementedError
+    def by_hand(self, name: str, row: type[R]) -> HandPages[R]:  # noqa: ARG002 - it tells type checkers the rows
+        start = self._positions.get(listing_by_hand(name), Position())
+        return HandPagedListing(name, start, self._bounds.rows)
 
     async def get(
         self,
@@ -149,7 +159,7 @@ class HttpApi:
         self, path: str, source_id: str, *, params: Params | None = None, headers: Mapping[str, str] | None = None
     ) -> bool:
         try:
-            await self._client.request(_request_for_one(path, source_id, params, headers), bytes)
+            await self._client.request(_request_for_one(path, source_id, params, headers), lambda *_: None)
         except NotFoundError:
             return False
         return True

@@ -2,8 +2,10 @@
 
 from codecs import BOM_UTF8
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from connector_core.errors import (
+    CursorExpiredError,
     ForbiddenError,
     NotFoundError,
     ProtocolError,
@@ -29,13 +31,17 @@ def raise_for_status(manifest: Manifest, request: Request, status: int, headers:
         return
     call = request.call
     said = _said(manifest, headers)
-    answered = f"{manifest.title} answered {status}"
+    # A token may come from another host than the rows.
+    at = f" ({urlsplit(request.url).netloc})" if request.signs_in and request.url else ""
+    answered = f"{manifest.title}{at} answered {status}"
     wait = retry_after(headers, manifest.rate_headers)
     # A server that is down may answer 5xx as well, but does not say when to come back.
     if status in manifest.throttled_by and (status < 500 or wait is not None):
         raise ThrottledError(f"{answered}, too many requests", call=call, said=said, retry_after=wait)
     if status == 401 or (request.signs_in and status in {400, 403}):
         raise RejectedCredentialsError(manifest.rejected.message, hint=manifest.rejected.hint)
+    if status in request.expired_by:
+        raise CursorExpiredError(f"{answered}: the cursor is no longer valid", call=call, said=said)
     if status == 403:
         raise ForbiddenError(f"{answered}, forbidden", call=call, said=said)
     if status in {404, 410} and (said or _is_json(headers)):

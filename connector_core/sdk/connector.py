@@ -98,6 +98,11 @@ class Declaration:
     lists_inactive: bool = False
     """True if the provider keeps listing rows that are no longer active, so that few ever vanish."""
 
+    @property
+    def delta(self) -> str | None:
+        """The method that reads the changes only; None if there is none."""
+        return self.changes_since or self.changes
+
 
 class Connector(ABC, Generic[C, Opt]):
     """Base of a connector: a manifest, ``check``, and one ``@discovers`` method for each kind.
@@ -127,7 +132,8 @@ class Connector(ABC, Generic[C, Opt]):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        for base in getattr(cls, "__orig_bases__", ()):
+        # Its own: a subclass of a connector may name other credentials.
+        for base in vars(cls).get("__orig_bases__", ()):
             arguments = [argument for argument in get_args(base) if isinstance(argument, type)]
             if arguments and issubclass(arguments[0], Credentials):
                 cls.credentials_type = arguments[0]

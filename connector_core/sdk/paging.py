@@ -65,10 +65,7 @@ class PageQuery:
 
 
 class Paging(Protocol):
-    """Paging of a listing. ``query`` returns what asks for the next page, and None at the end.
-
-    Example: ``paging: Paging = Offset(size=100) if self.options.model_fields_set else PageNumber(size=100)``.
-    """
+    """Paging of a listing: what asks for the next page; None at the end. Example: ``paging: Paging = Offset(100)``."""
 
     @property
     def resumable(self) -> bool:
@@ -103,12 +100,17 @@ class Chained(Paging, Protocol):
         """The statuses by which the provider says that a cursor is no longer valid."""
         ...
 
+    @property
+    def keeps_place(self) -> bool:
+        """True if the next page begins behind the last row of this one, whatever has come or gone meanwhile."""
+        ...
+
     def following(self, response: "Listing[Any]", links: Mapping[str, str]) -> str | None:
         """Return what a response tells of the next page; None on the last one.
 
         Args:
             response: The response.
-            links: The addresses of its ``Link`` headers, by relation.
+            links: The addresses of its ``Link`` headers, by relation in lower case.
         """
         ...
 
@@ -133,7 +135,6 @@ class PageNumber:
     A short page does not end the listing: a server that clamps the size, or leaves out rows, sends short pages.
     Set ``appends`` if the request sorts the rows by a key that never changes and grows, such as their creation: only
     then does an interrupted reading resume. ``sent_in=Body()`` puts the parameters into the body of a POST.
-
     Example: ``paging = PageNumber(size=50, page="pageNumber", per_page="pageSize", first=0)``.
     """
 
@@ -197,6 +198,9 @@ class Cursor:
     last cursor. If the provider answers a cursor with one of the statuses ``expired_by``, the reading starts over.
     Without a ``limit`` no size is sent. ``sent_in=Body("variables")`` is for GraphQL.
 
+    Set ``keeps_place`` only if the provider's documentation says that a cursor names the row behind which it goes on,
+    and that rows keep their order: then no row can move past the reader, and a total or a count that agrees proves
+    the reading. A cursor may well be a number of rows in disguise, so otherwise the listing is read twice.
     Example: ``paging = Cursor(size=100, cursor="after", limit="first")``.
     """
 
@@ -207,6 +211,7 @@ class Cursor:
     limit: str = "limit"
     sent_in: Body | None = None
     expired_by: frozenset[int] = EXPIRED
+    keeps_place: bool = False
 
     def query(self, position: Position) -> PageQuery | None:
         first: Parameters = {self.limit: self.size} if self.limit else {}
@@ -222,15 +227,16 @@ class Cursor:
 class NextUrl:
     """Paging in which each page tells the whole address of the next one (``Listing.next_url``).
 
-    The address is requested as it came, if its host is one of the connector's. The parameters of the request are those
-    of the first page; its headers are sent with every page. ``expired_by`` is as for ``Cursor``.
-
+    The address is requested as it came, if its host is one of the connector's; one without a host is taken as relative
+    to that of the first page. The parameters of the request are those of the first page; its headers are sent with
+    every page. ``expired_by`` and ``keeps_place`` are as for ``Cursor``.
     Example: ``self.api.pages("/users", Users, paging=NextUrl(), params={"$top": "100"})``.
     """
 
     resumable: ClassVar[bool] = True
 
     expired_by: frozenset[int] = EXPIRED
+    keeps_place: bool = False
 
     def query(self, position: Position) -> PageQuery | None:
         return _at_address(position)
@@ -241,21 +247,19 @@ class NextUrl:
 
 @dataclass(frozen=True, slots=True)
 class LinkHeader:
-    """Paging by the header ``Link: <https://…>; rel="next"``, whose address is used as with ``NextUrl``.
-
-    Example: ``self.api.pages("/users", Users, paging=LinkHeader(), params={"limit": "200"})``.
-    """
+    """Paging by the header ``Link: <https://…>; rel="next"``, used as ``NextUrl`` is. Example: ``LinkHeader()``."""
 
     resumable: ClassVar[bool] = True
 
     rel: str = "next"
     expired_by: frozenset[int] = EXPIRED
+    keeps_place: bool = False
 
     def query(self, position: Position) -> PageQuery | None:
         return _at_address(position)
 
     def following(self, response: "Listing[Any]", links: Mapping[str, str]) -> str | None:  # noqa: ARG002 - named by the protocol
-        return links.get(self.rel)
+        return links.get(self.rel.lower())
 
 
 def _at_address(position: Position) -> PageQuery | None:
@@ -266,10 +270,7 @@ def _at_address(position: Position) -> PageQuery | None:
 
 @dataclass(frozen=True, slots=True)
 class Streamed:
-    """One response with all rows, cut into pages of ``rows`` while it arrives, so that memory stays flat.
-
-    Example: ``self.api.pages("/directory", People, paging=Streamed(rows=100))``.
-    """
+    """One response with all rows, cut into pages of ``rows`` while it arrives. Example: ``Streamed(rows=50)``."""
 
     resumable: ClassVar[bool] = False
 

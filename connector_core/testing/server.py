@@ -3,7 +3,6 @@
 import asyncio
 import gzip
 import importlib
-import json
 import os
 import re
 from abc import ABC, abstractmethod
@@ -11,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from multidict import CIMultiDict
@@ -19,10 +18,23 @@ from multidict import CIMultiDict
 from connector_core.http.quotas import covers
 from connector_core.sdk.entities import Entity
 from connector_core.sdk.manifest import ResetFormat
+from connector_core.testing.answers import BODY, Answer, Request, json_answer
 from connector_core.testing.fault_script import Faults
-from connector_core.testing.listing_faults import BODY_FAULTS, CONCURRENT_CHANGES, LISTING_FAULTS, Listed, faulty_body
+from connector_core.testing.listing_faults import (
+    BODY_FAULTS,
+    CONCURRENT_CHANGES,
+    LISTING_FAULTS,
+    OTHER_HOST,
+    Listed,
+    faulty_body,
+    faulty_headers,
+)
 from connector_core.testing.network_faults import NETWORK_FAULTS, THROTTLES, proxy_page, throttle_response
+from connector_core.testing.oauth import AuthorizationServer
 from connector_core.testing.spellings import SPELLINGS, respelled
+
+if TYPE_CHECKING:  # It comes with an extra.
+    import trustme
 
 _DELETED = 11
 """Index of the person whom a concurrent change deletes: on the first page, and behind all managers, since the reports
@@ -40,48 +52,6 @@ class SimulatorOptions:
     seed: int = 1
     recorded: Path | None = None
     behaviour: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One answer, before faults and compression.
-
-    Example: ``Answer(404, b"{}", headers=(("Content-Type", "application/json"),))``.
-    """
-
-    status: int
-    body: bytes
-    headers: tuple[tuple[str, str], ...] = ()
-    compressed: bool = True
-    """False for an answer that is never compressed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One request, as the simulator received it.
-
-    Example: ``[one.path for one in simulator.requests if one.method == "POST"]``.
-    """
-
-    at: float
-    """Time of arrival, by the event loop's clock."""
-    method: str
-    path: str
-    query: str
-    until: float | None = None
-    """Time at which its answer was ready; None while it is under way."""
-
-
-BODY = web.RequestKey("body", bytes)
-"""Key of a request's body: ``request[BODY]``. Example: ``json.loads(request[BODY])``."""
-
-
-def json_answer(value: Any, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
-    """Return a JSON answer. ``headers`` should name a Content-Type.
-
-    Example: ``json_answer({"error": "unknown key"}, 401, (("Content-Type", "application/json"),))``.
-    """
-    return Answer(status, json.dumps(value).encode(), headers)
 
 
 class Simulator(ABC):
@@ -103,6 +73,10 @@ class Simulator(ABC):
     """Sibling host names that it answers to as well."""
     credentials: Mapping[str, str]
     """Valid credentials, as an operator types them."""
+    other_credentials: tuple[Mapping[str, str], ...] = ()
+    """Valid credentials for the other ways to authenticate, if there are several."""
+    client_authority: "trustme.CA | None" = None
+    """The authority whose certificates clients must show (mutual TLS); None where they show none."""
     notes: tuple[str, ...] = ()
     """Remarks that are printed when it starts."""
     listings: tuple[Listed, ...] = ()
@@ -119,6 +93,9 @@ class Simulator(ABC):
     largest_page: int | None = None
     """Most rows a page may have, once the fault ``clamp`` has lowered the provider's own limit."""
 
+    oauth: AuthorizationServer | None = None
+    """What issues its tokens, if that is an authorization server as OAuth 2 has it."""
+
     def __init__(self) -> None:
         self.faults = Faults()
         self.latency = 0.0
@@ -127,6 +104,18 @@ class Simulator(ABC):
         self.issued: set[str] = set()
         """Tokens that it has issued, which are as secret as the credentials."""
         self._first_answers: dict[str, Answer] = {}
+        self._expired: set[str] = set()
+        """Paths of listings whose cursors are refused."""
+
+    def revoke(self) -> None:
+        """Make all access tokens invalid, whatever their lifetime, where the provider issues any."""
+        if self.oauth:
+            self.oauth.revoke()
+
+    def shorten_tokens(self, seconds: float) -> None:
+        """Let access tokens that are issued from now on be valid for so many seconds."""
+        if self.oauth:
+            self.oauth.token_life = seconds
 
     @abstractmethod
     def answer(self, request: web.Request) -> Answer:
@@ -164,6 +153,9 @@ class Simulator(ABC):
         It may be called any number of times, so an organisation that has become too small hires more.
         """
 
+    def expire_tokens(self) -> None:
+        """Accept none of the tokens given so far. Override it if the connector marks a method with ``@changes_since``."""
+
     def path_of(self, request: web.Request) -> str:
         """Return the path that fault scripts and listings use for this request."""
         return request.path
@@ -171,6 +163,7 @@ class Simulator(ABC):
     def script(self, faults: str) -> None:
         """Replace the fault script (``fault_script.py``)."""
         self.faults = Faults(faults)
+        self._expired.clear()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one request, with the fault that its script names."""
@@ -192,7 +185,7 @@ class Simulator(ABC):
             return self._with_quota(path, throttled)
         if kind.isdigit():
             return proxy_page(int(kind))
-        answer = self.answer(request)
+        answer = self._refuse_expired(kind, path, request) or self.answer(request)
         if kind in LISTING_FAULTS:
             answer = self._apply_listing_fault(kind, path, answer)
         elif kind in SPELLINGS and answer.status == 200:
@@ -200,13 +193,29 @@ class Simulator(ABC):
         response = self._with_quota(path, _response(request, answer))
         return await NETWORK_FAULTS[kind](request, response) if kind in NETWORK_FAULTS else response
 
+    def _refuse_expired(self, kind: str, path: str, request: web.Request) -> Answer | None:
+        """Return the answer to a cursor that has expired; None to any other request."""
+        listed = self._listed(path)
+        if listed is None or not listed.cursor:
+            return None
+        if listed.cursor not in request.query:
+            self._expired.discard(path)
+            return None
+        if kind == "expired_cursor":
+            self._expired.add(path)
+        headers = (("Content-Type", "application/json"),)
+        return json_answer({"error": "expired cursor"}, listed.expired, headers) if path in self._expired else None
+
+    def _listed(self, path: str) -> Listed | None:
+        return next((one for one in self.listings if one.path == path), None)
+
     def _with_quota(self, path: str, response: web.Response) -> web.Response:
         for name, value in self.quota_headers(path).items():
             response.headers.setdefault(name, value)
         return response
 
     def _apply_listing_fault(self, kind: str, path: str, answer: Answer) -> Answer:
-        listed = next((one for one in self.listings if one.path == path), None)
+        listed = self._listed(path)
         if listed is None or answer.status != 200:
             return answer
         if kind == "repeat":
@@ -216,7 +225,12 @@ class Simulator(ABC):
         elif kind in CONCURRENT_CHANGES:
             self.change_people(kind)
         elif kind in BODY_FAULTS:
-            return replace(answer, body=faulty_body(kind, listed, answer.body))
+            headers = faulty_headers(kind, listed, answer.headers)
+            return replace(answer, body=faulty_body(kind, listed, answer.body), headers=headers)
+        elif kind == "other_host":
+            here, there = f"https://{self.host}/", f"https://{OTHER_HOST}/"
+            headers = tuple([(name, value.replace(here, there)) for name, value in answer.headers])
+            return replace(answer, body=answer.body.replace(here.encode(), there.encode()), headers=headers)
         return answer
 
     def _respell(self, kind: str, path: str, answer: Answer) -> Answer:
@@ -243,6 +257,11 @@ def _response(request: web.Request, answer: Answer) -> web.Response:
         body = gzip.compress(body, compresslevel=1)
         headers["Content-Encoding"] = "gzip"
     return web.Response(status=answer.status, body=body, headers=headers)
+
+
+def all_credentials(simulator: Simulator) -> tuple[Mapping[str, str], ...]:
+    """Return valid credentials for each way to authenticate."""
+    return (simulator.credentials, *simulator.other_credentials)
 
 
 def load(module: str, options: SimulatorOptions) -> Simulator:

@@ -67,9 +67,11 @@ async def serve(
     with TemporaryDirectory(prefix="connector-core-") as folder:
         authority, ca_file = await authority_in(keep or Path(folder))
         # Imported late: it needs trustme, which comes with an extra.
-        from connector_core.testing.certificates import Certificate, server_context
+        from connector_core.testing.certificates import Certificate, demand_certificates, server_context
 
         context = server_context(authority, simulator.host, Certificate(certificate))
+        if simulator.client_authority:
+            demand_certificates(context, simulator.client_authority)
         served = Served(simulator, port, ca_file)
         runner = web.AppRunner(served.application(), access_log=None, handler_cancellation=True, shutdown_timeout=0.2)
         await runner.setup()

@@ -3,9 +3,9 @@
 from connector_core.http.quotas import covers
 from connector_core.sdk.manifest import ConcurrencyLimit, RateLimit
 from connector_core.settings import limits_of
+from connector_core.testing.answers import Request
 from connector_core.testing.kit.findings import Findings
 from connector_core.testing.kit.harness import PEOPLE, Harness, RunResult
-from connector_core.testing.server import Request
 
 SCRIPTS = ("", "500@4", "502@3x99", "throttle@4x2", "reset@5")
 THROTTLED_FOR = {"wait": 6.9, "until": 6.5, "behind": 6.5, "ahead": 6.5, "now": 0.9, "past": 0.9}

@@ -1,10 +1,13 @@
 """Connectors: what is installed, what each discovers, and what its form asks for."""
 
-from pydantic import SecretStr
+from typing import Annotated
+
+from pydantic import Field, SecretStr
 
 from connector_core.errors import InvalidCredentialsError, PluginRefusedError
-from connector_core.operator_pages import limits_in_force
+from connector_core.operator_pages import hosts_in_words, limits_in_force
 from connector_core.plugins import Entry, Standing
+from connector_core.sdk.authentication import typed_fields
 from connector_core.sdk.connector import AnyConnector, Declaration
 from connector_core.sdk.credentials import FormField
 from connector_core.sdk.entities import Product
@@ -50,6 +53,8 @@ class FieldShape(Shape):
     secret: bool
     required: bool
     example: str
+    choices: list[str]
+    lines: bool
 
     @classmethod
     def of(cls, one: FormField) -> "FieldShape":
@@ -60,6 +65,8 @@ class FieldShape(Shape):
             secret=one.secret,
             required=one.required,
             example=one.example,
+            choices=list(one.choices),
+            lines=one.lines,
         )
 
 
@@ -121,6 +128,9 @@ class ConnectorDetails(Shape):
     description: str
     hosts: list[str]
     fields: list[FieldShape]
+    ways: Annotated[
+        list[list[str]], Field(description="The fields of each way to authenticate: exactly one way is filled in.")
+    ]
     provider_setup: list[str]
     limits: list[Quota]
     leave_free: float
@@ -150,8 +160,9 @@ async def get_connector(site: Site, path: OfConnector) -> ConnectorDetails:
     return ConnectorDetails(
         connector=ConnectorShape.of(entry),
         description=manifest.description,
-        hosts=list(manifest.hosts),
+        hosts=list(hosts_in_words(connector)),
         fields=[FieldShape.of(one) for one in connector.credentials_type.form()],
+        ways=[list(typed_fields(way)) for way in manifest.ways],
         provider_setup=list(manifest.provider_setup),
         limits=[Quota.of(one) for one in limits_in_force(entry)],
         leave_free=entry.settings.leave_free,
