@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from math import ceil
 
 import structlog
 
@@ -14,6 +13,7 @@ from connector_core.discovery.connector_errors import connector_errors, next_pag
 from connector_core.discovery.context import RunContext
 from connector_core.discovery.delta import ChangeCursor
 from connector_core.discovery.distinct import distinct_entities
+from connector_core.discovery.failure import reason_of
 from connector_core.discovery.profile import Profile
 from connector_core.discovery.results import DeltaStart, ReadResult
 from connector_core.discovery.stage import StageWriter, staged_rows
@@ -23,11 +23,8 @@ from connector_core.errors import (
     ConnectorCoreError,
     CursorExpiredError,
     DiscoveryError,
-    ForbiddenError,
-    ProviderError,
     RejectedCredentialsError,
     StoreError,
-    ThrottledError,
 )
 from connector_core.outcomes import Began, Progress
 from connector_core.reasons import Code, Reason
@@ -220,7 +217,7 @@ class KindReader:
             except ConnectorCoreError as error:
                 if isinstance(error, CursorExpiredError) and one.began is not Began.STARTED_OVER_EXPIRED:
                     raise
-                problems.append(_failure(error, declaration))
+                problems.append(reason_of(error, declaration))
             except TimeoutError:
                 problems.append(Reason(Code.TIME_OVER))
             if one.bound:
@@ -232,7 +229,7 @@ class KindReader:
             rule = rule_of(one.connector, declaration.kind)
         except ConnectorCoreError as error:
             rule = ""
-            problems.append(_failure(error, declaration))
+            problems.append(reason_of(error, declaration))
         return ReadResult(
             declaration, self._reading, one.tally, one.profile, rule, tuple(problems), one.began, delta=one.delta
         )
@@ -315,16 +312,3 @@ class KindReader:
             )
 
         return tell
-
-
-def _failure(error: ConnectorCoreError, declaration: Declaration) -> Reason:
-    """Return why the reading ended early, and what to do about it."""
-    if not isinstance(error, ThrottledError):
-        remedy = declaration.permission if isinstance(error, ForbiddenError) else error.hint
-        call = str(error.call) if isinstance(error, ProviderError) and error.call else None
-        return Reason(Code.READ_FAILED, error=error.code, request=call, message=error.message, remedy=remedy)
-    if error.retry_after is None:
-        return Reason(Code.THROTTLED, message=error.message)
-    # Rounded up, since it is shown without fractions: it must not be past already.
-    until = datetime.now(UTC) + timedelta(seconds=ceil(error.retry_after))
-    return Reason(Code.DEFERRED, message=error.message, until=f"{until:%Y-%m-%d %H:%M:%S} UTC")
