@@ -199,7 +199,8 @@ class Client:
             url = url.with_query(request.params)
         host = url.host or ""
         if url.scheme != "https" or not self._manifest.allows(host, url.port):
-            raise ProtocolError(f"{url.authority} is not a host of this connector", call=request.call)
+            place = url.authority.removesuffix(":443")
+            raise ProtocolError(f"{place} is not a host of this connector", call=request.call)
         proxy = self._proxies.to(host, url.port or 443)
         headers = {**request.headers, "Accept": "application/json", "Accept-Encoding": "gzip"}
         if request.body is not None:
@@ -229,7 +230,13 @@ class Client:
     def _destination(self, host: str, request: Request, proxy: Proxy | None) -> Destination:
         redirected = self._proxies.passes_by(host)
         return Destination(
-            self._manifest.title, host, request.call, proxy, redirected=redirected, certificate=self._certificate
+            self._manifest.title,
+            host,
+            request.call,
+            proxy,
+            redirected=redirected,
+            certificate=self._certificate,
+            gives_tokens=request.signs_in and bool(request.url),
         )
 
     def _timeout(self, request: Request) -> aiohttp.ClientTimeout:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from time import time
+from urllib.parse import urlsplit
 
 from connector_core.errors import (
     ForbiddenError,
@@ -38,7 +39,9 @@ def raise_for_status(manifest: Manifest, request: Request, status: int, headers:
         return
     call = request.call
     said = _said(manifest, headers)
-    answered = f"{manifest.title} answered {status}"
+    # A token may come from another host than the rows.
+    at = f" ({urlsplit(request.url).netloc})" if request.signs_in and request.url else ""
+    answered = f"{manifest.title}{at} answered {status}"
     wait = retry_after(headers, manifest.rate_headers.reset)
     # A server that is down may answer 5xx as well, but does not say when to come back.
     if status in manifest.throttled_by and (status < 500 or wait is not None):

@@ -73,15 +73,12 @@ async def form_again(request: web.Request) -> web.Response:
 @needs(Role.ADMINISTRATOR)
 async def check_field(request: web.Request) -> web.Response:
     """Say what is wrong with a field while it is typed. Secrets never come here."""
-    connector = find_connector(host_of(request).registry, request.match_info["connector"])
+    host = host_of(request)
+    connector = find_connector(host.registry, request.match_info["connector"])
     posted, wanted = await posted_in(request), request.match_info["field"]
     if wanted == NAME:
         name = posted.get(NAME, "").strip()
-        problem = (
-            (name_problem(name) or await taken_problem(host_of(request), connector.manifest.name, name))
-            if name
-            else None
-        )
+        problem = (name_problem(name) or await taken_problem(host, connector.manifest.name, name)) if name else None
         return render(request, "parts/field_news.html", key=NAME, problem=problem, suggested="")
     form = {one.name: one for one in connector.credentials_type.form() if not one.secret}
     one = form.get(wanted.removeprefix(PREFIX))
