@@ -48,6 +48,13 @@ from planted.misvaluing import (
     TakesAbsentForUnknown,
 )
 from planted.tokened import DropsTombstones, ReadsHalfOfTheChanges, TakesAnExpiredTokenForNoChange
+from planted.tokens import (
+    FetchesATokenByHand,
+    IsForbiddenWithARevokedToken,
+    MistakesTheLifetime,
+    OverlooksTheRefreshToken,
+    TriesCredentialsTwice,
+)
 
 PLANTED: Mapping[type[AnyConnector], tuple[str, ...]] = {
     IgnoresTheTotal: ("reading.throughout",),
@@ -98,5 +105,10 @@ PLANTED: Mapping[type[AnyConnector], tuple[str, ...]] = {
     HasNoWitness: ("declaration.witness",),
     HasNoHelpText: ("declaration.form", "declaration.readme"),
     PromisesAField: ("reading.fill",),
+    TriesCredentialsTwice: ("auth.once", "declaration.readme"),
+    FetchesATokenByHand: ("auth.scope", "auth.once", "declaration.readme"),
+    MistakesTheLifetime: ("auth.expired", "auth.revoked", "declaration.readme"),
+    IsForbiddenWithARevokedToken: ("auth.revoked", "declaration.readme"),
+    OverlooksTheRefreshToken: ("auth.stored", "auth.shared", "declaration.readme"),
 }
 """The rule that each must break, followed by the rules that it may break as well."""
