@@ -1,4 +1,4 @@
-"""The reason for a reading that an error has ended early."""
+"""The error that ended the reading of a kind, as a coded reason."""
 
 from datetime import UTC, datetime, timedelta
 from math import ceil
@@ -8,7 +8,7 @@ from connector_core.reasons import Code, Reason
 from connector_core.sdk.connector import Declaration
 
 
-def reason_of(error: ConnectorCoreError, declaration: Declaration) -> Reason:
+def failure_reason(error: ConnectorCoreError, declaration: Declaration) -> Reason:
     """Return why the reading ended early, and what to do about it."""
     if not isinstance(error, ThrottledError):
         remedy = declaration.permission if isinstance(error, ForbiddenError) else error.hint
