@@ -289,7 +289,11 @@ def test_limits_are_told_in_words_and_in_the_api() -> None:
         "1,500 requests of `/people` in any 60 s",
         "4 requests of `/people` at once",
     ]
-    assert [(one.requests, one.seconds) for one in map(Quota.of, limits)] == [(1500, 60), (1, 0.5), (4, None)]
+    assert [(one.requests, one.seconds) for one in [Quota.of(limit) for limit in limits]] == [
+        (1500, 60),
+        (1, 0.5),
+        (4, None),
+    ]
 
 
 # ---- the kit

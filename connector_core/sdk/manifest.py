@@ -34,7 +34,7 @@ HOST_PATTERN = re.compile(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+", re.ASCII)
 
 
 class Category(StrEnum):
-    """Kind of system that the provider is."""
+    """Kind of system that the provider is. Example: ``category = Category.HRIS``."""
 
     HRIS = "HRIS"
     SSO = "Single Sign-on & CASB"
@@ -45,7 +45,10 @@ class Category(StrEnum):
 
 @dataclass(frozen=True)
 class RateLimit:
-    """Quota of at most ``requests`` under ``path`` in any ``per`` seconds. The path ``""`` is that of all."""
+    """Quota of at most ``requests`` under ``path`` in any ``per`` seconds. The path ``""`` is that of all.
+
+    Example: ``limits = (RateLimit("/people", requests=50, per=60), RateLimit("", requests=5, per=1))``.
+    """
 
     path: str
     requests: Annotated[int, Field(ge=1)]
@@ -54,7 +57,10 @@ class RateLimit:
 
 @dataclass(frozen=True)
 class ConcurrencyLimit:
-    """Quota of at most ``at_once`` requests under ``path`` at the same time. The path ``""`` is that of all."""
+    """Quota of at most ``at_once`` requests under ``path`` at the same time. The path ``""`` is that of all.
+
+    Example: ``limits = (ConcurrencyLimit("", at_once=4),)``.
+    """
 
     path: str
     at_once: Annotated[int, Field(ge=1)]
@@ -83,6 +89,8 @@ class RateHeaders:
 
     With ``remaining``, requests pause until the reset as soon as nothing remains. With ``limit``, too, an operator can
     leave a share of the quota to other tools of the company (``leave_free`` in plugins.toml).
+
+    Example: ``RateHeaders("X-Rate-Limit-Reset", "X-Rate-Limit-Remaining", "X-Rate-Limit-Limit", format="epoch")``.
     """
 
     reset: _HeaderName = ""
@@ -93,7 +101,10 @@ class RateHeaders:
 
 @dataclass(frozen=True)
 class Advice:
-    """A message for the operator about a problem that only they can fix."""
+    """A message for the operator about a problem that only they can fix.
+
+    Example: ``Advice("The token is not known.", ("it was mistyped",), "Copy it again.")``.
+    """
 
     message: str
     causes: tuple[str, ...] = ()
@@ -125,7 +136,21 @@ def _specifier(value: str) -> str:
 
 
 class Manifest(BaseModel):
-    """The declaration of one connector."""
+    """The declaration of one connector.
+
+    Example::
+
+        manifest = Manifest(
+            name="acme",
+            title="Acme HR",
+            description="Discovers the people of an organisation.",
+            category=Category.HRIS,
+            authentication="API",
+            hosts=("api.acme.example",),
+            base_url="https://api.acme.example/v1",
+            auth=Bearer("api_key"),
+        )
+    """
 
     # Its parts are validated here, so that all errors are about the manifest.
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, revalidate_instances="always")

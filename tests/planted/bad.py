@@ -71,7 +71,7 @@ PLANTED: Mapping[type[AnyConnector], tuple[str, ...]] = {
     OpensItsOwnSession: ("manners.client",),
     ForgetsAThrottleStatus: ("manners.throttled", "declaration.readme"),
     NamesNoResetHeader: ("manners.quota",),
-    DeclaresNoConcurrencyLimit: ("manners.quota",),
+    DeclaresNoConcurrencyLimit: ("manners.quota", "scale.requests"),
     Sleeps: ("manners.waits",),
     IgnoresCancellation: ("manners.deadline", "interruption.cancelled"),
     RetriesByItself: ("manners.waits", "faults.reported"),

@@ -24,7 +24,8 @@ from connector_core.settings import HostSettings, LossSettings, Settings
 from connector_core.testing.answers import Request
 from connector_core.testing.kit.monitor import Monitor, monitoring
 from connector_core.testing.kit.monitored import monitored
-from connector_core.testing.server import Served, Simulator, SimulatorOptions, environment, load, serve
+from connector_core.testing.server import Simulator, SimulatorOptions, environment, load
+from connector_core.testing.serving import Served, serve
 from connector_core.vault import KEY_VARIABLE
 
 NAME = "kit"
