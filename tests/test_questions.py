@@ -13,11 +13,11 @@ from pydantic import SecretStr, ValidationInfo, field_validator
 
 from connector_core import Credentials, InvalidCredentialsError, SettingsError, Subdomain, TenantDomain
 from connector_core.cli.ending import INTERRUPTED, DeclinedError
-from connector_core.cli.form import fill
+from connector_core.cli.form import _given, fill
 from connector_core.cli.questions import confirm
 from connector_core.discovery.connector_errors import validate_some
 from connector_core.names import check_name, valid_name
-from connector_core.sdk.credentials import company_in
+from connector_core.sdk.credentials import FormField, company_in
 from connector_core.testing import new_rsa_key
 from connectors.bamboohr.credentials import BambooHRCredentials
 from connectors.hibob.connector import HiBob
@@ -197,7 +197,7 @@ def test_each_field_is_asked_for_until_it_fits_and_a_correction_is_accepted_with
 FILLING = f"""
 import sys
 sys.path.insert(0, {str(ROOT / "tests")!r})
-from connector_core.cli.form import fill
+from connector_core.cli.form import _given, fill
 from planted.ways import Anywhere
 name, fields = fill(Anywhere, "acme", dict(one.split("=", 1) for one in sys.argv[1:]))
 given = Anywhere.credentials_type.parse(fields)
@@ -255,6 +255,17 @@ def test_a_key_that_is_not_whole_is_asked_for_again() -> None:
     assert "MIIEvg" not in terminal.seen
 
 
+def test_without_a_terminal_an_error_tells_how_to_give_the_fields_of_each_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    with pytest.raises(InvalidCredentialsError) as caught:
+        fill(Anywhere, "acme", {"base-url": BASE, "client-id": "app-1"})
+    assert caught.value.message == "Fill in api_token, or client_id and private_key."
+    assert caught.value.hint == (
+        "Give --api-token-file FILE or DISCOVER_API_TOKEN, "
+        "or --client-id; --private-key-file FILE or DISCOVER_PRIVATE_KEY."
+    )
+
+
 def test_keys_and_certificates_are_given_in_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     file = tmp_path / "key.pem"
@@ -262,12 +273,13 @@ def test_keys_and_certificates_are_given_in_files(tmp_path: Path, monkeypatch: p
     given = {"base-url": BASE, "client-id": "app-1", "private-key-file": str(file)}
     _, fields = fill(Anywhere, "acme", given)
     assert Anywhere.credentials_type.parse(fields).secrets()["private_key"].get_secret_value() == key()
+    certificate = FormField("certificate", "Certificate", "", secret=False, required=True, lines=True)
+    assert _given({"certificate": certificate}, {"certificate-file": str(file)}) == {"certificate": key().strip()}
     with pytest.raises(SettingsError, match="--private-key is a secret") as caught:
         fill(Anywhere, "acme", {**given, "private-key": key()})
     assert "Use --private-key-file FILE or DISCOVER_PRIVATE_KEY" in caught.value.hint
 
 
-@pytest.mark.usefixtures("acme")
 def test_a_choice_that_does_not_exist_is_refused_with_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     with pytest.raises(InvalidCredentialsError) as caught:

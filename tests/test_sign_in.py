@@ -2,12 +2,14 @@
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
@@ -149,6 +151,18 @@ async def test_no_secret_of_a_sign_in_is_in_its_text(provider: Provider) -> None
     shown = repr(begun) + repr(begun.tokens(await provider.answer_at(begun.address)).latest)
     verifier, state = begun._verifier.get_secret_value(), begun._state.get_secret_value()
     assert not [one for one in (verifier, state, *provider.simulator.issued) if one in shown]
+
+
+async def test_the_how_tos_program_connects(provider: Provider) -> None:
+    text = (Path(__file__).parents[1] / "docs" / "howto" / "sign-in.md").read_text(encoding="utf-8")
+    (program,) = re.findall(r"```python title=.*?\n(.*?)```", text, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(compile(program, "sign_in.py", "exec"), names)  # noqa: S102 - a program of this repository
+    # What the reader of the how-to has to write.
+    names["answer_at"] = provider.answer_at
+    async with provider.host() as host:
+        await names["connect"](host, "example", "acme", dict(provider.simulator.credentials), REDIRECT)
+        await host.check("acme")
 
 
 # ---- the command line

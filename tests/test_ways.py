@@ -3,10 +3,11 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import structlog
+from pydantic import Field
 
 from connector_core import ConnectorCoreError, InvalidCredentialsError, PageNumber, ProtocolError
 from connector_core.doctor.providers import clocks
@@ -15,13 +16,14 @@ from connector_core.operator_pages import hosts_in_words, mechanism, ways_in_wor
 from connector_core.plugins import registry_of
 from connector_core.settings import HostSettings, HttpSettings, Settings
 from connector_core.testing import environment, new_rsa_key, serve
+from connector_core.testing.kit.declaration import _check_form
 from connector_core.testing.kit.findings import Findings
 from connector_core.testing.kit.harness import open_harness
 from connector_core.testing.kit.reading import _check_refusals
 from connector_core.testing.kit.secrecy import _secrets, _signed
 from connector_core.testing.readme import credentials, facts, setup_here
-from planted.example import Owner, People
-from planted.ways import BASE, HOST, TOKEN, Anywhere, AnywhereSimulator, key
+from planted.example import Example, ExampleCredentials, Owner, People
+from planted.ways import BASE, HOST, TOKEN, Anywhere, AnywhereCredentials, AnywhereSimulator, key
 from world import reached
 
 BY_TOKEN = {"base_url": BASE, "api_token": TOKEN}
@@ -235,3 +237,24 @@ def test_every_face_says_it_in_words() -> None:
     assert "| Private key | `private_key` | secret, of several lines |" in table
     assert "--api-token-file FILE" in setup_here(Anywhere)
     assert "--private-key-file" not in setup_here(Anywhere)
+
+
+def test_a_subclass_of_a_connector_may_name_other_credentials() -> None:
+    class Nearer(Anywhere):
+        pass
+
+    assert Nearer.credentials_type is Anywhere.credentials_type is AnywhereCredentials
+    assert Example.credentials_type is ExampleCredentials
+
+
+async def test_the_kit_wants_the_first_choice_to_be_the_default_and_no_secret_of_the_id_of_a_key() -> None:
+    class Chosen(AnywhereCredentials):
+        region: Literal["eu", "us"] = Field("us", title="Region", description="The region.")
+        key_id: str | None = Field(None, title="Key id", description="The id of the key.")
+
+    class Misleading(Anywhere):
+        credentials_type = Chosen
+
+    findings = Findings()
+    _check_form(Misleading, findings)
+    assert findings.problems == {"declaration.form": ["the default of region is not its first choice"]}

@@ -178,7 +178,7 @@ async def _refusal(harness: Harness, fields: Mapping[str, str]) -> ConnectorCore
     """Return the error with which credentials are refused; None if they are accepted."""
     async with harness.host(harness.new_store(), Monitor(harness.connector)) as host:
         try:
-            await host.connect(harness.connector.manifest.name, NAME, fields)
+            await host.connect(harness.connector.manifest.name, NAME, harness.fields(fields))
         except ConnectorCoreError as error:
             return error
     return None
