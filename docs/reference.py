@@ -124,8 +124,8 @@ GROUPS: Mapping[str, tuple[str, str]] = {
         """
         testing.Simulator testing.StaffSimulator testing.Organisation testing.Person testing.Listed testing.Switches
         testing.SimulatorOptions testing.Answer testing.json_answer testing.BODY testing.Request testing.Fault
-        testing.Faults testing.AuthorizationServer testing.OAuthError testing.simulated_key testing.new_rsa_key
-        testing.another_key testing.serve testing.Served testing.load testing.environment
+        testing.Faults testing.serve testing.Served testing.load testing.environment testing.AuthorizationServer
+        testing.OAuthError testing.simulated_key testing.new_rsa_key testing.another_key
         """,
     ),
 }
@@ -179,8 +179,8 @@ def documented(heading: str) -> Documented:
         return Documented(heading, value, BORROWED[name])
     module = importlib.import_module(_sources(door)[name])
     doc = _strings(ast.parse(inspect.getsource(module)).body).get(name, "")
-    if not doc:
-        doc = (vars(value).get("__doc__") if inspect.isclass(value) else value.__doc__) or ""
+    if not doc and (inspect.isclass(value) or callable(value)):
+        doc = vars(value).get("__doc__") or "" if inspect.isclass(value) else value.__doc__ or ""
     return Documented(heading, value, inspect.cleandoc(doc))
 
 

@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable
 
+from connector_core.beginnings import Proof
 from connector_core.discovery.dependence import traced
-from connector_core.outcomes import Proof
 from connector_core.sdk.entities import Entity
 from connector_core.sdk.hash_set import HashSet
 from connector_core.sdk.page import Beginning, Origin, Page, PlaceInListing, TotalSource

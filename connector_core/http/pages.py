@@ -21,7 +21,8 @@ from connector_core.http.page_request import AnnouncedTotal, PageRequest, Reques
 from connector_core.http.parsing import ParsedPage
 from connector_core.http.request import Request
 from connector_core.sdk.page import Page, PlaceInListing
-from connector_core.sdk.paging import Chained, PageQuery, Paging, Position, RowRange, Sliced
+from connector_core.sdk.paging import Chained, Paging, RowRange, Sliced
+from connector_core.sdk.position import PageQuery, Position
 from connector_core.sdk.wire import R
 
 _AHEAD = 2
