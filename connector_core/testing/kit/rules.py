@@ -218,7 +218,7 @@ RULES = _rules(
         "interruption.resumed",
         Tier.GOLD,
         "A run that is cancelled after any page, followed by another, ends with the store of an undisturbed run.",
-        "Cancels at every checkpoint, and compares the stores in every field; where there are cursors, expired ones, too.",
+        "Cancels at every checkpoint, and compares the stores in every field. Cursors are expired meanwhile, too.",
     ),
     (
         "interruption.cancelled",
