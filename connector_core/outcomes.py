@@ -62,8 +62,7 @@ class Began(StrEnum):
     STARTED_OVER_EXPIRED = "started_over_expired"
     """The provider no longer accepted the cursor at which the reading was to go on."""
     RESYNCED = "resynced"
-    """The provider no longer accepted the token from which the delta was to start, so all rows were read. None of the
-    kind is removed by that run."""
+    """The provider no longer accepted the token of the delta, so all rows were read; that run removes none of them."""
     READ_TWICE = "read_twice"
     """The listing may have moved while it was read, so it was read again."""
 
@@ -231,9 +230,7 @@ class Progress:
     integration: str
     kind: str
     seen: int
-    """Rows so far."""
     announced: int | None
-    """The total, as far as it is known."""
     forecast: Forecast
     """For the rest of this run."""
     step: Step = Step.READING
@@ -264,10 +261,7 @@ class Report:
 
     def __getitem__(self, kind: str) -> KindReport:
         """Return the report of one kind: ``report["Employee"].certificate``."""
-        for one in self.kinds:
-            if one.kind == kind:
-                return one
-        raise KeyError(kind)
+        return {one.kind: one for one in self.kinds}[kind]
 
     def named(self, change: Change) -> Change:
         """Return a change of this run with its name, even where the row is stored no more."""
