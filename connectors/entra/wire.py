@@ -1,0 +1,69 @@
+"""The parts of Microsoft Graph's responses that are read. The parser skips all others."""
+
+from connector_core import UNSET, Listing, Maybe, Row, Wire, field
+
+
+class Removed(Wire):
+    """Its ``reason`` is ``changed`` for what can be restored, or ``deleted``: both are gone."""
+
+
+class Manager(Wire):
+    id: Maybe[str] = UNSET
+    removed: Maybe[Removed] = field(name="@removed", default=UNSET)
+
+
+class OrgData(Wire, rename="camel"):
+    division: Maybe[str] = UNSET
+    cost_center: Maybe[str] = UNSET
+
+
+class Person(Row, rename="camel"):
+    type: Maybe[str] = field(name="@odata.type", default=UNSET)
+    """Sent for a user of a special kind."""
+    display_name: Maybe[str] = UNSET
+    first_name: Maybe[str] = field(name="givenName", default=UNSET)
+    last_name: Maybe[str] = field(name="surname", default=UNSET)
+    mail: Maybe[str] = UNSET
+    user_principal_name: Maybe[str] = UNSET
+    employee_id: Maybe[str | int] = UNSET
+    employee_type: Maybe[str] = UNSET
+    employee_hire_date: Maybe[str] = UNSET
+    employee_leave_date_time: Maybe[str] = UNSET
+    employee_org_data: Maybe[OrgData] = UNSET
+    account_enabled: Maybe[bool] = UNSET
+    user_type: Maybe[str] = UNSET
+    external_user_state: Maybe[str] = UNSET
+    job_title: Maybe[str] = UNSET
+    department: Maybe[str] = UNSET
+    location_name: Maybe[str] = field(name="officeLocation", default=UNSET)
+    created_date_time: Maybe[str] = UNSET
+    manager: Maybe[Manager] = UNSET
+    """In a listing. The key of those who have none is absent."""
+    manager_changes: Maybe[tuple[Manager, ...]] = field(name="manager@delta", default=UNSET)
+    """In a delta."""
+    removal: Maybe[Removed] = field(name="@removed", default=UNSET)
+
+    @property
+    def is_whole(self) -> bool:
+        """True if the values came that Graph always sends, null or not."""
+        return UNSET not in (self.display_name, self.mail, self.account_enabled, self.user_type, self.department)
+
+
+class People(Listing[Person]):
+    rows: list[Person] = field(name="value")
+    next_link: Maybe[str] = field(name="@odata.nextLink", default=UNSET)
+    delta_link: Maybe[str] = field(name="@odata.deltaLink", default=UNSET)
+
+    @property
+    def next_url(self) -> str | None:
+        return self.next_link or None
+
+    @property
+    def delta_token(self) -> str | None:
+        return self.delta_link or None
+
+    def removed(self, row: Person) -> bool:
+        return isinstance(row.removal, Removed)
+
+    def created(self, row: Person) -> Maybe[str]:
+        return row.created_date_time
