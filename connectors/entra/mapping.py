@@ -95,9 +95,10 @@ def _status(person: Person, today: date) -> tuple[Maybe[str], Maybe[Status]]:
         return "PendingAcceptance", Status.PENDING
     if not isinstance(person.account_enabled, bool):
         return UNSET, UNSET
+    if person.account_enabled:
+        return "enabled", Status.ACTIVE
     hired = day(person.employee_hire_date) or today
-    disabled = Status.PENDING if isinstance(hired, date) and hired > today else Status.INACTIVE
-    return ("enabled", Status.ACTIVE) if person.account_enabled else ("disabled", disabled)
+    return "disabled", Status.PENDING if hired > today else Status.INACTIVE
 
 
 def _email(person: Person) -> Maybe[str]:
