@@ -25,7 +25,7 @@ from connector_core.http.pace import Pace, PageSizes
 from connector_core.http.parsing import ParsedPage
 from connector_core.http.request import Request
 from connector_core.sdk.page import Page, PlaceInListing
-from connector_core.sdk.paging import PageQuery, Paging, Position, RowRange, Sliced
+from connector_core.sdk.paging import Chained, PageQuery, Paging, Position, RowRange, Sliced
 from connector_core.sdk.wire import R
 
 _AHEAD = 2
@@ -64,6 +64,8 @@ class PagedListing(Generic[R]):
     def __init__(self, fetch: Fetch[R], request: Request, paging: Paging, start: Position, pace: Pace) -> None:
         # Cached: isinstance() against a protocol costs more than handling a page.
         self._sliced = paging if isinstance(paging, Sliced) else None
+        self._chained = isinstance(paging, Chained)
+        self._keeps_place = isinstance(paging, Chained) and paging.keeps_place
         self.fetch = fetch
         self.request = request
         self.pace = pace
@@ -102,7 +104,15 @@ class PagedListing(Generic[R]):
                     page = replace(page, announced=max(page.announced, self.highest_total))
                 self._measure(page.size)
                 listing = self.request.listing if self._paging.resumable else ""
-                place = PlaceInListing(listing, self._position.pages, last, due.total_fell, cursor=cursor)
+                place = PlaceInListing(
+                    listing,
+                    self._position.pages,
+                    last,
+                    due.total_fell,
+                    cursor=cursor,
+                    chained=self._chained,
+                    keeps_place=self._keeps_place,
+                )
                 yield (self._first or FirstResponse.of(page)).placed(page, place, self._start, self._position)
                 if last:
                     return
