@@ -21,7 +21,7 @@ from connector_core import (
     discovers,
     fetches,
 )
-from connectors.entra.credentials import CLOUDS, EntraCredentials
+from connectors.entra.credentials import EntraCredentials
 from connectors.entra.mapping import EntraOptions, to_departments, to_employee
 from connectors.entra.wire import People, Person
 
@@ -42,11 +42,12 @@ class Entra(Connector[EntraCredentials, EntraOptions]):
         description="Discovers an organisation's people, and the departments they belong to, from Microsoft Entra ID.",
         category=Category.SSO,
         authentication="API",
-        hosts=tuple(dict.fromkeys(host for pair in CLOUDS.values() for host in pair)),
-        base_url="https://{graph}/v1.0",
-        auth=ClientCredentials("https://{login}/{tenant}/oauth2/v2.0/token", scope="https://{graph}/.default"),
+        # Those of the tenant's cloud: tokens do not cross from one to another.
+        hosts=("{graph}", "{login}"),
+        base_url="{graph}/v1.0",
+        auth=ClientCredentials("{login}/{tenant}/oauth2/v2.0/token", scope="{graph}/.default"),
         # The smallest tenants have 3500 units in 10 seconds, and a page with managers costs two.
-        limits=(RateLimit("", requests=1500, per=10),),
+        limits=(RateLimit(_USERS, requests=1500, per=10),),
         throttled_by=frozenset({429, 503, 509}),
         rejected=Advice(
             "Microsoft Entra ID refuses this app.",

@@ -35,4 +35,4 @@ class EntraCredentials(Credentials):
 
     def variables(self) -> dict[str, Any]:
         graph, login = CLOUDS[self.cloud]
-        return {**super().variables(), "graph": graph, "login": login}
+        return {**super().variables(), "graph": f"https://{graph}", "login": f"https://{login}"}

@@ -36,7 +36,6 @@ class Person(Row, rename="camel"):
     job_title: Maybe[str] = UNSET
     department: Maybe[str] = UNSET
     location_name: Maybe[str] = field(name="officeLocation", default=UNSET)
-    created_date_time: Maybe[str] = UNSET
     manager: Maybe[Manager] = UNSET
     """In a listing. The key of those who have none is absent."""
     manager_changes: Maybe[tuple[Manager, ...]] = field(name="manager@delta", default=UNSET)
@@ -64,6 +63,3 @@ class People(Listing[Person]):
 
     def removed(self, row: Person) -> bool:
         return isinstance(row.removal, Removed)
-
-    def created(self, row: Person) -> Maybe[str]:
-        return row.created_date_time
