@@ -7,7 +7,7 @@ from connector_core.discovery.dependence import traced
 from connector_core.outcomes import Proof
 from connector_core.sdk.entities import Entity
 from connector_core.sdk.hash_set import HashSet
-from connector_core.sdk.page import Beginning, Origin, Page, TotalSource
+from connector_core.sdk.page import Beginning, Origin, Page, PlaceInListing, TotalSource
 from connector_core.sdk.rejection import Rejection
 
 _TRACED = 5
@@ -68,6 +68,8 @@ class Tally:
         """True if a listing was left for another one before its end."""
         self._chained = False
         self._keeps_place = True
+        self._place: PlaceInListing | None = None
+        """That of the page before."""
         self._seen = HashSet()
         self._barren = 0
 
@@ -179,6 +181,7 @@ class Tally:
     def note_listing(self, page: Page[Entity]) -> None:
         """Note what a page says of its listing. Its rows may have been counted by an interrupted run."""
         self.pages += 1
+        self._place = page.place
         if page.place.number == 1 and self.pages > 1:
             self._one_listing = False
             self._cut_short |= not self.ended
@@ -198,6 +201,7 @@ class Tally:
 
     def add(self, page: Page[Entity]) -> bool:
         """Count a page; return False when it repeats earlier ones, so that reading on would never end."""
+        same_again = page.place.follows_itself(self._place)
         self.note_listing(page)
         self.rejected += page.rejected
         self.repaired += page.repaired
@@ -206,7 +210,7 @@ class Tally:
         fresh = self._seen.add(listed)
         # A page of rejected rows has nothing fresh either, and may be followed by better ones: a few are tolerated.
         self._barren = 0 if fresh or not page.rejected else self._barren + 1
-        repeats = listed and not fresh and not self._replayed
+        repeats = same_again or (listed and not fresh and not self._replayed)
         if not page.place.last and (repeats or self._barren == BARREN_PAGES):
             self.repeated_page = page.place.number
             return False

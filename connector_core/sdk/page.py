@@ -79,6 +79,14 @@ class PlaceInListing:
     keeps_place: bool = False
     """True if no row can move past the reader between two pages (``Cursor.keeps_place``)."""
 
+    def follows_itself(self, before: "PlaceInListing | None") -> bool:
+        """Return True if the page was requested by the same cursor as the one before it, which told it."""
+        return (
+            before is not None
+            and self.cursor is not None
+            and (before.cursor, before.number + 1) == (self.cursor, self.number)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):

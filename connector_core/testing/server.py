@@ -228,7 +228,7 @@ async def serve(
         # Imported late: it needs trustme, which comes with an extra.
         from connector_core.testing.certificates import Certificate, server_context
 
-        context = server_context(authority, simulator.host, Certificate(certificate))
+        context = server_context(authority, simulator.host, Certificate(certificate), *simulator.other_hosts)
         served = Served(simulator, port, ca_file)
         runner = web.AppRunner(served.application(), access_log=None, handler_cancellation=True, shutdown_timeout=0.2)
         await runner.setup()
