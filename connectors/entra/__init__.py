@@ -1,12 +1,9 @@
 """Microsoft Entra ID, a directory: people from Microsoft Graph, and the departments that they name."""
 
-from collections.abc import Iterable
-from typing import Any
-
-from connector_core import Connector, hookimpl
+from connector_core import hookimpl
 from connectors.entra.connector import Entra
 
 
 @hookimpl
-def discovery_connectors() -> Iterable[type[Connector[Any, Any]]]:
+def discovery_connectors() -> list[type[Entra]]:
     return [Entra]

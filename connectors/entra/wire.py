@@ -1,6 +1,6 @@
 """The parts of Microsoft Graph's responses that are read. The parser skips all others."""
 
-from connector_core import UNSET, Listing, Maybe, Row, Wire, field
+from connector_core import UNSET, Listing, Maybe, Row, Wire, field, words
 
 
 class Removed(Wire):
@@ -43,23 +43,15 @@ class Person(Row, rename="camel"):
     removal: Maybe[Removed] = field(name="@removed", default=UNSET)
 
     @property
-    def is_whole(self) -> bool:
-        """True if the values came that Graph always sends, null or not."""
-        return UNSET not in (self.display_name, self.mail, self.account_enabled, self.user_type, self.department)
+    def is_guest(self) -> Maybe[bool]:
+        """True for a user of another organisation; ``UNSET`` if the type did not come."""
+        return UNSET if self.user_type is UNSET else words(self.user_type) == "guest"
 
 
 class People(Listing[Person]):
     rows: list[Person] = field(name="value")
-    next_link: Maybe[str] = field(name="@odata.nextLink", default=UNSET)
-    delta_link: Maybe[str] = field(name="@odata.deltaLink", default=UNSET)
-
-    @property
-    def next_url(self) -> str | None:
-        return self.next_link or None
-
-    @property
-    def delta_token(self) -> str | None:
-        return self.delta_link or None
+    next_url: str | None = field(name="@odata.nextLink", default=None)
+    delta_token: str | None = field(name="@odata.deltaLink", default=None)
 
     def removed(self, row: Person) -> bool:
         return isinstance(row.removal, Removed)
