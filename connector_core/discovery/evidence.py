@@ -119,7 +119,9 @@ async def _controls(context: RunContext, result: ReadResult, asked: Sequence[str
     """Return ids that the witness has to know: of rows just read, or stored ones where a delta has read none."""
     comparisons = context.store.comparisons
     read = await comparisons.some_read(result.reading, CONTROLS)
-    return read if read or not result.delta else await comparisons.some_stored(result.reading.of, CONTROLS, without=asked)
+    return (
+        read if read or not result.delta else await comparisons.some_stored(result.reading.of, CONTROLS, without=asked)
+    )
 
 
 async def _count_differences(context: RunContext, evidence: Evidence) -> Evidence:

@@ -186,7 +186,10 @@ class KindReader:
         writer = StageWriter(self._context.store.staging, self._reading)
         try:
             try:
-                async with asyncio.timeout_at(self._deadline), pages_of(one.connector, method or "", *arguments) as pages:
+                async with (
+                    asyncio.timeout_at(self._deadline),
+                    pages_of(one.connector, method or "", *arguments) as pages,
+                ):
                     await self._take_pages(one, pages, writer)
             except RejectedCredentialsError:
                 # Either the token died, and no kind can be read; or the provider forbids this resource like that.

@@ -132,7 +132,8 @@ class Tally:
         if self._keeps_place and self._one_listing and self.agrees:
             return Proof.COUNT
         if self._all_accounted:
-            return Proof.CREATION_TIMES if self.dated else Proof.READ_TWICE
+            # Without a total, it is the earlier pass that tells how many rows there were.
+            return Proof.CREATION_TIMES if self.dated and self._total is not None else Proof.READ_TWICE
         return Proof.NONE
 
     @property

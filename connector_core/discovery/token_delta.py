@@ -58,4 +58,3 @@ def token_unfit(scan: LastScan, lifetime: timedelta | None, now: datetime) -> Re
     if lifetime is not None and age > lifetime * (1 - MARGIN):
         return Reason(Code.TOKEN_OLD, hours=int(age / timedelta(hours=1)))
     return None
-

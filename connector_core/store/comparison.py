@@ -203,9 +203,7 @@ class Comparisons(Table):
         return _spread(cursor, number, "latest WHERE reading = ? AND digest IS NOT NULL", reading.id)
 
     @reads_in_turn
-    def some_stored(
-        self, cursor: Cursor, of: StoredKind, number: int, *, without: Collection[str]
-    ) -> tuple[str, ...]:
+    def some_stored(self, cursor: Cursor, of: StoredKind, number: int, *, without: Collection[str]) -> tuple[str, ...]:
         """Return ids of a few stored rows, spread evenly by id, and none of those ``without``."""
         others = f"source_id NOT IN (SELECT value FROM {IDS})"  # noqa: S608 - a constant
         of_kind = f"entities WHERE integration = ? AND kind = ? AND {others}"

@@ -87,7 +87,7 @@ def setup_here(connector: type[AnyConnector]) -> str:
         "`discover run acme --plan` reads everything, and shows what would change.",
         "`discover run acme` applies what is safe. Run it as often as the data should be fresh.",
     ]
-    if with_changes := [f"{name}s" for name, one in connector.declarations.items() if one.changes]:
+    if with_changes := [f"{name}s" for name, one in connector.declarations.items() if one.delta]:
         steps.append(
             f"Between full runs, `discover run acme --delta` reads only what has changed in {', '.join(with_changes)}."
         )

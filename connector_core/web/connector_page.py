@@ -17,7 +17,7 @@ def setup_here(connector: type[AnyConnector]) -> list[str]:
         "Choose Save. The secrets are stored encrypted, and are never shown again.",
         "On the integration's page, choose Run now, or set a schedule. What is doubtful waits for your decision.",
     ]
-    if changing := [entity_of(one) for one in declared_by(connector) if one.changes]:
+    if changing := [entity_of(one) for one in declared_by(connector) if one.delta]:
         steps.append(f"Between full runs, a delta reads only what has changed in {_listed(changing)}.")
     if lifetime := manifest.token_lifetime:
         steps.append(

@@ -46,6 +46,7 @@ from planted.misvaluing import (
     RequiresAName,
     TakesAbsentForUnknown,
 )
+from planted.tokened import DropsTombstones, ReadsHalfOfTheChanges, TakesAnExpiredTokenForNoChange
 
 PLANTED: Mapping[type[AnyConnector], tuple[str, ...]] = {
     IgnoresTheTotal: ("reading.throughout",),
@@ -89,6 +90,9 @@ PLANTED: Mapping[type[AnyConnector], tuple[str, ...]] = {
     ),
     CachesRows: ("reading.follows", "scale.memory"),
     AssumesRows: ("faults.bug", "values.unreadable"),
+    DropsTombstones: ("deltas.removed",),
+    ReadsHalfOfTheChanges: ("deltas.follows", "deltas.removed"),
+    TakesAnExpiredTokenForNoChange: ("deltas.resync",),
     HasNoWitness: ("declaration.witness",),
     HasNoHelpText: ("declaration.form", "declaration.readme"),
     PromisesAField: ("reading.fill",),

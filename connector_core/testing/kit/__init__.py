@@ -16,6 +16,7 @@ from connector_core.sdk.connector import AnyConnector
 from connector_core.testing import clock
 from connector_core.testing.kit import (
     declaration,
+    deltas,
     fault_injection,
     interruption,
     manners,
@@ -55,6 +56,7 @@ EXAMINERS: Mapping[str, Examiner] = MappingProxyType(
         "secrecy": secrecy.examine,
         "faults": fault_injection.examine,
         "interruption": interruption.examine,
+        "deltas": deltas.examine,
         "manners": manners.examine,
         "scale": scale.examine,
     }

@@ -141,6 +141,7 @@ class Harness:
         store: Path,
         script: str = "",
         *,
+        delta: bool = False,
         keep_rows: bool = False,
         asks_witnesses: bool = False,
         read_stored: bool = True,
@@ -153,6 +154,7 @@ class Harness:
         Args:
             store: A connected store.
             script: Faults that the run meets.
+            delta: Read only what has changed, if possible.
             keep_rows: Keep the text of all rows that the connector receives.
             asks_witnesses: Ask each witness for a row that was read, and for one that does not exist.
             read_stored: Read the stored entities afterwards.
@@ -167,7 +169,7 @@ class Harness:
         failure: ConnectorCoreError | None = None
         async with self.host(store, monitor, **settings_of_host) as host:
             started_at = loop.time()
-            task = asyncio.ensure_future(host.run(NAME, progress=progress))
+            task = asyncio.ensure_future(host.run(NAME, delta=delta, progress=progress))
             if on_start:
                 on_start(task)
             try:

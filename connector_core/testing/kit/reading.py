@@ -183,10 +183,16 @@ def differences(
     *,
     same: Callable[[Any, Any], bool] = operator.eq,
     ignored: Collection[str] = (),
+    kinds: Collection[str] | None = None,
 ) -> list[str]:
-    """Compare what two runs have stored, value by value, and return a sentence for each difference."""
+    """Compare what two runs have stored, value by value, and return a sentence for each difference.
+
+    ``kinds`` are those to compare, if not all.
+    """
     found = []
     for kind, entities in expected.stored.items():
+        if kinds is not None and kind not in kinds:
+            continue
         other = result.stored[kind]
         if missing := entities.keys() - other.keys():
             found.append(f"{kind} entities missing: {len(missing)}")

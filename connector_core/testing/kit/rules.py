@@ -233,6 +233,30 @@ RULES = _rules(
         "Looks for tasks and open sessions after each cancellation; the next run must find the store unlocked.",
     ),
     (
+        "deltas.follows",
+        Tier.SILVER,
+        "A delta by token leaves the store of a full scan, in every field.",
+        "Lets time pass after a full scan, runs a delta, which must catch up, and compares with a new store.",
+    ),
+    (
+        "deltas.removed",
+        Tier.SILVER,
+        "A delta by token removes the rows that the provider reports as removed.",
+        "The same run: no row may be left that was erased.",
+    ),
+    (
+        "deltas.resync",
+        Tier.SILVER,
+        "A token that has expired costs a full reading. It removes nothing, and brings a token for the next delta.",
+        "Calls the simulator's expire_tokens(), and runs two deltas.",
+    ),
+    (
+        "deltas.interrupted",
+        Tier.GOLD,
+        "A delta by token that is cancelled after any page, followed by another, ends with the store of a whole one.",
+        "Cancels after every page of a delta, and compares the stores in every field.",
+    ),
+    (
         "manners.client",
         Tier.SILVER,
         "The connector reaches the provider through the host's client only, and nothing else.",
