@@ -132,6 +132,9 @@ class EntraSimulator(StaffSimulator):
         names = [self._values(one)["department"] for one in self.present()]
         return {f"department:{name.lower()}" for name in names if name}
 
+    def expire_tokens(self) -> None:
+        self._snapshots.clear()
+
     def path_of(self, request: web.Request) -> str:
         return request.path.removeprefix(PREFIX)
 

@@ -1,0 +1,130 @@
+"""Changes of Entra ID by delta query, with all that its switches leave open."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import pytest
+
+from connector_core import Status
+from connector_core.outcomes import Began, Certificate, Standing
+from connector_core.testing import clock
+from connector_core.testing.kit.harness import Harness, RunResult, open_harness
+from connector_core.testing.kit.reading import differences
+from connectors.entra.connector import Entra
+from connectors.entra.simulator import Behaviour, EntraSimulator
+
+T = TypeVar("T")
+EMPLOYEES = {"Employee"}
+
+
+def play(simulator: EntraSimulator, work: Callable[[Harness], Awaitable[T]]) -> T:
+    """Run this work with this simulator, on a jumping clock."""
+
+    async def begin() -> T:
+        async with open_harness(Entra) as harness:
+            harness.served.simulator = simulator
+            return await work(harness)
+
+    return clock.run(begin())
+
+
+def simulated(people: int = 150, **switches: object) -> EntraSimulator:
+    return EntraSimulator(people, 7, Behaviour.model_validate(switches))
+
+
+def of_employees(result: RunResult) -> Certificate:
+    return next(one for one in result.certificates if one.kind == "Employee")
+
+
+async def changed(harness: Harness) -> tuple[RunResult, RunResult]:
+    """Read all, let time pass, and read the changes. Return that run, and one that reads all into a new store."""
+    store = await harness.connected_store()
+    assert (await harness.run(store)).complete
+    for _ in range(5):
+        harness.simulator.evolve()
+    delta = await harness.run(store, delta=True)
+    return delta, await harness.run(await harness.connected_store())
+
+
+@pytest.mark.parametrize(
+    "switches",
+    [
+        {},
+        {"page": 3},
+        {"page": 3, "delta_repeats": "yes"},
+        {"delta_rows": "changed"},
+        {"delta_rows": "changed", "page": 1},
+        {"delta_rows": "changed", "page": 3, "delta_repeats": "yes"},
+        {"removed": "deleted"},
+    ],
+)
+def test_a_delta_leaves_what_a_full_reading_would(switches: dict[str, object]) -> None:
+    delta, full = play(simulated(**switches), changed)
+    found = of_employees(delta)
+    assert (found.standing, found.began) == (Standing.CAUGHT_UP, Began.FRESH)
+    assert found.found < len(full.stored["Employee"]) / 2
+    assert differences(delta, full, kinds=EMPLOYEES) == []
+
+
+def test_a_manager_who_is_missing_in_a_delta_keeps_the_stored_one() -> None:
+    delta, full = play(simulated(delta_managers="missing"), changed)
+    assert of_employees(delta).standing is Standing.CAUGHT_UP
+    stored, read = delta.stored["Employee"], full.stored["Employee"]
+    assert {one: stored[one].first_name for one in read} == {one: read[one].first_name for one in read}
+    assert differences(delta, full, kinds=EMPLOYEES, ignored={"manager_source_id"}) == []
+
+
+@pytest.mark.parametrize("resync", [410, 400])
+def test_an_expired_token_costs_a_full_reading_and_no_removal(resync: int) -> None:
+    simulator = simulated(resync=resync)
+
+    async def expired(harness: Harness) -> tuple[RunResult, RunResult]:
+        store = await harness.connected_store()
+        await harness.run(store)
+        simulator.expire_tokens()
+        simulator.erase(40)
+        return await harness.run(store, delta=True), await harness.run(store, delta=True)
+
+    first, second = play(simulator, expired)
+    assert (of_employees(first).began, of_employees(first).complete) == (Began.RESYNCED, True)
+    assert [plan.removes for plan in first.plans if plan.kind == "Employee"] == [0]
+    assert (of_employees(second).began, of_employees(second).standing) == (Began.FRESH, Standing.CAUGHT_UP)
+
+
+def test_a_tenant_without_deltas_is_read_whole_each_time() -> None:
+    delta, full = play(simulated(delta="refused"), changed)
+    assert of_employees(delta).complete
+    assert differences(delta, full, kinds=EMPLOYEES) == []
+
+
+def test_the_first_token_comes_before_the_list() -> None:
+    simulator = simulated()
+
+    async def once(harness: Harness) -> RunResult:
+        return await harness.run(await harness.connected_store())
+
+    requests = play(simulator, once).requests
+    paths = [one.path for one in requests]
+    of_people = next(
+        number for number, one in enumerate(requests) if "%24expand" in one.query and "%24top=1&" not in f"{one.query}&"
+    )
+    assert paths.index("/users/delta") < of_people
+
+
+def test_a_disabled_account_turns_inactive_by_a_delta() -> None:
+    simulator = simulated()
+
+    async def leaving(harness: Harness) -> set[str]:
+        store = await harness.connected_store()
+        before = await harness.run(store)
+        for _ in range(3):
+            simulator.evolve()
+        after = await harness.run(store, delta=True)
+        return {
+            one
+            for one, entity in after.stored["Employee"].items()
+            if entity.status is Status.INACTIVE and one in before.stored["Employee"]
+            if before.stored["Employee"][one].status is Status.ACTIVE
+        }
+
+    assert play(simulator, leaving)
