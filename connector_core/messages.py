@@ -200,7 +200,7 @@ BEGAN: Mapping[Began, str] = MappingProxyType(
             "with another token, other options or another version"
         ),
         Began.STARTED_OVER_CHANGED: "Started over: the listing has changed since the interrupted run",
-        Began.STARTED_OVER_EXPIRED: "Started over: the provider no longer accepted the cursor of the interrupted run",
+        Began.STARTED_OVER_EXPIRED: "Started over: the provider no longer accepted the cursor of the next page",
         Began.RESYNCED: (
             "Resynced: the provider no longer accepted the token of the last run, so all rows were read, and none is "
             "removed"

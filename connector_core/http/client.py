@@ -231,19 +231,22 @@ class Client:
         told = request.url and not request.signs_in
         try:
             url = self._url(request)
-            port = url.port
+            number = url.port
+            if url.user is not None:
+                raise ValueError
         except ValueError:
             raise ProtocolError("the address of the next page is not valid", call=request.call) from None
         host = url.host or ""
-        if url.scheme == "https" and self._manifest.allows(host, port) and url.user is None:
+        if url.scheme == "https" and self._manifest.allows(host, number):
             return url
-        where = f"the next page is on {url.scheme}://{url.authority}, which" if told else host
+        port = f":{url.explicit_port}" if url.explicit_port else ""
+        where = f"the next page is on {url.scheme}://{host}{port}, which" if told else host
         raise ProtocolError(f"{where} is not a host of this connector", call=request.call)
 
     def _url(self, request: Request) -> URL:
         # As it came: what is encoded already is not encoded again.
         told = URL(quote(request.url.strip(), safe=punctuation), encoded=True)
-        if told.absolute:
+        if told.scheme:
             return told
         base = URL(self._manifest.base_url + request.call.path, encoded=True).with_query(request.params)
         return base.join(told) if request.url else base

@@ -6,14 +6,7 @@ from connector_core.testing.fault_script import Fault, Faults
 from connector_core.testing.listing_faults import Listed
 from connector_core.testing.oauth import AuthorizationServer
 from connector_core.testing.organisation import Organisation, Person, StaffSimulator
-from connector_core.testing.server import (
-    Served,
-    Simulator,
-    SimulatorOptions,
-    environment,
-    load,
-    serve,
-)
+from connector_core.testing.server import Served, Simulator, SimulatorOptions, environment, load, serve
 from connector_core.testing.switches import Switches
 
 __all__ = [

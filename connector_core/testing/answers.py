@@ -1,4 +1,4 @@
-"""Requests as simulators receive them, and their answers."""
+"""Requests and answers, as simulators handle them."""
 
 import json
 from dataclasses import dataclass

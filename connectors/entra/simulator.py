@@ -124,7 +124,7 @@ class EntraSimulator(StaffSimulator):
         self._snapshots: dict[str, Snapshot] = {}
         self._rounds: dict[str, tuple[list[Row], str]] = {}
         """The rows of a delta, and the token behind it, by the number in the addresses of its pages."""
-        self._throttled = self._expired = False
+        self._throttled = self._page_expired = False
 
     def ids(self, kind: type[Entity]) -> set[str]:
         if kind is Employee:
@@ -199,7 +199,7 @@ class EntraSimulator(StaffSimulator):
         return min(self.behaviour.page, self.largest_page or LARGEST)
 
     def _expires(self) -> bool:
-        expired, self._expired = self._expired, True
+        expired, self._page_expired = self._page_expired, True
         return self.behaviour.page_tokens == "expire" or (self.behaviour.page_tokens == "expire_once" and not expired)
 
     def _user(self, wanted: str, query: Mapping[str, str]) -> Answer:
