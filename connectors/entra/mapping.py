@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from connector_core import UNSET, Employee, Maybe, Status, WorkerType, as_tuple, day, link, lookup, text, words
+from connector_core import UNSET, Employee, Maybe, Status, Wire, WorkerType, as_tuple, day, link, lookup, text, words
 from connectors.entra.credentials import EntraOptions
 from connectors.entra.departments import is_left_out, units_of
 from connectors.entra.wire import Person, Removed
@@ -55,7 +55,8 @@ def _worker_type(person: Person) -> Maybe[WorkerType]:
     if person.type == "#microsoft.graph.agentUser":
         return WorkerType.SYSTEM_USER
     named = lookup(_WORKERS, person.employee_type, WorkerType.UNKNOWN)
-    return UNSET if person.is_guest is UNSET else WorkerType.PARTNER if person.is_guest else named
+    is_unknown = person.is_guest is UNSET or isinstance(person.type, Wire)
+    return UNSET if is_unknown else WorkerType.PARTNER if person.is_guest else named
 
 
 def _manager(person: Person, *, expanded: bool) -> Maybe[str]:

@@ -103,7 +103,7 @@ class EntraSimulator(StaffSimulator):
         "client_id": "5e0d93ab-7c1e-4b52-8a55-6c1f2e90d3b4",
         "client_secret": "simulated~entra~secret-71c4",
     }
-    listings = (Listed("/users", "value"),)
+    listings = (Listed("/users", "value", cursor="$skiptoken", addresses=True),)
     oauth: SignIn
 
     def __init__(self, people: int, seed: int, behaviour: Behaviour) -> None:

@@ -18,8 +18,8 @@ class OrgData(Wire, rename="camel"):
 
 
 class Person(Row, rename="camel"):
-    type: Maybe[str] = field(name="@odata.type", default=UNSET)
-    """Sent for a user of a special kind."""
+    type: Maybe[str | Wire] = field(name="@odata.type", default=UNSET)
+    """A text, for a user of a special kind. Most have none, so one that cannot be read must not look like none."""
     display_name: Maybe[str] = UNSET
     first_name: Maybe[str] = field(name="givenName", default=UNSET)
     last_name: Maybe[str] = field(name="surname", default=UNSET)

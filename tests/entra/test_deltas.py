@@ -1,7 +1,9 @@
 """Changes of Entra ID by delta query, with all that its switches leave open."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TypeVar
+from urllib.parse import unquote
 
 import pytest
 
@@ -103,12 +105,26 @@ def test_the_first_token_comes_before_the_list() -> None:
     async def once(harness: Harness) -> RunResult:
         return await harness.run(await harness.connected_store())
 
-    requests = play(simulator, once).requests
-    paths = [one.path for one in requests]
-    of_people = next(
-        number for number, one in enumerate(requests) if "%24expand" in one.query and "%24top=1&" not in f"{one.query}&"
-    )
-    assert paths.index("/users/delta") < of_people
+    requests = [f"{one.path}?{unquote(one.query)}" for one in play(simulator, once).requests]
+    (token,) = [number for number, one in enumerate(requests) if "$deltatoken=latest" in one]
+    assert token < min(number for number, one in enumerate(requests) if "$top=100" in one)
+
+
+def test_a_user_who_comes_twice_in_a_delta_keeps_what_either_row_says() -> None:
+    simulator = simulated(delta_rows="changed")
+
+    async def promoted(harness: Harness) -> tuple[RunResult, RunResult]:
+        store = await harness.connected_store()
+        await harness.run(store)
+        people = simulator.people
+        # Another title, and another manager: two rows.
+        people[20] = replace(people[20], title="Promoted", manager=people[20].manager % 10 + 1)
+        people[21] = replace(people[21], manager=None)
+        return await harness.run(store, delta=True), await harness.run(await harness.connected_store())
+
+    delta, full = play(simulator, promoted)
+    assert of_employees(delta).standing is Standing.CAUGHT_UP
+    assert differences(delta, full, kinds=EMPLOYEES) == []
 
 
 def test_a_disabled_account_turns_inactive_by_a_delta() -> None:

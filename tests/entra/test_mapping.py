@@ -119,7 +119,14 @@ def test_guests_are_partners_and_agents_are_system_users(row: dict[str, Any], wo
     assert read(row) == {"worker_type": worker}
 
 
-@pytest.mark.parametrize("row", [{"userType": "Member"}, {"employeeType": "Employee"}])
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"userType": "Member"},
+        {"employeeType": "Employee"},
+        {"@odata.type": {"not": "as promised"}, "userType": "Member", "employeeType": None},
+    ],
+)
 def test_of_whom_the_type_did_not_come_no_worker_type_is_told(row: dict[str, Any]) -> None:
     assert read(row) == {}
 

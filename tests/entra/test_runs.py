@@ -98,7 +98,7 @@ async def test_a_user_who_comes_twice_keeps_the_manager_and_nothing_is_removed(p
     entra.switch(twice="yes")
     entra.simulator.erase(40)
     report = await entra.run()
-    assert codes(report) == [Code.ROWS_REPEATED]
+    assert Code.ROWS_REPEATED in codes(report)
     after = await entra.people()
     assert after.keys() == before.keys()
     moved = [one for one in after if after[one].manager_source_id is None and before[one].manager_source_id]
