@@ -167,35 +167,32 @@ def _unseen(tally: Tally, profile: Profile, scan: LastScan, known: int, provider
 
 def next_scan(
     before: LastScan | None,
+    this: LastScan,
     profile: Profile,
     certificate: Certificate,
     plan: KindPlan,
     *,
     is_delta: bool,
-    started_at: datetime,
-    resume_key: str,
     kept: Collection[str],
-    token: str | None = None,
 ) -> LastScan | None:
     """Return what the next delta starts from, once all of the kind is applied; None where that has not changed.
 
-    ``token`` is that of the changes since the reading, where it has brought one.
+    ``this`` tells when this run began, what it reads with, and the token that its reading has brought.
     """
     absent = {name for name, rows in profile.unread.items() if rows == profile.rows}
     # Not later than the run: a date in the future would hide every change until then.
-    newest = min(utc(profile.newest), started_at) if profile.newest else None
-    token_at = started_at if token else None
+    newest = min(utc(profile.newest), this.full_at) if profile.newest else None
     applied = not (plan.held or certificate.profile.doubted)
     resynced = certificate.began is Began.RESYNCED
     if certificate.complete and not resynced and applied and not (plan.unconfirmed or set(kept) - absent):
         others = certificate.seen - certificate.found
-        return LastScan(resume_key, started_at, newest, others, frozenset(absent), token, token_at)
+        return replace(this, watermark=newest, others=others, unread=frozenset(absent))
     if before is None:
         return None
     # A resync removes nothing, so the full scan that does is due when it was.
     if applied and (certificate.standing is Standing.CAUGHT_UP or (certificate.complete and resynced)):
         watermark = max((one for one in (before.watermark, newest) if one), default=None)
-        return replace(before, watermark=watermark, token=token, token_at=token_at)
+        return replace(before, watermark=watermark, token=this.token, token_at=this.token_at)
     # What a full scan lacks, the next full scan may bring: only a delta makes one due.
     due = next((reason for reason in certificate.reasons if is_delta and reason.code in NEEDS_FULL_SCAN), None)
     return replace(before, due=due) if due else None

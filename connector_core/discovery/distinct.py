@@ -1,4 +1,4 @@
-"""Derived entities, each of which is read once."""
+"""Entities that come more than once in one reading."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,3 +21,26 @@ def distinct_entities() -> Callable[[Page[Entity]], Page[Entity]]:
         return replace(page, rows=rows, ids=tuple([one.source_id for one in rows]), places=places)
 
     return distinct
+
+
+def completed_rows() -> Callable[[Page[Entity]], Page[Entity]]:
+    """Return a function that adds to each row of a delta the fields which earlier rows of the same id have brought.
+
+    A row holds what has changed, and a row may come twice: with its values, and with a reference. The last is stored.
+    """
+    earlier: dict[str, Entity] = {}
+
+    def completed(page: Page[Entity]) -> Page[Entity]:
+        rows = []
+        for row in page.rows:
+            before = earlier.get(row.source_id)
+            if before is not None:
+                absent = before.model_fields_set - row.model_fields_set
+                row = row.model_copy(update={name: getattr(before, name) for name in absent})  # noqa: PLW2901 - completed
+            earlier[row.source_id] = row
+            rows.append(row)
+        for source_id in page.removed:
+            earlier.pop(source_id, None)
+        return replace(page, rows=tuple(rows))
+
+    return completed

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from math import ceil
 
 import structlog
 
@@ -13,7 +12,8 @@ from connector_core.discovery.check import check_account
 from connector_core.discovery.connector_errors import connector_errors, next_page, pages_of, rule_of
 from connector_core.discovery.context import RunContext
 from connector_core.discovery.delta import ChangeCursor
-from connector_core.discovery.distinct import distinct_entities
+from connector_core.discovery.distinct import completed_rows, distinct_entities
+from connector_core.discovery.failures import failure_reason
 from connector_core.discovery.profile import Profile
 from connector_core.discovery.results import DeltaStart, ReadResult
 from connector_core.discovery.stage import StageWriter, staged_rows
@@ -23,11 +23,8 @@ from connector_core.errors import (
     ConnectorCoreError,
     CursorExpiredError,
     DiscoveryError,
-    ForbiddenError,
-    ProviderError,
     RejectedCredentialsError,
     StoreError,
-    ThrottledError,
 )
 from connector_core.outcomes import Began, Progress
 from connector_core.reasons import Code, Reason
@@ -213,12 +210,12 @@ class KindReader:
                 if not one.delta and one.began is not Began.STARTED_OVER_EXPIRED:
                     raise
                 one.token_expired = one.delta is not None and one.delta.token is not None
-                problems.append(_failure(error, declaration))
+                problems.append(failure_reason(error, declaration))
             except StoreError:
                 # A full disk is not the provider's fault, and no other kind would fare better.
                 raise
             except ConnectorCoreError as error:
-                problems.append(_failure(error, declaration))
+                problems.append(failure_reason(error, declaration))
             except TimeoutError:
                 problems.append(Reason(Code.TIME_OVER))
             if one.bound:
@@ -230,19 +227,19 @@ class KindReader:
             rule = rule_of(one.connector, declaration.kind)
         except ConnectorCoreError as error:
             rule = ""
-            problems.append(_failure(error, declaration))
+            problems.append(failure_reason(error, declaration))
         return ReadResult(
             declaration, self._reading, one.tally, one.profile, rule, tuple(problems), one.began, delta=one.delta
         )
 
     async def _take_pages(self, one: _Pass, pages: AsyncGenerator[Page[Entity], None], writer: StageWriter) -> None:
         """Count and stage every page to the end; stop at once if the first is not that of the checkpoint."""
-        distinct = distinct_entities()
+        prepared = completed_rows() if one.delta and one.delta.token else distinct_entities()
         tell = self._progress(one)
         one.began_at = one.checkpoint.began_at if one.checkpoint else now()
         one.staged = one.checkpoint.staged if one.checkpoint else 0
         while page := await next_page(one.connector, pages, rows_kept=one.tally.rows_wanted):
-            page = distinct(page)
+            page = prepared(page)
             if one.checkpoint is not None:
                 if not one.checkpoint.continues(page):
                     one.listing_changed = True
@@ -313,16 +310,3 @@ class KindReader:
             )
 
         return tell
-
-
-def _failure(error: ConnectorCoreError, declaration: Declaration) -> Reason:
-    """Return why the reading ended early, and what to do about it."""
-    if not isinstance(error, ThrottledError):
-        remedy = declaration.permission if isinstance(error, ForbiddenError) else error.hint
-        call = str(error.call) if isinstance(error, ProviderError) and error.call else None
-        return Reason(Code.READ_FAILED, error=error.code, request=call, message=error.message, remedy=remedy)
-    if error.retry_after is None:
-        return Reason(Code.THROTTLED, message=error.message)
-    # Rounded up, since it is shown without fractions: it must not be past already.
-    until = datetime.now(UTC) + timedelta(seconds=ceil(error.retry_after))
-    return Reason(Code.DEFERRED, message=error.message, until=f"{until:%Y-%m-%d %H:%M:%S} UTC")

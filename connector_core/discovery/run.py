@@ -279,14 +279,12 @@ async def _next_scans(context: RunContext, account: Account, kinds: list[KindRes
         before = await context.store.last_scans.find(result.reading.of)
         scan = next_scan(
             before,
+            LastScan.begin(context.resume_key(account), context.run.started_at, result.tally.token),
             result.profile,
             one.certificate,
             one.plan,
             is_delta=result.delta is not None,
-            started_at=context.run.started_at,
-            resume_key=context.resume_key(account),
             kept=one.evidence.differences.kept(profile.emptied, rows_stay=profile.rows_stay),
-            token=result.tally.token,
         )
         if scan:
             scans[one.plan.kind] = scan

@@ -14,7 +14,7 @@ MARGIN = 0.1
 
 @dataclass(slots=True)
 class TokenCursor:
-    """Follows the changes since a token to their end. The last word on each id counts: a row, or that it was removed."""
+    """Follows the changes since a token. The last word on each id counts: a row, or that it was removed."""
 
     done: bool = False
     next_token: str | None = None

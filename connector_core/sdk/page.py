@@ -75,7 +75,7 @@ class PlaceInListing:
     cursor: str | None = None
     """The cursor, address or position that this page was requested with; None on the first one, and for numbers."""
     chained: bool = False
-    """True if a page tells where the next one is, so that the end of the listing is no more than its last page's word."""
+    """True if each page tells where the next one is, so that the end of the listing is its last page's word only."""
     keeps_place: bool = False
     """True if no row can move past the reader between two pages (``Cursor.keeps_place``)."""
 

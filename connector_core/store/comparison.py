@@ -1,7 +1,7 @@
 """The rows of a reading beside what is stored: everything that a plan is made from."""
 
 import json
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
@@ -147,7 +147,7 @@ class Comparisons(Table):
             "WHERE e.integration = ? AND e.kind = ? AND l.digest IS NULL ORDER BY e.source_id",
             (acceptance_key, timestamp(missed_by), reading.id, reading.of.integration, reading.of.kind),
         )
-        return tuple([Missing(one, bool(read), bool(was), bool(on), *more) for one, read, was, on, *more in rows])
+        return _missing(rows)
 
     async def differences(self, reading: Reading) -> AsyncIterator[list[Difference]]:
         """Yield the stored rows that were read with other content, by id. In batches, so that memory stays flat."""
@@ -213,11 +213,11 @@ class Comparisons(Table):
     def stored_among(self, cursor: Cursor, of: StoredKind, source_ids: Collection[str]) -> tuple[Missing, ...]:
         """Return those of the rows with these ids that are stored, by id: a delta reports that they were removed."""
         rows = cursor.execute(
-            "SELECT source_id, active, digest, missed_run FROM entities WHERE integration = ? AND kind = ? "  # noqa: S608 - a constant
+            "SELECT source_id, 0, 0, active, digest, missed_run FROM entities WHERE integration = ? AND kind = ? "  # noqa: S608 - a constant
             f"AND source_id IN (SELECT value FROM {IDS}) ORDER BY source_id",
             (of.integration, of.kind, json.dumps(sorted(source_ids))),
         )
-        return tuple([Missing(one, False, False, bool(active), *more) for one, active, *more in rows])
+        return _missing(rows)
 
     @reads_in_turn
     def named_by_stored(
@@ -259,6 +259,10 @@ class Comparisons(Table):
             (json.dumps(sorted(source_ids)), target.integration, target.kind, reading),
         ).fetchone()
         return int(unknown)
+
+
+def _missing(rows: Iterable[Any]) -> tuple[Missing, ...]:
+    return tuple([Missing(one, bool(read), bool(was), bool(on), *more) for one, read, was, on, *more in rows])
 
 
 def _spread(cursor: Cursor, number: int, rows: str, *arguments: Any) -> tuple[str, ...]:

@@ -127,8 +127,8 @@ class Simulator(ABC):
         It may be called any number of times, so an organisation that has become too small hires more.
         """
 
-    def expire_tokens(self) -> None:
-        """Accept none of the tokens given so far. Override it if the connector marks a method with ``@changes_since``."""
+    def expire_tokens(self) -> None:  # noqa: B027 - most providers give none
+        """Accept none of the tokens given so far. Override it for a connector with ``@changes_since``."""
 
     def path_of(self, request: web.Request) -> str:
         """Return the path that fault scripts and listings use for this request."""

@@ -54,9 +54,8 @@ def _email(person: Person) -> Maybe[str]:
 def _worker_type(person: Person) -> Maybe[WorkerType]:
     if person.type == "#microsoft.graph.agentUser":
         return WorkerType.SYSTEM_USER
-    named = lookup(_WORKERS, person.employee_type, WorkerType.UNKNOWN)
-    is_unknown = person.is_guest is UNSET or isinstance(person.type, Wire)
-    return UNSET if is_unknown else WorkerType.PARTNER if person.is_guest else named
+    found = WorkerType.PARTNER if person.is_guest else lookup(_WORKERS, person.employee_type, WorkerType.UNKNOWN)
+    return UNSET if person.is_guest is UNSET or isinstance(person.type, Wire) else found
 
 
 def _manager(person: Person, *, expanded: bool) -> Maybe[str]:

@@ -185,8 +185,11 @@ def following(
     is_delta: bool = False,
 ) -> LastScan | None:
     people, planned = held or profile(changed("a", 0)), plan or kind_plan()
-    more = {"started_at": NOON + DAY, "resume_key": "key", "kept": kept}
-    return next_scan(before, people, given, planned, is_delta=is_delta, **more)  # type: ignore[arg-type]
+    return next_scan(before, begun(), people, given, planned, is_delta=is_delta, kept=kept)
+
+
+def begun(token: str | None = None) -> LastScan:
+    return LastScan.begin("key", NOON + DAY, token)
 
 
 def test_a_complete_scan_sets_a_new_start() -> None:
@@ -310,17 +313,16 @@ RESYNCED = certificate(began=Began.RESYNCED)
 )
 def test_the_token_moves_with_what_was_applied(given: Certificate, token: str | None, expected: Any) -> None:
     before = last_scan(token="t1", token_at=NOON)
-    more: Any = {"started_at": NOON + DAY, "resume_key": "key", "kept": (), "token": token}
-    found = next_scan(before, profile(person("a")), given, kind_plan(), is_delta=False, **more)
+    found = next_scan(before, begun(token), profile(person("a")), given, kind_plan(), is_delta=False, kept=())
     assert found
     assert (found.token, found.token_at) == expected
-    assert next_scan(before, profile(person("a")), given, kind_plan(held=1), is_delta=True, **more) is None
+    held = kind_plan(held=1)
+    assert next_scan(before, begun(token), profile(person("a")), given, held, is_delta=True, kept=()) is None
 
 
 def test_a_resync_does_not_count_as_the_last_full_scan() -> None:
     before = last_scan(token="t1", token_at=NOON)
-    more: Any = {"started_at": NOON + DAY, "resume_key": "key", "kept": (), "token": "t2"}
-    found = next_scan(before, profile(person("a")), RESYNCED, kind_plan(), is_delta=False, **more)
+    found = next_scan(before, begun("t2"), profile(person("a")), RESYNCED, kind_plan(), is_delta=False, kept=())
     assert found
     assert found.full_at == before.full_at
 

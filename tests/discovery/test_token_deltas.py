@@ -300,8 +300,8 @@ class ListsThemLater(Tokened):
         both = (tombstone, pages[0]) if type(self).first else (replace(pages[0], delta_token=None), tombstone)
         for number, page in enumerate(both, 1):
             last = number == len(both)
-            token = pages[-1].delta_token if last else None
-            yield replace(page, place=replace(page.place, number=number, last=last), delta_token=token)
+            given = pages[-1].delta_token if last else None
+            yield replace(page, place=replace(page.place, number=number, last=last), delta_token=given)
 
 
 @unwitnessed

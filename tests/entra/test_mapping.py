@@ -212,14 +212,14 @@ def test_a_row_whose_department_did_not_come_is_rejected() -> None:
 
 def test_guests_can_be_left_out() -> None:
     guest = person(userType="Guest", department="Finance")
-    assert to_employee(guest, WITHOUT_GUESTS, TODAY, True) is None
+    assert to_employee(guest, WITHOUT_GUESTS, TODAY, expanded=True) is None
     assert to_departments(guest, WITHOUT_GUESTS) == ()
-    assert to_employee(person(userType="Member"), WITHOUT_GUESTS, TODAY, True) is not None
+    assert to_employee(person(userType="Member"), WITHOUT_GUESTS, TODAY, expanded=True) is not None
 
 
 def test_of_whom_the_type_did_not_come_may_be_a_guest() -> None:
     with pytest.raises(RowRejectedError, match="user_type: did not come"):
-        to_employee(person(displayName="Mira"), WITHOUT_GUESTS, TODAY, True)
+        to_employee(person(displayName="Mira"), WITHOUT_GUESTS, TODAY, expanded=True)
 
 
 def test_nothing_private_is_requested() -> None:
