@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import unquote
 
 import pytest
@@ -59,7 +59,7 @@ async def changed(harness: Harness) -> tuple[RunResult, RunResult]:
         {"removed": "deleted"},
     ],
 )
-def test_a_delta_leaves_what_a_full_reading_would(switches: dict[str, object]) -> None:
+def test_a_delta_leaves_what_a_full_reading_would(switches: dict[str, Any]) -> None:
     delta, full = play(simulated(**switches), changed)
     found = of_employees(delta)
     assert (found.standing, found.began) == (Standing.CAUGHT_UP, Began.FRESH)
@@ -70,8 +70,6 @@ def test_a_delta_leaves_what_a_full_reading_would(switches: dict[str, object]) -
 def test_a_manager_who_is_missing_in_a_delta_keeps_the_stored_one() -> None:
     delta, full = play(simulated(delta_managers="missing"), changed)
     assert of_employees(delta).standing is Standing.CAUGHT_UP
-    stored, read = delta.stored["Employee"], full.stored["Employee"]
-    assert {one: stored[one].first_name for one in read} == {one: read[one].first_name for one in read}
     assert differences(delta, full, kinds=EMPLOYEES, ignored={"manager_source_id"}) == []
 
 
