@@ -11,9 +11,17 @@ from connector_core.errors import (
     UnavailableError,
 )
 from connector_core.plugins import Entry
-from connector_core.sdk.authentication import Basic, Bearer, Header
+from connector_core.sdk.authentication import (
+    Authentication,
+    AuthorizationCode,
+    Basic,
+    Bearer,
+    ClientCredentials,
+    Header,
+    in_words,
+)
 from connector_core.sdk.connector import AnyConnector, Declaration
-from connector_core.sdk.manifest import Advice, Manifest, RateLimit
+from connector_core.sdk.manifest import Advice, ConcurrencyLimit, Manifest, RateLimit
 from connector_core.settings import limits_of
 
 
@@ -47,22 +55,63 @@ def products_of(declarations: Iterable[Declaration]) -> list[str]:
     return sorted({product for one in declarations for product in one.products})
 
 
-def limits_in_force(entry: Entry) -> tuple[RateLimit, ...]:
-    """Return the quotas in force: those of the manifest, unless plugins.toml replaces them."""
+def limits_in_force(entry: Entry) -> tuple[RateLimit | ConcurrencyLimit, ...]:
+    """Return the quotas in force: those of the manifest or of plugins.toml, less what stays free."""
     return limits_of(entry.connector.manifest, entry.settings) if entry.connector else ()
 
 
+def limits_in_words(entry: Entry) -> list[str]:
+    """Return each quota in force in words, and the share that stays free."""
+    found = [f"At most {limit_in_words(one)}" for one in limits_in_force(entry)]
+    if share := entry.settings.leave_free:
+        found.append(f"{share:.0%} of the quota stays free for other tools (leave_free)")
+    return found
+
+
+def limit_in_words(limit: RateLimit | ConcurrencyLimit, quote: str = "") -> str:
+    """Return a limit in words: ``15 requests of /people in any 3 s``."""
+    path = f" of {quote}{limit.path}{quote}" if limit.path else ""
+    match limit:
+        case ConcurrencyLimit(at_once=at_once):
+            return f"{_counted(at_once)}{path} at once"
+        case RateLimit(requests=requests, per=per):
+            return f"{_counted(requests)}{path} in any {per:g} s"
+
+
+def _counted(requests: int) -> str:
+    return f"{requests:,} request{'s' if requests > 1 else ''}"
+
+
 def mechanism(manifest: Manifest) -> str:
-    """Return how requests are authenticated, in a word or two."""
-    match manifest.auth:
+    """Return how requests are authenticated, in a word or two for each way."""
+    return " or ".join(dict.fromkeys(map(_mechanism, manifest.ways)))
+
+
+def _mechanism(way: Authentication) -> str:
+    match way:
         case Bearer():
             return "Access token"
         case Header():
             return "API key"
         case Basic(password=password):
             return "User and token" if password else "API key"
-        case _:
+        case AuthorizationCode():
+            return "Sign-in"
+        case ClientCredentials():
             return "Client credentials"
+
+
+def hosts_in_words(connector: type[AnyConnector]) -> tuple[str, ...]:
+    """Return the hosts that the connector may reach. One that the operator names is told by its field."""
+    titles = {f"{{{one.name}}}": one.title for one in connector.credentials_type.form()}
+    return tuple(f"the host of the {titles[host]}" if host in titles else host for host in connector.manifest.hosts)
+
+
+def ways_in_words(connector: type[AnyConnector]) -> str:
+    """Return which fields the operator fills in, by their titles, if there is more than one way; else nothing."""
+    titles = {one.name: one.title for one in connector.credentials_type.form()}
+    ways = connector.manifest.ways
+    return f"Fill in {in_words(ways, titles)}." if len(ways) > 1 else ""
 
 
 def known_errors(connector: type[AnyConnector]) -> tuple[KnownError, ...]:

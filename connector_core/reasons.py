@@ -10,7 +10,10 @@ Value = str | int | float | tuple[str, ...] | None
 
 
 class Code(StrEnum):
-    """Every reason that is given for an incomplete reading, a planned change, what is held, or a full scan."""
+    """Every reason that is given for an incomplete reading, a planned change, what is held, or a full scan.
+
+    Example: ``change.reason.code is Code.NOT_FOUND``.
+    """
 
     # A reading that is not complete.
     READ_FAILED = "read_failed"
@@ -83,7 +86,10 @@ class Code(StrEnum):
 
 
 class Reason:
-    """One code with the parameters of its sentence: ``Reason(Code.TOTAL_DIFFERS, read=59, announced=60)``."""
+    """One code with the parameters of its sentence: ``Reason(Code.TOTAL_DIFFERS, read=59, announced=60)``.
+
+    Example: ``Reason(Code.TOTAL_DIFFERS, read=59, announced=60)["read"] == 59``.
+    """
 
     __slots__ = ("code", "parameters")
 

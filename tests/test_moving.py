@@ -26,8 +26,10 @@ from connector_core import (
     Cursor,
     Employee,
     ExpectedIds,
+    LinkHeader,
     Listing,
     Maybe,
+    NextUrl,
     Offset,
     Page,
     PageNumber,
@@ -41,6 +43,7 @@ from connector_core.host import Host
 from connector_core.outcomes import Began, Operation, Proof, State
 from connector_core.plugins import registry_of
 from connector_core.sdk.connector import AnyConnector
+from connector_core.sdk.paging import Chained
 from connector_core.settings import HostSettings, HttpSettings, Settings
 from connector_core.testing import Answer, Served, json_answer, serve
 from connector_core.testing.clock import JumpingLoop
@@ -64,10 +67,15 @@ class Untold(Listing[Dated]):
 
     rows: list[Dated] = key(name="people")
     next: str | None = None
+    address: str | None = None
 
     @property
     def next_cursor(self) -> str | None:
         return self.next
+
+    @property
+    def next_url(self) -> str | None:
+        return self.address
 
 
 class People(Untold):
@@ -107,6 +115,13 @@ class Kind:
     """True if another response says which rows there are."""
     counts: Literal["", "exact", "lags"] = ""
     """How another response counts the rows, if one does."""
+    keyset: bool = False
+    """True if a cursor is the id of the row before the page, and the rows are sorted by their ids."""
+
+    @property
+    def appends(self) -> bool:
+        """True if the listing has new rows last, by a key that never changes: where it is resumed, it must."""
+        return self.paging.resumable
 
     def connector(self) -> type[AnyConnector]:
         kind = self
@@ -147,8 +162,15 @@ KINDS = [
             PageNumber(SIZE, appends=True),
             Offset(SIZE),
             Offset(SIZE, appends=True),
-            Cursor(SIZE),
         )
+        for listing in (People, DatedPeople, Untold, DatedUntold)
+    ),
+    *(
+        Kind(
+            f"{type(paging).__name__}, {'keyset, ' if keyset else ''}{listing.__name__}", paging, listing, keyset=keyset
+        )
+        for paging in (Cursor(SIZE), NextUrl(), LinkHeader())
+        for keyset in (False, True)
         for listing in (People, DatedPeople, Untold, DatedUntold)
     ),
     Kind("expected", PageNumber(SIZE, appends=True), Untold, expects=True),
@@ -158,11 +180,12 @@ KINDS = [
             paging,
             Untold,
             counts=counts,
+            keyset=keeps_place(paging),
         )
         for paging in (Cursor(SIZE), Cursor(SIZE, keeps_place=True), PageNumber(SIZE))
         for counts in COUNTS
     ),
-    Kind("Cursor that keeps its place", Cursor(SIZE, keeps_place=True), People),
+    Kind("Cursor that keeps its place", Cursor(SIZE, keeps_place=True), People, keyset=True),
 ]
 
 
@@ -203,7 +226,7 @@ class Moving(ExampleSimulator):
 
     def happen(self, events: list[Event]) -> None:
         for event in events:
-            self._happen(event, self.kind.paging.resumable)
+            self._happen(event, self.kind.appends)
 
     def _happen(self, event: Event, appends: bool) -> None:
         people, now = self.people, datetime.now(UTC).isoformat()
@@ -223,6 +246,12 @@ class Moving(ExampleSimulator):
         elif event.what == "sort" and people and not appends:
             people.insert(event.place // 7 % len(people), people.pop(place))
 
+    def start_of(self, cursor: str | None) -> int:
+        """Return the place of the first row behind a cursor."""
+        if self.kind.keyset:
+            return sum(one["id"] <= (cursor or "") for one in self.people)
+        return int(cursor or 0)
+
     def answer(self, request: web.Request) -> Answer:
         path, query = self.path_of(request), request.query
         if path == "/ids":
@@ -236,23 +265,19 @@ class Moving(ExampleSimulator):
         paging, size = self.kind.paging, SIZE
         if isinstance(paging, Offset):
             start = int(query["offset"])
-        elif keeps_place(paging):
-            # The rows behind the last one that was read, by their ids.
-            start = sum([one["id"] <= query.get("cursor", "") for one in self.people])
-        elif isinstance(paging, Cursor):
-            start = int(query.get("cursor", 0))
+        elif isinstance(paging, Chained):
+            start = self.start_of(query.get("cursor"))
         elif isinstance(paging, Streamed):
             start, size = 0, len(self.people)
         else:
             start = (int(query.get("page", 1)) - 1) * SIZE
         total = len(self.people)
-        # A cursor that is a place, so that rows move past it.
-        place = (
-            self.people[start + size - 1]["id"] if keeps_place(paging) and start + size < total else str(start + size)
-        )
-        following = place if start + size < total else None
-        body = {"people": self.people[start : start + size], "total": total, "next": following}
-        answer = json_answer(body, 200, JSON)
+        rows = self.people[start : start + size]
+        # A cursor that is a place lets rows move past it.
+        following = (rows[-1]["id"] if self.kind.keyset else str(start + size)) if start + size < total else None
+        address = f"https://{self.host}/v1/people?cursor={following}" if following else None
+        headers = (*JSON, ("Link", f'<{address}>; rel="next"')) if address else JSON
+        answer = json_answer({"people": rows, "total": total, "next": following, "address": address}, 200, headers)
         if self.events:
             self.happen(self.events.pop(0))
         return answer

@@ -10,9 +10,21 @@ from connector_core.cli.encoding import plain, print_json
 from connector_core.cli.flags import DEFAULT, Flags
 from connector_core.cli.form import how_to_give
 from connector_core.cli.output import console, table
-from connector_core.operator_pages import declared_by, entity_of, limits_in_force, products_of
+from connector_core.operator_pages import (
+    declared_by,
+    entity_of,
+    hosts_in_words,
+    limit_in_words,
+    limits_in_force,
+    limits_in_words,
+    mechanism,
+    products_of,
+    ways_in_words,
+)
 from connector_core.plugins import Entry, Standing
+from connector_core.sdk.authentication import typed_fields
 from connector_core.sdk.connector import AnyConnector, Declaration
+from connector_core.sdk.manifest import ConcurrencyLimit
 
 _COLOURS = {Standing.READY: "green", Standing.REFUSED: "red", Standing.FAILED: "red"}
 
@@ -35,7 +47,7 @@ def list_(
             Text(entry.standing, style=_COLOURS.get(entry.standing, "yellow")),
             entry.connector.manifest.category if entry.connector else "",
             tuple(f"{one.kind.plural} ({_products(one)})" for one in declared_by(entry.connector)),
-            tuple(f"{one.requests} of {one.path} in {one.per:g} s" for one in limits_in_force(entry)),
+            tuple(map(limit_in_words, limits_in_force(entry))),
             f"{entry.distribution} {entry.version}".strip(),
         )
         for entry in entries
@@ -55,8 +67,9 @@ def show(connector: str, /, *, flags: Flags = DEFAULT) -> int:
     Args:
         connector: Its name in `discover list`.
     """
-    found = flags.registry().connector(connector)
-    page = _page(found, flags)
+    registry = flags.registry()
+    found, entry = registry.connector(connector), registry.entry(connector)
+    page = _page(entry, found, flags)
     if flags.json:
         print_json(page)
         return 0
@@ -65,17 +78,26 @@ def show(connector: str, /, *, flags: Flags = DEFAULT) -> int:
     out.print(manifest.title, style="bold")
     out.print(manifest.description)
     out.print()
-    out.print(f"Category: {manifest.category}    Authentication: {manifest.authentication}")
+    out.print(f"Category: {manifest.category}    Authentication: {manifest.authentication} ({mechanism(manifest)})")
+    out.print(f"Reaches only: {', '.join(hosts_in_words(found))}")
     out.print()
     capabilities = [(entity_of(one), _products(one), one.description, one.resource) for one in declared_by(found)]
     out.print(table(("Entity", "Product", "Description", f"{manifest.title} resource"), capabilities))
     out.print()
-    fields = [(one.title, how_to_give(one), one.help, one.example) for one in found.credentials_type.form()]
+    fields = [
+        (one.title, how_to_give(one), one.help, " or ".join(one.choices) or one.example)
+        for one in found.credentials_type.form()
+    ]
     out.print(table(("Field", "Flag", "Help", "Example"), fields, title="Credentials"))
+    if ways := ways_in_words(found):
+        out.print(ways)
     out.print()
     for one in declared_by(found):
         if one.permission:
             out.print(f"To read {one.kind.plural}: {one.permission}.")
+    out.print()
+    for limit in limits_in_words(entry):
+        out.print(f"{limit}.")
     out.print()
     if manifest.provider_setup:
         out.print(f"Set-up in {manifest.title}", style="bold")
@@ -88,7 +110,7 @@ def show(connector: str, /, *, flags: Flags = DEFAULT) -> int:
     return 0
 
 
-def _page(connector: type[AnyConnector], flags: Flags) -> dict[str, Any]:
+def _page(entry: Entry, connector: type[AnyConnector], flags: Flags) -> dict[str, Any]:
     """Return a connector's page as JSON."""
     manifest = connector.manifest
     lifetime = manifest.token_lifetime
@@ -98,6 +120,9 @@ def _page(connector: type[AnyConnector], flags: Flags) -> dict[str, Any]:
         "description": manifest.description,
         "category": manifest.category,
         "authentication": manifest.authentication,
+        "mechanism": mechanism(manifest),
+        "hosts": list(hosts_in_words(connector)),
+        "ways": [typed_fields(way) for way in manifest.ways],
         "capabilities": [
             {
                 "entity": one.kind.__name__,
@@ -109,6 +134,8 @@ def _page(connector: type[AnyConnector], flags: Flags) -> dict[str, Any]:
             for one in declared_by(connector)
         ],
         "credentials": connector.credentials_type.model_json_schema(),
+        "limits": _limits(entry),
+        "leave_free": entry.settings.leave_free,
         "provider_setup": list(manifest.provider_setup),
         "setup_here": [
             f"Run: {flags.command(f'connect {manifest.name} --name NAME')}",
@@ -133,8 +160,18 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "discovers": [
             {"kind": one.kind.plural, "products": products_of([one])} for one in declared_by(entry.connector)
         ],
-        "limits": [{"path": one.path, "requests": one.requests, "per": one.per} for one in limits_in_force(entry)],
+        "limits": _limits(entry),
     }
+
+
+def _limits(entry: Entry) -> list[dict[str, Any]]:
+    """Return the quotas in force. Those of requests at the same time have no ``per``."""
+    return [
+        {"path": one.path, "requests": one.at_once, "per": None}
+        if isinstance(one, ConcurrencyLimit)
+        else {"path": one.path, "requests": one.requests, "per": one.per}
+        for one in limits_in_force(entry)
+    ]
 
 
 def _products(declaration: Declaration) -> str:

@@ -5,6 +5,10 @@ would end.
 """
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+
+from pydantic import SecretStr
 
 from connector_core.cli.encoding import plain
 from connector_core.cli.ending import DeclinedError
@@ -27,6 +31,43 @@ def ask(question: str, *, default: str = "", secret: bool = False) -> str:
     text = Text(plain(question))
     out, shown = error_console(), bool(default)
     return Prompt.ask(text, console=out, password=secret, default=default, show_default=shown).strip()
+
+
+def ask_lines(question: str, *, secret: bool) -> str | SecretStr:
+    """Return a text of several lines, such as a key in PEM, which ends with the line -----END. Enter alone is none."""
+    error_console().print(plain(f"{question}; paste it up to the line -----END:"))
+    with _unseen() if secret else nullcontext():
+        lines = [_line()]
+        while lines[0] and not lines[-1].get_secret_value().startswith("-----END"):
+            lines.append(_line())
+    text = SecretStr("\n".join(line.get_secret_value() for line in lines))
+    return text if secret else text.get_secret_value()
+
+
+def _line() -> SecretStr:
+    """Return the next line that is typed. EOFError if there is none."""
+    if line := SecretStr(sys.stdin.readline()):
+        return SecretStr(line.get_secret_value().strip())
+    raise EOFError
+
+
+@contextmanager
+def _unseen() -> Iterator[None]:
+    """Within this context, what is typed is not shown. What was pasted before is kept, which getpass would discard."""
+    try:
+        import termios  # Not on Windows.
+    except ImportError:
+        yield
+        return
+    terminal = sys.stdin.fileno()
+    before = termios.tcgetattr(terminal)
+    try:
+        silent = [*before]
+        silent[3] &= ~termios.ECHO
+        termios.tcsetattr(terminal, termios.TCSANOW, silent)
+        yield
+    finally:
+        termios.tcsetattr(terminal, termios.TCSANOW, before)
 
 
 def confirm(question: str, *, yes: bool) -> None:

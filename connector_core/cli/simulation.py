@@ -22,7 +22,7 @@ from connector_core.sdk.connector import AnyConnector
 from connector_core.settings import DEFAULT_FILE, Settings
 from connector_core.testing import Served, Simulator, SimulatorOptions, load, serve
 from connector_core.testing.authority import cache_folder
-from connector_core.testing.server import port_of
+from connector_core.testing.serving import port_of
 
 _INTERVAL = re.compile(r"(\d{1,5})([smh])", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
@@ -172,6 +172,8 @@ def _commands(
     integration = "acme" if first else f"acme-{name}"
     exports, typed = [f"export SSL_CERT_FILE={shlex.quote(str(served.ca_file))}"], ""
     for field in connector.credentials_type.form():
+        if field.name not in credentials:
+            continue
         value = shlex.quote(credentials[field.name])
         if field.secret:
             exports.append(f"export DISCOVER_{field.name.upper()}={value}")

@@ -12,11 +12,10 @@ from connector_core.discovery.check import check_account
 from connector_core.discovery.connector_errors import connector_errors, next_page, pages_of, rule_of
 from connector_core.discovery.context import RunContext
 from connector_core.discovery.delta import ChangeCursor
-from connector_core.discovery.distinct import completed_rows, distinct_entities
 from connector_core.discovery.failures import failure_reason
 from connector_core.discovery.profile import Profile
 from connector_core.discovery.results import DeltaStart, ReadResult
-from connector_core.discovery.stage import StageWriter, staged_rows
+from connector_core.discovery.stage import StageWriter, completed_rows, distinct_entities, staged_rows
 from connector_core.discovery.tally import Tally
 from connector_core.discovery.token_delta import TokenCursor
 from connector_core.errors import (
@@ -54,14 +53,18 @@ class _Pass:
     listing_changed: bool = False
     """The first page was not that of the checkpoint."""
     delta: DeltaStart | None = None
-    token_expired: bool = False
-    """The provider no longer accepts the token of the delta, or a cursor of it."""
     began_at: str = ""
     staged: int = 0
     size: int = 0
     """Bytes of the rows that were read."""
     bound: Reason | None = None
     """The bound that ended the pass."""
+
+    @property
+    def may_start_over(self) -> bool:
+        """True if an expired cursor, or token, is no reason to give up: once, and not for changes by time."""
+        by_time = self.delta is not None and self.delta.token is None
+        return self.began is not Began.STARTED_OVER_EXPIRED and not by_time
 
 
 class KindReader:
@@ -114,8 +117,10 @@ class KindReader:
         cursor = TokenCursor() if by_token else ChangeCursor.behind(scan, self._context.settings.delta)
         one = replace(self._pass(self.connector, Began.FRESH), delta=DeltaStart(scan, cursor))
         one.tally = Tally(replayed=by_token)
-        result = await self._read_pages(one)
-        return await self._resync() if one.token_expired else result
+        try:
+            return await self._read_once(one)
+        except CursorExpiredError:
+            return await self._resync()
 
     async def _resync(self) -> ReadResult:
         self._reading = await self._context.store.staging.start_over(self._reading)
@@ -206,15 +211,12 @@ class KindReader:
                 await check_account(self.connector, self._context.check_seconds())
                 remedy, provider = declaration.permission, self._context.title
                 problems.append(Reason(Code.RESOURCE_REFUSED, provider=provider, remedy=remedy))
-            except CursorExpiredError as error:
-                if not one.delta and one.began is not Began.STARTED_OVER_EXPIRED:
-                    raise
-                one.token_expired = one.delta is not None and one.delta.token is not None
-                problems.append(failure_reason(error, declaration))
             except StoreError:
                 # A full disk is not the provider's fault, and no other kind would fare better.
                 raise
             except ConnectorCoreError as error:
+                if isinstance(error, CursorExpiredError) and one.may_start_over:
+                    raise
                 problems.append(failure_reason(error, declaration))
             except TimeoutError:
                 problems.append(Reason(Code.TIME_OVER))

@@ -62,14 +62,14 @@ class Tally:
         self.origin: Origin | None = None
         """The request of the listing, and where its rows are; None where they come from no listing."""
         self._one_response = True
+        self._place: PlaceInListing | None = None
+        """That of the page before."""
         self._one_listing = True
         """False if the rows come from several listings: a row may change over to one that was read before."""
         self._cut_short = False
         """True if a listing was left for another one before its end."""
         self._chained = False
         self._keeps_place = True
-        self._place: PlaceInListing | None = None
-        """That of the page before."""
         self._seen = HashSet()
         self._barren = 0
 
@@ -211,8 +211,8 @@ class Tally:
         fresh = self._seen.add(listed)
         # A page of rejected rows has nothing fresh either, and may be followed by better ones: a few are tolerated.
         self._barren = 0 if fresh or not page.rejected else self._barren + 1
-        repeats = same_again or (listed and not fresh and not self._replayed)
-        if not page.place.last and (repeats or self._barren == BARREN_PAGES):
+        repeats = listed and not fresh and not self._replayed
+        if not page.place.last and (repeats or same_again or self._barren == BARREN_PAGES):
             self.repeated_page = page.place.number
             return False
         self.repeated_rows += len(listed) - fresh

@@ -19,7 +19,10 @@ Data = TypeVarTuple("Data")
 
 
 class TotalSource(StrEnum):
-    """Source of the total number of rows in a listing."""
+    """Source of the total number of rows in a listing.
+
+    Example: ``page.with_count(1200, exact=False).total_source is TotalSource.ESTIMATE``.
+    """
 
     NONE = "none"
     LISTING = "listing"
@@ -58,7 +61,10 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class PlaceInListing:
-    """Place of a page in its listing. Set by the HTTP client."""
+    """Place of a page in its listing. Set by the HTTP client.
+
+    Example: ``page.place.last and page.place.number == 3``.
+    """
 
     listing: str = ""
     """The listing; empty if a reading cannot resume in the middle of it."""
@@ -90,7 +96,10 @@ class PlaceInListing:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """One page: its rows, and what it tells about the whole listing."""
+    """One page: its rows, and what it tells about the whole listing.
+
+    Example: ``page.with_count(1200).map(to_employee)``.
+    """
 
     rows: tuple[T, ...]
     ids: tuple[str, ...]

@@ -15,6 +15,7 @@ from connector_core.errors import SettingsError
 from connector_core.sdk.connector import AnyConnector
 from connector_core.testing import clock
 from connector_core.testing.kit import (
+    auth,
     declaration,
     deltas,
     fault_injection,
@@ -59,6 +60,7 @@ EXAMINERS: Mapping[str, Examiner] = MappingProxyType(
         "deltas": deltas.examine,
         "manners": manners.examine,
         "scale": scale.examine,
+        "auth": auth.examine,
     }
 )
 FAULT_PARTS = 4

@@ -1,13 +1,18 @@
 """Connectors: what is installed, what each discovers, and what its form asks for."""
 
-from pydantic import SecretStr
+from typing import Annotated
+
+from pydantic import Field, SecretStr
 
 from connector_core.errors import InvalidCredentialsError, PluginRefusedError
+from connector_core.operator_pages import hosts_in_words, limits_in_force
 from connector_core.plugins import Entry, Standing
+from connector_core.sdk.authentication import typed_fields
 from connector_core.sdk.connector import AnyConnector, Declaration
 from connector_core.sdk.credentials import FormField
 from connector_core.sdk.entities import Product
-from connector_core.settings import Role, limits_of
+from connector_core.sdk.manifest import ConcurrencyLimit, RateLimit
+from connector_core.settings import Role
 from connector_core.web.api.fields import Fields, plain_fields
 from connector_core.web.api.operations import Operations
 from connector_core.web.api.shapes import Name, Shape
@@ -48,6 +53,8 @@ class FieldShape(Shape):
     secret: bool
     required: bool
     example: str
+    choices: list[str]
+    lines: bool
 
     @classmethod
     def of(cls, one: FormField) -> "FieldShape":
@@ -58,13 +65,26 @@ class FieldShape(Shape):
             secret=one.secret,
             required=one.required,
             example=one.example,
+            choices=list(one.choices),
+            lines=one.lines,
         )
 
 
 class Quota(Shape):
+    """A quota in force: so many requests in any time of so many seconds, or at once where ``seconds`` is null."""
+
     path: str
+    """The path, and all below it; empty for all paths."""
     requests: int
-    seconds: float
+    seconds: float | None
+
+    @classmethod
+    def of(cls, limit: RateLimit | ConcurrencyLimit) -> "Quota":
+        match limit:
+            case ConcurrencyLimit(path=path, at_once=at_once):
+                return cls(path=path, requests=at_once, seconds=None)
+            case RateLimit(path=path, requests=requests, per=per):
+                return cls(path=path, requests=requests, seconds=per)
 
 
 class ConnectorShape(Shape):
@@ -108,8 +128,12 @@ class ConnectorDetails(Shape):
     description: str
     hosts: list[str]
     fields: list[FieldShape]
+    ways: Annotated[
+        list[list[str]], Field(description="The fields of each way to authenticate: exactly one way is filled in.")
+    ]
     provider_setup: list[str]
     limits: list[Quota]
+    leave_free: float
 
 
 class Validation(Shape):
@@ -136,12 +160,12 @@ async def get_connector(site: Site, path: OfConnector) -> ConnectorDetails:
     return ConnectorDetails(
         connector=ConnectorShape.of(entry),
         description=manifest.description,
-        hosts=list(manifest.hosts),
+        hosts=list(hosts_in_words(connector)),
         fields=[FieldShape.of(one) for one in connector.credentials_type.form()],
+        ways=[list(typed_fields(way)) for way in manifest.ways],
         provider_setup=list(manifest.provider_setup),
-        limits=[
-            Quota(path=one.path, requests=one.requests, seconds=one.per) for one in limits_of(manifest, entry.settings)
-        ],
+        limits=[Quota.of(one) for one in limits_in_force(entry)],
+        leave_free=entry.settings.leave_free,
     )
 
 

@@ -2,9 +2,17 @@
 
 from aiohttp import web
 
-from connector_core.operator_pages import declared_by, entity_of, known_errors, limits_in_force, products_of
+from connector_core.operator_pages import (
+    declared_by,
+    entity_of,
+    hosts_in_words,
+    known_errors,
+    limits_in_words,
+    products_of,
+    ways_in_words,
+)
 from connector_core.web.catalogue import TONES, Card, Choice, cards_of, find_connector, options_of, unusable
-from connector_core.web.connector_page import limits_in_words, setup_here
+from connector_core.web.connector_page import setup_here
 from connector_core.web.recorded import recorded
 from connector_core.web.rendering import field_in_words, render
 from connector_core.web.site import host_of
@@ -43,9 +51,11 @@ async def connector(request: web.Request) -> web.Response:
             (entity_of(one), products_of([one]), one, [field_in_words(name) for name in one.provides])
             for one in declared_by(found)
         ],
+        hosts=hosts_in_words(found),
         form=found.credentials_type.form(),
+        ways=ways_in_words(found),
         setup_here=setup_here(found),
-        limits=limits_in_words(limits_in_force(entry)),
+        limits=limits_in_words(entry),
         errors=known_errors(found),
         recorded=recorded(found),
     )
