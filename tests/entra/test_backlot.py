@@ -3,17 +3,17 @@
 It speaks HTTP without a sign-in, below a path of its own. Before it stands a server with TLS and the simulated sign-in.
 """
 
-import asyncio
 import os
 import shutil
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+import subprocess
+import time
+from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 import structlog
-from aiohttp import ClientConnectionError, ClientSession, web
+from aiohttp import ClientSession, web
 from yarl import URL
 
 from connector_core import Code, Verdict, WorkerType
@@ -30,36 +30,32 @@ ADMIN = "admin-service-token"
 ROWS = 4
 """Rows of a page, so that there are several."""
 
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="backlot is not installed, and BACKLOT names no program")
+pytestmark = [
+    pytest.mark.skipif(PROGRAM is None, reason="backlot is not installed, and BACKLOT names no program"),
+    # Its import takes most of it.
+    pytest.mark.timeout(180),
+]
 
-Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-
-@pytest.fixture
-async def address(tmp_path: Path) -> AsyncIterator[URL]:
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[URL]:
     """Serve the people that backlot brings along."""
     assert PROGRAM
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    environment = {**os.environ, "BACKLOT_DATA_DIR": str(tmp_path / "backlot")}
-    quiet = {"env": environment, "stdout": asyncio.subprocess.DEVNULL, "stderr": asyncio.subprocess.DEVNULL}
-    importing = await asyncio.create_subprocess_exec(PROGRAM, "import", "--bundled", **quiet)  # type: ignore[arg-type]
-    assert await importing.wait() == 0
-    options = ("--host", "127.0.0.1", "--port", port, "--disable-telemetry")
-    serving = await asyncio.create_subprocess_exec(PROGRAM, "serve", *options, **quiet)  # type: ignore[arg-type]
-    found = URL(f"http://127.0.0.1:{port}")
-    try:
-        async with ClientSession() as session, asyncio.timeout(30):
-            while True:
-                with suppress(ClientConnectionError):
-                    await (await session.get(found / "msgraph/v1.0/users")).read()
+        port = free.getsockname()[1]
+    environment = {**os.environ, "BACKLOT_DATA_DIR": str(tmp_path_factory.mktemp("backlot"))}
+    subprocess.run([PROGRAM, "import", "--bundled"], env=environment, check=True, capture_output=True)
+    options = ("--host", "127.0.0.1", "--port", str(port), "--disable-telemetry", "--log-level", "error")
+    with subprocess.Popen([PROGRAM, "serve", *options], env=environment, stdout=subprocess.DEVNULL) as serving:
+        try:
+            while serving.poll() is None:
+                with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
                     break
-                await asyncio.sleep(0.1)
-        yield found
-    finally:
-        serving.terminate()
-        await serving.wait()
+                time.sleep(0.1)
+            yield URL(f"http://127.0.0.1:{port}")
+        finally:
+            serving.terminate()
 
 
 class Emulated(EntraSimulator):
