@@ -17,7 +17,7 @@ from connector_core.discovery.failures import failure_reason
 from connector_core.discovery.profile import Profile
 from connector_core.discovery.progress import progress_teller
 from connector_core.discovery.results import DeltaStart, ReadResult
-from connector_core.discovery.stage import StageWriter, distinct_entities, staged_rows
+from connector_core.discovery.stage import StageWriter, completed_rows, distinct_entities, staged_rows
 from connector_core.discovery.tally import Tally
 from connector_core.discovery.token_delta import TokenCursor
 from connector_core.errors import (
@@ -234,12 +234,12 @@ class KindReader:
 
     async def _take_pages(self, one: _Pass, pages: AsyncGenerator[Page[Entity], None], writer: StageWriter) -> None:
         """Count and stage every page to the end; stop at once if the first is not that of the checkpoint."""
-        distinct = distinct_entities()
+        prepared = completed_rows() if one.delta and one.delta.token else distinct_entities()
         tell = progress_teller(self._context, self._declaration.kind.__name__, one.tally)
         one.began_at = one.checkpoint.began_at if one.checkpoint else now()
         one.staged = one.checkpoint.staged if one.checkpoint else 0
         while page := await next_page(one.connector, pages, rows_kept=one.tally.rows_wanted):
-            page = distinct(page)
+            page = prepared(page)
             if one.checkpoint is not None:
                 if not one.checkpoint.continues(page):
                     one.listing_changed = True

@@ -45,6 +45,7 @@ class PagedListing(Generic[R]):
     def __init__(self, fetch: Fetch[R], request: Request, paging: Paging, start: Position, pace: Pace) -> None:
         # Cached: isinstance() against a protocol costs more than handling a page.
         self._sliced = paging if isinstance(paging, Sliced) else None
+        self._chained = isinstance(paging, Chained)
         self._chain: dict[str, Any] = (
             {"chained": True, "keeps_place": paging.keeps_place} if isinstance(paging, Chained) else {}
         )

@@ -164,7 +164,8 @@ class Manifest(BaseModel):
     """The word on the integration's page, such as API."""
     hosts: Annotated[tuple[Annotated[str, AfterValidator(_host)], ...], Field(min_length=1)]
     """The only hosts that the connector may reach. ``*`` stands for one label. ``{field}`` stands for the host of the
-    address in a field of the credentials that is a ``BaseUrl``: the operator says which host it is."""
+    address in a field of the credentials that is a ``BaseUrl``: the operator says which host it is. Or for that of an
+    address in ``Credentials.variables``: a choice says which host it is."""
     base_url: _BaseUrl
     """The start of every URL. ``{field}`` stands for a field of the credentials that is not secret."""
     addresses: Mapping[str, _BaseUrl] = {}
