@@ -90,6 +90,7 @@ from connector_core.sdk.paging import (
     SinglePage,
     Streamed,
 )
+from connector_core.sdk.references import References
 from connector_core.sdk.rejection import Rejection, RowRejectedError
 from connector_core.sdk.texts import normal_form
 from connector_core.sdk.values import (
@@ -182,6 +183,7 @@ __all__ = [
     "RateHeaders",
     "RateLimit",
     "Reason",
+    "References",
     "RejectedCredentialsError",
     "Rejection",
     "Report",

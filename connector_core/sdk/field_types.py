@@ -16,14 +16,23 @@ _ADDRESS = re.compile(rf"https://{_LABEL}(\.{_LABEL})*(:\d{{1,5}})?(/[A-Za-z0-9.
 class TenantDomain:
     """Field type of a company's own domain: one lower-case label before ``suffix``, as in ``company.namely.com``.
 
-    ``Annotated[str, TenantDomain("namely.com")]``. The error suggests a value where it can.
+    ``Annotated[str, TenantDomain("namely.com")]``. The error suggests a value where it can. ``also`` lists other
+    suffixes, and ``without`` is an ending of the label that leads elsewhere, such as ``-admin``.
     """
 
     suffix: str
+    also: tuple[str, ...] = ()
+    without: str = ""
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        return (self.suffix, *self.also)
 
     @property
     def pattern(self) -> str:
-        return rf"^{_LABEL}\.{re.escape(self.suffix)}$"
+        suffixes = "|".join(map(re.escape, self.suffixes))
+        apart = rf"(?!.*{re.escape(self.without)}\.)" if self.without else ""
+        return rf"^{apart}{_LABEL}\.{f'({suffixes})' if self.also else suffixes}$"
 
     def accepts(self, value: str) -> bool:
         return re.fullmatch(self.pattern[1:-1], value, re.ASCII) is not None
@@ -31,9 +40,10 @@ class TenantDomain:
     def check(self, value: str) -> str:
         if self.accepts(value):
             return value
-        if label := _company_in(value, self.suffix):
-            nearly = f"{label}.{self.suffix}"
-            raise _mistyped(f"type {nearly}, without https:// or anything else", nearly)
+        for suffix in self.suffixes:
+            nearly = f"{_company_in(value, suffix).removesuffix(self.without)}.{suffix}"
+            if self.accepts(nearly):
+                raise _mistyped(f"type {nearly}, without https:// or anything else", nearly)
         raise _mistyped(f"type only the company's own domain, such as company.{self.suffix}")
 
     def __get_pydantic_core_schema__(self, source: type[str], handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
