@@ -167,12 +167,12 @@ class Client:
         """Sign the request. If the provider rejects the signature, send it once more with another one."""
         renewed = False
         while True:
-            signed = await self._signature.headers() if request.authenticated else {}
+            signed = await self._signature.headers() if request.authenticated else request.signed
             try:
                 return await self._request_once(request, signed, read, listener)
             except RejectedCredentialsError:
                 # Discarded after the second rejection, too: the next request fetches another token.
-                discarded = bool(signed) and await self._signature.discard(signed)
+                discarded = request.authenticated and await self._signature.discard(signed)
                 if renewed or not discarded:
                     raise
                 renewed = True

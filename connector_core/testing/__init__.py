@@ -1,17 +1,16 @@
 """Test kit for connector authors: the base classes of a connector's simulator."""
 
+from connector_core.testing.answers import BODY, Answer, Request, json_answer
+from connector_core.testing.assertions import OAuthError, simulated_key
 from connector_core.testing.fault_script import Fault, Faults
 from connector_core.testing.listing_faults import Listed
+from connector_core.testing.oauth import AuthorizationServer
 from connector_core.testing.organisation import Organisation, Person, StaffSimulator
 from connector_core.testing.server import (
-    BODY,
-    Answer,
-    Request,
     Served,
     Simulator,
     SimulatorOptions,
     environment,
-    json_answer,
     load,
     serve,
 )
@@ -20,9 +19,11 @@ from connector_core.testing.switches import Switches
 __all__ = [
     "BODY",
     "Answer",
+    "AuthorizationServer",
     "Fault",
     "Faults",
     "Listed",
+    "OAuthError",
     "Organisation",
     "Person",
     "Request",
@@ -35,4 +36,5 @@ __all__ = [
     "json_answer",
     "load",
     "serve",
+    "simulated_key",
 ]

@@ -4,7 +4,6 @@ import asyncio
 import errno
 import gzip
 import importlib
-import json
 import os
 import re
 import zlib
@@ -21,10 +20,12 @@ from multidict import CIMultiDict
 
 from connector_core.errors import SettingsError
 from connector_core.sdk.entities import Entity
+from connector_core.testing.answers import BODY, Answer, Request
 from connector_core.testing.authority import authority_in
 from connector_core.testing.fault_script import Faults
 from connector_core.testing.listing_faults import BODY_FAULTS, CONCURRENT_CHANGES, LISTING_FAULTS, Listed, faulty_body
 from connector_core.testing.network_faults import NETWORK_FAULTS, THROTTLES, proxy_page, throttle_response
+from connector_core.testing.oauth import AuthorizationServer
 from connector_core.testing.spellings import SPELLINGS, respelled
 
 _DELETED = 11
@@ -41,37 +42,6 @@ class SimulatorOptions:
     seed: int = 1
     recorded: Path | None = None
     behaviour: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One answer, before faults and compression."""
-
-    status: int
-    body: bytes
-    headers: tuple[tuple[str, str], ...] = ()
-    compressed: bool = True
-    """False for an answer that is never compressed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One request, as the simulator received it."""
-
-    at: float
-    """Time of arrival, by the event loop's clock."""
-    method: str
-    path: str
-    query: str
-
-
-BODY = web.RequestKey("body", bytes)
-"""Key of a request's body: ``request[BODY]``."""
-
-
-def json_answer(value: Any, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
-    """Return a JSON answer. ``headers`` should name a Content-Type."""
-    return Answer(status, json.dumps(value).encode(), headers)
 
 
 class Simulator(ABC):
@@ -97,6 +67,9 @@ class Simulator(ABC):
     largest_page: int | None = None
     """Most rows a page may have, once the fault ``clamp`` has lowered the provider's own limit."""
 
+    oauth: AuthorizationServer | None = None
+    """What issues its tokens, if that is an authorization server as OAuth 2 has it."""
+
     def __init__(self) -> None:
         self.faults = Faults()
         self.latency = 0.0
@@ -105,6 +78,16 @@ class Simulator(ABC):
         self.issued: set[str] = set()
         """Tokens that it has issued, which are as secret as the credentials."""
         self._first_answers: dict[str, Answer] = {}
+
+    def revoke(self) -> None:
+        """Make all access tokens invalid, whatever their lifetime, where the provider issues any."""
+        if self.oauth:
+            self.oauth.revoke()
+
+    def shorten_tokens(self, seconds: float) -> None:
+        """Let access tokens that are issued from now on be valid for so many seconds."""
+        if self.oauth:
+            self.oauth.token_life = seconds
 
     @abstractmethod
     def answer(self, request: web.Request) -> Answer:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from connector_core.errors import DiscoveryError, ProtocolError
 from connector_core.sdk.entities import Entity
+from connector_core.testing.answers import Request
 from connector_core.testing.kit.findings import Findings
 from connector_core.testing.kit.harness import Harness, RunResult, Stored
 from connector_core.testing.listing_faults import LISTING_FAULTS, Listed
 from connector_core.testing.network_faults import THROTTLES
-from connector_core.testing.server import Request
 
 NETWORK = (
     *("500", "502", "401", "403", "404", *THROTTLES),
