@@ -1,7 +1,7 @@
 """Test kit for connector authors: the base classes of a connector's simulator."""
 
 from connector_core.testing.answers import BODY, Answer, Request, json_answer
-from connector_core.testing.assertions import OAuthError, simulated_key
+from connector_core.testing.assertions import OAuthError, simulated_key, simulated_rsa_key
 from connector_core.testing.fault_script import Fault, Faults
 from connector_core.testing.listing_faults import Listed
 from connector_core.testing.oauth import AuthorizationServer
@@ -37,4 +37,5 @@ __all__ = [
     "load",
     "serve",
     "simulated_key",
+    "simulated_rsa_key",
 ]

@@ -1,7 +1,10 @@
 """Signed assertions (JWT), verified as an authorization server does, and keys of simulated clients."""
 
 from base64 import urlsafe_b64decode
+from functools import cache
 from hashlib import sha256
+from itertools import count
+from math import gcd, prod
 from typing import Any
 
 import msgspec
@@ -9,6 +12,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+
+_SMALL_PRIMES = prod(n for n in range(3, 2000) if all(n % d for d in range(2, int(n**0.5) + 1)))
+"""A product, so that numbers which share a factor with it are told apart quickly."""
 
 
 class OAuthError(Exception):
@@ -28,6 +34,32 @@ def simulated_key(name: str) -> str:
         .private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         .decode()
     )
+
+
+@cache
+def simulated_rsa_key(name: str) -> str:
+    """Return the private key (RSA, for RS256) of a simulated client in PEM: always the same for a name."""
+    exponent = 65537
+    p, q = (_prime(f"{name} {half}", exponent) for half in "pq")
+    private = pow(exponent, -1, (p - 1) * (q - 1))
+    numbers = rsa.RSAPrivateNumbers(
+        p, q, private, private % (p - 1), private % (q - 1), pow(q, -1, p), rsa.RSAPublicNumbers(exponent, p * q)
+    )
+    return (
+        numbers.private_key()
+        .private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        .decode()
+    )
+
+
+def _prime(seed: str, exponent: int) -> int:
+    """Return a prime of 1024 bits: the first number of a sequence that passes Fermat's test."""
+    for attempt in count():
+        digest = b"".join(sha256(f"{seed} {attempt} {part}".encode()).digest() for part in range(4))
+        number = int.from_bytes(digest) | 3 << 1022 | 1
+        if gcd(number, _SMALL_PRIMES) == 1 == pow(2, number - 1, number) and number % exponent != 1:
+            return number
+    raise AssertionError
 
 
 def verified(assertion: str, private_key: str) -> dict[str, Any]:

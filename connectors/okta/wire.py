@@ -24,7 +24,7 @@ class Profile(Wire, rename="camel"):
 class User(Row, rename="camel"):
     status: Maybe[str] = UNSET
     last_updated: Maybe[str] = UNSET
-    profile: Profile = Profile()
+    profile: Profile
 
 
 class Users(ArrayListing[User]):
