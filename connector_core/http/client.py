@@ -30,7 +30,7 @@ from connector_core.errors import (
     UnavailableError,
 )
 from connector_core.http.auth import Signed, signature, signing
-from connector_core.http.connection_errors import LONGEST_HEADER, Destination, connection_errors
+from connector_core.http.connection_errors import LONGEST_HEADER, Destination, ShownCertificate, connection_errors
 from connector_core.http.headers import Headers
 from connector_core.http.inflate import inflate
 from connector_core.http.listener import NO_LISTENER, RequestListener
@@ -66,7 +66,7 @@ class _Received:
 
 
 class Client:
-    """Sends requests with the credentials of one integration."""
+    """Sends requests with the credentials of one integration, for which the manifest is resolved."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class Client:
         self._settings = settings
         self._quotas = quotas
         self._proxies = Proxies(settings.proxy, direct)
-        self._base = manifest.base_url.format_map(credentials.public())
+        self._certificate = ShownCertificate(manifest.client_certificate, shown=manifest.shows_certificate(credentials))
         self._signature = signature(manifest, credentials, self.request)
         self._log = structlog.get_logger()
         # Its own: look-ups of host names may hold up the loop's threads.
@@ -231,13 +231,12 @@ class Client:
         told = request.url and not request.signs_in
         try:
             url = self._url(request)
-            port_is_known = url.port in {443, URL(self._base).port}
+            allowed = self._manifest.allows(url.host or "", url.port)
         except ValueError:
             raise ProtocolError("the address of the next page is not valid", call=request.call) from None
-        host = url.host or ""
-        if url.scheme == "https" and self._manifest.allows(host) and port_is_known and url.user is None:
+        if url.scheme == "https" and allowed and url.user is None:
             return url
-        where = f"the next page is on {url.scheme}://{url.authority}, which" if told else host
+        where = f"the next page is on {url.scheme}://{url.authority}, which" if told else url.authority
         raise ProtocolError(f"{where} is not a host of this connector", call=request.call)
 
     def _url(self, request: Request) -> URL:
@@ -245,12 +244,14 @@ class Client:
         told = URL(quote(request.url.strip(), safe=punctuation), encoded=True)
         if told.absolute:
             return told
-        base = URL(self._base + request.call.path, encoded=True).with_query(request.params)
+        base = URL(self._manifest.base_url + request.call.path, encoded=True).with_query(request.params)
         return base.join(told) if request.url else base
 
     def _destination(self, host: str, request: Request, proxy: Proxy | None) -> Destination:
         redirected = self._proxies.passes_by(host)
-        return Destination(self._manifest.title, host, request.call, proxy, redirected=redirected)
+        return Destination(
+            self._manifest.title, host, request.call, proxy, redirected=redirected, certificate=self._certificate
+        )
 
     def _timeout(self, request: Request) -> aiohttp.ClientTimeout:
         connect, page = self._settings.connect_timeout, self._settings.page_timeout
