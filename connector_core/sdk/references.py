@@ -3,9 +3,8 @@
 from array import array
 from bisect import bisect_left
 
-from msgspec import UNSET, UnsetType
-
 from connector_core.sdk.texts import normal_form
+from connector_core.sdk.wire import Maybe
 
 _PARTS = 256
 """Sorted parts, so that adding a hash moves few others."""
@@ -27,13 +26,13 @@ class References:
         self._marks = [array("q") for _ in range(_PARTS)]
         self._rows = [array("l") for _ in range(_PARTS)]
 
-    def add(self, source_id: str, *names: str | UnsetType | None) -> None:
+    def add(self, source_id: str, *names: Maybe[str]) -> None:
         """Add a row with what names it besides its id: the same sorts of names in the same order for each row."""
         self._ids.append(source_id)
         self._ranks = max(self._ranks, len(names))
         self._note(hash(source_id))
         for rank, name in enumerate(names):
-            if name and name is not UNSET and (normal := normal_form(name)):
+            if name and (normal := normal_form(name)):
                 self._note(hash((rank, normal)))
 
     def find(self, name: str) -> str | None:

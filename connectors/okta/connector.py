@@ -73,7 +73,7 @@ class Okta(Connector[OktaCredentials, OktaOptions]):
             "/oauth2/v1/token", client=PrivateKeyJwt("private_key", key_id="kid"), scope="okta.users.read"
         ),
         auth_alternatives=(Header("Authorization", "api_token", prefix="SSWS "),),
-        # Half of what Okta accepts from all clients of an organisation, which is what one app gets.
+        # One app gets half of what Okta accepts from all clients of an organisation.
         limits=(RateLimit(_USERS, requests=300, per=60), ConcurrencyLimit("", at_once=15)),
         rate_headers=RateHeaders("X-Rate-Limit-Reset", "X-Rate-Limit-Remaining", "X-Rate-Limit-Limit", "epoch"),
         rejected=Advice(
@@ -87,15 +87,14 @@ class Okta(Connector[OktaCredentials, OktaOptions]):
             remedy="Fix it in the Okta Admin Console, then connect again.",
         ),
         provider_setup=(
-            "In the Okta Admin Console as a super administrator, open Applications, Create App Integration, API Services.",
-            "Under General, Client Credentials, choose Public key / Private key, add a key, generate a new one, and copy "
-            "the private key as PEM. Note the client ID and the key ID (KID).",
-            "There too, clear Require Demonstrating Proof of Possession (DPoP) header in token requests.",
+            "In the Okta Admin Console, as a super administrator: Applications, Create App Integration, API Services.",
+            "Under Client Credentials, choose Public key / Private key, add a key, and let Okta generate it.",
+            "Copy the private key as PEM, which is shown only once; the key ID (KID); and the client ID.",
+            "Clear Require Demonstrating Proof of Possession (DPoP) header in token requests.",
             "Under Okta API Scopes, grant okta.users.read, and nothing else.",
-            "Under Admin roles, assign Read-only Administrator, or a role of your own with okta.users.read and a resource "
-            "set of all users: of a smaller set, Okta would silently list fewer people.",
-            "Only if you cannot use an app: create an API token under Security, API, Tokens, as a service user whose only "
-            "role is Read-only Administrator.",
+            "Under Admin roles, assign Read-only Administrator, or a role of your own with okta.users.read.",
+            "The resource set of your own role must hold all users: of a smaller one, Okta would silently list fewer.",
+            "Without an app: create an API token under Security, API, Tokens, as a service user with only that role.",
         ),
         simulator="connectors.okta.simulator",
     )
@@ -131,7 +130,7 @@ class Okta(Connector[OktaCredentials, OktaOptions]):
         lists_inactive=True,
     )
     async def employees(self) -> AsyncIterator[Page[Employee]]:
-        """Read all users twice: first what may name a manager. Okta announces no total, so those ids must come again."""
+        """Read all users twice, first what may name a manager. Okta announces no total: those ids must come again."""
         known = Known()
         async for page in self._users(_NAMES):
             known.add(page)

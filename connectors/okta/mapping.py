@@ -97,7 +97,9 @@ def to_units(user: User, units: Collection[UnitKind], unreadable: Collection[str
         if name is UNSET and kind in unreadable:
             raise RowRejectedError(kind, "could not be read")
         if source_id := _unit_id(kind, name):
-            yield Department(source_id=source_id, name=full_name(name), kind=DepartmentKind(kind), id_is_synthetic=True)
+            yield Department(
+                source_id=source_id, name=full_name(name) or name, kind=DepartmentKind(kind), id_is_synthetic=True
+            )
 
 
 def _manager(named: Maybe[str], known: Known) -> Maybe[str]:

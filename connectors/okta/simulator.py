@@ -87,7 +87,7 @@ class OktaSimulator(StaffSimulator):
         super().__init__(people, seed)
         self.behaviour = behaviour
         self.latency = behaviour.latency / 1000
-        self.oauth = AuthorizationServer(
+        self.oauth = self.server = AuthorizationServer(
             issuer=f"https://{self.host}",
             client_id="0oasimulated5d7",
             private_key=simulated_rsa_key("okta"),
@@ -102,8 +102,8 @@ class OktaSimulator(StaffSimulator):
 
     @property
     def credentials(self) -> Mapping[str, str]:  # type: ignore[override]  # the key is made when it is needed
-        key = self.oauth.private_key
-        return {"domain": self.host, "client_id": self.oauth.client_id, "kid": "simulated-kid", "private_key": key}
+        key = self.server.private_key
+        return {"domain": self.host, "client_id": self.server.client_id, "kid": "simulated-kid", "private_key": key}
 
     @property
     def token_credentials(self) -> Mapping[str, str]:
@@ -120,8 +120,8 @@ class OktaSimulator(StaffSimulator):
         if path == TOKEN:
             if self.behaviour.dpop == "on":
                 return json_answer({"error": "use_dpop_nonce", "error_description": "Nonce is required"}, 400, JSON)
-            return self.oauth.answer(request) or _error("E0000007")
-        if request.headers.get("Authorization") != f"SSWS {API_TOKEN}" and not self.oauth.accepts(request):
+            return self.server.answer(request) or _error("E0000007")
+        if request.headers.get("Authorization") != f"SSWS {API_TOKEN}" and not self.server.accepts(request):
             return _error("E0000011")
         if path == "/api/v1/org":
             readable = self.behaviour.organisation == "readable"
@@ -261,9 +261,8 @@ class OktaSimulator(StaffSimulator):
 
     def _name_of(self, number: int) -> str:
         manager = next(one for one in self.people if one.number == number)
-        names = {"login": login_of, "id": id_of, "number": number_of}
-        name = names.get(self.behaviour.manager, lambda one: f"CN={one.first},OU=People,DC=acme,DC=example")(manager)
-        return str(name)
+        names = {"login": login_of(manager), "id": id_of(manager), "number": str(number)}
+        return names.get(self.behaviour.manager, f"CN={manager.first},OU=People,DC=acme,DC=example")
 
     def _status(self, one: Person) -> str:
         if not one.active:

@@ -4,7 +4,7 @@ from connector_core import UNSET, ArrayListing, Maybe, Row, Wire
 
 
 class Profile(Wire, rename="camel"):
-    """Attributes that are null may be absent. Neither the second e-mail nor the mobile phone is read: both are private."""
+    """Attributes that are null may be absent. Neither second e-mail nor mobile phone is read: both are private."""
 
     login: Maybe[str] = UNSET
     email: Maybe[str] = UNSET
@@ -22,9 +22,9 @@ class Profile(Wire, rename="camel"):
 
 
 class User(Row, rename="camel"):
+    profile: Profile
     status: Maybe[str] = UNSET
     last_updated: Maybe[str] = UNSET
-    profile: Profile
 
 
 class Users(ArrayListing[User]):
