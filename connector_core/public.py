@@ -78,6 +78,7 @@ from connector_core.sdk.field_types import (
 )
 from connector_core.sdk.manifest import Advice, Category, ConcurrencyLimit, Manifest, RateHeaders, RateLimit
 from connector_core.sdk.marks import changes, changes_since, fetches, witnesses
+from connector_core.sdk.named_units import named_unit_fields, named_units
 from connector_core.sdk.page import Page, PlaceInListing, TotalSource
 from connector_core.sdk.paging import (
     Body,
@@ -223,6 +224,8 @@ __all__ = [
     "link",
     "lookup",
     "moment",
+    "named_unit_fields",
+    "named_units",
     "normal_form",
     "text",
     "witnesses",

@@ -2,7 +2,9 @@
 
 from array import array
 from bisect import bisect_left
+from collections.abc import Iterable
 
+from connector_core.sdk.expected_ids import ExpectedIds
 from connector_core.sdk.texts import normal_form
 from connector_core.sdk.wire import Maybe
 
@@ -16,15 +18,28 @@ class References:
 
     ``references.add(user.id, user.login, user.email)`` for each row, then ``references.find(user.manager)``. A text
     finds the row of that id, else the only one of that login, else the only one of that e-mail: whatever its case,
-    blanks and composition. Texts are known by their hashes, twelve to sixteen bytes each, so that all rows of a large
-    company can be added.
+    blanks and composition. Texts are known by their hashes, in sixteen bytes each, so that all rows of a large company
+    can be added.
+
+    Args:
+        rows: For each row its id and names, as for ``add``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, rows: Iterable[tuple[str, *tuple[Maybe[str], ...]]] = ()) -> None:
         self._ids: list[str] = []
         self._ranks = 0
         self._marks = [array("q") for _ in range(_PARTS)]
         self._rows = [array("l") for _ in range(_PARTS)]
+        self.update(rows)
+
+    def expected_ids(self) -> ExpectedIds:
+        """Return the ids of these rows, as those that another listing of them must contain."""
+        return ExpectedIds(self._ids)
+
+    def update(self, rows: Iterable[tuple[str, *tuple[Maybe[str], ...]]]) -> None:
+        """Add rows: for each its id, and what else names it."""
+        for source_id, *names in rows:
+            self.add(source_id, *names)
 
     def add(self, source_id: str, *names: Maybe[str]) -> None:
         """Add a row with what names it besides its id: the same sorts of names in the same order for each row."""

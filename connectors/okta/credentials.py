@@ -4,14 +4,12 @@ from pydantic import Field
 
 from connector_core import BaseUrl, Credentials, Identifier, PrivateKey, SecretStr, TenantDomain
 
+_OKTA = TenantDomain("okta.com", also=("okta-emea.com", "oktapreview.com"), without="-admin")
+
 
 class OktaCredentials(Credentials):
-    domain: Annotated[str, TenantDomain("okta.com", also=("okta-emea.com", "oktapreview.com"), without="-admin")] = (
-        Field(
-            title="Domain",
-            description="Your organisation's domain at Okta, without -admin.",
-            examples=["company.okta.com"],
-        )
+    domain: Annotated[str, _OKTA] = Field(
+        title="Domain", description="Your organisation's domain at Okta, without -admin.", examples=["company.okta.com"]
     )
     client_id: Annotated[str, Identifier()] | None = Field(
         None, title="Client ID", description="From your API Services app: General.", examples=["0oa1gjh63g214q0Hq0g4"]
@@ -20,18 +18,13 @@ class OktaCredentials(Credentials):
         None, title="Key ID (KID)", description="Beside the app's public key.", examples=["SIMsZ1m3fQ7r0kYbV4tT"]
     )
     private_key: Annotated[SecretStr, PrivateKey()] | None = Field(
-        None,
-        title="Private key",
-        description="The app's RSA key in PEM. Okta shows it only once, when it is generated.",
+        None, title="Private key", description="The app's RSA key in PEM. Okta shows it only when it generates it."
     )
     api_token: SecretStr | None = Field(
         None, title="API token", description="In place of an app, whose three fields stay empty then."
     )
     custom_domain: Annotated[str, BaseUrl()] | None = Field(
-        None,
-        title="Custom domain",
-        description="The address of your organisation, only if it must be reached at a domain of its own.",
-        examples=["https://id.example.com"],
+        None, title="Custom domain", description="Only to reach Okta at your own.", examples=["https://id.example.com"]
     )
 
     def variables(self) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The parts of Okta's responses that are read. The parser skips all others."""
 
-from connector_core import UNSET, ArrayListing, Maybe, Row, Wire
+from connector_core import UNSET, ArrayListing, Maybe, Row, Wire, field
 
 
 class Profile(Wire, rename="camel"):
@@ -11,7 +11,7 @@ class Profile(Wire, rename="camel"):
     first_name: Maybe[str] = UNSET
     last_name: Maybe[str] = UNSET
     display_name: Maybe[str] = UNSET
-    title: Maybe[str] = UNSET
+    job_title: Maybe[str] = field(name="title", default=UNSET)
     user_type: Maybe[str] = UNSET
     employee_number: Maybe[str | int] = UNSET
     department: Maybe[str] = UNSET
@@ -28,9 +28,4 @@ class User(Row, rename="camel"):
 
 
 class Users(ArrayListing[User]):
-    rows: list[User]
-
-
-class Organisation(Wire, rename="camel"):
-    id: Maybe[str] = UNSET
-    company_name: Maybe[str] = UNSET
+    """Users in an array. The header ``Link`` tells the next page."""
