@@ -145,7 +145,7 @@ class Page(Generic[T]):
         return self.place.number if self.place.response is None else self.place.response
 
     def without_rows(self) -> "Page[Any]":
-        """Return the page of a preparatory listing, for a reading that has to know all its rows before the first entity.
+        """Return the page of a preparatory listing, all of which has to be known before the first entity can be made.
 
         Yield one for each page of that listing: a check takes the first page only, and progress is told by pages.
         """

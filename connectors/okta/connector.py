@@ -66,9 +66,7 @@ class Okta(Connector[OktaCredentials, OktaOptions]):
             "Copy the private key as PEM, which is shown only once; the key ID (KID); and the client ID.",
             "Clear Require Demonstrating Proof of Possession (DPoP) header in token requests.",
             "Under Okta API Scopes, grant okta.users.read, and nothing else.",
-            "Under Admin roles, assign Read-only Administrator, or a role of your own with okta.users.read.",
-            "The resource set of your own role must hold all users: of a smaller one, Okta would silently list fewer.",
-            "Without an app: create an API token under Security, API, Tokens, as a service user with only that role.",
+            "Under Admin roles, assign Read-only Administrator. An own role needs okta.users.read for all users.",
         ),
         simulator="connectors.okta.simulator",
     )
@@ -93,10 +91,7 @@ class Okta(Connector[OktaCredentials, OktaOptions]):
         resource="Users",
         description="A complete overview of all employees of the organisation, to enrich each discovered user.",
         permission=_GRANT,
-        provides=(
-            *("display_name", "first_name", "last_name", "email", "employee_number", "job_title", "status"),
-            *("worker_type", "manager_source_id", "department_source_ids", "updated_at"),
-        ),
+        provides=("display_name", "first_name", "last_name", "email", "status", "department_source_ids", "updated_at"),
         lists_inactive=True,
     )
     async def employees(self) -> AsyncIterator[Page[Employee]]:

@@ -21,7 +21,9 @@ class OktaCredentials(Credentials):
         None, title="Private key", description="The app's RSA key in PEM. Okta shows it only when it generates it."
     )
     api_token: SecretStr | None = Field(
-        None, title="API token", description="In place of an app, whose three fields stay empty then."
+        None,
+        title="API token",
+        description="In place of an app: Security > API > Tokens, by a Read-only Administrator.",
     )
     custom_domain: Annotated[str, BaseUrl()] | None = Field(
         None, title="Custom domain", description="Only to reach Okta at your own.", examples=["https://id.example.com"]

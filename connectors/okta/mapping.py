@@ -22,11 +22,9 @@ from connector_core import (
 )
 from connectors.okta.wire import User
 
-_STATUSES = {
-    **dict.fromkeys(("active", "password expired", "locked out", "recovery"), Status.ACTIVE),
-    **dict.fromkeys(("staged", "provisioned", "activating"), Status.PENDING),
-    "deprovisioned": Status.INACTIVE,
-}
+_ACTIVE = dict.fromkeys(("active", "password expired", "locked out", "recovery"), Status.ACTIVE)
+_PENDING = dict.fromkeys(("staged", "provisioned", "activating"), Status.PENDING)
+_STATUSES = {**_ACTIVE, **_PENDING, "deprovisioned": Status.INACTIVE}
 _WORKERS = {"employee": WorkerType.EMPLOYEE, "contractor": WorkerType.CONTRACTOR, "partner": WorkerType.PARTNER}
 
 
@@ -46,11 +44,11 @@ def names_of(user: User) -> tuple[str, Maybe[str], Maybe[str], Maybe[str]]:
 
 def to_employee(user: User, known: References, options: OktaOptions) -> Employee:
     profile = user.profile
-    named = full_name(profile.first_name or None, profile.last_name or None)
+    names = (profile.first_name, profile.last_name)
     return Employee.of(
         profile,
         source_id=user.id,
-        display_name=profile.display_name or named or profile.display_name,
+        display_name=profile.display_name or (UNSET if UNSET in names else full_name(*names)),
         employee_number=text(profile.employee_number),
         source_status=user.status,
         status=lookup(_STATUSES | {"suspended": options.suspended}, user.status, Status.UNKNOWN),
