@@ -10,12 +10,13 @@ import structlog
 from connector_core.contract import options_of
 from connector_core.discovery.connector_errors import connector_errors
 from connector_core.errors import SettingsError
-from connector_core.http import HttpApi, open_session, showing, tls_context
+from connector_core.http import HttpApi, KeptTokens, open_session, showing, tls_context
 from connector_core.http.quotas import Quotas
 from connector_core.plugins import Registry
 from connector_core.sdk.api import Api
 from connector_core.sdk.connector import AnyConnector, Context
 from connector_core.sdk.credentials import Credentials
+from connector_core.sdk.manifest import Manifest
 from connector_core.settings import HostSettings, limits_of
 
 
@@ -27,12 +28,23 @@ class Connections:
         self._given = session
         self._quotas: dict[tuple[str, str], Quotas] = {}
 
-    def api(self, connector: type[AnyConnector], credentials: Credentials, registry: Registry) -> HttpApi:
+    @staticmethod
+    def manifest(connector: type[AnyConnector], credentials: Credentials, registry: Registry) -> Manifest:
+        """Return the connector's manifest as it is for these credentials, at the address that plugins.toml chooses."""
+        with connector_errors(connector):
+            return connector.manifest.at(registry.settings(connector.manifest.name).address).reached_with(credentials)
+
+    def api(
+        self,
+        connector: type[AnyConnector],
+        credentials: Credentials,
+        registry: Registry,
+        tokens: KeptTokens | None = None,
+    ) -> HttpApi:
         """Return a client for one run. All of one provider account share its quotas, which outlive the runs."""
         settings = registry.settings(connector.manifest.name)
         # Before a session is opened, which would stay open if this fails.
-        with connector_errors(connector):
-            manifest = connector.manifest.at(settings.address).reached_with(credentials)
+        manifest = self.manifest(connector, credentials, registry)
         tls = showing(manifest, credentials) or self._tls
         account = (manifest.name, json.dumps(credentials.public(), sort_keys=True, default=str))
         if account not in self._quotas:
@@ -47,6 +59,7 @@ class Connections:
             bounds=self._settings.bounds,
             # At an address of this machine's network, or of this machine: no proxy knows it.
             direct=self._settings.resolve.keys(),
+            tokens=tokens,
         )
 
     def _session(self) -> aiohttp.ClientSession:

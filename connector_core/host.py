@@ -1,37 +1,28 @@
 """The host: everything an operator can do, as a typed object that any asyncio program can embed."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import aclosing, contextmanager
+from collections.abc import Iterable
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Self
 
 import aiohttp
 import structlog
-from pydantic import SecretStr
 
 from connector_core.audit import Action
+from connector_core.connecting import Connecting
 from connector_core.connections import Connections
 from connector_core.contract import declaration_of, declared, declared_fields
 from connector_core.decisions import Decisions
 from connector_core.directory import Directories
-from connector_core.discovery import BegunCallback, ProgressCallback, RunContext, check, discover
-from connector_core.discovery.check import refuse_unreadable
-from connector_core.discovery.connector_errors import credentials_of
-from connector_core.discovery.tenant import refuse_other_tenant
-from connector_core.errors import ConnectorCoreError
-from connector_core.http import HttpApi
+from connector_core.discovery import BegunCallback, ProgressCallback, RunContext, discover
 from connector_core.listings import Listings
-from connector_core.names import check_name
-from connector_core.outcomes import CheckReport, Report, Run
+from connector_core.outcomes import Report, Run
 from connector_core.overview import Overview
 from connector_core.plugins import Registry, load
 from connector_core.schedules import Schedules
 from connector_core.sdk.api import Api
 from connector_core.sdk.connector import AnyConnector
-from connector_core.sdk.credentials import Credentials
 from connector_core.sdk.entities import Entity, Product
-from connector_core.secrecy import hiding
 from connector_core.settings import Settings
 from connector_core.store import Integration, Store
 from connector_core.vault import Vault
@@ -42,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["Host", "Settings"]
 
 
-class Host(Decisions, Overview):
+class Host(Connecting, Decisions, Overview):
     """``async with Host(settings) as host``. Of a session that is passed in, only the connector is used.
 
     A program that brings its connectors itself passes a ``registry``; without one, plugins are found and loaded.
@@ -83,77 +74,10 @@ class Host(Decisions, Overview):
         """Every plugin found, ready or not."""
         return self._registry or load(self.settings)
 
-    # ---- integrations
-
-    async def connect(
-        self, connector: str, name: str, fields: Mapping[str, str | SecretStr], *, change_tenant: bool = False
-    ) -> CheckReport:
-        """Check the credentials at the provider, then save them. An existing name keeps its data.
-
-        With ``change_tenant`` an existing name may get the credentials of another company.
-
-        Raises InvalidCredentialsError before any network is touched, RejectedCredentialsError when the
-        provider says no, ForbiddenError when no kind at all may be read, and OtherTenantError when the credentials are
-        another company's than those before; then nothing is saved.
-        """
-        wanted, credentials = await self._parsed(connector, name, fields)
-        del fields  # Its secrets may be plain texts, and a log may show the locals of a frame.
-        with self._speaking(name, credentials):
-            report = await self._check(wanted, credentials)
-        refuse_unreadable(report)
-        async with self.store.locks.hold(name), self._vault.sealing() as seal:
-            # Found again: it may have been changed while the check was made.
-            existing = await self.store.integrations.find_for(name, connector)
-            if existing and not change_tenant:
-                refuse_other_tenant(report.account, existing.account, name)
-            # The same credentials given again are not new: their age goes on, and so does what they vouch for.
-            since = existing.credentials_at if existing and self._same(existing, credentials, report) else None
-            sealed = seal(credentials.secrets())
-            await self.store.integrations.save(
-                name, connector, credentials.public(), sealed, report.account, since=since
-            )
-        return report
-
-    async def examine(self, connector: str, name: str, fields: Mapping[str, str | SecretStr]) -> CheckReport:
-        """Check the credentials at the provider, as `connect` does, and save nothing.
-
-        Raises what `connect` raises; kinds that may not be read are in the report, even if it is all of them.
-        """
-        wanted, credentials = await self._parsed(connector, name, fields)
-        del fields  # See above.
-        with self._speaking(name, credentials):
-            return await self._check(wanted, credentials)
-
-    async def _parsed(
-        self, connector: str, name: str, fields: Mapping[str, str | SecretStr]
-    ) -> tuple[type[AnyConnector], Credentials]:
-        wanted = self.registry.connector(connector)
-        check_name(name)
-        await self.store.integrations.find_for(name, connector)
-        return wanted, credentials_of(wanted, fields)
-
-    def _same(self, existing: Integration, credentials: Credentials, report: CheckReport) -> bool:
-        try:
-            secrets = self._vault.open(existing.sealed)
-        except ConnectorCoreError:
-            return False
-        before = (secrets, dict(existing.fields), existing.account)
-        return before == (credentials.secrets(), credentials.public(), report.account)
+    # ---- integrations: how they are connected and checked is in a base class
 
     async def integrations(self) -> list[Integration]:
         return await self.store.integrations.all()
-
-    async def check(self, name: str) -> CheckReport:
-        """Check the connection, and the permission to read each kind."""
-        integration, connector, credentials = await self._restore(name)
-        with self._speaking(integration.name, credentials):
-            return await self._check(connector, credentials)
-
-    async def _check(self, connector: type[AnyConnector], credentials: Credentials) -> CheckReport:
-        async with self._client(connector, credentials) as api:
-            opened = self._connections.connector(connector, credentials, api, self.registry)
-            kinds, forecast = connector.declarations.values(), partial(api.forecast, include_over=True)
-            return await check(opened, kinds, forecast, seconds=self.settings.host.check_timeout)
 
     async def remove(self, name: str) -> None:
         """Remove an integration, its secrets, its data and its history.
@@ -217,7 +141,7 @@ class Host(Decisions, Overview):
                 return self._connections.connector(connector, credentials, api, self.registry)
 
             with self._speaking(name, credentials), structlog.contextvars.bound_contextvars(run=run.id):
-                async with self._client(connector, credentials) as api:
+                async with self._client(connector, credentials, self._tokens(name, connector)) as api:
                     begun(run, api.traffic)
                     return await discover(
                         RunContext(
@@ -259,22 +183,5 @@ class Host(Decisions, Overview):
         opened = partial(self._connections.connector, connector, credentials, registry=self.registry)
         asked = Asked(name, declaration_of(connector, kind.__name__), source_id)
         with self._speaking(name, credentials):
-            async with self._client(connector, credentials) as api:
+            async with self._client(connector, credentials, self._tokens(name, connector)) as api:
                 return await preview(asked, opened, api, self.store, seconds=self.settings.host.check_timeout)
-
-    # ---- inside
-
-    async def _restore(self, name: str) -> tuple[Integration, type[AnyConnector], Credentials]:
-        integration, secrets = await self.store.integrations.unsealed(name, self._vault.open)
-        connector = self.registry.connector(integration.connector)
-        return integration, connector, credentials_of(connector, {**integration.fields, **secrets})
-
-    def _client(self, connector: type[AnyConnector], credentials: Credentials) -> aclosing[HttpApi]:
-        """Return a client for one run or check, open within its context."""
-        return aclosing(self._connections.api(connector, credentials, self.registry))
-
-    @contextmanager
-    def _speaking(self, name: str, credentials: Credentials) -> Iterator[None]:
-        """Within this context logs name the integration, and hide its secrets."""
-        with hiding(credentials.secrets().values()), structlog.contextvars.bound_contextvars(integration=name):
-            yield

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import aiohttp
 
 from connector_core.errors import Call, NotFoundError
+from connector_core.http.auth import KeptTokens
 from connector_core.http.bounds import bounded
 from connector_core.http.client import Client
 from connector_core.http.listener import RequestListener
@@ -38,7 +39,7 @@ _CLOSING = 0.05
 class HttpApi:
     """The provider, reached with the credentials of one integration."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - named at every call
         self,
         session: aiohttp.ClientSession,
         tls: ssl.SSLContext,
@@ -49,12 +50,15 @@ class HttpApi:
         quotas: Quotas,
         bounds: BoundSettings | None = None,
         direct: Collection[str] = (),
+        tokens: KeptTokens | None = None,
     ) -> None:
         self._session = session
         self._settings = settings
         self._quotas = quotas
         self._bounds = bounds or BoundSettings()
-        self._client = Client(session, tls, manifest, credentials, settings=settings, quotas=quotas, direct=direct)
+        self._client = Client(
+            session, tls, manifest, credentials, settings=settings, quotas=quotas, direct=direct, tokens=tokens
+        )
         self._pace = Pace(settings.at_once)
         self._listings: list[tuple[str, PagedListing[Any] | StreamedListing[Any]]] = []
         self._waited_before = quotas.waited

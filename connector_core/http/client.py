@@ -29,7 +29,7 @@ from connector_core.errors import (
     ThrottledError,
     UnavailableError,
 )
-from connector_core.http.auth import Signed, signature, signing
+from connector_core.http.auth import KeptTokens, Signed, signature, signing
 from connector_core.http.connection_errors import LONGEST_HEADER, Destination, ShownCertificate, connection_errors
 from connector_core.http.headers import Headers
 from connector_core.http.inflate import inflate
@@ -78,6 +78,7 @@ class Client:
         settings: HttpSettings,
         quotas: Quotas,
         direct: Collection[str] = (),
+        tokens: KeptTokens | None = None,
     ) -> None:
         self.requests = self.retries = self.throttled = self.completed = 0
         """``completed``: their response was read to its end. The connections of the others may still be closing."""
@@ -88,7 +89,7 @@ class Client:
         self._quotas = quotas
         self._proxies = Proxies(settings.proxy, direct)
         self._certificate = ShownCertificate(manifest.client_certificate, shown=manifest.shows_certificate(credentials))
-        self._signature = signature(manifest, credentials, self.request)
+        self._signature = signature(manifest, credentials, self.request, tokens)
         self._log = structlog.get_logger()
         # Its own: look-ups of host names may hold up the loop's threads.
         self._large_bodies = ThreadPoolExecutor(1, "large-bodies")

@@ -1,7 +1,7 @@
 """The declaration of a connector. Data only: reading a manifest runs no code of the connector and sends no request."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -208,20 +208,18 @@ class Manifest(BaseModel):
 
         Raises InvalidCredentialsError unless the fields of exactly one way are filled in.
         """
+        way = resolved(self.way_of(credentials), self._filler(credentials))
+        return self.located_by(credentials).model_copy(update={"auth": way, "auth_alternatives": ()})
+
+    def located_by(self, credentials: Credentials) -> "Manifest":
+        """Return the manifest with the hosts and the base URL for these credentials, whose secrets may be missing."""
+        fill = self._filler(credentials)
+        hosts = tuple(_host_in(fill(one)) if _FIELD.fullmatch(one) else one for one in self.hosts)
+        return self.model_copy(update={"hosts": hosts, "base_url": fill(self.base_url)})
+
+    def _filler(self, credentials: Credentials) -> Callable[[str], str]:
         variables = credentials.variables()
-
-        def fill(text: str) -> str:
-            return _FIELD.sub(lambda found: str(self._variable(found[1], variables, credentials)), text)
-
-        base_url = fill(self.base_url)
-        return self.model_copy(
-            update={
-                "hosts": tuple(_host_in(fill(one)) if _FIELD.fullmatch(one) else one for one in self.hosts),
-                "base_url": base_url,
-                "auth": resolved(self.way_of(credentials), fill),
-                "auth_alternatives": (),
-            }
-        )
+        return lambda text: _FIELD.sub(lambda found: str(self._variable(found[1], variables, credentials)), text)
 
     def _variable(self, name: str, variables: Mapping[str, Any], credentials: Credentials) -> Any:
         if name in variables:

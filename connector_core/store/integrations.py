@@ -159,6 +159,15 @@ class Integrations(Table):
         add_entry(cursor, Action.SECRETS_ROTATED, integrations=len(rows))
         return len(rows)
 
+    @writes
+    def renew_secrets(self, cursor: Cursor, name: str, before: bytes, after: bytes) -> bool:
+        """Replace sealed secrets by those that the provider has renewed, unless they have changed since they were read.
+
+        They are the operator's credentials still: their age, and all that rests on it, stays as it is.
+        """
+        cursor.execute("UPDATE integrations SET secrets = ? WHERE name = ? AND secrets = ?", (after, name, before))
+        return cursor.rowcount == 1
+
     async def remove(self, name: str) -> None:
         """Remove an integration, its secrets, its entities and its history.
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock
@@ -12,6 +12,8 @@ from connector_core.files import locked, try_lock
 
 _PATIENCE = 5.0
 """Seconds to wait for the gate, which is held for an instant."""
+_PATIENCE_TO_RENEW = 120.0
+"""Seconds to wait while another process renews tokens: its request may be throttled, or sent again."""
 
 
 class Locks:
@@ -45,10 +47,26 @@ class Locks:
                 lock.release()
         return lock is None
 
+    @asynccontextmanager
+    async def renewing(self, integration: str) -> AsyncIterator[None]:
+        """Within this context this caller alone renews the tokens of an integration, which may be run meanwhile."""
+        async with AsyncExitStack() as stack:
+            try:
+                self._folder.mkdir(mode=0o700, exist_ok=True)
+                await stack.enter_async_context(locked(self._renewal(integration), patience=_PATIENCE_TO_RENEW))
+            except TimeoutError:
+                raise BusyError(
+                    f"Another process is renewing the tokens of {integration}.", hint="Try again when it has ended."
+                ) from None
+            except OSError as error:
+                raise self._unlockable(error) from None
+            yield
+
     async def forget(self, integration: str) -> None:
-        """Remove the file of an integration that was removed, unless it is in use again."""
+        """Remove the files of an integration that was removed, unless it is in use again."""
         async with self._gate():
             if lock := self._try(integration):
+                self._renewal(integration).unlink(missing_ok=True)
                 self._file(integration).unlink(missing_ok=True)
                 lock.release()
 
@@ -95,10 +113,16 @@ class Locks:
         except TimeoutError:
             raise BusyError(f"The locks in {self._folder} are in use.", hint="Try again.") from None
         except OSError as error:
-            raise StoreError(f"The store {self._store} cannot be locked: {error.strerror}.") from None
+            raise self._unlockable(error) from None
+
+    def _unlockable(self, error: OSError) -> StoreError:
+        return StoreError(f"The store {self._store} cannot be locked: {error.strerror}.")
 
     def _try(self, integration: str) -> FileLock | None:
         return try_lock(self._file(integration))
 
     def _file(self, integration: str) -> Path:
         return self._folder / f"{integration}.lock"
+
+    def _renewal(self, integration: str) -> Path:
+        return self._folder / f".{integration}.tokens"

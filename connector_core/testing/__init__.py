@@ -1,11 +1,13 @@
 """Test kit for connector authors: the base classes of a connector's simulator."""
 
 from connector_core.testing.answers import BODY, Answer, Request, json_answer
-from connector_core.testing.assertions import OAuthError, simulated_key, simulated_rsa_key
+from connector_core.testing.assertions import OAuthError, simulated_key
 from connector_core.testing.fault_script import Fault, Faults
+from connector_core.testing.keys import another_key, new_rsa_key
 from connector_core.testing.listing_faults import Listed
 from connector_core.testing.oauth import AuthorizationServer
 from connector_core.testing.organisation import Organisation, Person, StaffSimulator
+from connector_core.testing.rsa_keys import simulated_rsa_key
 from connector_core.testing.server import (
     Served,
     Simulator,
@@ -32,9 +34,11 @@ __all__ = [
     "SimulatorOptions",
     "StaffSimulator",
     "Switches",
+    "another_key",
     "environment",
     "json_answer",
     "load",
+    "new_rsa_key",
     "serve",
     "simulated_key",
     "simulated_rsa_key",

@@ -23,7 +23,7 @@ class OktaCredentials(Credentials):
     api_token: SecretStr | None = Field(
         None,
         title="API token",
-        description="In place of an app: Security > API > Tokens, by a Read-only Administrator.",
+        description="In place of an app: Security > API > Tokens, of a read-only administrator.",
     )
     custom_domain: Annotated[str, BaseUrl()] | None = Field(
         None, title="Custom domain", description="Only to reach Okta at your own.", examples=["https://id.example.com"]

@@ -9,13 +9,25 @@ from pydantic import SecretStr
 
 from connector_core.http.auth.fixed import fixed
 from connector_core.http.auth.proofs import Signed, signing_key
+from connector_core.http.auth.refresh import AuthorizedCode, KeptTokens, Tokens, TokensInMemory, refreshing
 from connector_core.http.auth.tokens import Send, client_credentials
 from connector_core.proxies import Proxy
 from connector_core.sdk.authentication import AuthorizationCode, ClientCredentials, PrivateKeyJwt
 from connector_core.sdk.credentials import Credentials
 from connector_core.sdk.manifest import Manifest
 
-__all__ = ["Send", "Signature", "Signed", "check_key", "signature", "signing"]
+__all__ = [
+    "AuthorizedCode",
+    "KeptTokens",
+    "Send",
+    "Signature",
+    "Signed",
+    "Tokens",
+    "TokensInMemory",
+    "check_key",
+    "signature",
+    "signing",
+]
 
 
 class Signature(Protocol):
@@ -28,13 +40,18 @@ class Signature(Protocol):
         ...
 
 
-def signature(manifest: Manifest, credentials: Credentials, send: Send) -> Signature:
-    """Return the signature that the manifest declares, which is resolved. ``send`` fetches a token if one is needed."""
+def signature(manifest: Manifest, credentials: Credentials, send: Send, kept: KeptTokens | None = None) -> Signature:
+    """Return the signature that the manifest declares, which is resolved.
+
+    ``send`` fetches a token if one is needed. ``kept`` are the tokens of a user who has signed in; without them they
+    begin with the refresh token among the credentials.
+    """
     auth, fields = manifest.auth, _as_secrets(credentials)
     if isinstance(auth, ClientCredentials):
         return client_credentials(auth, fields, manifest.base_url, send)
     if isinstance(auth, AuthorizationCode):
-        raise NotImplementedError
+        tokens = kept or TokensInMemory(Tokens(fields[auth.refresh_token]))
+        return refreshing(auth, fields, manifest.base_url, manifest.title, send, tokens)
     return fixed(auth, fields)
 
 

@@ -7,6 +7,7 @@ from typing import NoReturn
 from aiohttp import web
 
 from connector_core.errors import ConnectorCoreError, OtherTenantError
+from connector_core.operator_pages import ways_in_words
 from connector_core.sdk.connector import AnyConnector
 from connector_core.settings import Role
 from connector_core.store import Integration
@@ -248,6 +249,7 @@ def _form(
         status=status,
         manifest=connector.manifest,
         form=connector.credentials_type.form(),
+        ways=ways_in_words(connector),
         name=typed.name,
         values=public_fields(connector, typed.fields),
         kept=set(secret_fields(typed.fields)) if draft_key else set(),
