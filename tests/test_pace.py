@@ -100,7 +100,7 @@ def listing(attempt: Attempt, *, rows: int, at_once: int) -> PagedListing[Any]:
 
     async def fetch(query: Any, *, listener: RequestListener, divisible: bool) -> ParsedPage[Any]:
         assert divisible == (query.params["per_page"] == 10)
-        number = int(query["page"])
+        number = int(query.params["page"])
         announced = await attempt(number, listener)
         ids = tuple(str(row) for row in range(rows)[(number - 1) * 10 : number * 10])
         return ParsedPage(ids, ids, announced, TotalSource.LISTING)

@@ -15,6 +15,7 @@ import aiohttp
 from connector_core.errors import Call, NotFoundError
 from connector_core.http.auth import KeptTokens
 from connector_core.http.bounds import bounded
+from connector_core.http.by_hand import HandPagedListing, listing_by_hand
 from connector_core.http.client import Client
 from connector_core.http.listener import RequestListener
 from connector_core.http.pace import Pace
@@ -114,8 +115,9 @@ class HttpApi:
 
         return PagedListing(fetch, request, paging, start, self._pace)
 
-    def by_hand(self, name: str, row: type[R]) -> HandPages[R]:
-        raise NotImplementedError
+    def by_hand(self, name: str, row: type[R]) -> HandPages[R]:  # noqa: ARG002 - it tells type checkers the rows
+        start = self._positions.get(listing_by_hand(name), Position())
+        return HandPagedListing(name, start, self._bounds.rows)
 
     async def get(
         self,

@@ -233,17 +233,20 @@ class Client:
         try:
             url = self._url(request)
             allowed = self._manifest.allows(url.host or "", url.port)
+            if url.user is not None:
+                raise ValueError
         except ValueError:
             raise ProtocolError("the address of the next page is not valid", call=request.call) from None
-        if url.scheme == "https" and allowed and url.user is None:
+        if url.scheme == "https" and allowed:
             return url
-        where = f"the next page is on {url.scheme}://{url.authority}, which" if told else url.authority
+        host, port = url.host or "", f":{url.explicit_port}" if url.explicit_port else ""
+        where = f"the next page is on {url.scheme}://{host}{port}, which" if told else f"{host}{port}"
         raise ProtocolError(f"{where} is not a host of this connector", call=request.call)
 
     def _url(self, request: Request) -> URL:
         # As it came: what is encoded already is not encoded again.
         told = URL(quote(request.url.strip(), safe=punctuation), encoded=True)
-        if told.absolute:
+        if told.scheme:
             return told
         base = URL(self._manifest.base_url + request.call.path, encoded=True).with_query(request.params)
         return base.join(told) if request.url else base

@@ -85,6 +85,8 @@ class PagedListing(Generic[R]):
                     # It may have been answered before a page that knew of one more row.
                     page = replace(page, announced=max(page.announced, self.highest_total))
                 self._measure(page.size)
+                if not last:
+                    self.use_free_slots()
                 listing = self.request.listing if self._paging.resumable else ""
                 place = PlaceInListing(listing, self._position.pages, last, due.total_fell, cursor=cursor)
                 yield (self._first or FirstResponse.of(page)).placed(page, place, self._start, self._position)

@@ -8,14 +8,7 @@ from connector_core.testing.listing_faults import Listed
 from connector_core.testing.oauth import AuthorizationServer
 from connector_core.testing.organisation import Organisation, Person, StaffSimulator
 from connector_core.testing.rsa_keys import simulated_rsa_key
-from connector_core.testing.server import (
-    Served,
-    Simulator,
-    SimulatorOptions,
-    environment,
-    load,
-    serve,
-)
+from connector_core.testing.server import Served, Simulator, SimulatorOptions, environment, load, serve
 from connector_core.testing.switches import Switches
 
 __all__ = [

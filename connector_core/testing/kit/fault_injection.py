@@ -54,7 +54,7 @@ def cases(requests: tuple[Request, ...], listings: tuple[Listed, ...]) -> Iterat
         kinds = (*NETWORK, *(listed[path].faults if path in listed else ()))
         for kind in kinds:
             yield Case(kind, number, path, lasting=False)
-            if seen[path] <= 2 and not (kind == "drop_row" and not listed[path].total):
+            if seen[path] <= 2 and not (kind == "drop_row" and not listed[path].announces):
                 yield Case(kind, number, path, lasting=True)
 
 
