@@ -161,7 +161,7 @@ class _Refreshing:
         proved = proof(auth.client, self._fields, client_id, address_of(auth.token_url, self._base_url))
         request = token_request(auth.token_url, form, proved)
         tokens: Tokens | None = await self._send(
-            request, lambda body: _tokens_in(auth, parse_undeclared(request.call, dict[str, Any], body), used)
+            request, lambda body, _: _tokens_in(auth, parse_undeclared(request.call, dict[str, Any], body), used)
         )
         if tokens is None:
             raise ProtocolError(
