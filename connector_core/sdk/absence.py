@@ -11,38 +11,38 @@ from msgspec import UNSET, Struct
 T = TypeVar("T")
 
 
-def with_nulls(rows: Sequence[T], unreadable: Collection[str]) -> tuple[T, ...]:
-    """Return the rows with null for each field that a row lacks and another one has.
+def with_nulls(rows: Sequence[T], unreadable: Collection[str], *, always: bool) -> tuple[T, ...]:
+    """Return the rows with null for each field that a row lacks and another one has, or ``always``.
 
     Not for a field that could not be read in some row: ``unreadable`` are their places, such as ``office.city``.
     """
-    came = set[str]()
+    known = set[str]()
     for row in rows:
-        _note(row, "", came)
-    came.difference_update(unreadable)
-    return tuple([_filled(row, "", came) for row in rows])
+        _note(row, "", known, always=always)
+    known.difference_update(unreadable)
+    return tuple([_filled(row, "", known) for row in rows])
 
 
-def _note(value: object, place: str, came: set[str]) -> None:
-    """Add the places of the fields that came."""
+def _note(value: object, place: str, known: set[str], *, always: bool) -> None:
+    """Add the places of the fields that came, or of all."""
     if isinstance(value, Struct):
         for name, key, _ in _fields(type(value)):
             inner = getattr(value, name)
-            if inner is not UNSET:
-                came.add(place + key)
-                _note(inner, f"{place}{key}.", came)
+            if always or inner is not UNSET:
+                known.add(place + key)
+                _note(inner, f"{place}{key}.", known, always=always)
 
 
-def _filled(value: T, place: str, came: set[str]) -> T:
+def _filled(value: T, place: str, known: set[str]) -> T:
     if not isinstance(value, Struct):
         return value
     changed: dict[str, object] = {}
     for name, key, nullable in _fields(type(value)):
         inner = getattr(value, name)
         if inner is UNSET:
-            if nullable and place + key in came:
+            if nullable and place + key in known:
                 changed[name] = None
-        elif (filled := _filled(inner, f"{place}{key}.", came)) is not inner:
+        elif (filled := _filled(inner, f"{place}{key}.", known)) is not inner:
             changed[name] = filled
     return msgspec.structs.replace(value, **changed) if changed else value
 

@@ -151,13 +151,16 @@ class Page(Generic[T]):
         """
         return Page((), (), place=PlaceInListing(beginning=self.place.beginning))
 
-    def with_nulls(self) -> "Page[T]":
+    def with_nulls(self, *, always: bool = False) -> "Page[T]":
         """Return the page with null for each field that a row lacks and another row has.
 
         For providers that leave out nulls: otherwise a field that was emptied would keep its stored value. One that no
         row of the page has is still ``UNSET``, and so is one that could not be read in some row.
+
+        Args:
+            always: True for a row that was requested by its id: no other one tells which fields may come.
         """
-        return replace(self, rows=with_nulls(self.rows, self.unreadable))
+        return replace(self, rows=with_nulls(self.rows, self.unreadable, always=always))
 
     def with_expected_ids(self, expected: ExpectedIds | None) -> "Page[T]":
         """Return the page with the total that another response implies. With None, the reading is not complete."""

@@ -111,7 +111,7 @@ class Okta(Connector[OktaCredentials, OktaOptions]):
             return None
         if self._known is None:
             self._known = References([names_of(one) async for page in self._users(*_NAMES) for one in page.rows])
-        return Page.single((found,)).map(to_employee, self._known, self.options)
+        return Page.single((found,)).with_nulls(always=True).map(to_employee, self._known, self.options)
 
     @discovers(
         Department,

@@ -56,8 +56,6 @@ class Behaviour(Switches):
     """Resource set of the app's role: all users, no role at all, or half of the users."""
     dpop: Literal["off", "on"] = "off"
     """The app's box for DPoP. With it, no token is issued."""
-    organisation: Literal["readable", "forbidden"] = "readable"
-    """Right to read /api/v1/org."""
     fields: Literal["honoured", "ignored"] = "honoured"
     """Effect of the parameter `fields` on lists."""
     links: Literal["lines", "joined", "elsewhere"] = "lines"
@@ -80,6 +78,7 @@ class Behaviour(Switches):
 
 class OktaSimulator(StaffSimulator):
     host = "acme.okta.com"
+    other_credentials = ({"domain": host, "api_token": API_TOKEN},)
     reset_header = "X-Rate-Limit-Reset"
     listings = (Listed(USERS, "", values="profile"),)
 
@@ -105,11 +104,6 @@ class OktaSimulator(StaffSimulator):
         key = self.server.private_key
         return {"domain": self.host, "client_id": self.server.client_id, "kid": "simulated-kid", "private_key": key}
 
-    @property
-    def token_credentials(self) -> Mapping[str, str]:
-        """Credentials of the other way: an API token."""
-        return {"domain": self.host, "api_token": API_TOKEN}
-
     def ids(self, kind: type[Entity]) -> set[str]:
         if kind is Employee:
             return {id_of(one) for one in self._visible()}
@@ -123,13 +117,6 @@ class OktaSimulator(StaffSimulator):
             return self.server.answer(request) or _error("E0000007")
         if request.headers.get("Authorization") != f"SSWS {API_TOKEN}" and not self.server.accepts(request):
             return _error("E0000011")
-        if path == "/api/v1/org":
-            readable = self.behaviour.organisation == "readable"
-            return (
-                json_answer({"id": "00osimulated5d7", "companyName": "Acme"}, 200, JSON)
-                if readable
-                else _error("E0000006")
-            )
         if not path.startswith(USERS):
             return _error("E0000007")
         if throttled := self._throttle():
