@@ -48,7 +48,7 @@ class Connections:
         tls = showing(manifest, credentials) or self._tls
         account = (manifest.name, json.dumps(credentials.public(), sort_keys=True, default=str))
         if account not in self._quotas:
-            self._quotas[account] = Quotas(limits_of(manifest, settings))
+            self._quotas[account] = Quotas(limits_of(manifest, settings), settings.leave_free)
         return HttpApi(
             self._session(),
             tls,

@@ -12,7 +12,7 @@ from connector_core.sdk.authentication import AuthorizationCode, ClientCredentia
 from connector_core.sdk.connector import AnyConnector, Connector, Declaration, Options
 from connector_core.sdk.credentials import Credentials
 from connector_core.sdk.entities import Product
-from connector_core.sdk.manifest import API_VERSION, Manifest
+from connector_core.sdk.manifest import API_VERSION, Manifest, RateLimit
 from connector_core.settings import PluginSettings
 from connector_core.suggestions import did_you_mean
 
@@ -96,7 +96,7 @@ def _check_address(manifest: Manifest, settings: PluginSettings) -> None:
 
 def _refuse_unknown_limits(manifest: Manifest, settings: PluginSettings) -> None:
     """Raise PluginContractError if plugins.toml sets the quota of a path for which the manifest declares none."""
-    known = [limit.path for limit in manifest.limits]
+    known = [limit.path for limit in manifest.limits if isinstance(limit, RateLimit)]
     if unknown := [path for path in settings.limits if path not in known]:
         question = did_you_mean(unknown[0], known)
         raise PluginContractError(

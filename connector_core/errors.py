@@ -39,7 +39,10 @@ from typing import ClassVar
 
 
 class ConnectorCoreError(Exception):
-    """The root. ``str(error)`` is one sentence for the operator; ``hint`` says what to do."""
+    """The root. ``str(error)`` is one sentence for the operator; ``hint`` says what to do.
+
+    Example: ``error.code, error.hint``.
+    """
 
     code: ClassVar[str] = "error"
     exit_code: ClassVar[int] = 4
@@ -57,41 +60,57 @@ class ConnectorCoreError(Exception):
 
 
 class SettingsError(ConnectorCoreError):
+    """A setting, flag or key is wrong. Example: ``raise SettingsError("There is no such list.", hint="Name one.")``."""
+
     code = "settings"
     exit_code = 2
 
 
 class UnknownIntegrationError(SettingsError):
+    """There is no integration of that name. Example: ``isinstance(error, UnknownIntegrationError)``."""
+
     code = "unknown_integration"
 
 
 class PlanChangedError(SettingsError):
+    """The plan is not the one that was shown. Example: ``isinstance(error, PlanChangedError)``."""
+
     code = "plan_changed"
 
 
 class PluginError(ConnectorCoreError):
+    """A plugin cannot be used. Example: ``isinstance(error, PluginError)``."""
+
     code = "plugin"
     exit_code = 2
 
 
 class PluginLoadError(PluginError):
+    """The plugin could not be imported. Example: ``isinstance(error, PluginLoadError)``."""
+
     code = "plugin_load"
 
 
 class PluginContractError(PluginError):
+    """The plugin breaks the contract. Example: ``isinstance(error, PluginContractError)``."""
+
     code = "plugin_contract"
 
 
 class PluginConflictError(PluginError):
+    """Two distributions claim one name, or one module. Example: ``isinstance(error, PluginConflictError)``."""
+
     code = "plugin_conflict"
 
 
 class PluginRefusedError(PluginError):
+    """The settings do not allow the plugin. Example: ``isinstance(error, PluginRefusedError)``."""
+
     code = "plugin_refused"
 
 
 class CredentialsError(ConnectorCoreError):
-    """``field`` names the field that is wrong, if a single one is."""
+    """``field`` names the field that is wrong. Example: ``CredentialsError("No.", field="key").field``."""
 
     code = "credentials"
     exit_code = 2
@@ -106,7 +125,10 @@ class CredentialsError(ConnectorCoreError):
 
 
 class InvalidCredentialsError(CredentialsError):
-    """``suggestion`` is the value of the field that was probably meant, if there is one. Never a secret."""
+    """``suggestion`` is the value of the field that was probably meant, if there is one. Never a secret.
+
+    Example: ``raise InvalidCredentialsError("Type only acme.", field="company", suggestion="acme")``.
+    """
 
     code = "credentials_invalid"
 
@@ -120,16 +142,20 @@ class InvalidCredentialsError(CredentialsError):
 
 
 class RejectedCredentialsError(CredentialsError):
+    """The provider says no. Example: ``raise RejectedCredentialsError("The token has expired.")``."""
+
     code = "credentials_rejected"
 
 
 class OtherTenantError(CredentialsError):
+    """The credentials are another company's than those before. Example: ``isinstance(error, OtherTenantError)``."""
+
     code = "other_tenant"
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Method and path of a request: the only parts of it that an error may name."""
+    """Method and path, all that an error names of a request. Example: ``str(Call("GET", "/me")) == "GET /me"``."""
 
     method: str
     path: str
@@ -141,6 +167,8 @@ class Call:
 
 class ProviderError(ConnectorCoreError):
     """An error of the provider. ``message`` begins with the request; its query and body are never kept.
+
+    Example: ``raise ProviderError("the list of people is switched off", call=Call("GET", "/people"))``.
 
     Args:
         message: What is wrong, without the request.
@@ -174,7 +202,10 @@ class ProviderError(ConnectorCoreError):
 
 
 class UnavailableError(ProviderError):
-    """``gateway`` is True if a proxy in front of the provider gave up, so that a smaller request may succeed."""
+    """``gateway`` is True if a proxy in front of the provider gave up, so that a smaller request may succeed.
+
+    Example: ``UnavailableError("the report is not ready", call=Call("GET", "/report")).retryable``.
+    """
 
     code = "provider_unavailable"
     retryable = True
@@ -187,7 +218,10 @@ class UnavailableError(ProviderError):
 
 
 class ThrottledError(ProviderError):
-    """``retry_after`` is how many seconds the provider asks to wait, or None if it names no time ahead."""
+    """``retry_after`` is how many seconds the provider asks to wait, or None if it names no time ahead.
+
+    Example: ``raise ThrottledError("too many reports", call=Call("POST", "/report"), retry_after=60)``.
+    """
 
     code = "provider_throttled"
     retryable = True
@@ -201,39 +235,57 @@ class ThrottledError(ProviderError):
 
 
 class ForbiddenError(ProviderError):
+    """A permission is missing. Example: ``raise ForbiddenError("it is hidden", call=Call("POST", "/graphql"))``."""
+
     code = "provider_forbidden"
 
 
 class NotFoundError(ProviderError):
+    """The thing does not exist. Example: ``raise NotFoundError("there is none", call=Call("GET", "/report"))``."""
+
     code = "provider_not_found"
 
 
 class CursorExpiredError(ProviderError):
+    """A cursor or token is too old. Example: ``raise CursorExpiredError("resync", call=Call("GET", "/delta"))``."""
+
     code = "provider_cursor_expired"
 
 
 class InsecureError(ProviderError):
+    """The provider's certificate is not trusted. Example: ``isinstance(error, InsecureError)``."""
+
     code = "provider_insecure"
 
 
 class ProtocolError(ProviderError):
+    """The response breaks a promise. Example: ``raise ProtocolError("it has no ids", call=Call("GET", "/report"))``."""
+
     code = "provider_protocol"
 
 
 class MalformedError(ProtocolError):
+    """It cannot be parsed. Example: ``raise MalformedError("it ends early", call=Call("GET", "/report"))``."""
+
     code = "provider_malformed"
     retryable = True
 
 
 class DiscoveryError(ConnectorCoreError):
+    """The connector is at fault. Example: ``isinstance(error, DiscoveryError)``."""
+
     code = "discovery"
 
 
 class StoreError(ConnectorCoreError):
+    """The store is at fault. Example: ``isinstance(error, StoreError)``."""
+
     code = "store"
 
 
 class BusyError(StoreError):
+    """Another process uses the integration or the store. Example: ``isinstance(error, BusyError)``."""
+
     code = "busy"
     exit_code = 1
     retryable = True

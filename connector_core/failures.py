@@ -25,6 +25,9 @@ FAILURES: Mapping[str, Message] = MappingProxyType(
         "provider_throttled": Message("The provider asked for fewer requests", _LATER),
         "provider_forbidden": Message("The credentials are valid, and a permission is missing", _CHECK),
         "provider_not_found": Message("The provider does not know the address that was requested", _CHECK),
+        "provider_cursor_expired": Message(
+            "The provider no longer accepted the cursor of the next page", "Run again: it is read from the beginning."
+        ),
         "provider_insecure": Message("The provider's certificate is not trusted", _CHECK),
         "provider_protocol": Message(
             "The provider's response is not what its API promises",

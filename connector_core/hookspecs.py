@@ -16,6 +16,14 @@ PROJECT = "connector_core"
 
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
+"""Mark a function as the implementation of a hook: of the one that registers connectors, or of those that observe runs.
+
+Example::
+
+    @hookimpl
+    def discovery_connectors() -> list[type[Acme]]:
+        return [Acme]
+"""
 
 
 @hookspec

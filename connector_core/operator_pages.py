@@ -21,7 +21,7 @@ from connector_core.sdk.authentication import (
     in_words,
 )
 from connector_core.sdk.connector import AnyConnector, Declaration
-from connector_core.sdk.manifest import Advice, Manifest, RateLimit
+from connector_core.sdk.manifest import Advice, ConcurrencyLimit, Manifest, RateLimit
 from connector_core.settings import limits_of
 
 
@@ -55,9 +55,31 @@ def products_of(declarations: Iterable[Declaration]) -> list[str]:
     return sorted({product for one in declarations for product in one.products})
 
 
-def limits_in_force(entry: Entry) -> tuple[RateLimit, ...]:
-    """Return the quotas in force: those of the manifest, unless plugins.toml replaces them."""
+def limits_in_force(entry: Entry) -> tuple[RateLimit | ConcurrencyLimit, ...]:
+    """Return the quotas in force: those of the manifest or of plugins.toml, less what stays free."""
     return limits_of(entry.connector.manifest, entry.settings) if entry.connector else ()
+
+
+def limits_in_words(entry: Entry) -> list[str]:
+    """Return each quota in force in words, and the share that stays free."""
+    found = [f"At most {limit_in_words(one)}" for one in limits_in_force(entry)]
+    if share := entry.settings.leave_free:
+        found.append(f"{share:.0%} of the quota stays free for other tools (leave_free)")
+    return found
+
+
+def limit_in_words(limit: RateLimit | ConcurrencyLimit, quote: str = "") -> str:
+    """Return a limit in words: ``15 requests of /people in any 3 s``."""
+    path = f" of {quote}{limit.path}{quote}" if limit.path else ""
+    match limit:
+        case ConcurrencyLimit(at_once=at_once):
+            return f"{_counted(at_once)}{path} at once"
+        case RateLimit(requests=requests, per=per):
+            return f"{_counted(requests)}{path} in any {per:g} s"
+
+
+def _counted(requests: int) -> str:
+    return f"{requests:,} request{'s' if requests > 1 else ''}"
 
 
 def mechanism(manifest: Manifest) -> str:

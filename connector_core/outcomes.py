@@ -16,7 +16,7 @@ from connector_core.sdk.rejection import Rejection
 
 
 class Verdict(StrEnum):
-    """A run's outcome in one word."""
+    """A run's outcome in one word. Example: ``report.verdict is Verdict.COMPLETE``."""
 
     COMPLETE = "complete"
     INCOMPLETE = "incomplete"
@@ -35,11 +35,11 @@ class Verdict(StrEnum):
 
 
 class Standing(StrEnum):
-    """The verdict of a certificate on the reading of one kind."""
+    """A certificate's verdict on the reading of a kind. Example: ``certificate.standing is Standing.DEFERRED``."""
 
     COMPLETE = "complete"
     CAUGHT_UP = "caught up"
-    """A delta has read everything that has changed. Removed rows are not known."""
+    """A delta has read everything that has changed. Of removed rows only those are known that it reports."""
     INCOMPLETE = "incomplete"
     DEFERRED = "deferred"
     """The provider asked to wait longer than a run may."""
@@ -62,7 +62,8 @@ class Began(StrEnum):
     STARTED_OVER_EXPIRED = "started_over_expired"
     """The provider no longer accepted the cursor at which the reading was to go on."""
     RESYNCED = "resynced"
-    """The provider no longer accepted the token from which the delta was to start, so all rows were read."""
+    """The provider no longer accepted the token from which the delta was to start, so all rows were read. None of the
+    kind is removed by that run."""
     READ_TWICE = "read_twice"
     """The listing may have moved while it was read, so it was read again."""
 
@@ -76,7 +77,7 @@ class Proof(StrEnum):
     EXPECTED_IDS = "expected_ids"
     """Another response names the rows that must be there, and all of them came."""
     COUNT = "count"
-    """The provider counts its rows by another request, and as many came, by cursors: none is a number that shifts."""
+    """As many rows came as the provider says there are, by cursors past which no row can move."""
     CREATION_TIMES = "creation_times"
     """As many rows that were created before the reading began were read as were announced at its beginning."""
     READ_TWICE = "read_twice"
@@ -86,13 +87,15 @@ class Proof(StrEnum):
 
 
 class Operation(StrEnum):
+    """The effect of a change. Example: ``change.operation is Operation.REMOVE``."""
+
     CREATE = "create"
     UPDATE = "update"
     REMOVE = "remove"
 
 
 class State(StrEnum):
-    """The state of a planned change."""
+    """The state of a planned change. Example: ``change.state is State.HELD``."""
 
     PLANNED = "planned"
     APPLIED = "applied"
@@ -105,7 +108,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One discovery of one integration."""
+    """One discovery of one integration. Example: ``report.run.integration``."""
 
     id: str
     integration: str
@@ -121,7 +124,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A kind's verdict after a run: complete or not, and why not."""
+    """A kind's verdict after a run: complete or not, and why not. Example: ``certificate.complete``."""
 
     kind: str
     standing: Standing
@@ -153,7 +156,7 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One planned or past change. ``label`` is the entity's name while it is stored or staged."""
+    """One planned or past change. ``label`` is the entity's name while that is stored. Example: ``change.label``."""
 
     kind: str
     source_id: str
@@ -169,7 +172,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class KindPlan:
-    """The changes that a run implies for one kind, counted."""
+    """The changes of a kind that a run implies, counted. Example: ``sum(one.plan.removes for one in report.kinds)``."""
 
     kind: str
     creates: int
@@ -184,7 +187,7 @@ class KindPlan:
 
 @dataclass(frozen=True, slots=True)
 class KindReport:
-    """The certificate and the plan of one kind."""
+    """The certificate and the plan of one kind. Example: ``report["Employee"].plan.creates``."""
 
     certificate: Certificate
     plan: KindPlan
@@ -249,7 +252,7 @@ class Extent:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A run's result."""
+    """A run's result. Example: ``report["Employee"].certificate.complete``."""
 
     run: Run
     verdict: Verdict

@@ -32,7 +32,9 @@ from connector_core.testing.spellings import SPELLINGS
 from connector_core.web import errors as of_the_web
 from connector_core.web.api import OPERATIONS, PREFIX, document_of
 from connector_core.web.failures import STATUSES, status_of
+from docs.reference import reference
 
+__all__ = ["current", "documents", "lines_of", "main", "reference"]
 ROOT = Path(__file__).parents[1]
 
 

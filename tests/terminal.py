@@ -19,9 +19,9 @@ class Terminal:
     A separate process opens the terminal, since forking this one, which has threads, is not safe.
     """
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, program: tuple[str, ...] = (str(DISCOVER),)) -> None:
         self.seen = ""
-        command = [sys.executable, "-c", SPAWN, str(DISCOVER), *arguments]
+        command = [sys.executable, "-c", SPAWN, *program, *arguments]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
 
     def wait_for(self, text: str, seconds: float = 10) -> None:

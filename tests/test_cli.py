@@ -249,6 +249,16 @@ def test_the_catalogue_and_the_page_of_an_integration(discover: Discover) -> Non
     assert discover("show", "namely", "--json").json()["capabilities"][0]["resource"] == "Profile"
 
 
+def test_the_page_of_an_integration_shows_the_limits_in_force(discover: Discover, tmp_path: Path) -> None:
+    file = tmp_path / "other.toml"
+    file.write_text("[plugins.namely]\nleave_free = 0.25\n")
+    assert "100 requests of /profiles in any 60 s" in discover("list").out.replace("\n", " ")
+    page = discover("show", "namely", "--settings", str(file))
+    assert "At most 75 requests of /profiles in any 60 s.\n25% of the quota stays free" in page.out
+    shown = discover("show", "namely", "--settings", str(file), "--json").json()
+    assert (shown["limits"], shown["leave_free"]) == ([{"path": "/profiles", "requests": 75, "per": 60}], 0.25)
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -3,12 +3,25 @@
 import json
 import string
 import traceback
+from typing import Annotated, Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector_core import Credentials, InvalidCredentialsError, TenantDomain
+from connector_core import (
+    NOT_OBTAINED,
+    BaseUrl,
+    Credentials,
+    InvalidCredentialsError,
+    Obtained,
+    Pem,
+    PrivateKey,
+    SecretStr,
+    TenantDomain,
+)
+from connector_core.secrecy import SecretsInUse
+from connector_core.testing import new_rsa_key
 from connectors.bamboohr.credentials import BambooHRCredentials
 from connectors.hibob.credentials import HiBobCredentials
 from connectors.namely.connector import Namely
@@ -167,3 +180,95 @@ def test_a_subdomain_is_one_label_and_what_nearly_fits_is_told_rightly(company: 
         BambooHRCredentials.parse({"company": company, "api_key": TOKEN})
     assert say in caught.value.message
     assert BambooHRCredentials.parse({"company": "acme-2", "api_key": TOKEN}).company == "acme-2"
+
+
+# ---- fields of several lines, choices, and what the host obtains
+
+PEM_KEY = new_rsa_key()
+
+
+class Various(Credentials):
+    cloud: Literal["global", "us"] = "global"
+    token: SecretStr | None = None
+    private_key: Annotated[SecretStr, PrivateKey()] | None = None
+    other_key: Annotated[SecretStr | None, PrivateKey()] = None
+    certificate: Annotated[str, Pem()] | None = None
+    server: Annotated[str, BaseUrl()] | None = None
+    refresh_token: Annotated[SecretStr, Obtained()] = NOT_OBTAINED
+
+
+def test_a_form_has_choices_and_texts_of_several_lines_and_nothing_that_the_host_obtains() -> None:
+    form = {one.name: one for one in Various.form()}
+    assert list(form) == ["cloud", "token", "private_key", "other_key", "certificate", "server"]
+    assert form["cloud"].choices == ("global", "us")
+    assert [name for name, one in form.items() if one.lines] == ["private_key", "other_key", "certificate"]
+    assert [name for name, one in form.items() if one.secret] == ["token", "private_key", "other_key"]
+    assert not any(one.required for one in form.values())
+    assert Various.obtained() == {"refresh_token"}
+    assert Various.named_hosts() == {"server"}
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        PEM_KEY,
+        PEM_KEY.strip(),
+        f"\n  {PEM_KEY}\n",
+        PEM_KEY.replace("\n", "\r\n"),
+        PEM_KEY.replace("\n", "\\n"),
+        PEM_KEY.replace("\n", "\n  "),
+    ],
+    ids=["as it is", "without the last line end", "space around it", "of Windows", "out of JSON", "indented"],
+)
+def test_a_key_is_read_however_it_was_copied(spelled: str) -> None:
+    assert Various.parse({"private_key": spelled}).secrets()["private_key"].get_secret_value() == PEM_KEY
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (PEM_KEY.splitlines()[4], "is not a private key in PEM: copy all of it"),
+        (PEM_KEY[:-30], "is not a private key in PEM: copy all of it"),
+        (PEM_KEY[30:], "is not a private key in PEM: copy all of it"),
+        (f"{PEM_KEY}and more", "is not a private key in PEM: copy all of it"),
+        (PEM_KEY.replace("PRIVATE", "PUBLIC"), "is not a private key in PEM: copy all of it"),
+        (PEM_KEY.replace("PRIVATE", "ENCRYPTED PRIVATE"), "is encrypted: give the key without its passphrase"),
+        ("  ", "is not a private key in PEM: copy all of it"),
+    ],
+)
+@pytest.mark.parametrize("field", ["private_key", "other_key"])
+def test_a_key_that_is_not_whole_or_encrypted_is_refused_unseen(field: str, wrong: str, said: str) -> None:
+    with pytest.raises(InvalidCredentialsError) as caught:
+        Various.parse({field: wrong})
+    assert caught.value.message.startswith(f"{field}: {said}")
+    assert not any(line in repr(vars(caught.value)) for line in PEM_KEY.splitlines()[1:-1])
+
+
+def test_line_breaks_are_allowed_in_keys_only() -> None:
+    with pytest.raises(InvalidCredentialsError, match="token: contains a space, a line break"):
+        Various.parse({"token": PEM_KEY})
+
+
+def test_a_private_key_beside_a_certificate_would_be_stored_in_the_clear_and_is_refused() -> None:
+    with pytest.raises(InvalidCredentialsError, match="certificate: holds a private key, too"):
+        Various.parse({"certificate": PEM_KEY})
+
+
+def test_what_is_left_empty_is_neither_public_nor_filled_in() -> None:
+    given = Various.parse({"token": "t-1", "private_key": "", "server": ""})
+    assert given.public() == {"cloud": "global"}
+    assert given.filled() == {"cloud", "token"}
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("Global", "global"), ("usa", "us"), ("china", "")])
+def test_a_choice_that_does_not_exist_is_refused_with_the_nearest(typed: str, meant: str) -> None:
+    with pytest.raises(InvalidCredentialsError, match="cloud: should be 'global' or 'us'") as caught:
+        Various.parse({"cloud": typed})
+    assert caught.value.suggestion == meant
+
+
+def test_a_line_of_a_key_is_hidden_like_the_whole_key() -> None:
+    secrets = SecretsInUse([SecretStr(PEM_KEY)])
+    for line in PEM_KEY.splitlines()[1:-2]:
+        assert secrets.hidden_in(f"in {line}.") == "in [secret]."
+    assert secrets.hidden_in("-----BEGIN PRIVATE KEY-----") == "-----BEGIN PRIVATE KEY-----"

@@ -9,7 +9,7 @@ import pytest
 from connector_core import Call, Listing, Maybe, PlaceInListing, Row, TotalSource, field
 from connector_core.http.first_response import FirstResponse
 from connector_core.http.parsing import ParsedPage, parse_page
-from connector_core.http.responses import clock_of
+from connector_core.http.waits import clock_of
 from connector_core.sdk.paging import Position
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp()

@@ -39,6 +39,7 @@ from planted.misreading import (
     SwallowsErrors,
 )
 from planted.misvaluing import AssumesRows, EmptiesAbsentFields, TakesAbsentForUnknown
+from planted.tokened import Tokened
 
 ROOT = Path(__file__).parents[1]
 REVEALED_BY: Mapping[type[AnyConnector], tuple[str, ...]] = {
@@ -108,6 +109,13 @@ def test_a_good_connector_keeps_every_rule(job: str) -> None:
     assert findings.problems == {}
     if job == "faults-1":
         assert findings.counts["faults fired"] == findings.counts["faults tried"] > 50
+
+
+def test_a_good_connector_that_reads_deltas_by_token_keeps_their_rules() -> None:
+    findings = run_job(Tokened, "deltas")
+    assert findings.problems == {}
+    # More than one can be interrupted.
+    assert int(findings.measures["pages of a delta"]) > 1
 
 
 @pytest.mark.slow

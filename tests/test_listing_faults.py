@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from connector_core.testing import Listed
-from connector_core.testing.listing_faults import apply_fault
+from connector_core.testing.listing_faults import BODY_FAULTS, NEED_TOTAL, apply_fault, faulty_body, faulty_headers
 
 VALUES = {"id": 1, "name": "Ada", "email": "ada@acme.example", "team": "Sales", "office": None}
 FLAT = Listed("/people", "data", "total")
@@ -40,3 +40,36 @@ def test_the_two_halves_of_the_keys_share_the_id_only_and_have_all_keys_together
     assert {**half, **other} == VALUES
     assert len(half) > 1
     assert len(other) > 1
+
+
+BARE = Listed("/people", "", total_header="X-Total-Count")
+INNER = Listed("/people", "data.people.nodes", "data.people.total")
+
+
+@pytest.mark.parametrize("kind", sorted(BODY_FAULTS.keys() - NEED_TOTAL))
+def test_a_fault_does_to_a_bare_array_and_to_inner_rows_what_it_does_to_rows_under_a_key(kind: str) -> None:
+    rows = [dict(VALUES) for _ in range(5)]
+    flat = apply_fault(kind, FLAT, {"data": [dict(one) for one in rows], "total": 5})
+    bare = apply_fault(kind, BARE, [dict(one) for one in rows])
+    inner = apply_fault(kind, INNER, {"data": {"people": {"nodes": rows, "total": 5}}})["data"]["people"]
+    if kind == "renamed":
+        assert flat["data_"] == inner["nodes_"] == next(iter(bare.values()))
+        assert "data" not in flat
+    else:
+        assert flat["data"] == inner["nodes"] == bare
+    assert inner["total"] == 5
+
+
+def test_a_total_in_a_header_is_changed_and_omitted_there() -> None:
+    headers = (("Content-Type", "application/json"), ("x-total-count", "41"))
+    assert faulty_headers("wrong_total", BARE, headers) == (headers[0], ("x-total-count", "48"))
+    assert faulty_headers("no_total", BARE, headers) == headers[:1]
+    assert faulty_headers("drop_row", BARE, headers) == headers
+    assert faulty_body("no_total", BARE, b"[1]") == b"[1]"
+    assert {*BARE.faults} >= NEED_TOTAL
+    assert not NEED_TOTAL & {*Listed("/people", "").faults}
+
+
+def test_faults_of_chains_apply_to_listings_that_tell_of_them() -> None:
+    assert not {"expired_cursor", "other_host"} & {*BARE.faults}
+    assert {"expired_cursor", "other_host"} <= {*Listed("/people", "", cursor="after", addresses=True).faults}

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import hypothesis.strategies as st
 import pytest
@@ -26,8 +26,10 @@ from connector_core import (
     Cursor,
     Employee,
     ExpectedIds,
+    LinkHeader,
     Listing,
     Maybe,
+    NextUrl,
     Offset,
     Page,
     PageNumber,
@@ -41,6 +43,7 @@ from connector_core.host import Host
 from connector_core.outcomes import Began, Operation, Proof, State
 from connector_core.plugins import registry_of
 from connector_core.sdk.connector import AnyConnector
+from connector_core.sdk.paging import Chained
 from connector_core.settings import HostSettings, HttpSettings, Settings
 from connector_core.testing import Answer, Served, json_answer, serve
 from connector_core.testing.clock import JumpingLoop
@@ -64,10 +67,15 @@ class Untold(Listing[Dated]):
 
     rows: list[Dated] = key(name="people")
     next: str | None = None
+    address: str | None = None
 
     @property
     def next_cursor(self) -> str | None:
         return self.next
+
+    @property
+    def next_url(self) -> str | None:
+        return self.address
 
 
 class People(Untold):
@@ -92,6 +100,10 @@ class Ids(Wire):
     ids: list[str]
 
 
+class Count(Wire):
+    count: int
+
+
 @dataclass(frozen=True)
 class Kind:
     """One kind of listing."""
@@ -101,6 +113,15 @@ class Kind:
     listing: type[Listing[Dated]] = People
     expects: bool = False
     """True if another response says which rows there are."""
+    counts: Literal["", "exact", "lags"] = ""
+    """How another response counts the rows, if one does."""
+    keyset: bool = False
+    """True if a cursor is the id of the row before the page, and the rows are sorted by their ids."""
+
+    @property
+    def appends(self) -> bool:
+        """True if the listing has new rows last, by a key that never changes: where it is resumed, it must."""
+        return self.paging.resumable
 
     def connector(self) -> type[AnyConnector]:
         kind = self
@@ -110,11 +131,24 @@ class Kind:
             async def employees(self) -> AsyncIterator[Page[Employee]]:
                 pages = self.api.pages("/people", kind.listing, paging=kind.paging)
                 expected = ExpectedIds((await self.api.get("/ids", Ids)).ids) if kind.expects else None
+                count = (await self.api.get("/count", Count)).count if kind.counts else None
                 async for page in pages:
                     mapped = page.map(to_employee)
-                    yield mapped.with_expected_ids(expected) if kind.expects else mapped
+                    if kind.expects:
+                        yield mapped.with_expected_ids(expected)
+                    elif kind.counts:
+                        yield mapped.with_count(count, exact=kind.counts == "exact")
+                    else:
+                        yield mapped
 
         return Reader
+
+
+COUNTS: tuple[Literal["exact", "lags"], ...] = ("exact", "lags")
+
+
+def keeps_place(paging: Paging) -> bool:
+    return isinstance(paging, Cursor) and paging.keeps_place
 
 
 KINDS = [
@@ -128,11 +162,30 @@ KINDS = [
             PageNumber(SIZE, appends=True),
             Offset(SIZE),
             Offset(SIZE, appends=True),
-            Cursor(SIZE),
         )
         for listing in (People, DatedPeople, Untold, DatedUntold)
     ),
+    *(
+        Kind(
+            f"{type(paging).__name__}, {'keyset, ' if keyset else ''}{listing.__name__}", paging, listing, keyset=keyset
+        )
+        for paging in (Cursor(SIZE), NextUrl(), LinkHeader())
+        for keyset in (False, True)
+        for listing in (People, DatedPeople, Untold, DatedUntold)
+    ),
     Kind("expected", PageNumber(SIZE, appends=True), Untold, expects=True),
+    *(
+        Kind(
+            f"{type(paging).__name__}, {counts}{', keeps its place' if keeps_place(paging) else ''}",
+            paging,
+            Untold,
+            counts=counts,
+            keyset=keeps_place(paging),
+        )
+        for paging in (Cursor(SIZE), Cursor(SIZE, keeps_place=True), PageNumber(SIZE))
+        for counts in COUNTS
+    ),
+    Kind("Cursor that keeps its place", Cursor(SIZE, keeps_place=True), People, keyset=True),
 ]
 
 
@@ -173,7 +226,7 @@ class Moving(ExampleSimulator):
 
     def happen(self, events: list[Event]) -> None:
         for event in events:
-            self._happen(event, self.kind.paging.resumable)
+            self._happen(event, self.kind.appends)
 
     def _happen(self, event: Event, appends: bool) -> None:
         people, now = self.people, datetime.now(UTC).isoformat()
@@ -193,26 +246,38 @@ class Moving(ExampleSimulator):
         elif event.what == "sort" and people and not appends:
             people.insert(event.place // 7 % len(people), people.pop(place))
 
+    def start_of(self, cursor: str | None) -> int:
+        """Return the place of the first row behind a cursor."""
+        if self.kind.keyset:
+            return sum(one["id"] <= (cursor or "") for one in self.people)
+        return int(cursor or 0)
+
     def answer(self, request: web.Request) -> Answer:
         path, query = self.path_of(request), request.query
         if path == "/ids":
             return json_answer({"ids": [one["id"] for one in self.people]}, 200, JSON)
+        if path == "/count":
+            # An index that lags still counts a row that has left.
+            lag = self.kind.counts == "lags" and bool(self.gone)
+            return json_answer({"count": len(self.people) + lag}, 200, JSON)
         if path != "/people":
             return super().answer(request)
         paging, size = self.kind.paging, SIZE
         if isinstance(paging, Offset):
             start = int(query["offset"])
-        elif isinstance(paging, Cursor):
-            start = int(query.get("cursor", 0))
+        elif isinstance(paging, Chained):
+            start = self.start_of(query.get("cursor"))
         elif isinstance(paging, Streamed):
             start, size = 0, len(self.people)
         else:
             start = (int(query.get("page", 1)) - 1) * SIZE
         total = len(self.people)
-        # A cursor that is a place, so that rows move past it.
-        following = str(start + size) if start + size < total else None
-        body = {"people": self.people[start : start + size], "total": total, "next": following}
-        answer = json_answer(body, 200, JSON)
+        rows = self.people[start : start + size]
+        # A cursor that is a place lets rows move past it.
+        following = (rows[-1]["id"] if self.kind.keyset else str(start + size)) if start + size < total else None
+        address = f"https://{self.host}/v1/people?cursor={following}" if following else None
+        headers = (*JSON, ("Link", f'<{address}>; rel="next"')) if address else JSON
+        answer = json_answer({"people": rows, "total": total, "next": following, "address": address}, 200, headers)
         if self.events:
             self.happen(self.events.pop(0))
         return answer
@@ -316,6 +381,8 @@ class Stage:
         lost = (before & simulator.throughout) - stored
         assert not lost, "a row that was listed throughout was removed"
         hidden = simulator.moves.left and (simulator.moves.came_back or certificate.proof is Proof.DECLINED)
+        # Where no row can move past the reader, it reads those that were there throughout, whatever comes back.
+        hidden &= certificate.proof is not Proof.COUNT
         if certificate.complete and not hidden:
             # New rows that a guard holds were read, too.
             held = {

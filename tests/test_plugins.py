@@ -97,7 +97,7 @@ raise Odd
         (
             CONNECTOR.replace('api=">', 'limits=(RateLimit("/people", requests=0, per=60),), api=">'),
             Standing.REFUSED,
-            "manifest is not valid: limits.0.requests: must be at least 1",
+            "manifest is not valid: limits.0.RateLimit.requests: must be at least 1",
         ),
         (
             CONNECTOR.replace('Bearer("api_key")', 'Header("X Key", "api_key")'),
@@ -107,7 +107,7 @@ raise Odd
         (
             CONNECTOR.replace('Bearer("api_key")', '"api_key"'),
             Standing.REFUSED,
-            "manifest is not valid: auth: should be a Bearer, Header, Basic or ClientCredentials",
+            "manifest is not valid: auth: should be a Bearer, Header, Basic, ClientCredentials or AuthorizationCode",
         ),
         (
             CONNECTOR.replace('name="stranger"', 'name="other"'),
@@ -141,6 +141,53 @@ def test_a_plugin_that_cannot_be_used_says_why_and_stops_no_other(
     assert found["namely"].standing is Standing.READY
     with pytest.raises(PluginRefusedError, match=r"The connector 'stranger' (was refused|failed to load): "):
         registry.connector("stranger")
+
+
+OTHER_WAYS = """
+class Key(Credentials):
+    domain: Annotated[str, TenantDomain("stranger.example")]
+    server: Annotated[str, BaseUrl()] = "https://people.example"
+    api_key: SecretStr | None = None
+    client_id: str | None = None
+    private_key: Annotated[SecretStr, PrivateKey()] | None = None
+    certificate: Annotated[str, Pem()] | None = None
+    refresh_token: Annotated[SecretStr, Obtained()] = NOT_OBTAINED
+"""
+SIGNED = 'auth_alternatives=(ClientCredentials("/token", client=PrivateKeyJwt()),), api=">'
+STRANGE = CONNECTOR.replace("class Stranger(", f"{OTHER_WAYS}\nclass Stranger(").replace(
+    "Connector[StrangerCredentials]", "Connector[Key]"
+)
+
+
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        (("", ""), ""),
+        (('hosts=("*.stranger.example",)', 'hosts=("*.stranger.example", "{server}")'), ""),
+        (('hosts=("*.stranger.example",)', 'hosts=("{domain}",)'), "the host {domain}, which is not a BaseUrl field"),
+        (("https://{domain}", "https://{company}"), "names {company}, which is not a field of its credentials"),
+        (("https://{domain}", "https://{api_key}"), "names {api_key}, which is not a field of its credentials"),
+        (('api=">', 'addresses={"old": "https://{company}"}, api=">'), "names {company}, which is not a field"),
+        (("PrivateKeyJwt()", 'PrivateKeyJwt(), scope="{company}"'), "names {company}, which is not a field"),
+        (("PrivateKeyJwt()", 'PrivateKeyJwt("api_key")'), "signs with the key in api_key, which is not a PrivateKey"),
+        (("PrivateKeyJwt()", 'PrivateKeyJwt(key_id="kid")'), "authenticates with kid, which is not a field"),
+        (("SecretStr | None = None", "SecretStr"), "api_key belongs to one way to authenticate of several"),
+        (("client_id: str | None = None", 'client_id: str = "x"'), "client_id belongs to one way to authenticate of"),
+        (('api=">', 'client_certificate=ClientCertificate(), api=">'), ""),
+        (('api=">', 'client_certificate=ClientCertificate("client_id"), api=">'), "key in client_id, which is not a"),
+        (
+            ('ClientCredentials("/token", client=PrivateKeyJwt())', 'AuthorizationCode("https://x", "/t")'),
+            "",
+        ),
+    ],
+)
+def test_the_ways_and_hosts_of_a_manifest_must_fit_its_credentials(
+    folder: Folder, changed: tuple[str, str], reason: str
+) -> None:
+    folder.add(STRANGE.replace('api=">', SIGNED).replace(*changed))
+    found = entry(allow("stranger"))
+    assert reason in found.reason
+    assert found.standing is (Standing.REFUSED if reason else Standing.READY), found.reason
 
 
 HANGING = (

@@ -3,13 +3,10 @@
 import asyncio
 import gzip
 import ssl
-import time
 import traceback
 from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -41,7 +38,7 @@ from connector_core.discovery.connector_errors import connector_errors
 from connector_core.http import HttpApi, open_session, tls_context
 from connector_core.http.quotas import Quotas
 from connector_core.http.request import Request
-from connector_core.http.responses import raise_for_status, retry_after
+from connector_core.http.responses import raise_for_status
 from connector_core.secrecy import hiding
 from connector_core.settings import HostSettings, HttpSettings
 from connector_core.testing import serve
@@ -167,73 +164,7 @@ def test_a_good_status_that_the_manifest_calls_a_throttle_is_one() -> None:
         raise_for_status(manifest, request, 202, headers)
 
 
-# ---- waits that the provider asks for
-
-
-NOON = "Wed, 21 Oct 2015 12:00:00 GMT"
-NOON_IN_SECONDS = 1445428800
-
-
-def test_retry_after_is_read_in_both_forms_and_never_guessed() -> None:
-    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
-    assert retry_after({"Retry-After": "120"}) == 120
-    assert 85 < (retry_after({"Retry-After": soon}) or 0) <= 90
-    assert retry_after({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}) == 0
-    assert retry_after({"Retry-After": "soon"}) is None
-    assert retry_after({"Retry-After": "-5"}) is None
-    assert retry_after({"Retry-After": "9" * 400}) == retry_after({"Retry-After": "999999999999"}) == 365 * 86_400
-    assert retry_after({"Retry-After": f"Wed, 21 Oct {'9' * 30} 07:28:00 GMT"}) is None
-    assert retry_after({}) is None
-
-
-@pytest.mark.parametrize(
-    ("headers", "wanted"),
-    [
-        ({"X-RateLimit-Reset": "30"}, 30),
-        ({"X-Rate-Limit-Reset": "30"}, 30),
-        ({"RateLimit-Reset": "30"}, 30),
-        ({"X-RateLimit-Reset": "1445412480"}, 0),
-        ({"X-RateLimit-Reset": "soon"}, None),
-        ({"X-RateLimit-Reset": "9" * 400}, None),
-        ({"Retry-After": "5", "X-RateLimit-Reset": "30"}, 5),
-        ({"Retry-After": "0"}, 0),
-        ({"Retry-After": "0", "X-RateLimit-Reset": "30"}, 30),
-        ({"X-Own": "40"}, 40),
-        ({"X-Own": "40", "X-RateLimit-Reset": "30"}, 40),
-        ({"X-Other": "40"}, None),
-    ],
-)
-def test_the_time_of_a_reset_is_read_where_there_is_no_retry_after(
-    headers: dict[str, str], wanted: float | None
-) -> None:
-    assert retry_after(headers, "X-Own") == wanted
-
-
-def test_a_reset_may_be_a_time_of_the_epoch() -> None:
-    assert 38 < (retry_after({"X-RateLimit-Reset": str(int(time.time()) + 40)}) or 0) <= 40
-
-
-@pytest.mark.parametrize(
-    ("headers", "wanted"),
-    [
-        ({"Retry-After": "Wed, 21 Oct 2015 12:00:30 GMT"}, 30),
-        ({"Retry-After": "Wed, 21 Oct 2015 12:00:30 -0000"}, 30),
-        ({"Retry-After": "Wed, 21 Oct 2015 11:59:58 GMT"}, 0),
-        ({"Retry-After": str(NOON_IN_SECONDS + 30)}, 30),
-        ({"X-Own": str(NOON_IN_SECONDS + 30)}, 30),
-        ({"X-RateLimit-Reset": str(NOON_IN_SECONDS - 2)}, 0),
-    ],
-)
-def test_a_time_is_compared_with_the_responses_own_date_and_not_with_our_clock(
-    headers: dict[str, str], wanted: float
-) -> None:
-    assert retry_after({**headers, "Date": NOON}, "X-Own") == wanted
-
-
-@pytest.mark.parametrize("date", ["", "soon", "Wed, 99 Oct 2015 12:00:00 GMT"])
-def test_without_a_valid_date_a_time_is_compared_with_our_clock(date: str) -> None:
-    headers = {"X-RateLimit-Reset": str(int(time.time()) + 40), "Date": date}
-    assert 38 < (retry_after(headers) or 0) <= 40
+# ---- throttles
 
 
 @pytest.mark.parametrize(("seconds", "wanted"), [(None, None), (0, None), (-2.5, None), (float("nan"), None), (7, 7)])

@@ -2,6 +2,7 @@
 
 import io
 import re
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,16 +13,19 @@ from pydantic import SecretStr, ValidationInfo, field_validator
 
 from connector_core import Credentials, InvalidCredentialsError, SettingsError, Subdomain, TenantDomain
 from connector_core.cli.ending import INTERRUPTED, DeclinedError
+from connector_core.cli.form import _given, fill
 from connector_core.cli.questions import confirm
 from connector_core.discovery.connector_errors import validate_some
 from connector_core.names import check_name, valid_name
-from connector_core.sdk.credentials import company_in
+from connector_core.sdk.credentials import FormField, company_in
+from connector_core.testing import new_rsa_key
 from connectors.bamboohr.credentials import BambooHRCredentials
 from connectors.hibob.connector import HiBob
 from connectors.hibob.credentials import HiBobCredentials
 from connectors.namely.connector import Namely
 from connectors.namely.credentials import NamelyCredentials
 from connectors.personio.credentials import PersonioCredentials
+from planted.ways import BASE, Anywhere, key
 from terminal import Terminal
 from world import Discover, Running
 
@@ -188,6 +192,99 @@ def test_each_field_is_asked_for_until_it_fits_and_a_correction_is_accepted_with
     assert acme.token not in terminal.seen
     assert "canary" not in terminal.seen
     assert [one["name"] for one in discover("integrations", "--json").json()["integrations"]] == ["acme-corp"]
+
+
+FILLING = f"""
+import sys
+sys.path.insert(0, {str(ROOT / "tests")!r})
+from connector_core.cli.form import _given, fill
+from planted.ways import Anywhere
+name, fields = fill(Anywhere, "acme", dict(one.split("=", 1) for one in sys.argv[1:]))
+given = Anywhere.credentials_type.parse(fields)
+print("FILLED", sorted(given.filled()), given.region)
+"""
+
+
+def filling(*given: str) -> Terminal:
+    """The questions about a connector with two ways to authenticate."""
+    return Terminal(*given, program=(sys.executable, "-c", FILLING))
+
+
+def test_of_several_ways_one_is_filled_in_and_a_field_is_skipped_with_enter() -> None:
+    pasted = new_rsa_key()
+    terminal = filling("base-url=https://people.acme.example")
+    terminal.wait_for("Fill in API token, or Client id and Private key. Enter alone skips a field.")
+    terminal.wait_for("Region, eu or us, or Enter to skip it")
+    terminal.type("use\n")
+    terminal.wait_for("region: should be 'eu' or 'us'.")
+    terminal.wait_for("(us)")
+    terminal.type("\n")
+    terminal.wait_for("API token, or Enter to skip it")
+    time.sleep(0.2)
+    terminal.type("\n")
+    terminal.wait_for("Client id:")
+    terminal.type("app-1\n")
+    terminal.wait_for("Private key; paste it up to the line -----END:")
+    time.sleep(0.2)
+    # All lines at once, as they are pasted.
+    terminal.type(pasted)
+    assert terminal.end() == 0
+    assert "FILLED ['base_url', 'client_id', 'private_key', 'region'] us" in terminal.seen
+    assert not [line for line in pasted.splitlines() if line in terminal.seen]
+
+
+def test_a_way_that_is_chosen_ends_the_questions_about_the_others() -> None:
+    terminal = filling("base-url=https://people.acme.example", "region=us")
+    terminal.wait_for("API token, or Enter to skip it")
+    time.sleep(0.2)
+    terminal.type("canary-token\n")
+    assert terminal.end() == 0
+    assert "FILLED ['api_token', 'base_url', 'region'] us" in terminal.seen
+    assert "Client id" not in terminal.seen.rpartition("Enter alone")[2]
+
+
+def test_a_key_that_is_not_whole_is_asked_for_again() -> None:
+    terminal = filling("base-url=https://people.acme.example", "region=us", "client-id=app-1")
+    terminal.wait_for("Private key; paste it")
+    time.sleep(0.2)
+    terminal.type("MIIEvgIBADANBgkq\n-----END PRIVATE KEY-----\n")
+    terminal.wait_for("private_key: is not a private key in PEM")
+    time.sleep(0.2)
+    terminal.type("\x04")
+    assert terminal.end() != 0
+    assert "MIIEvg" not in terminal.seen
+
+
+def test_without_a_terminal_an_error_tells_how_to_give_the_fields_of_each_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    with pytest.raises(InvalidCredentialsError) as caught:
+        fill(Anywhere, "acme", {"base-url": BASE, "client-id": "app-1"})
+    assert caught.value.message == "Fill in api_token, or client_id and private_key."
+    assert caught.value.hint == (
+        "Give --api-token-file FILE or DISCOVER_API_TOKEN, "
+        "or --client-id; --private-key-file FILE or DISCOVER_PRIVATE_KEY."
+    )
+
+
+def test_keys_and_certificates_are_given_in_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    file = tmp_path / "key.pem"
+    file.write_text(key().replace("\n", "\r\n"))
+    given = {"base-url": BASE, "client-id": "app-1", "private-key-file": str(file)}
+    _, fields = fill(Anywhere, "acme", given)
+    assert Anywhere.credentials_type.parse(fields).secrets()["private_key"].get_secret_value() == key()
+    certificate = FormField("certificate", "Certificate", "", secret=False, required=True, lines=True)
+    assert _given({"certificate": certificate}, {"certificate-file": str(file)}) == {"certificate": key().strip()}
+    with pytest.raises(SettingsError, match="--private-key is a secret") as caught:
+        fill(Anywhere, "acme", {**given, "private-key": key()})
+    assert "Use --private-key-file FILE or DISCOVER_PRIVATE_KEY" in caught.value.hint
+
+
+def test_a_choice_that_does_not_exist_is_refused_with_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    with pytest.raises(InvalidCredentialsError) as caught:
+        fill(Anywhere, "acme", {"base-url": BASE, "region": "EU"})
+    assert (caught.value.message, caught.value.suggestion) == ("region: should be 'eu' or 'us'.", "eu")
 
 
 @pytest.mark.usefixtures("acme")

@@ -42,12 +42,14 @@ def test_every_table_is_read() -> None:
         [plugins.namely]
         distribution = "connector-core"
         limits = { "/profiles" = { requests = 50, per = 60 } }
+        leave_free = 0.25
         [plugins.namely.options]
         department_group_types = ["Teams"]
         """
     )
     assert settings.plugins
     assert settings.plugins["namely"].limits["/profiles"].requests == 50
+    assert settings.plugins["namely"].leave_free == 0.25
     endpoint = settings.host.endpoints()["acme.namely.com"]
     assert (endpoint.address, endpoint.port) == ("::1", 8443)
 
@@ -61,6 +63,8 @@ def test_every_table_is_read() -> None:
         ("[host]\nstor = 'x'\n", "host.stor: there is no such key"),
         ("[host.http]\ntries = 0\n", "host.http.tries: "),
         ("[host.losses]\nshare = 20\n", "host.losses.share: "),
+        ("[plugins.namely]\nleave_free = 1\n", "plugins.namely.leave_free: must be less than 1."),
+        ("[plugins.namely]\nleave_free = -0.1\n", "plugins.namely.leave_free: must be at least 0."),
         ('[host.resolve]\n"a.namely.com" = "localhost"\n', "host.resolve.a.namely.com: "),
         ('[host.resolve]\n"a.namely.com" = "127.0.0.1:99999"\n', "an address and a port"),
         ("[plugins.namely]\nlimits = { '/profiles' = 3 }\n", "plugins.namely.limits./profiles: "),

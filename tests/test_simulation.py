@@ -29,7 +29,7 @@ from connector_core.plugins import load as load_plugins
 from connector_core.settings import Settings
 from connector_core.testing import Served, SimulatorOptions, load, serve
 from connector_core.testing.authority import authority_in, cache_folder
-from connector_core.testing.server import port_of
+from connector_core.testing.serving import port_of
 from processes import killed_at_every_instant, run_script, simulating, typed
 from world import DISCOVER, OURS, Discover, free_port
 

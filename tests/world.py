@@ -189,6 +189,7 @@ async def reached(
     *,
     certificate: str = "good",
     direct: Collection[str] = (),
+    leave_free: float = 0.0,
     **http: Any,
 ) -> AsyncIterator[HttpApi]:
     """The client alone, before a served simulator."""
@@ -198,7 +199,7 @@ async def reached(
         with environment({"SSL_CERT_FILE": str(served.ca_file)}):
             manifest = manifest.reached_with(credentials)
             tls = showing(manifest, credentials) or tls_context()
-        quotas = Quotas(manifest.limits)
+        quotas = Quotas(manifest.limits, leave_free)
         api = HttpApi(session, tls, manifest, credentials, settings=settings.http, quotas=quotas, direct=direct)
         try:
             yield api

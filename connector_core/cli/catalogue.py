@@ -14,7 +14,9 @@ from connector_core.operator_pages import (
     declared_by,
     entity_of,
     hosts_in_words,
+    limit_in_words,
     limits_in_force,
+    limits_in_words,
     mechanism,
     products_of,
     ways_in_words,
@@ -22,6 +24,7 @@ from connector_core.operator_pages import (
 from connector_core.plugins import Entry, Standing
 from connector_core.sdk.authentication import typed_fields
 from connector_core.sdk.connector import AnyConnector, Declaration
+from connector_core.sdk.manifest import ConcurrencyLimit
 
 _COLOURS = {Standing.READY: "green", Standing.REFUSED: "red", Standing.FAILED: "red"}
 
@@ -44,7 +47,7 @@ def list_(
             Text(entry.standing, style=_COLOURS.get(entry.standing, "yellow")),
             entry.connector.manifest.category if entry.connector else "",
             tuple(f"{one.kind.plural} ({_products(one)})" for one in declared_by(entry.connector)),
-            tuple(f"{one.requests} of {one.path} in {one.per:g} s" for one in limits_in_force(entry)),
+            tuple(map(limit_in_words, limits_in_force(entry))),
             f"{entry.distribution} {entry.version}".strip(),
         )
         for entry in entries
@@ -64,8 +67,9 @@ def show(connector: str, /, *, flags: Flags = DEFAULT) -> int:
     Args:
         connector: Its name in `discover list`.
     """
-    found = flags.registry().connector(connector)
-    page = _page(found, flags)
+    registry = flags.registry()
+    found, entry = registry.connector(connector), registry.entry(connector)
+    page = _page(entry, found, flags)
     if flags.json:
         print_json(page)
         return 0
@@ -92,6 +96,9 @@ def show(connector: str, /, *, flags: Flags = DEFAULT) -> int:
         if one.permission:
             out.print(f"To read {one.kind.plural}: {one.permission}.")
     out.print()
+    for limit in limits_in_words(entry):
+        out.print(f"{limit}.")
+    out.print()
     if manifest.provider_setup:
         out.print(f"Set-up in {manifest.title}", style="bold")
         for number, step in enumerate(manifest.provider_setup, 1):
@@ -103,7 +110,7 @@ def show(connector: str, /, *, flags: Flags = DEFAULT) -> int:
     return 0
 
 
-def _page(connector: type[AnyConnector], flags: Flags) -> dict[str, Any]:
+def _page(entry: Entry, connector: type[AnyConnector], flags: Flags) -> dict[str, Any]:
     """Return a connector's page as JSON."""
     manifest = connector.manifest
     lifetime = manifest.token_lifetime
@@ -127,6 +134,8 @@ def _page(connector: type[AnyConnector], flags: Flags) -> dict[str, Any]:
             for one in declared_by(connector)
         ],
         "credentials": connector.credentials_type.model_json_schema(),
+        "limits": _limits(entry),
+        "leave_free": entry.settings.leave_free,
         "provider_setup": list(manifest.provider_setup),
         "setup_here": [
             f"Run: {flags.command(f'connect {manifest.name} --name NAME')}",
@@ -151,8 +160,18 @@ def _entry(entry: Entry) -> dict[str, Any]:
         "discovers": [
             {"kind": one.kind.plural, "products": products_of([one])} for one in declared_by(entry.connector)
         ],
-        "limits": [{"path": one.path, "requests": one.requests, "per": one.per} for one in limits_in_force(entry)],
+        "limits": _limits(entry),
     }
+
+
+def _limits(entry: Entry) -> list[dict[str, Any]]:
+    """Return the quotas in force. Those of requests at the same time have no ``per``."""
+    return [
+        {"path": one.path, "requests": one.at_once, "per": None}
+        if isinstance(one, ConcurrencyLimit)
+        else {"path": one.path, "requests": one.requests, "per": one.per}
+        for one in limits_in_force(entry)
+    ]
 
 
 def _products(declaration: Declaration) -> str:

@@ -12,7 +12,7 @@ from connector_core.cli.questions import ask, ask_lines, is_interactive
 from connector_core.errors import InvalidCredentialsError, SettingsError
 from connector_core.names import check_name, valid_name
 from connector_core.operator_pages import ways_in_words
-from connector_core.sdk.authentication import chosen, possible, typed_fields
+from connector_core.sdk.authentication import chosen, in_words, possible, typed_fields
 from connector_core.sdk.connector import AnyConnector
 from connector_core.sdk.credentials import FormField, company_in
 from connector_core.suggestions import did_you_mean
@@ -36,6 +36,7 @@ def fill(connector: type[AnyConnector], name: str | None, given: Mapping[str, st
         _ask_missing(connector, form.values(), fields)
     else:
         _refuse_missing([field for field in form.values() if field.required and field.name not in fields], name)
+        _refuse_ways(connector, form, fields)
     if name is None:
         name = _ask_name(company_in(connector.credentials_type, fields) or connector.manifest.name)
     return name, fields
@@ -87,6 +88,14 @@ def _refuse_missing(fields: list[FormField], name: str | None) -> None:
         raise InvalidCredentialsError(f"Missing: {'; '.join(ways)}.", field=fields[0].name)
     if ways:
         raise SettingsError(f"Missing: {ways[0]}.")
+
+
+def _refuse_ways(connector: type[AnyConnector], form: Mapping[str, FormField], fields: Fields) -> None:
+    """Raise an error that tells how to give the fields of each way to authenticate, unless one is filled in."""
+    ways = connector.manifest.ways
+    if len(ways) > 1 and chosen(ways, fields) is None:
+        given = ["; ".join(how_to_give(form[name]) for name in typed_fields(way)) for way in ways]
+        raise InvalidCredentialsError(f"Fill in {in_words(ways)}.", hint=f"Give {', or '.join(given)}.")
 
 
 def _ask_missing(connector: type[AnyConnector], form: Iterable[FormField], fields: Fields) -> None:

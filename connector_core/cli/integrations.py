@@ -14,6 +14,7 @@ from connector_core.cli.output import console, table
 from connector_core.cli.plan import how_to_decide
 from connector_core.cli.questions import confirm
 from connector_core.cli.schedule import as_json, in_short
+from connector_core.cli.sign_in import sign_in
 from connector_core.host import Host
 from connector_core.messages import counted
 from connector_core.outcomes import CheckReport, Verdict
@@ -27,6 +28,8 @@ def connect(
     *,
     name: str | None = None,
     change_tenant: Annotated[bool, Parameter(negative="")] = False,
+    no_browser: Annotated[bool, Parameter(negative="")] = False,
+    redirect_port: int = 0,
     flags: Flags = DEFAULT,
     **fields: Annotated[str, Parameter(allow_leading_hyphen=True)],
 ) -> Coroutine[Any, Any, int]:
@@ -38,18 +41,36 @@ def connect(
         connector: Its name in `discover list`.
         name: A name for the integration, such as acme. On a terminal it is asked for, if it is missing.
         change_tenant: Let the name stand for another company from now on. Its first run holds every change.
+        no_browser: Only print the address at which a user has to sign in.
+        redirect_port: The port of this machine that the browser is sent back to, if the provider knows only one.
         fields: The connector's fields: see `discover show`. Secrets: --FIELD-file FILE, or DISCOVER_FIELD.
     """
     host = flags.host()
     host.store.require_folder()
     chosen, filled = fill(host.registry.connector(connector), name, fields)
-    return _connect(host, connector, chosen, filled, flags, change_tenant=change_tenant)
+    return _connect(
+        *(host, connector, chosen, filled, flags),
+        change_tenant=change_tenant,
+        browser=not no_browser,
+        port=redirect_port,
+    )
 
 
-async def _connect(host: Host, connector: str, name: str, filled: Fields, flags: Flags, *, change_tenant: bool) -> int:
+async def _connect(
+    host: Host,
+    connector: str,
+    name: str,
+    filled: Fields,
+    flags: Flags,
+    *,
+    change_tenant: bool,
+    browser: bool,
+    port: int,
+) -> int:
     async with host:
         known = any(one.name == name for one in await host.integrations())
-        report = await host.connect(connector, name, filled, change_tenant=change_tenant)
+        tokens = await sign_in(host, connector, name, filled, browser=browser, port=port)
+        report = await host.connect(connector, name, filled, tokens=tokens, change_tenant=change_tenant)
     if flags.json:
         print_json({"integration": name, "replaced": known, **_check(report)})
         return 0

@@ -5,7 +5,8 @@ would end.
 """
 
 import sys
-from getpass import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 
 from pydantic import SecretStr
 
@@ -34,17 +35,39 @@ def ask(question: str, *, default: str = "", secret: bool = False) -> str:
 
 def ask_lines(question: str, *, secret: bool) -> str | SecretStr:
     """Return a text of several lines, such as a key in PEM, which ends with the line -----END. Enter alone is none."""
-    end = "; paste it up to the line -----END"
-    lines = [SecretStr(ask(f"{question}{end}", secret=secret))]
-    while lines[0] and not lines[-1].get_secret_value().startswith("-----END"):
-        lines.append(SecretStr(_line(secret=secret)))
+    error_console().print(plain(f"{question}; paste it up to the line -----END:"))
+    with _unseen() if secret else nullcontext():
+        lines = [_line()]
+        while lines[0] and not lines[-1].get_secret_value().startswith("-----END"):
+            lines.append(_line())
     text = SecretStr("\n".join(line.get_secret_value() for line in lines))
     return text if secret else text.get_secret_value()
 
 
-def _line(*, secret: bool) -> str:
-    """Return the next line, which needs no question."""
-    return getpass("").strip() if secret else input().strip()
+def _line() -> SecretStr:
+    """Return the next line that is typed. EOFError if there is none."""
+    if line := SecretStr(sys.stdin.readline()):
+        return SecretStr(line.get_secret_value().strip())
+    raise EOFError
+
+
+@contextmanager
+def _unseen() -> Iterator[None]:
+    """Within this context, what is typed is not shown. What was pasted before is kept, which getpass would discard."""
+    try:
+        import termios  # Not on Windows.
+    except ImportError:
+        yield
+        return
+    terminal = sys.stdin.fileno()
+    before = termios.tcgetattr(terminal)
+    try:
+        silent = [*before]
+        silent[3] &= ~termios.ECHO
+        termios.tcsetattr(terminal, termios.TCSANOW, silent)
+        yield
+    finally:
+        termios.tcsetattr(terminal, termios.TCSANOW, before)
 
 
 def confirm(question: str, *, yes: bool) -> None:

@@ -157,7 +157,7 @@ def _next_steps(report: Report, flags: Flags) -> list[str]:
         return [how_to_decide(name, flags)]
     if report.verdict.good:
         return [f"Next: {flags.command(f'entities {name} {report.kinds[0].kind.lower()}s')}"]
-    kinds = " or ".join(one.kind for one in report.kinds if not one.certificate.complete)
+    kinds = " or ".join(one.kind for one in report.kinds if not (one.certificate.complete or one.plan.removes))
     kept = [f"Rows that were read are stored; no {kinds} was removed."] if kinds else []
     if report.verdict is Verdict.DEFERRED:
         return [*kept, f"Next: {flags.command(f'run {name}')}   (after the wait)"]

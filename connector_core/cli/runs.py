@@ -42,7 +42,7 @@ async def run(
         product: Only the kinds that serve this product: EAM or SMP.
         kind: Only this kind, such as employees. May be given more than once.
         plan: Stop before applying, and hold the plan.
-        delta: Read only what has changed, if possible; removes nothing. The report says what was read, and why.
+        delta: Read only what has changed, if possible. The report says what was read, and why.
         accept: A field that has emptied intentionally, such as job_title: its stored values may go.
         all_: Run every integration, several at once.
     """

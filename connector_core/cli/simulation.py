@@ -22,7 +22,7 @@ from connector_core.sdk.connector import AnyConnector
 from connector_core.settings import DEFAULT_FILE, Settings
 from connector_core.testing import Served, Simulator, SimulatorOptions, load, serve
 from connector_core.testing.authority import cache_folder
-from connector_core.testing.server import port_of
+from connector_core.testing.serving import port_of
 
 _INTERVAL = re.compile(r"(\d{1,5})([smh])", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600}

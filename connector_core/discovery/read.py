@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from math import ceil
 
 import structlog
 
@@ -13,20 +12,18 @@ from connector_core.discovery.check import check_account
 from connector_core.discovery.connector_errors import connector_errors, next_page, pages_of, rule_of
 from connector_core.discovery.context import RunContext
 from connector_core.discovery.delta import ChangeCursor
-from connector_core.discovery.distinct import distinct_entities
+from connector_core.discovery.failures import failure_reason
 from connector_core.discovery.profile import Profile
 from connector_core.discovery.results import DeltaStart, ReadResult
-from connector_core.discovery.stage import StageWriter, staged_rows
+from connector_core.discovery.stage import StageWriter, distinct_entities, staged_rows
 from connector_core.discovery.tally import Tally
+from connector_core.discovery.token_delta import TokenCursor
 from connector_core.errors import (
     ConnectorCoreError,
     CursorExpiredError,
     DiscoveryError,
-    ForbiddenError,
-    ProviderError,
     RejectedCredentialsError,
     StoreError,
-    ThrottledError,
 )
 from connector_core.outcomes import Began, Progress
 from connector_core.reasons import Code, Reason
@@ -63,6 +60,12 @@ class _Pass:
     bound: Reason | None = None
     """The bound that ended the pass."""
 
+    @property
+    def may_start_over(self) -> bool:
+        """True if an expired cursor, or token, is no reason to give up: once, and not for changes by time."""
+        by_time = self.delta is not None and self.delta.token is None
+        return self.began is not Began.STARTED_OVER_EXPIRED and not by_time
+
 
 class KindReader:
     """Reads one kind for one run."""
@@ -92,6 +95,10 @@ class KindReader:
             result = await self._resume_or_start_over()
         else:
             result = await self._read_pages(self._pass(self.connector, Began.FRESH))
+        return await self._proven(result)
+
+    async def _proven(self, result: ReadResult) -> ReadResult:
+        """Read once more if only that can prove a reading, or if the listing has moved."""
         if self._context.settings.read_twice and result.tally.needs_another_pass and not result.problems:
             again = self._pass(self._new_connector(), result.began, result.tally)
             result = replace(await self._read_pages(again), first_page=result.first_page)
@@ -102,9 +109,23 @@ class KindReader:
         return await self._read_pages(self._pass(self._new_connector(), Began.READ_TWICE, result.tally))
 
     async def read_changes(self, scan: LastScan) -> ReadResult:
-        """Read what has changed, the newest first, until nothing newer than the watermark is left."""
-        start = DeltaStart(scan, ChangeCursor.behind(scan, self._context.settings.delta))
-        return await self._read_pages(replace(self._pass(self.connector, Began.FRESH), delta=start))
+        """Read what has changed: since the token, or the newest first until nothing newer than the watermark is left.
+
+        Where the provider no longer accepts the token, all rows are read.
+        """
+        by_token = self._declaration.changes_since is not None
+        cursor = TokenCursor() if by_token else ChangeCursor.behind(scan, self._context.settings.delta)
+        one = replace(self._pass(self.connector, Began.FRESH), delta=DeltaStart(scan, cursor))
+        one.tally = Tally(replayed=by_token)
+        try:
+            return await self._read_once(one)
+        except CursorExpiredError:
+            return await self._resync()
+
+    async def _resync(self) -> ReadResult:
+        self._reading = await self._context.store.staging.start_over(self._reading)
+        result = await self._proven(await self._read_pages(self._pass(self._new_connector(), Began.RESYNCED)))
+        return replace(result, began=Began.RESYNCED)
 
     # ---- after an interrupted run
 
@@ -129,7 +150,7 @@ class KindReader:
         position = replace(position, next_cursor=checkpoint.cursor)
         api = self._context.api.resuming(checkpoint.listing, position)
         one = self._pass(self._context.new_connector(api), Began.RESUMED)
-        one.checkpoint, one.tally = checkpoint, Tally(beginning)
+        one.checkpoint, one.tally = checkpoint, Tally(beginning, token=checkpoint.token)
         try:
             await self._restore(one)
         except DiscoveryError:
@@ -167,20 +188,23 @@ class KindReader:
         """Make a pass; once more from the beginning where the provider no longer accepts a cursor of its own."""
         try:
             return await self._read_once(one)
-        except CursorExpiredError:
-            if one.delta:
-                raise
+        except CursorExpiredError as error:
+            structlog.get_logger().warning("starting_over", kind=self._declaration.kind.__name__, error=error.code)
         if one.tally.earlier is None:
             self._reading = await self._context.store.staging.start_over(self._reading)
         return await self._read_once(self._pass(self._new_connector(), Began.STARTED_OVER_EXPIRED, one.tally.earlier))
 
     async def _read_once(self, one: _Pass) -> ReadResult:
         declaration, problems = self._declaration, list[Reason]()
-        method = declaration.changes if one.delta else declaration.method
+        method = declaration.delta if one.delta else declaration.method
+        arguments = (one.delta.token,) if one.delta and one.delta.token else ()
         writer = StageWriter(self._context.store.staging, self._reading)
         try:
             try:
-                async with asyncio.timeout_at(self._deadline), pages_of(one.connector, method or "") as pages:
+                async with (
+                    asyncio.timeout_at(self._deadline),
+                    pages_of(one.connector, method or "", *arguments) as pages,
+                ):
                     await self._take_pages(one, pages, writer)
             except RejectedCredentialsError:
                 # Either the token died, and no kind can be read; or the provider forbids this resource like that.
@@ -191,9 +215,9 @@ class KindReader:
                 # A full disk is not the provider's fault, and no other kind would fare better.
                 raise
             except ConnectorCoreError as error:
-                if isinstance(error, CursorExpiredError) and one.began is not Began.STARTED_OVER_EXPIRED:
+                if isinstance(error, CursorExpiredError) and one.may_start_over:
                     raise
-                problems.append(_failure(error, declaration))
+                problems.append(failure_reason(error, declaration))
             except TimeoutError:
                 problems.append(Reason(Code.TIME_OVER))
             if one.bound:
@@ -205,7 +229,7 @@ class KindReader:
             rule = rule_of(one.connector, declaration.kind)
         except ConnectorCoreError as error:
             rule = ""
-            problems.append(_failure(error, declaration))
+            problems.append(failure_reason(error, declaration))
         return ReadResult(
             declaration, self._reading, one.tally, one.profile, rule, tuple(problems), one.began, delta=one.delta
         )
@@ -262,6 +286,7 @@ class KindReader:
             first_total=beginning.total,
             began=beginning.moment if tally.dated else None,
             cursor=page.place.cursor,
+            token=tally.token,
         )
 
     def _progress(self, one: _Pass) -> Callable[[], None]:
@@ -287,16 +312,3 @@ class KindReader:
             )
 
         return tell
-
-
-def _failure(error: ConnectorCoreError, declaration: Declaration) -> Reason:
-    """Return why the reading ended early, and what to do about it."""
-    if not isinstance(error, ThrottledError):
-        remedy = declaration.permission if isinstance(error, ForbiddenError) else error.hint
-        call = str(error.call) if isinstance(error, ProviderError) and error.call else None
-        return Reason(Code.READ_FAILED, error=error.code, request=call, message=error.message, remedy=remedy)
-    if error.retry_after is None:
-        return Reason(Code.THROTTLED, message=error.message)
-    # Rounded up, since it is shown without fractions: it must not be past already.
-    until = datetime.now(UTC) + timedelta(seconds=ceil(error.retry_after))
-    return Reason(Code.DEFERRED, message=error.message, until=f"{until:%Y-%m-%d %H:%M:%S} UTC")

@@ -2,10 +2,12 @@
 
 import asyncio
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from itertools import repeat
 
 from connector_core.sdk.entities import Entity
+from connector_core.sdk.page import Page
 from connector_core.store import Reading
 from connector_core.store.staging import Checkpoint, StagedRow, Staging
 
@@ -35,6 +37,22 @@ def staged_rows(
         rows.append((entity.source_id, body.decode(), digest, entity.is_active(), page, place))
     rows += [(source_id, None, None, None, None, None) for source_id in skipped]
     return rows
+
+
+def distinct_entities() -> Callable[[Page[Entity]], Page[Entity]]:
+    """Return a function that leaves out derived entities which came before: many rows mention the same one."""
+    known: set[str] = set()
+
+    def distinct(page: Page[Entity]) -> Page[Entity]:
+        if page.derived_from is None:
+            return page
+        new = [number for number, one in enumerate(page.rows) if one.source_id not in known]
+        rows = tuple([page.rows[number] for number in new])
+        known.update(one.source_id for one in rows)
+        places = [page.places[number] for number in new] if page.places else None
+        return replace(page, rows=rows, ids=tuple([one.source_id for one in rows]), places=places)
+
+    return distinct
 
 
 class StageWriter:

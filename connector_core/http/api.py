@@ -60,7 +60,8 @@ class HttpApi:
         self._client = Client(
             session, tls, manifest, credentials, settings=settings, quotas=quotas, direct=direct, tokens=tokens
         )
-        self._pace = Pace(settings.at_once)
+        self._paces: dict[int, Pace] = {}
+        """By the number of requests that may be under way at once."""
         self._listings: list[tuple[str, PagedListing[Any] | StreamedListing[Any]]] = []
         self._waited_before = quotas.waited
         self._positions: Mapping[str, Position] = {}
@@ -113,7 +114,12 @@ class HttpApi:
                 divisible=divisible,
             )
 
-        return PagedListing(fetch, request, paging, start, self._pace)
+        return PagedListing(fetch, request, paging, start, self._pace(request.call.path))
+
+    def _pace(self, path: str) -> Pace:
+        """Return the pace of the listings under a path, which is never faster than its concurrency limit."""
+        most = int(min(self._settings.at_once, self._quotas.at_once(path)))
+        return self._paces.setdefault(most, Pace(most))
 
     def by_hand(self, name: str, row: type[R]) -> HandPages[R]:  # noqa: ARG002 - it tells type checkers the rows
         start = self._positions.get(listing_by_hand(name), Position())
@@ -188,8 +194,8 @@ class HttpApi:
             if include_over or not listed.over:
                 left[path] += listed.left
         least = max((self._quotas.seconds(path, requests) for path, requests in left.items()), default=0.0)
-        requests = left.total()
-        return Forecast(requests, max(least, requests * self._pace.latency / self._settings.at_once))
+        answering = sum(requests * self._pace(path).latency / self._pace(path).limit for path, requests in left.items())
+        return Forecast(left.total(), max(least, answering))
 
     async def aclose(self) -> None:
         """Cancel the requests under way, and close the session."""

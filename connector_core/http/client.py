@@ -29,23 +29,23 @@ from connector_core.errors import (
     ThrottledError,
     UnavailableError,
 )
+from connector_core.http.admission import Admission
 from connector_core.http.auth import KeptTokens, Signed, signature, signing
 from connector_core.http.connection_errors import LONGEST_HEADER, Destination, ShownCertificate, connection_errors
 from connector_core.http.headers import Headers
 from connector_core.http.inflate import inflate
 from connector_core.http.listener import NO_LISTENER, RequestListener
-from connector_core.http.quotas import Quotas
+from connector_core.http.quotas import Place, Quotas
 from connector_core.http.request import Request
-from connector_core.http.responses import clock_of, raise_for_page, raise_for_status
+from connector_core.http.responses import raise_for_page, raise_for_status
 from connector_core.http.retry import Failures, RetryPolicy
+from connector_core.http.waits import clock_of
 from connector_core.proxies import Proxies, Proxy
 from connector_core.sdk.credentials import Credentials
 from connector_core.sdk.manifest import Manifest
 from connector_core.sdk.page import T
 from connector_core.settings import HttpSettings
 
-_SHORT_PAUSE = 1.0
-"""Seconds for which a path is held back after a throttle that does not say for how long."""
 _SMALL = 1024 * 1024
 """Bytes of a body that is inflated and parsed at once: a larger one would hold up all other runs."""
 
@@ -86,7 +86,7 @@ class Client:
         self._tls = tls
         self._manifest = manifest
         self._settings = settings
-        self._quotas = quotas
+        self._admission = Admission(manifest, quotas, settings.longest_wait)
         self._proxies = Proxies(settings.proxy, direct)
         self._certificate = ShownCertificate(manifest.client_certificate, shown=manifest.shows_certificate(credentials))
         self._signature = signature(manifest, credentials, self.request, tokens)
@@ -150,8 +150,6 @@ class Client:
                 if not isinstance(error, ProviderError) or error.call != request.call:
                     raise error from None
                 failures = failures.plus(error)
-                if isinstance(error, ThrottledError):
-                    self._note_throttle(request, error)
                 wait = policy.wait(error, failures)
                 if wait is None:
                     raise error from None
@@ -160,14 +158,6 @@ class Client:
                 self.retries += 1
                 path = request.logged_path or request.call.path
                 self._log.info("retrying", method=request.call.method, path=path, attempt=failures.attempts + 1)
-
-    def _note_throttle(self, request: Request, error: ThrottledError) -> None:
-        """Count it, and hold back all requests of the path: others would be throttled too."""
-        self.throttled += 1
-        if error.retry_after is None:
-            self._quotas.pause(request.call.path, _SHORT_PAUSE)
-        elif error.retry_after <= self._settings.longest_wait:
-            self._quotas.pause(request.call.path, error.retry_after)
 
     async def _request_signed(self, request: Request, read: Read[T], listener: RequestListener) -> T:
         """Sign the request. If the provider rejects the signature, send it once more with another one."""
@@ -186,18 +176,21 @@ class Client:
     async def _request_once(self, request: Request, signed: Signed, read: Read[T], listener: RequestListener) -> T:
         """Wait for the listener and for the quota, send the request, and tell the listener how it went."""
         await listener.before_sending()
-        await self._quotas.wait(request.call.path)
         loop = asyncio.get_running_loop()
-        began = loop.time()
-        try:
-            result, clock = await self._send(request, signed, read)
-        except (ThrottledError, UnavailableError):
-            listener.failed(began, loop.time())
-            raise
-        listener.answered(loop.time() - began, clock)
-        return result
+        with await self._admission.enter(request) as place:
+            began = loop.time()
+            try:
+                result, clock = await self._send(request, signed, read, place)
+            except (ThrottledError, UnavailableError) as error:
+                if isinstance(error, ThrottledError):
+                    self.throttled += 1
+                    self._admission.note_throttle(request, error)
+                listener.failed(began, loop.time())
+                raise
+            listener.answered(loop.time() - began, clock)
+            return result
 
-    async def _send(self, request: Request, signed: Signed, read: Read[T]) -> tuple[T, float | None]:
+    async def _send(self, request: Request, signed: Signed, read: Read[T], place: Place) -> tuple[T, float | None]:
         """Send the request over verified TLS, to a host of the manifest only. Return also the provider's time."""
         url = self._address(request)
         host = url.host or ""
@@ -222,7 +215,11 @@ class Client:
                 # Ours, whatever the session's own connector says: TLS is always verified.
                 ssl=self._tls,
             ) as response:
+                self._admission.note_response(request, response.headers)
                 raise_for_status(self._manifest, request, response.status, response.headers)
+                if request.streamed:
+                    # Its rows may wait for other requests, which must not wait for it.
+                    place.leave()
                 result = await read(response)
                 self.completed += 1
                 return result, clock_of(response.headers)
@@ -254,7 +251,13 @@ class Client:
     def _destination(self, host: str, request: Request, proxy: Proxy | None) -> Destination:
         redirected = self._proxies.passes_by(host)
         return Destination(
-            self._manifest.title, host, request.call, proxy, redirected=redirected, certificate=self._certificate
+            self._manifest.title,
+            host,
+            request.call,
+            proxy,
+            redirected=redirected,
+            certificate=self._certificate,
+            gives_tokens=request.signs_in and bool(request.url),
         )
 
     def _timeout(self, request: Request) -> aiohttp.ClientTimeout:

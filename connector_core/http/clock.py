@@ -10,7 +10,7 @@ from yarl import URL
 from connector_core.errors import Call
 from connector_core.http.auth import signing
 from connector_core.http.connection_errors import Destination, connection_errors
-from connector_core.http.responses import clock_of
+from connector_core.http.waits import clock_of
 from connector_core.proxies import Proxies
 
 _ROUNDED = 0.5

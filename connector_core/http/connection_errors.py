@@ -72,6 +72,14 @@ class ShownCertificate:
     fields: ClientCertificate | None = None
     shown: bool = False
 
+    @property
+    def hint(self) -> str:
+        """The advice about a connection that is broken off without a word."""
+        if not self.fields:
+            return ""
+        names = f"{self.fields.certificate} and {self.fields.private_key}"
+        return f"If it lasts, check {names}: a server that demands another certificate may break off, too."
+
 
 @dataclass(frozen=True, slots=True)
 class Destination:
@@ -84,9 +92,16 @@ class Destination:
     redirected: bool = False
     """True for a host with an address of its own in ``[host.resolve]``, as a simulator has."""
     certificate: ShownCertificate = ShownCertificate()
+    gives_tokens: bool = False
+    """True for the address that gives tokens, which may be of another host than the rows."""
 
     def __str__(self) -> str:
         return f"{self.title} ({self.host})"
+
+    @property
+    def named(self) -> str:
+        """The title, and the host where it is not that of the rows."""
+        return str(self) if self.gives_tokens else self.title
 
     @property
     def through(self) -> str:
@@ -104,7 +119,7 @@ def connection_errors(to: Destination) -> Iterator[None]:
 
 def _ours(error: aiohttp.ClientError | OSError, to: Destination) -> ConnectorCoreError:
     if isinstance(error, TimeoutError):
-        return UnavailableError(f"{to.title} did not answer in time{to.through}", call=to.call)
+        return UnavailableError(f"{to.named} did not answer in time{to.through}", call=to.call)
     if isinstance(error, aiohttp.InvalidURL):
         return SettingsError(f"The address of {to.title} that the credentials give is not a valid URL")
     if isinstance(error, aiohttp.ClientHttpProxyError) and to.proxy:
@@ -116,7 +131,8 @@ def _ours(error: aiohttp.ClientError | OSError, to: Destination) -> ConnectorCor
     if any(isinstance(one, LineTooLong) for one in _with_causes(error)):
         message = f"{to.title} sent a header of more than {LONGEST_HEADER} bytes in a response"
         return ProtocolError(message, call=to.call)
-    return UnavailableError(f"{to.title} broke the connection ({type(error).__name__}){to.through}", call=to.call)
+    message = f"{to.named} broke the connection ({type(error).__name__}){to.through}"
+    return UnavailableError(message, call=to.call, hint=to.certificate.hint)
 
 
 def _refused_certificate(error: aiohttp.ClientError | OSError, to: Destination) -> ConnectorCoreError | None:

@@ -2,9 +2,7 @@
 
 from codecs import BOM_UTF8
 from collections.abc import Mapping
-from datetime import UTC
-from email.utils import parsedate_to_datetime
-from time import time
+from urllib.parse import urlsplit
 
 from connector_core.errors import (
     CursorExpiredError,
@@ -16,6 +14,7 @@ from connector_core.errors import (
     UnavailableError,
 )
 from connector_core.http.request import Request
+from connector_core.http.waits import retry_after
 from connector_core.sdk.manifest import Manifest
 from connector_core.secrecy import presentable
 
@@ -24,13 +23,6 @@ _SAID = 200
 _BLANKS = b" \t\r\n" + BOM_UTF8
 _JSON = frozenset({b"{", b"["})
 """The first byte of an object, and of an array."""
-_DIGITS = 11
-_LONGEST = 365 * 86_400
-"""Seconds: a longer wait is cut to a year."""
-_EPOCH = 1_000_000_000
-"""No provider asks for a wait of so many seconds, and the epoch was this old in 2001."""
-_RESETS = ("X-RateLimit-Reset", "X-Rate-Limit-Reset", "RateLimit-Reset")
-"""Headers in which providers usually say when they accept requests again."""
 
 
 def raise_for_status(manifest: Manifest, request: Request, status: int, headers: Mapping[str, str]) -> None:
@@ -39,8 +31,10 @@ def raise_for_status(manifest: Manifest, request: Request, status: int, headers:
         return
     call = request.call
     said = _said(manifest, headers)
-    answered = f"{manifest.title} answered {status}"
-    wait = retry_after(headers, manifest.rate_headers.reset)
+    # A token may come from another host than the rows.
+    at = f" ({urlsplit(request.url).netloc})" if request.signs_in and request.url else ""
+    answered = f"{manifest.title}{at} answered {status}"
+    wait = retry_after(headers, manifest.rate_headers)
     # A server that is down may answer 5xx as well, but does not say when to come back.
     if status in manifest.throttled_by and (status < 500 or wait is not None):
         raise ThrottledError(f"{answered}, too many requests", call=call, said=said, retry_after=wait)
@@ -82,40 +76,3 @@ def without_blanks(body: bytes) -> bytes:
 def _is_json(headers: Mapping[str, str]) -> bool:
     media_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
     return media_type == "application/json" or media_type.endswith("+json")
-
-
-def clock_of(headers: Mapping[str, str]) -> float | None:
-    """Return the provider's time from the Date header, in epoch seconds; None if there is none."""
-    return _date(headers.get("Date", ""))
-
-
-def retry_after(headers: Mapping[str, str], reset_header: str = "") -> float | None:
-    """Return the seconds to wait, 0 for a time that is past; None if no header says so.
-
-    Retry-After comes first, then ``reset_header``, then the usual names of such headers. Each may hold seconds, or a
-    time, which is compared with the response's own Date: the provider's clock may differ from ours.
-    """
-    clock = clock_of(headers)
-    now = time() if clock is None else clock
-    asked = headers.get("Retry-After", "").strip()
-    until = _date(asked)
-    waits = [None if until is None else until - now, _seconds(asked[:_DIGITS], now)]
-    waits += [_seconds(headers.get(name, "").strip(), now) for name in (reset_header, *_RESETS)]
-    known = [min(max(0.0, wait), float(_LONGEST)) for wait in waits if wait is not None]
-    return next(filter(None, known), 0.0) if known else None
-
-
-def _seconds(value: str, now: float) -> float | None:
-    """Return the seconds to wait, from seconds or, if the number is too large for that, a time of the epoch."""
-    if not (value.isascii() and value.isdigit() and len(value) <= _DIGITS):
-        return None
-    return float(value) if float(value) < _EPOCH else float(value) - now
-
-
-def _date(value: str) -> float | None:
-    """Return the time that an HTTP date stands for, in epoch seconds."""
-    try:
-        moment = parsedate_to_datetime(value)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
-        return None

@@ -16,10 +16,10 @@ Params = Mapping[str, str | Sequence[str]]
 class HandPages(Protocol[R]):
     """Pages of a listing that no paging covers. Each is requested by ``api.get`` or ``api.post``.
 
-    ::
+    Example::
 
         pages = self.api.by_hand("people", Person)
-        position = pages.position or "a"
+        position: str | None = pages.position or "a"
         while position:
             answer = await self.api.get("/people", Letter, params={"letter": position})
             yield pages.page(answer.people, position=position, last=answer.next is None).map(to_employee)
@@ -44,7 +44,10 @@ class HandPages(Protocol[R]):
 
 
 class Api(Protocol):
-    """Client of the provider's API. It does the paging, limits, retries, time-outs and authentication."""
+    """Client of the provider's API. It does the paging, limits, retries, time-outs and authentication.
+
+    Example: ``owner = await self.api.get("/me", Owner)``.
+    """
 
     def pages(
         self,

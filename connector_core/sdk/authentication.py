@@ -10,7 +10,10 @@ from pydantic import Discriminator, StringConstraints, Tag
 
 @dataclass(frozen=True)
 class Bearer:
-    """``Authorization: Bearer`` with the secret in this field of the credentials."""
+    """``Authorization: Bearer`` with the secret in this field of the credentials.
+
+    Example: ``auth = Bearer("api_key")``.
+    """
 
     field: str
 
@@ -23,7 +26,7 @@ class Bearer:
 class Header:
     """A header of the provider's own with the secret in this field of the credentials, behind a ``prefix``.
 
-    ``Header("Authorization", "api_token", prefix="SSWS ")``.
+    ``Header("Authorization", "api_token", prefix="SSWS ")``. Example: ``auth = Header("X-Api-Key", "api_key")``.
     """
 
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]+$")]
@@ -40,6 +43,8 @@ class Basic:
     """``Authorization: Basic`` with the user and the password in these fields of the credentials.
 
     Without ``password`` the user is an API key, sent with an arbitrary password.
+
+    Example: ``auth = Basic("user", "password")``.
     """
 
     user: str
@@ -52,7 +57,10 @@ class Basic:
 
 @dataclass(frozen=True)
 class ClientSecret:
-    """Proof of a client's identity: the secret in this field of the credentials, in the body or in a Basic header."""
+    """Proof of a client's identity: the secret in this field of the credentials, in the body or in a Basic header.
+
+    Example: ``client = ClientSecret("client_secret", sent_in="basic")``.
+    """
 
     field: str = "client_secret"
     sent_in: Literal["body", "basic"] = "body"
@@ -67,7 +75,7 @@ class PrivateKeyJwt:
     """Proof of a client's identity: an assertion signed with the private key in this field (RFC 7523).
 
     ``key_id`` is the field with the key's id, which providers with several keys want. The ``audience`` is the token's
-    address unless it is given.
+    address unless it is given. Example: ``client = PrivateKeyJwt("private_key", key_id="key_id", algorithm="ES256")``.
     """
 
     field: str = "private_key"
@@ -87,6 +95,8 @@ class ClientCredentials:
     ``token_url`` is a path below the base URL, or a whole address on a host of the manifest; ``{field}`` stands for a
     field of the credentials. So it does in ``scope``. ``token`` and ``lifetime`` (seconds) are dotted keys of the
     response. ``encoding="json"`` sends id and secret as JSON, without a grant type.
+
+    Example: ``auth = ClientCredentials("https://login.acme.example/token", scope="people.read")``.
     """
 
     token_url: str
@@ -111,6 +121,8 @@ class AuthorizationCode:
     ``refresh_token`` of the credentials, which is ``Obtained``; a new one that the provider sends replaces the old.
     Without ``client`` the client is public. The addresses, ``scope`` and the other keys are as for
     ``ClientCredentials``.
+
+    Example: ``auth = AuthorizationCode("https://login.acme.example/authorize", "/oauth/token", scope="people")``.
     """
 
     authorize_url: str
@@ -187,7 +199,10 @@ def _listed(words: Sequence[str]) -> str:
 
 @dataclass(frozen=True)
 class ClientCertificate:
-    """Mutual TLS: the fields of the credentials with the client's certificate and its private key, both in PEM."""
+    """Mutual TLS: the fields of the credentials with the client's certificate and its private key, both in PEM.
+
+    Example: ``client_certificate = ClientCertificate(certificate="certificate", private_key="private_key")``.
+    """
 
     certificate: str = "certificate"
     private_key: str = "private_key"

@@ -27,7 +27,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The account at the provider that the credentials lead to."""
+    """The account at the provider that the credentials lead to.
+
+    Example: ``Account(name="Acme Inc.", tenant="4711", owner="service-user")``.
+    """
 
     name: str = field(compare=False)
     """Shown to operators. It may change."""
@@ -41,7 +44,13 @@ class Account:
 
 
 class Options(BaseModel):
-    """Base of a connector's options in plugins.toml."""
+    """Base of a connector's options in plugins.toml.
+
+    Example::
+
+        class AcmeOptions(Options):
+            departments: Literal["names", "org_units"] = Field("names", description="What departments are made of.")
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -52,7 +61,10 @@ Opt = DefaultTypeVar("Opt", bound=Options, default=Options)
 
 @dataclass(frozen=True, slots=True)
 class Context(Generic[C, Opt]):
-    """The parts that the host gives a connector for one run or check."""
+    """The parts that the host gives a connector for one run or check.
+
+    Example: ``acme = Acme(Context(credentials, Options(), api, log))``.
+    """
 
     credentials: C
     options: Opt
@@ -86,11 +98,25 @@ class Declaration:
     lists_inactive: bool = False
     """True if the provider keeps listing rows that are no longer active, so that few ever vanish."""
 
+    @property
+    def delta(self) -> str | None:
+        """The method that reads the changes only; None if there is none."""
+        return self.changes_since or self.changes
+
 
 class Connector(ABC, Generic[C, Opt]):
     """Base of a connector: a manifest, ``check``, and one ``@discovers`` method for each kind.
 
     An instance lives for one run, so attributes of ``self`` are never shared between runs.
+
+    Example::
+
+        class Acme(Connector[AcmeCredentials]):
+            manifest = MANIFEST
+
+            async def check(self) -> Account:
+                owner = await self.api.get("/me", Owner)
+                return Account(name=owner.company, tenant=owner.company_id, owner=owner.id)
     """
 
     manifest: ClassVar[Manifest]
@@ -106,7 +132,8 @@ class Connector(ABC, Generic[C, Opt]):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        for base in getattr(cls, "__orig_bases__", ()):
+        # Its own: a subclass of a connector may name other credentials.
+        for base in vars(cls).get("__orig_bases__", ()):
             arguments = [argument for argument in get_args(base) if isinstance(argument, type)]
             if arguments and issubclass(arguments[0], Credentials):
                 cls.credentials_type = arguments[0]
@@ -153,6 +180,13 @@ def discovers(
     lists_inactive: bool = False,
 ) -> Callable[[F], F]:
     """Mark the method that reads a kind: an async generator of ``Page[kind]``.
+
+    Example::
+
+        @discovers(Employee, products={Product.SMP}, resource="People", description="All people.")
+        async def employees(self) -> AsyncIterator[Page[Employee]]:
+            async for page in self.api.pages("/people", People, paging=PageNumber(size=50)):
+                yield page.map(to_employee)
 
     Args:
         kind: The class of the entities.

@@ -37,7 +37,14 @@ class FormField:
 
 
 class Credentials(BaseModel):
-    """Base of a connector's credentials: text fields, and secrets as ``SecretStr``."""
+    """Base of a connector's credentials: text fields, and secrets as ``SecretStr``.
+
+    Example::
+
+        class AcmeCredentials(Credentials):
+            domain: Annotated[str, TenantDomain("hr.example")] = Field(title="Domain", description="Of your company.")
+            api_key: SecretStr = Field(title="API key", description="From Settings > API.")
+    """
 
     # hide_input_in_errors: a failing SecretStr would print the secret in str(ValidationError).
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)

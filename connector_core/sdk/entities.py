@@ -14,13 +14,18 @@ from connector_core.sdk.texts import clean
 
 
 class Product(StrEnum):
-    """A product that uses the entities."""
+    """A product that uses the entities. Example: ``products = {Product.EAM, Product.SMP}``."""
 
     EAM = "EAM"
     SMP = "SMP"
 
 
 class Status(StrEnum):
+    """The employment of a person today.
+
+    Example: ``status = lookup({"working": Status.ACTIVE, "left": Status.INACTIVE}, person.state, Status.UNKNOWN)``.
+    """
+
     ACTIVE = "active"
     INACTIVE = "inactive"
     PENDING = "pending"
@@ -28,6 +33,8 @@ class Status(StrEnum):
 
 
 class WorkerType(StrEnum):
+    """The relation of a person to the organisation. Example: ``worker_type = WorkerType.CONTRACTOR``."""
+
     EMPLOYEE = "employee"
     CONTRACTOR = "contractor"
     PARTNER = "partner"
@@ -36,6 +43,8 @@ class WorkerType(StrEnum):
 
 
 class DepartmentKind(StrEnum):
+    """The kind of a unit. Example: ``kind = DepartmentKind.TEAM``."""
+
     DEPARTMENT = "department"
     DIVISION = "division"
     TEAM = "team"
@@ -73,6 +82,8 @@ class Entity(BaseModel):
     """Base of entities.
 
     A field that is set, even to None, is a fact. A field that is not set was not read, and its stored value stays.
+
+    Example: ``Employee.of(person, display_name=person.name).source_id``.
     """
 
     # A constraint on texts, if only this one, makes pydantic refuse lone surrogates, which can be neither encoded nor
@@ -151,7 +162,10 @@ class Entity(BaseModel):
 
 
 class Employee(Entity):
-    """A person who works for the organisation. Work data only, nothing private."""
+    """A person who works for the organisation. Work data only, nothing private.
+
+    Example: ``Employee.of(person, display_name=person.name, status=Status.ACTIVE)``.
+    """
 
     plural = "employees"
     links = {
@@ -189,7 +203,10 @@ class Employee(Entity):
 
 
 class Department(Entity):
-    """A unit of the organisation."""
+    """A unit of the organisation.
+
+    Example: ``Department(source_id="d7", name="Finance", kind=DepartmentKind.COST_CENTER)``.
+    """
 
     plural = "departments"
     links = {"parent_source_id": "Department"}

@@ -6,7 +6,10 @@ from connector_core.sdk.hash_set import HashSet
 
 
 class ExpectedIds:
-    """Ids that a listing must contain. The listing may contain more."""
+    """Ids that a listing must contain. The listing may contain more.
+
+    Example: ``page.with_expected_ids(ExpectedIds(["7", "8"]))``.
+    """
 
     def __init__(self, ids: Iterable[str] = ()) -> None:
         self._expected = HashSet(ids)

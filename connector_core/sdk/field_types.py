@@ -24,6 +24,8 @@ class TenantDomain:
 
     ``Annotated[str, TenantDomain("namely.com")]``. The error suggests a value where it can. ``also`` lists other
     suffixes, and ``without`` is an ending of the label that leads elsewhere, such as ``-admin``.
+
+    Example: ``domain: Annotated[str, TenantDomain("namely.com")]``.
     """
 
     suffix: str
@@ -66,6 +68,8 @@ class Subdomain:
     """Field type of the lower-case label before ``suffix`` in a company's address, without the suffix.
 
     ``Annotated[str, Subdomain("bamboohr.com")]``. The error suggests a value where it can.
+
+    Example: ``company: Annotated[str, Subdomain("bamboohr.com")]``.
     """
 
     suffix: str
@@ -107,6 +111,8 @@ class Identifier:
     """Field type of an id that is copied from the provider: printable ASCII without spaces.
 
     ``Annotated[str, Identifier()]``. ``without`` lists further characters that it must not contain.
+
+    Example: ``client_id: Annotated[str, Identifier()]``.
     """
 
     without: str = ""
@@ -131,6 +137,8 @@ class BaseUrl:
     ``Annotated[str, BaseUrl()]``. The manifest then says ``hosts=("{base_url}",)`` and ``base_url="{base_url}"`` where
     the field is so named. It has no user, query or fragment, and no slash at its end. The error suggests a value where
     it can.
+
+    Example: ``base_url: Annotated[str, BaseUrl()] = Field(title="Address", examples=["https://scim.example.com/v2"])``.
     """
 
     def accepts(self, value: str) -> bool:
@@ -152,7 +160,10 @@ class BaseUrl:
 
 @dataclass(frozen=True, slots=True)
 class PrivateKey:
-    """Field type of a private key in PEM, of several lines: ``Annotated[SecretStr, PrivateKey()]``."""
+    """Field type of a private key in PEM, of several lines: ``Annotated[SecretStr, PrivateKey()]``.
+
+    Example: ``private_key: Annotated[SecretStr, PrivateKey()]``.
+    """
 
     def check(self, value: SecretStr) -> SecretStr:
         key = SecretStr(_tidy_pem(value.get_secret_value()))
@@ -179,6 +190,8 @@ class Pem:
     """Field type of a certificate in PEM, of several lines, which is no secret: ``Annotated[str, Pem()]``.
 
     Certificates of authorities may follow that of the client.
+
+    Example: ``certificate: Annotated[str, Pem()]``.
     """
 
     def check(self, value: str) -> str:
@@ -215,8 +228,13 @@ class Obtained:
     """Field type of a secret that the host obtains and renews, such as a refresh token. No form asks for it.
 
     ``refresh_token: Annotated[SecretStr, Obtained()] = NOT_OBTAINED``.
+
+    Example: ``refresh_token: Annotated[SecretStr, Obtained()] = NOT_OBTAINED``.
     """
 
 
 NOT_OBTAINED = SecretStr("none-yet")
-"""The value of an ``Obtained`` field until the host has obtained it. It is never sent."""
+"""The value of an ``Obtained`` field until the host has obtained it. It is never sent.
+
+Example: ``refresh_token: Annotated[SecretStr, Obtained()] = NOT_OBTAINED``.
+"""

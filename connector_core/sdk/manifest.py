@@ -12,8 +12,10 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
+    Discriminator,
     Field,
     StringConstraints,
+    Tag,
 )
 
 from connector_core.errors import InvalidCredentialsError, PluginContractError
@@ -32,7 +34,7 @@ HOST_PATTERN = re.compile(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+", re.ASCII)
 
 
 class Category(StrEnum):
-    """Kind of system that the provider is."""
+    """Kind of system that the provider is. Example: ``category = Category.HRIS``."""
 
     HRIS = "HRIS"
     SSO = "Single Sign-on & CASB"
@@ -43,7 +45,10 @@ class Category(StrEnum):
 
 @dataclass(frozen=True)
 class RateLimit:
-    """Quota of at most ``requests`` under ``path`` in any ``per`` seconds. The path ``""`` is that of all."""
+    """Quota of at most ``requests`` under ``path`` in any ``per`` seconds. The path ``""`` is that of all.
+
+    Example: ``limits = (RateLimit("/people", requests=50, per=60), RateLimit("", requests=5, per=1))``.
+    """
 
     path: str
     requests: Annotated[int, Field(ge=1)]
@@ -52,12 +57,25 @@ class RateLimit:
 
 @dataclass(frozen=True)
 class ConcurrencyLimit:
-    """Quota of at most ``at_once`` requests under ``path`` at the same time. The path ``""`` is that of all."""
+    """Quota of at most ``at_once`` requests under ``path`` at the same time. The path ``""`` is that of all.
+
+    Example: ``limits = (ConcurrencyLimit("", at_once=4),)``.
+    """
 
     path: str
     at_once: Annotated[int, Field(ge=1)]
 
 
+Limit = Annotated[
+    Annotated[RateLimit, Tag("RateLimit")] | Annotated[ConcurrencyLimit, Tag("ConcurrencyLimit")],
+    # So that an error is about the class that was given.
+    Discriminator(
+        lambda given: type(given).__name__,
+        custom_error_type="limit",
+        custom_error_message="Input should be a RateLimit or ConcurrencyLimit",
+    ),
+]
+ResetFormat = Literal["auto", "seconds", "epoch", "milliseconds"]
 _HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]*$")]
 
 
@@ -66,22 +84,27 @@ class RateHeaders:
     """Names of the headers in which the provider tells how much of a quota is left; empty for one that it lacks.
 
     ``reset`` tells when more is accepted: in ``seconds``, or as a time of the epoch in seconds or ``milliseconds``.
-    With ``auto``, a number too large for seconds is a time of the epoch. Where the provider throttles without a
-    Retry-After, it is read before the usual ones: X-RateLimit-Reset, X-Rate-Limit-Reset and RateLimit-Reset.
+    With ``auto``, the size of the number tells. Where the provider throttles without a Retry-After, it is read before
+    the usual ones: X-RateLimit-Reset, X-Rate-Limit-Reset and RateLimit-Reset.
 
-    With ``limit`` and ``remaining`` the host can leave a share of the quota to other tools of the company
-    (``leave_free`` in plugins.toml).
+    With ``remaining``, requests pause until the reset as soon as nothing remains. With ``limit``, too, an operator can
+    leave a share of the quota to other tools of the company (``leave_free`` in plugins.toml).
+
+    Example: ``RateHeaders("X-Rate-Limit-Reset", "X-Rate-Limit-Remaining", "X-Rate-Limit-Limit", format="epoch")``.
     """
 
     reset: _HeaderName = ""
     remaining: _HeaderName = ""
     limit: _HeaderName = ""
-    format: Literal["auto", "seconds", "epoch", "milliseconds"] = "auto"
+    format: ResetFormat = "auto"
 
 
 @dataclass(frozen=True)
 class Advice:
-    """A message for the operator about a problem that only they can fix."""
+    """A message for the operator about a problem that only they can fix.
+
+    Example: ``Advice("The token is not known.", ("it was mistyped",), "Copy it again.")``.
+    """
 
     message: str
     causes: tuple[str, ...] = ()
@@ -113,7 +136,21 @@ def _specifier(value: str) -> str:
 
 
 class Manifest(BaseModel):
-    """The declaration of one connector."""
+    """The declaration of one connector.
+
+    Example::
+
+        manifest = Manifest(
+            name="acme",
+            title="Acme HR",
+            description="Discovers the people of an organisation.",
+            category=Category.HRIS,
+            authentication="API",
+            hosts=("api.acme.example",),
+            base_url="https://api.acme.example/v1",
+            auth=Bearer("api_key"),
+        )
+    """
 
     # Its parts are validated here, so that all errors are about the manifest.
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, revalidate_instances="always")
@@ -137,7 +174,7 @@ class Manifest(BaseModel):
     """Other ways to sign requests. The operator chooses one by filling in its fields, and no other's."""
     client_certificate: ClientCertificate | None = None
     """The certificate that the connector shows to the provider (mutual TLS), besides what signs requests."""
-    limits: tuple[RateLimit | ConcurrencyLimit, ...] = ()
+    limits: tuple[Limit, ...] = ()
     throttled_by: frozenset[int] = frozenset({429})
     """The statuses for too many requests. A 5xx counts only with a Retry-After or the like."""
     rate_headers: RateHeaders = RateHeaders()

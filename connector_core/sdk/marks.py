@@ -21,6 +21,13 @@ def fetches(kind: type[E], *, is_witness: bool = True) -> Callable[[Fetch[E]], F
     None means that the provider denies the row, as ``api.find`` returns for a 404. So the method is the second witness
     of a removal, too, unless another one is marked with ``@witnesses``, which may cost fewer requests.
 
+    Example::
+
+        @fetches(Employee)
+        async def employee(self, source_id: str) -> Page[Employee] | None:
+            person = await self.api.find("/people", source_id, Person)
+            return None if person is None else Page.single([person]).map(to_employee)
+
     Args:
         kind: The class of the entities.
         is_witness: False if the provider answers the same for a row that does not exist and for one that the token may
@@ -37,7 +44,14 @@ def fetches(kind: type[E], *, is_witness: bool = True) -> Callable[[Fetch[E]], F
 
 
 def witnesses(kind: type[Entity]) -> Callable[[Witness], Witness]:
-    """Mark the method that looks up one entity by its id at the provider: the second witness of a removal."""
+    """Mark the method that looks up one entity by its id at the provider: the second witness of a removal.
+
+    Example::
+
+        @witnesses(Employee)
+        async def has_person(self, source_id: str) -> bool:
+            return await self.api.exists("/people", source_id)
+    """
 
     def mark(method: Witness) -> Witness:
         _check("witnesses", kind, method)
@@ -51,6 +65,14 @@ def changes(kind: type[Entity]) -> Callable[[F], F]:
     """Mark the method that reads a kind's rows, most recently changed first: an async generator of ``Page[kind]``.
 
     `discover run --delta` stops it at the first row that has not changed since the last run, by ``updated_at``.
+
+    Example::
+
+        @changes(Employee)
+        async def changed_people(self) -> AsyncIterator[Page[Employee]]:
+            newest_first = {"sort": "-updated"}
+            async for page in self.api.pages("/people", People, paging=PageNumber(size=50), params=newest_first):
+                yield page.map(to_employee)
     """
     if "updated_at" not in kind.model_fields:
         raise TypeError(f"@changes({kind.__name__}): the kind needs an updated_at")
@@ -70,6 +92,13 @@ def changes_since(kind: type[Entity], *, lifetime: timedelta | None = None) -> C
     Its last page has the next token (``Listing.delta_token``), and the ids of rows that were removed are in
     ``Page.removed``. The first token comes with the pages of the full reading: ``Listing.delta_token``, or
     ``page.with_delta_token(token)``. Where the provider no longer accepts the token, all rows are read.
+
+    Example::
+
+        @changes_since(Employee, lifetime=timedelta(days=7))
+        async def changed_since(self, token: str) -> AsyncIterator[Page[Employee]]:
+            async for page in self.api.pages("/people/delta", People, paging=NextUrl(), url=token):
+                yield page.map(to_employee)
 
     Args:
         kind: The class of the entities.

@@ -20,7 +20,10 @@ Data = TypeVarTuple("Data")
 
 
 class TotalSource(StrEnum):
-    """Source of the total number of rows in a listing."""
+    """Source of the total number of rows in a listing.
+
+    Example: ``page.with_count(1200, exact=False).total_source is TotalSource.ESTIMATE``.
+    """
 
     NONE = "none"
     LISTING = "listing"
@@ -59,7 +62,10 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class PlaceInListing:
-    """Place of a page in its listing. Set by the HTTP client."""
+    """Place of a page in its listing. Set by the HTTP client.
+
+    Example: ``page.place.last and page.place.number == 3``.
+    """
 
     listing: str = ""
     """The listing; empty if a reading cannot resume in the middle of it."""
@@ -75,6 +81,10 @@ class PlaceInListing:
     """The number of the response that brought the page; None where each page is one of its own."""
     cursor: str | None = None
     """The cursor, address or position that this page was requested with; None on the first one, and for numbers."""
+    chained: bool = False
+    """True if each page tells where the next one is, so that the end of the listing is its last page's word only."""
+    keeps_place: bool = False
+    """True if no row can move past the reader between two pages (``Cursor.keeps_place``)."""
 
     def follows_itself(self, before: "PlaceInListing | None") -> bool:
         """Return True if the page was requested by the same cursor as the one before it, which told it."""
@@ -87,7 +97,10 @@ class PlaceInListing:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """One page: its rows, and what it tells about the whole listing."""
+    """One page: its rows, and what it tells about the whole listing.
+
+    Example: ``page.with_count(1200).map(to_employee)``.
+    """
 
     rows: tuple[T, ...]
     ids: tuple[str, ...]
@@ -173,7 +186,8 @@ class Page(Generic[T]):
         """Return the page with the number of rows that another request has counted: of all, on every page the same.
 
         Where it is not as many as were read, the reading is not complete; with None neither, unless a second reading
-        agrees.
+        agrees. A count that agrees proves the reading only where the paging keeps its place (``Cursor``): elsewhere
+        the host reads the listing a second time all the same.
 
         Args:
             count: The number of rows; None if it could not be fetched.

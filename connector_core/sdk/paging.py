@@ -47,7 +47,7 @@ class Position:
 class Body:
     """Place of a paging's parameters: members of the JSON body that is posted, or of the object ``at`` a dotted key.
 
-    ``Cursor(size=100, cursor="after", limit="first", sent_in=Body("variables"))`` is how GraphQL is paged.
+    GraphQL is paged so. Example: ``Cursor(size=100, cursor="after", limit="first", sent_in=Body("variables"))``.
     """
 
     at: str = ""
@@ -65,7 +65,10 @@ class PageQuery:
 
 
 class Paging(Protocol):
-    """Paging of a listing. ``query`` returns what asks for the next page, and None at the end."""
+    """Paging of a listing. ``query`` returns what asks for the next page, and None at the end.
+
+    Example: ``paging: Paging = Offset(size=100) if self.options.model_fields_set else PageNumber(size=100)``.
+    """
 
     @property
     def resumable(self) -> bool:
@@ -100,6 +103,11 @@ class Chained(Paging, Protocol):
         """The statuses by which the provider says that a cursor is no longer valid."""
         ...
 
+    @property
+    def keeps_place(self) -> bool:
+        """True if the next page begins behind the last row of this one, whatever has come or gone meanwhile."""
+        ...
+
     def following(self, response: "Listing[Any]", links: Mapping[str, str]) -> str | None:
         """Return what a response tells of the next page; None on the last one.
 
@@ -130,6 +138,8 @@ class PageNumber:
     A short page does not end the listing: a server that clamps the size, or leaves out rows, sends short pages.
     Set ``appends`` if the request sorts the rows by a key that never changes and grows, such as their creation: only
     then does an interrupted reading resume. ``sent_in=Body()`` puts the parameters into the body of a POST.
+
+    Example: ``paging = PageNumber(size=50, page="pageNumber", per_page="pageSize", first=0)``.
     """
 
     numbered: ClassVar[bool] = True
@@ -158,8 +168,8 @@ class PageNumber:
 class Offset:
     """Paging by ``?offset=100&limit=50``, ended by the first empty page. The first row is ``first``: 0 or 1.
 
-    ``appends`` and ``sent_in`` are as for ``PageNumber``. SCIM counts from 1: ``Offset(size=100, offset="startIndex",
-    limit="count", first=1)``.
+    ``appends`` and ``sent_in`` are as for ``PageNumber``. SCIM counts from 1.
+    Example: ``paging = Offset(size=100, offset="startIndex", limit="count", first=1)``.
     """
 
     numbered: ClassVar[bool] = False
@@ -191,6 +201,12 @@ class Cursor:
     The page without a cursor ends the listing. An empty page with one does not. An interrupted reading resumes at its
     last cursor. If the provider answers a cursor with one of the statuses ``expired_by``, the reading starts over.
     Without a ``limit`` no size is sent. ``sent_in=Body("variables")`` is for GraphQL.
+
+    Set ``keeps_place`` only if the provider's documentation says that a cursor names the row behind which it goes on,
+    and that rows keep their order: then no row can move past the reader, and a total or a count that agrees proves
+    the reading. A cursor may well be a number of rows in disguise, so otherwise the listing is read twice.
+
+    Example: ``paging = Cursor(size=100, cursor="after", limit="first")``.
     """
 
     resumable: ClassVar[bool] = True
@@ -200,6 +216,7 @@ class Cursor:
     limit: str = "limit"
     sent_in: Body | None = None
     expired_by: frozenset[int] = EXPIRED
+    keeps_place: bool = False
 
     def query(self, position: Position) -> PageQuery | None:
         first: Parameters = {self.limit: self.size} if self.limit else {}
@@ -217,12 +234,15 @@ class NextUrl:
 
     The address is requested as it came, if its host is one of the connector's; one without a host is taken as relative
     to that of the first page. The parameters of the request are those of the first page; its headers are sent with
-    every page. ``expired_by`` is as for ``Cursor``.
+    every page. ``expired_by`` and ``keeps_place`` are as for ``Cursor``.
+
+    Example: ``self.api.pages("/users", Users, paging=NextUrl(), params={"$top": "100"})``.
     """
 
     resumable: ClassVar[bool] = True
 
     expired_by: frozenset[int] = EXPIRED
+    keeps_place: bool = False
 
     def query(self, position: Position) -> PageQuery | None:
         return _at_address(position)
@@ -233,12 +253,16 @@ class NextUrl:
 
 @dataclass(frozen=True, slots=True)
 class LinkHeader:
-    """Paging by the header ``Link: <https://…>; rel="next"``, whose address is used as with ``NextUrl``."""
+    """Paging by the header ``Link: <https://…>; rel="next"``, whose address is used as with ``NextUrl``.
+
+    Example: ``self.api.pages("/users", Users, paging=LinkHeader(), params={"limit": "200"})``.
+    """
 
     resumable: ClassVar[bool] = True
 
     rel: str = "next"
     expired_by: frozenset[int] = EXPIRED
+    keeps_place: bool = False
 
     def query(self, position: Position) -> PageQuery | None:
         return _at_address(position)
@@ -255,7 +279,10 @@ def _at_address(position: Position) -> PageQuery | None:
 
 @dataclass(frozen=True, slots=True)
 class Streamed:
-    """One response with all rows, cut into pages of ``rows`` while it arrives, so that memory stays flat."""
+    """One response with all rows, cut into pages of ``rows`` while it arrives, so that memory stays flat.
+
+    Example: ``self.api.pages("/directory", People, paging=Streamed(rows=100))``.
+    """
 
     resumable: ClassVar[bool] = False
 
@@ -267,7 +294,10 @@ class Streamed:
 
 @dataclass(frozen=True, slots=True)
 class SinglePage:
-    """One response with all rows. Further pages are requested only if it announces more rows than it has."""
+    """One response with all rows. Further pages are requested only if it announces more rows than it has.
+
+    Example: ``self.api.pages("/departments", Departments, paging=SinglePage())``.
+    """
 
     resumable: ClassVar[bool] = False
 

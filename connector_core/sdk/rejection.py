@@ -19,7 +19,10 @@ _LONGEST_PROBLEM = 200
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A row that could not be used: the field and the kind of problem, never the content."""
+    """A row that could not be used: the field and the kind of problem, never the content.
+
+    Example: ``Rejection("7", "email", "string_type")``.
+    """
 
     source_id: str | None
     field: str
@@ -35,7 +38,10 @@ def rejection_of_text(row: Identified) -> Rejection | None:
 
 
 class RowRejectedError(Exception):
-    """Raised by a mapping for a row that it cannot use. ``problem`` must not contain data of the row."""
+    """Raised by a mapping for a row that it cannot use. ``problem`` must not contain data of the row.
+
+    Example: ``raise RowRejectedError("status", "is neither a word nor a number")``.
+    """
 
     def __init__(self, field: str, problem: str) -> None:
         super().__init__(f"{field}: {problem}")

@@ -21,7 +21,10 @@ def clean(value: str) -> str:
 
 @lru_cache(4096)  # Rows name the same few departments.
 def normal_form(value: str) -> str:
-    """Return the form in which texts that look the same are equal: whatever their case, blanks and composition."""
+    """Return the form in which texts that look the same are equal: whatever their case, blanks and composition.
+
+    Example: ``normal_form(" ZOE  B. ") == normal_form("Zoe b.")``.
+    """
     if value.isascii():
         return " ".join(value.casefold().split())
     # Composed once more: folding the case may decompose a letter.

@@ -23,7 +23,7 @@ the last of all days."""
 
 
 def text(value: Maybe[str | float | Titled]) -> Maybe[str]:
-    """Return a number or a titled object as text."""
+    """Return a number or a titled object as text. Example: ``text(7) == "7"``."""
     if isinstance(value, str):
         return value
     if isinstance(value, Titled):
@@ -35,14 +35,17 @@ def text(value: Maybe[str | float | Titled]) -> Maybe[str]:
 
 
 def first(items: Maybe[Sequence[T]]) -> Maybe[T]:
-    """Return the first item, or None if there is none."""
+    """Return the first item, or None if there is none. Example: ``first(["Berlin", "Paris"]) == "Berlin"``."""
     if items is UNSET:
         return UNSET
     return items[0] if items else None
 
 
 def as_tuple(item: Maybe[T]) -> tuple[T, ...] | UnsetType:
-    """Return the item in a tuple, which is empty for null and for an empty text."""
+    """Return the item in a tuple, which is empty for null and for an empty text.
+
+    Example: ``as_tuple("d7") == ("d7",)``.
+    """
     if item is UNSET:
         return UNSET
     return (item,) if item else ()
@@ -52,13 +55,18 @@ def link(value: Maybe[str | float], placeholder: str = "") -> Maybe[str]:
     """Return the id of another entity as text, or None for the provider's placeholder for no entity.
 
     An id is not stripped, here or elsewhere. Where a provider pads its ids, the mapping strips them in rows and links.
+
+    Example: ``link(7) == "7"``.
     """
     found = value if isinstance(value, str) else text(value)
     return None if found == placeholder else found
 
 
 def full_name(*parts: Maybe[str]) -> str | None:
-    """Return the parts of a name that are not blank, joined by spaces; None if all are blank."""
+    """Return the parts of a name that are not blank, joined by spaces; None if all are blank.
+
+    Example: ``full_name("Ada", " ", "Lovelace") == "Ada Lovelace"``.
+    """
     return " ".join([cleaned for part in parts if part and (cleaned := clean(part))]) or None
 
 
@@ -68,6 +76,8 @@ def day(value: Maybe[str], *formats: str, none: Collection[str] = ()) -> Maybe[d
     The text is ISO 8601 (``2024-01-31``, and a time may follow), or has one of the ``strptime`` formats. Any other text
     is not a fact: ``UNSET``. A blank text means none, and so do ``0000-00-00``, ``0001-01-01``, ``-0001-11-30``,
     ``9999-12-31``, and what the provider writes in its place: ``none=("1900-01-01",)``.
+
+    Example: ``day("31.01.2024", "%d.%m.%Y") == date(2024, 1, 31)``.
     """
     if value is UNSET:
         return UNSET
@@ -93,7 +103,10 @@ def _written_day(value: str, formats: Iterable[str]) -> date | UnsetType:
 
 
 def moment(value: Maybe[str | float]) -> datetime | UnsetType:
-    """Return the time of an ISO 8601 text or of a number of epoch seconds; ``UNSET`` if the value is neither."""
+    """Return the time of an ISO 8601 text or of a number of epoch seconds; ``UNSET`` if the value is neither.
+
+    Example: ``moment("2024-01-31T09:00:00Z") == datetime(2024, 1, 31, 9, tzinfo=UTC)``.
+    """
     if value is None or value is UNSET:
         return UNSET
     try:
@@ -104,12 +117,18 @@ def moment(value: Maybe[str | float]) -> datetime | UnsetType:
 
 @lru_cache(256)  # Most rows hold the same few words.
 def words(value: str | None) -> str:
-    """Return a text in its normal form, with one space between words: ``Office_Location`` is ``office location``."""
+    """Return a text in its normal form, with one space between words: ``Office_Location`` is ``office location``.
+
+    Example: ``words("Office_Location") == "office location"``.
+    """
     return normal_form((value or "").replace("_", " ").replace("-", " "))
 
 
 def lookup(table: Mapping[str, T], word: Maybe[str], otherwise: T) -> T | UnsetType:
-    """Return the meaning of a provider's word, or ``otherwise``. The keys of ``table`` are as ``words`` writes them."""
+    """Return the meaning of a provider's word, or ``otherwise``. The keys of ``table`` are as ``words`` writes them.
+
+    Example: ``lookup({"full time": WorkerType.EMPLOYEE}, "Full-Time", WorkerType.UNKNOWN) == WorkerType.EMPLOYEE``.
+    """
     return UNSET if word is UNSET else table.get(words(word), otherwise)
 
 
@@ -118,6 +137,8 @@ class IdsByName:
 
     A name finds the item of the same name, else the only one whose name looks the same: whatever its case, blanks and
     composition. Of several items with one name none is found, but one in use wins over archived ones.
+
+    Example: ``IdsByName([("Finance", "d7", True)]).find("finance") == "d7"``.
 
     Args:
         items: Name, id, and True if the item is in use.
@@ -150,6 +171,8 @@ def department_fields(name: Maybe[str], ids: IdsByName | None) -> dict[str, Any]
     """Return the fields of an Employee for the only department, which is given by its name.
 
     ``ids`` is None if they could not be read. Without an id the fields are left out, so that the stored values stay.
+
+    Example: ``Employee.of(person, **department_fields(person.department, departments))``.
     """
     if name is UNSET or ids is None:
         return {}

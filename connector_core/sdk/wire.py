@@ -19,7 +19,7 @@ from msgspec import UNSET, UnsetType, field
 T = TypeVar("T")
 
 Maybe: TypeAlias = T | UnsetType | None
-"""A value that may be null, or absent: ``email: Maybe[str] = UNSET``."""
+"""A value that may be null, or absent. Example: ``email: Maybe[str] = UNSET``."""
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
@@ -39,13 +39,20 @@ def from_header(name: str) -> Any:
     """Declare a field that is read from a header of the response.
 
     ``total: Maybe[int] = from_header("X-Total-Count")``. It is ``UNSET`` where the header does not come, or cannot be
-    read as the field's type. No other header is kept.
+    read as the field's type. No other header is kept. Example: ``total: Maybe[int] = from_header("X-Total-Count")``.
     """
     return field(default=UNSET, name=f"{HEADER}{name.lower()}")
 
 
 class Wire(msgspec.Struct, metaclass=_WireType):
-    """Base of wire models. The parser skips undeclared keys: their values never become objects."""
+    """Base of wire models. The parser skips undeclared keys: their values never become objects.
+
+    Example::
+
+        class Office(Wire):
+            name: str
+            city: Maybe[str] = UNSET
+    """
 
     withheld: ClassVar[frozenset[str]] = frozenset()
     """Names of fields whose values say more than may be told, such as a kind of leave: they are shown to no operator.
@@ -66,7 +73,7 @@ class Wire(msgspec.Struct, metaclass=_WireType):
 
 
 class Titled(Wire):
-    """An object with a title: ``{"id": 7, "title": "Clerk"}``."""
+    """An object with a title: ``{"id": 7, "title": "Clerk"}``. Example: ``position: Maybe[Titled] = UNSET``."""
 
     title: Maybe[str] = UNSET
 
@@ -85,7 +92,14 @@ def number_as_text(value: float) -> str | None:
 
 
 class Row(Wire):
-    """One row of a listing, with the provider's own id."""
+    """One row of a listing, with the provider's own id.
+
+    Example::
+
+        class Person(Row):
+            name: Maybe[str] = UNSET
+            title: Maybe[str] = field(name="jobTitle", default=UNSET)
+    """
 
     id: Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f-\x9f]+\Z")]
 
@@ -168,4 +182,14 @@ class Listing(Wire, Generic[R]):
 
 
 class ArrayListing(Listing[R]):
-    """One response that is an array of rows, without an object around it. Totals and cursors come in headers."""
+    """One response that is an array of rows, without an object around it. Totals and cursors come in headers.
+
+    Example::
+
+        class People(ArrayListing[Person]):
+            total: Maybe[int] = from_header("X-Total-Count")
+
+            @property
+            def announced(self) -> int | None:
+                return self.total or None
+    """

@@ -109,7 +109,7 @@ class DeltaSettings(SettingsTable):
     overlap: Annotated[float, Field(ge=0, le=604_800)] = 3600
     """Seconds before the last known change: rows that changed within them are read again."""
     full_after: Annotated[float, Field(gt=0, le=365)] = 7
-    """Days after which a delta gives way to a full scan, which alone finds removals."""
+    """Days after which a delta gives way to a full scan, which alone finds every row that is gone."""
 
 
 class RetentionSettings(SettingsTable):

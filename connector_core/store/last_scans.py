@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Self
 
 import msgspec
 
@@ -29,6 +30,11 @@ class LastScan:
     """The time at which it was given."""
     due: Reason | None = None
     """The reason why the next scan must be a full one, if it must."""
+
+    @classmethod
+    def begin(cls, resume_key: str, started_at: datetime, token: str | None) -> Self:
+        """Return a scan that begins, with the token that its reading brings."""
+        return cls(resume_key, started_at, None, 0, frozenset(), token, started_at if token else None)
 
 
 class LastScans(Table):

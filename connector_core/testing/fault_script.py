@@ -20,7 +20,10 @@ _FAULT = re.compile(r"(?P<kind>[a-z_]+|[1-5]\d\d)(?:@(?P<first>\d+))?(?:x(?P<tim
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault. ``kind`` is an HTTP status or one of ``KINDS``."""
+    """One fault. ``kind`` is an HTTP status or one of ``KINDS``.
+
+    Example: ``Fault.parse("502@3x2:/people") == Fault("502", first=3, times=2, path="/people")``.
+    """
 
     kind: str
     first: int = 0
@@ -46,7 +49,10 @@ class Fault:
 
 
 class Faults:
-    """The fault script of one server, and the faults that have fired."""
+    """The fault script of one server, and the faults that have fired.
+
+    Example: ``simulator.faults = Faults("502@3x2:/people, stall@9")``.
+    """
 
     def __init__(self, script: str = "") -> None:
         self._faults = [Fault.parse(part) for part in script.split(",") if part.strip()]

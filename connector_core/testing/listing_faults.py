@@ -49,7 +49,10 @@ NEED_TOTAL = frozenset({"no_total", "wrong_total"})
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """Location of a listing: the path of its requests, and the dotted keys of rows and total in its answers."""
+    """Location of a listing: the path of its requests, and the dotted keys of rows and total in its answers.
+
+    Example: ``listings = (Listed("/people", rows="people", total="total"),)``.
+    """
 
     path: str
     rows: str

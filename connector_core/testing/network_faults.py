@@ -9,6 +9,8 @@ from email.utils import format_datetime
 
 from aiohttp import web
 
+from connector_core.sdk.manifest import ResetFormat
+
 JSON = {"Content-Type": "application/json; charset=utf-8"}
 GIBIBYTE = 1 << 30
 REASON_HEADERS = ("X-Reason", "X-BambooHR-Error-Message")
@@ -125,32 +127,38 @@ NETWORK_FAULTS: dict[str, NetworkFault] = {
 }
 
 _AN_HOUR = 3600
-THROTTLES: dict[str, tuple[str, Callable[[str], dict[str, str]]]] = {
-    "throttle": ("No Retry-After.", lambda _: {}),
-    "wait": ("Retry-After: 7 seconds.", lambda _: {"Retry-After": "7"}),
-    "until": ("Retry-After: a date 8 seconds ahead.", lambda _: {"Retry-After": _date(8)}),
-    "later": ("Retry-After: one hour.", lambda _: {"Retry-After": "3600"}),
-    "now": ("Retry-After: 0 seconds.", lambda _: {"Retry-After": "0"}),
-    "past": ("Retry-After: a date 8 seconds ago.", lambda _: {"Retry-After": _date(-8)}),
+THROTTLES: dict[str, tuple[str, Callable[[str, ResetFormat], dict[str, str]]]] = {
+    "throttle": ("No Retry-After.", lambda *_: {}),
+    "wait": ("Retry-After: 7 seconds.", lambda *_: {"Retry-After": "7"}),
+    "until": ("Retry-After: a date 8 seconds ahead.", lambda *_: {"Retry-After": _date(8)}),
+    "later": ("Retry-After: one hour.", lambda *_: {"Retry-After": "3600"}),
+    "now": ("Retry-After: 0 seconds.", lambda *_: {"Retry-After": "0"}),
+    "past": ("Retry-After: a date 8 seconds ago.", lambda *_: {"Retry-After": _date(-8)}),
     "behind": (
         "Retry-After: a date 8 seconds ahead, by a clock that is an hour behind.",
-        lambda _: {"Retry-After": _date(8 - _AN_HOUR), "Date": _date(-_AN_HOUR)},
+        lambda *_: {"Retry-After": _date(8 - _AN_HOUR), "Date": _date(-_AN_HOUR)},
     ),
     "ahead": (
         "The header of resets: a time 8 seconds ahead, by a clock that is an hour ahead.",
-        lambda reset_header: {reset_header: str(int(time.time()) + 8 + _AN_HOUR), "Date": _date(_AN_HOUR)},
+        lambda name, form: {name: _reset(8, form), "Date": _date(_AN_HOUR)},
     ),
 }
-"""Answers to too many requests: a description, and the headers, given the name of the header of resets."""
+"""Answers to too many requests: a description, and the headers, given the name and the format of those of resets."""
 
 
 def _date(seconds: int) -> str:
     return format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
 
 
-def throttle_response(kind: str, status: int, reset_header: str) -> web.Response:
+def _reset(seconds: int, form: ResetFormat) -> str:
+    """Return a reset so many seconds ahead, by a clock that is an hour ahead."""
+    moment = int(time.time()) + _AN_HOUR + seconds
+    return str(seconds if form == "seconds" else moment * 1000 if form == "milliseconds" else moment)
+
+
+def throttle_response(kind: str, status: int, reset_header: str, form: ResetFormat) -> web.Response:
     """Return the answer to too many requests."""
-    return web.Response(status=status, body=b"{}", headers={**JSON, **THROTTLES[kind][1](reset_header)})
+    return web.Response(status=status, body=b"{}", headers={**JSON, **THROTTLES[kind][1](reset_header, form)})
 
 
 def proxy_page(status: int) -> web.Response:

@@ -92,6 +92,8 @@ class AuthorizationServer:
     """True if the use of a refresh token that has ended revokes all tokens of that consent."""
     denies: bool = False
     """True if the user denies access."""
+    gives_refresh_tokens: bool = True
+    """False if a user's consent brings an access token alone."""
     sends_issuer: bool = True
     """True if the address that the user is sent back to names the issuer (RFC 9207)."""
     issued: set[str] = field(default_factory=set)
@@ -244,7 +246,7 @@ class AuthorizationServer:
             raise OAuthError("invalid_grant")
         family = _Family(found.scope)
         self._families.append(family)
-        return self._tokens(found.scope, family, self._new_refresh_token(family))
+        return self._tokens(found.scope, family, self._new_refresh_token(family) if self.gives_refresh_tokens else "")
 
     def _grant_for_refresh_token(self, form: Mapping[str, str]) -> dict[str, Any]:
         token = form.get("refresh_token", "")

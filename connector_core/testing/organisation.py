@@ -35,7 +35,10 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One person, before a simulator turns them into its provider's JSON."""
+    """One person, before a simulator turns them into its provider's JSON.
+
+    Example: ``one.at(date(2026, 1, 31)).department``.
+    """
 
     number: int
     first: str
@@ -79,7 +82,10 @@ class Person:
 
 
 class Organisation:
-    """The people of an organisation, in order of arrival. ``people`` may be changed while it is served."""
+    """The people of an organisation, in order of arrival. ``people`` may be changed while it is served.
+
+    Example: ``Organisation(people=200, seed=1).people[0].email``.
+    """
 
     def __init__(self, people: int, seed: int) -> None:
         self._random = random.Random(seed)  # noqa: S311 - repeatable, not secret
@@ -192,7 +198,10 @@ def _name(person: Person) -> str:
 
 
 class StaffSimulator(Simulator):
-    """Base of simulators that serve an organisation's people. A subclass implements its provider's answers."""
+    """Base of simulators that serve an organisation's people. A subclass implements its provider's answers.
+
+    Example: ``AcmeSimulator(people=200, seed=1).hire()``.
+    """
 
     private = PRIVATE
 

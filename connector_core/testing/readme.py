@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from connector_core.operator_pages import hosts_in_words, known_errors, ways_in_words
+from connector_core.operator_pages import hosts_in_words, known_errors, limit_in_words, ways_in_words
 from connector_core.sdk.connector import AnyConnector
 from connector_core.sdk.credentials import FormField
 from connector_core.settings import limits_of
@@ -35,7 +35,7 @@ def table(headings: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 def facts(connector: type[AnyConnector]) -> str:
     """Category, authentication, hosts, limits, and the lifetime of a token."""
     manifest = connector.manifest
-    limits = "; ".join(f"{one.requests} requests of `{one.path}` in any {one.per:g} s" for one in limits_of(manifest))
+    limits = "; ".join(limit_in_words(one, "`") for one in limits_of(manifest))
     lifetime = manifest.token_lifetime
     rows = [
         ("category", manifest.category),
@@ -94,7 +94,7 @@ def setup_here(connector: type[AnyConnector]) -> str:
         "`discover run acme --plan` reads everything, and shows what would change.",
         "`discover run acme` applies what is safe. Run it as often as the data should be fresh.",
     ]
-    if with_changes := [f"{name}s" for name, one in connector.declarations.items() if one.changes]:
+    if with_changes := [f"{name}s" for name, one in connector.declarations.items() if one.delta]:
         steps.append(
             f"Between full runs, `discover run acme --delta` reads only what has changed in {', '.join(with_changes)}."
         )

@@ -1,27 +1,24 @@
 """The base of simulators: a local TLS server that answers as a provider does, faults included."""
 
 import asyncio
-import errno
 import gzip
 import importlib
 import os
 import re
-import zlib
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from multidict import CIMultiDict
 
-from connector_core.errors import SettingsError
+from connector_core.http.quotas import covers
 from connector_core.sdk.entities import Entity
+from connector_core.sdk.manifest import ResetFormat
 from connector_core.testing.answers import BODY, Answer, Request, json_answer
-from connector_core.testing.authority import authority_in
 from connector_core.testing.fault_script import Faults
 from connector_core.testing.listing_faults import (
     BODY_FAULTS,
@@ -42,12 +39,14 @@ if TYPE_CHECKING:  # It comes with an extra.
 _DELETED = 11
 """Index of the person whom a concurrent change deletes: on the first page, and behind all managers, since the reports
 of a deleted manager would change too."""
-_PORTS = range(20_000, 30_000)
 
 
 @dataclass(frozen=True, slots=True)
 class SimulatorOptions:
-    """Options of `discover simulate`. ``behaviour`` sets the simulator's switches, by name."""
+    """Options of `discover simulate`. ``behaviour`` sets the simulator's switches, by name.
+
+    Example: ``SimulatorOptions(people=200, behaviour={"page_limit": "refused"})``.
+    """
 
     people: int = 1200
     seed: int = 1
@@ -56,7 +55,17 @@ class SimulatorOptions:
 
 
 class Simulator(ABC):
-    """One simulated provider. A subclass implements its answers and its people; this base adds the faults."""
+    """One simulated provider. A subclass implements its answers and its people; this base adds the faults.
+
+    Example::
+
+        class AcmeSimulator(StaffSimulator):
+            host = "api.acme.example"
+            credentials = {"api_key": "simulated-key"}
+
+            def answer(self, request: web.Request) -> Answer:
+                return json_answer({"people": [{"id": str(one.number)} for one in self.people]})
+    """
 
     host: str
     """Host name that clients reach it by."""
@@ -76,7 +85,9 @@ class Simulator(ABC):
     """Pattern of every private value that it sends. No match may be found outside of its answers."""
     throttle_status = 429
     reset_header = "X-RateLimit-Reset"
-    """Header in which the provider says when it accepts requests again."""
+    """Header in which the provider says when it accepts requests again …"""
+    reset_format: ResetFormat = "epoch"
+    """… in seconds, or as a time of the epoch."""
     live = False
     """True while time passes by the clock: people whom ``evolve`` hires are created now."""
     largest_page: int | None = None
@@ -110,6 +121,14 @@ class Simulator(ABC):
     def answer(self, request: web.Request) -> Answer:
         """Return the provider's answer to one request, whose body is ``request[BODY]``."""
 
+    def quota_headers(self, path: str) -> Mapping[str, str]:  # noqa: ARG002 - for those that have a quota
+        """Return the headers that tell of the quota under a path. Every answer carries them."""
+        return {}
+
+    def requests_under_way(self, path: str = "") -> int:
+        """Return the number of requests under a path that are not answered yet, the current one included."""
+        return sum(one.until is None and covers(path, one.path) for one in self.requests)
+
     @property
     @abstractmethod
     def people(self) -> list[Any]:
@@ -134,6 +153,9 @@ class Simulator(ABC):
         It may be called any number of times, so an organisation that has become too small hires more.
         """
 
+    def expire_tokens(self) -> None:  # noqa: B027 - most providers give none
+        """Accept none of the tokens given so far. Override it for a connector with ``@changes_since``."""
+
     def path_of(self, request: web.Request) -> str:
         """Return the path that fault scripts and listings use for this request."""
         return request.path
@@ -145,14 +167,22 @@ class Simulator(ABC):
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one request, with the fault that its script names."""
-        path = self.path_of(request)
-        self.requests.append(Request(asyncio.get_running_loop().time(), request.method, path, request.query_string))
+        path, loop, requests = self.path_of(request), asyncio.get_running_loop(), self.requests
+        requests.append(Request(loop.time(), request.method, path, request.query_string))
+        number = len(requests) - 1
+        try:
+            return await self._answer(request, path)
+        finally:
+            requests[number] = replace(requests[number], until=loop.time())
+
+    async def _answer(self, request: web.Request, path: str) -> web.StreamResponse:
         fault = self.faults.next(path)
         request[BODY] = await request.read()
         await asyncio.sleep(self.latency)
         kind = fault.kind if fault else ""
         if kind in THROTTLES:
-            return throttle_response(kind, self.throttle_status, self.reset_header)
+            throttled = throttle_response(kind, self.throttle_status, self.reset_header, self.reset_format)
+            return self._with_quota(path, throttled)
         if kind.isdigit():
             return proxy_page(int(kind))
         answer = self._refuse_expired(kind, path, request) or self.answer(request)
@@ -160,7 +190,7 @@ class Simulator(ABC):
             answer = self._apply_listing_fault(kind, path, answer)
         elif kind in SPELLINGS and answer.status == 200:
             answer = self._respell(kind, path, answer)
-        response = _response(request, answer)
+        response = self._with_quota(path, _response(request, answer))
         return await NETWORK_FAULTS[kind](request, response) if kind in NETWORK_FAULTS else response
 
     def _refuse_expired(self, kind: str, path: str, request: web.Request) -> Answer | None:
@@ -178,6 +208,11 @@ class Simulator(ABC):
 
     def _listed(self, path: str) -> Listed | None:
         return next((one for one in self.listings if one.path == path), None)
+
+    def _with_quota(self, path: str, response: web.Response) -> web.Response:
+        for name, value in self.quota_headers(path).items():
+            response.headers.setdefault(name, value)
+        return response
 
     def _apply_listing_fault(self, kind: str, path: str, answer: Answer) -> Answer:
         listed = self._listed(path)
@@ -224,95 +259,29 @@ def _response(request: web.Request, answer: Answer) -> web.Response:
     return web.Response(status=answer.status, body=body, headers=headers)
 
 
-@dataclass(slots=True)
-class Served:
-    """A running simulator. Another simulator of the same host may replace it while the server runs."""
-
-    simulator: Simulator
-    port: int
-    ca_file: Path
-    """Certificate of the authority that signed the server's own."""
-    handle: Callable[[web.Request], Awaitable[web.StreamResponse]] | None = None
-    """Handler that answers instead of the simulator."""
-
-    @property
-    def resolve(self) -> dict[str, str]:
-        """Entries for ``[host.resolve]`` in plugins.toml."""
-        hosts = (self.simulator.host, *self.simulator.other_hosts)
-        return dict.fromkeys(hosts, f"127.0.0.1:{self.port}")
-
-    async def _handle(self, request: web.Request) -> web.StreamResponse:
-        return await (self.handle or self.simulator.handle)(request)
-
-    def application(self) -> web.Application:
-        app = web.Application()
-        app.router.add_route("*", "/{tail:.*}", self._handle)
-        return app
-
-
-@asynccontextmanager
-async def serve(
-    simulator: Simulator, port: int = 0, *, certificate: str = "good", keep: Path | None = None
-) -> AsyncIterator[Served]:
-    """Serve a simulator over TLS on the loopback address, under its own host name.
-
-    Args:
-        simulator: What answers.
-        port: Port 0 takes a free port.
-        certificate: A ``Certificate``: another than the good one must be refused by clients.
-        keep: Folder that keeps the authority of its certificate; without one, another authority is made each time.
-    """
-    with TemporaryDirectory(prefix="connector-core-") as folder:
-        authority, ca_file = await authority_in(keep or Path(folder))
-        # Imported late: it needs trustme, which comes with an extra.
-        from connector_core.testing.certificates import Certificate, demand_certificates, server_context
-
-        context = server_context(authority, simulator.host, Certificate(certificate))
-        if simulator.client_authority:
-            demand_certificates(context, simulator.client_authority)
-        served = Served(simulator, port, ca_file)
-        runner = web.AppRunner(served.application(), access_log=None, handler_cancellation=True, shutdown_timeout=0.2)
-        await runner.setup()
-        try:
-            await _listen(web.TCPSite(runner, "127.0.0.1", port, ssl_context=context), port)
-            (address, *_) = runner.addresses
-            served.port = address[1]
-            yield served
-        finally:
-            await runner.cleanup()
-
-
-async def _listen(site: web.TCPSite, port: int) -> None:
-    try:
-        await site.start()
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise SettingsError(
-                f"Port {port} is in use, perhaps by another simulator.",
-                hint="Stop what listens there, or choose another port; --port 0 takes a free one.",
-            ) from None
-        raise SettingsError(f"Cannot listen on port {port}: {os.strerror(error.errno or 0)}.") from None
-
-
 def all_credentials(simulator: Simulator) -> tuple[Mapping[str, str], ...]:
     """Return valid credentials for each way to authenticate."""
     return (simulator.credentials, *simulator.other_credentials)
 
 
-def port_of(connector: str) -> int:
-    """Return the port of a connector's simulator: always the same, and none that a system hands out by itself."""
-    return _PORTS[zlib.crc32(connector.encode()) % len(_PORTS)]
-
-
 def load(module: str, options: SimulatorOptions) -> Simulator:
-    """Return the simulator of a module that a manifest names, by calling its ``simulator(options)``."""
+    """Return the simulator of a module that a manifest names, by calling its ``simulator(options)``.
+
+    Example: ``load("connectors.namely.simulator", SimulatorOptions(people=200))``.
+    """
     simulator: Simulator = importlib.import_module(module).simulator(options)
     return simulator
 
 
 @contextmanager
 def environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables until the context ends."""
+    """Set environment variables until the context ends.
+
+    Example::
+
+        with environment({"SSL_CERT_FILE": str(served.ca_file)}):
+            ...
+    """
     with ExitStack() as stack:
         for name, value in variables.items():
             old = os.environ.get(name)

@@ -12,7 +12,10 @@ from connector_core.problems import problems
 class Switches(BaseModel):
     """Base of a simulator's ``Behaviour``. `discover simulate NAME --set SWITCH=VALUE` sets one.
 
-    The sentence below a field describes it on the connector's page.
+    The sentence below a field describes it on the connector's page::
+
+        class Behaviour(Switches):
+            page_limit: Literal["clamped", "refused"] = "clamped"
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)

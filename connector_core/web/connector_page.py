@@ -1,10 +1,7 @@
-"""A connector's page in the web host: how to set it up here, and its limits in words."""
-
-from collections.abc import Iterable
+"""A connector's page in the web host: how to set it up here."""
 
 from connector_core.operator_pages import declared_by, entity_of, ways_in_words
 from connector_core.sdk.connector import AnyConnector
-from connector_core.sdk.manifest import RateLimit
 
 
 def setup_here(connector: type[AnyConnector]) -> list[str]:
@@ -19,18 +16,13 @@ def setup_here(connector: type[AnyConnector]) -> list[str]:
         "Choose Save. The secrets are stored encrypted, and are never shown again.",
         "On the integration's page, choose Run now, or set a schedule. What is doubtful waits for your decision.",
     ]
-    if changing := [entity_of(one) for one in declared_by(connector) if one.changes]:
+    if changing := [entity_of(one) for one in declared_by(connector) if one.delta]:
         steps.append(f"Between full runs, a delta reads only what has changed in {_listed(changing)}.")
     if lifetime := manifest.token_lifetime:
         steps.append(
             f"Reconnect before the credentials are {lifetime.days} days old. Name, data and schedule are kept."
         )
     return steps
-
-
-def limits_in_words(limits: Iterable[RateLimit]) -> list[str]:
-    """Return each quota in words."""
-    return [f"At most {one.requests:,} requests of {one.path} in any {one.per:g} seconds" for one in limits]
 
 
 def _listed(words: list[str]) -> str:

@@ -7,7 +7,9 @@ from time import monotonic
 
 from pydantic import SecretStr
 
+from connector_core.http import TokensInMemory
 from connector_core.outcomes import CheckReport
+from connector_core.sign_in import SignIn
 
 _LIFETIME = 900.0
 """Seconds for which a draft can be saved."""
@@ -24,6 +26,10 @@ class Draft:
     fields: Mapping[str, str | SecretStr] = field(repr=False)
     report: CheckReport | None
     until: float
+    sign_in: SignIn | None = None
+    """The sign-in of a user that is awaited."""
+    tokens: TokensInMemory | None = field(default=None, repr=False)
+    """The tokens of a user who has signed in."""
 
 
 class Drafts:
@@ -35,7 +41,15 @@ class Drafts:
         self._saved: dict[str, Draft] = {}
 
     def add(
-        self, user: str, connector: str, name: str, fields: Mapping[str, str | SecretStr], report: CheckReport | None
+        self,
+        user: str,
+        connector: str,
+        name: str,
+        fields: Mapping[str, str | SecretStr],
+        report: CheckReport | None,
+        *,
+        sign_in: SignIn | None = None,
+        tokens: TokensInMemory | None = None,
     ) -> str:
         """Keep a draft; return its id."""
         now = self._clock()
@@ -45,13 +59,18 @@ class Drafts:
         while len(self._kept) >= _MOST:
             del self._kept[next(iter(self._kept))]
         key = secrets.token_urlsafe(24)
-        self._kept[key] = Draft(user, connector, name, dict(fields), report, now + _LIFETIME)
+        self._kept[key] = Draft(user, connector, name, dict(fields), report, now + _LIFETIME, sign_in, tokens)
         return key
 
     def find(self, key: str, user: str) -> Draft | None:
         """Return a draft of this user, or None if there is none or it is too old."""
         found = self._kept.get(key)
         return found if found and found.user == user and found.until > self._clock() else None
+
+    def awaiting(self, state: str, user: str) -> str:
+        """Return the id of this user's draft whose sign-in has this state; empty if there is none."""
+        found = [key for key, one in self._kept.items() if one.sign_in and one.sign_in.awaits(state)]
+        return next((key for key in found if self.find(key, user)), "")
 
     def note_saved(self, key: str) -> None:
         """Forget a draft, and remember for a while that its integration was saved."""

@@ -77,8 +77,10 @@ class PersonioSimulator(StaffSimulator):
         return {str(self._unit(name).get("id", f"department:{name.lower()}")) for name in self.departments}
 
     def revoke(self) -> None:
-        """Make all tokens invalid, whatever their lifetime."""
         self._expires_at.clear()
+
+    def shorten_tokens(self, seconds: float) -> None:
+        self.behaviour = self.behaviour.model_copy(update={"token_life": seconds})
 
     def answer(self, request: web.Request) -> Answer:
         path = request.path

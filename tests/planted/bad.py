@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from connector_core.sdk.connector import AnyConnector
 from planted.misconduct import (
     Blocks,
+    DeclaresNoConcurrencyLimit,
     FetchesRowsOneByOne,
     ForgetsAThrottleStatus,
     HasNoHelpText,
@@ -46,6 +47,14 @@ from planted.misvaluing import (
     RequiresAName,
     TakesAbsentForUnknown,
 )
+from planted.tokened import DropsTombstones, ReadsHalfOfTheChanges, TakesAnExpiredTokenForNoChange
+from planted.tokens import (
+    FetchesATokenByHand,
+    IsForbiddenWithARevokedToken,
+    MistakesTheLifetime,
+    OverlooksTheRefreshToken,
+    TriesCredentialsTwice,
+)
 
 PLANTED: Mapping[type[AnyConnector], tuple[str, ...]] = {
     IgnoresTheTotal: ("reading.throughout",),
@@ -62,6 +71,7 @@ PLANTED: Mapping[type[AnyConnector], tuple[str, ...]] = {
     OpensItsOwnSession: ("manners.client",),
     ForgetsAThrottleStatus: ("manners.throttled", "declaration.readme"),
     NamesNoResetHeader: ("manners.quota",),
+    DeclaresNoConcurrencyLimit: ("manners.quota", "scale.requests"),
     Sleeps: ("manners.waits",),
     IgnoresCancellation: ("manners.deadline", "interruption.cancelled"),
     RetriesByItself: ("manners.waits", "faults.reported"),
@@ -89,8 +99,16 @@ PLANTED: Mapping[type[AnyConnector], tuple[str, ...]] = {
     ),
     CachesRows: ("reading.follows", "scale.memory"),
     AssumesRows: ("faults.bug", "values.unreadable"),
+    DropsTombstones: ("deltas.removed", "declaration.readme"),
+    ReadsHalfOfTheChanges: ("deltas.follows", "deltas.removed", "declaration.readme"),
+    TakesAnExpiredTokenForNoChange: ("deltas.resync", "declaration.readme"),
     HasNoWitness: ("declaration.witness",),
     HasNoHelpText: ("declaration.form", "declaration.readme"),
     PromisesAField: ("reading.fill",),
+    TriesCredentialsTwice: ("auth.once", "declaration.readme"),
+    FetchesATokenByHand: ("auth.scope", "auth.once", "declaration.readme"),
+    MistakesTheLifetime: ("auth.expired", "auth.revoked", "declaration.readme"),
+    IsForbiddenWithARevokedToken: ("auth.revoked", "declaration.readme"),
+    OverlooksTheRefreshToken: ("auth.stored", "auth.shared", "declaration.readme"),
 }
 """The rule that each must break, followed by the rules that it may break as well."""

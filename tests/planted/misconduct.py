@@ -106,6 +106,12 @@ class NamesNoResetHeader(Example):
     manifest = Example.manifest.model_copy(update={"simulator": "planted.resets"})
 
 
+class DeclaresNoConcurrencyLimit(Example):
+    """Does not declare how many requests the provider accepts at once."""
+
+    manifest = Example.manifest.model_copy(update={"simulator": "planted.crowded"})
+
+
 class OpensItsOwnSession(Example):
     async def check(self) -> Account:
         async with aiohttp.ClientSession() as session:

@@ -30,18 +30,16 @@ class SignInCredentials(Credentials):
     refresh_token: Annotated[SecretStr, Obtained()] = NOT_OBTAINED
 
 
+SIGN_IN = AuthorizationCode(
+    authorize_url="https://{domain}/oauth2/authorize",
+    token_url="https://{domain}/oauth2/token",
+    client=ClientSecret(),
+    scope=SCOPE,
+)
+
+
 class SignsIn(Example, Connector[SignInCredentials]):
-    manifest = Example.manifest.model_copy(
-        update={
-            "auth": AuthorizationCode(
-                authorize_url="https://{domain}/oauth2/authorize",
-                token_url="https://{domain}/oauth2/token",
-                client=ClientSecret(),
-                scope=SCOPE,
-            ),
-            "simulator": "planted.signing_in",
-        }
-    )
+    manifest = Example.manifest.model_copy(update={"auth": SIGN_IN, "simulator": "planted.signing_in"})
 
 
 class Behaviour(Switches):

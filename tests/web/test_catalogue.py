@@ -164,7 +164,7 @@ async def test_the_page_of_a_connector_says_what_discover_show_says(web: StartWe
     assert set(namely.manifest.provider_setup) <= set(page.parts)
     assert "does not use SSO" in page.text
     assert set(setup_here(namely)) <= set(page.parts)
-    assert "At most 100 requests of /profiles in any 60 seconds." in page.text
+    assert "At most 100 requests of /profiles in any 60 s." in page.text
     assert {one.remedy for one in known_errors(namely)} <= set(page.parts)
     assert set(namely.manifest.rejected.causes) <= set(page.parts)
     assert 'href="/settings/integrations/namely/connect">Add integration' in page.html

@@ -108,6 +108,8 @@ class _Refreshing:
         self._title = title
         self._send = send
         self._kept = kept
+        self._unstored: tuple[Tokens | AuthorizedCode, Tokens] | None = None
+        """Tokens that could not be stored, and those that they were to replace: storing them is tried again."""
         self._given: SecretStr | None = None
         """The access token that was given last: it has expired, or was rejected, where another one is wanted."""
 
@@ -120,8 +122,11 @@ class _Refreshing:
             if isinstance(found, Tokens) and found.until > time() and found.access != self._given:
                 tokens = found
             else:
-                tokens = await self._renewed(found)
+                if self._unstored is None or self._unstored[0] != found:
+                    self._unstored = found, await self._renewed(found)
+                _, tokens = self._unstored
                 await self._kept.replace(found, tokens)
+                self._unstored = None
         tokens.hide()
         self._given = tokens.access
         return Issued(tokens.access, tokens.until - time())
@@ -151,7 +156,8 @@ class _Refreshing:
                     continue
         raise RejectedCredentialsError(
             f"{self._title} does not accept the sign-in of this integration any more.",
-            hint="It was withdrawn, has expired, or was renewed and could not be stored. Connect again, and sign in.",
+            hint="It was withdrawn, has expired, was renewed and could not be stored, or the client's secret is wrong. "
+            "Connect again, and sign in.",
         )
 
     async def _requested(self, form: Mapping[str, SecretStr], used: SecretStr | None) -> Tokens:

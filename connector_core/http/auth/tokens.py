@@ -24,7 +24,7 @@ _MARGIN = 60.0
 """Seconds before its end from which a token is no longer used: a request may be under way for long."""
 
 Send = Callable[[Request, Callable[[bytes, Headers], Any]], Awaitable[Any]]
-"""Sends a request, and returns what is made of the body and the headers of its response."""
+"""Sends a request, and returns what is made of the body of its response."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,9 @@ from connector_core.errors import SettingsError
 from connector_core.sdk.connector import AnyConnector
 from connector_core.testing import clock
 from connector_core.testing.kit import (
+    auth,
     declaration,
+    deltas,
     fault_injection,
     interruption,
     manners,
@@ -55,8 +57,10 @@ EXAMINERS: Mapping[str, Examiner] = MappingProxyType(
         "secrecy": secrecy.examine,
         "faults": fault_injection.examine,
         "interruption": interruption.examine,
+        "deltas": deltas.examine,
         "manners": manners.examine,
         "scale": scale.examine,
+        "auth": auth.examine,
     }
 )
 FAULT_PARTS = 4

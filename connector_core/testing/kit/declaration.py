@@ -4,12 +4,14 @@ import inspect
 import re
 from pathlib import Path
 
+from pydantic_core import PydanticUndefined
+
 from connector_core.sdk.connector import AnyConnector
 from connector_core.testing.kit.findings import Findings
 from connector_core.testing.kit.harness import Harness
 from connector_core.testing.readme import PARTS, parts_in, readme_of, regenerated
 
-_SECRET_NAME = re.compile(r"token|secret|password|passphrase|(^|_)key", re.IGNORECASE)
+_SECRET_NAME = re.compile(r"token|secret|password|passphrase|(^|_)key(?!_id)", re.IGNORECASE)
 
 
 async def examine(harness: Harness, findings: Findings) -> None:
@@ -44,6 +46,8 @@ def _check_form(connector: type[AnyConnector], findings: Findings) -> None:
             findings.fail("declaration.form", f"{field.name} has no description")
         if _SECRET_NAME.search(field.name) and not field.secret:
             findings.fail("declaration.form", f"{field.name} is not a SecretStr")
+        if field.choices and declared.default not in {*field.choices[:1], None, PydanticUndefined}:
+            findings.fail("declaration.form", f"the default of {field.name} is not its first choice")
     for name, option in connector.options_type.model_fields.items():
         if not option.description:
             findings.fail("declaration.form", f"the option {name} has no description")

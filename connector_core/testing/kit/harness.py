@@ -4,13 +4,14 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cryptography.fernet import Fernet
+from pydantic import SecretStr
 
 from connector_core.errors import ConnectorCoreError, PluginContractError
 from connector_core.host import Host
@@ -23,7 +24,8 @@ from connector_core.settings import HostSettings, LossSettings, Settings
 from connector_core.testing.answers import Request
 from connector_core.testing.kit.monitor import Monitor, monitoring
 from connector_core.testing.kit.monitored import monitored
-from connector_core.testing.server import Served, Simulator, SimulatorOptions, environment, load, serve
+from connector_core.testing.server import Simulator, SimulatorOptions, environment, load
+from connector_core.testing.serving import Served, serve
 from connector_core.vault import KEY_VARIABLE
 
 NAME = "kit"
@@ -129,18 +131,25 @@ class Harness:
             async with Host(settings, registry=registry_of(monitored(self.connector, monitor))) as host:
                 yield host
 
-    async def connected_store(self) -> Path:
-        """Return a new store to which the integration has been added."""
+    async def connected_store(self, typed: Mapping[str, str] | None = None) -> Path:
+        """Return a new store to which the integration has been added, with these credentials if they are given."""
         path = self.new_store()
         async with self.host(path, Monitor(self.connector)) as host:
-            await host.connect(self.connector.manifest.name, NAME, dict(self.simulator.credentials))
+            fields = self.fields(typed or self.simulator.credentials)
+            await host.connect(self.connector.manifest.name, NAME, fields)
         return path
+
+    def fields(self, typed: Mapping[str, str]) -> dict[str, str | SecretStr]:
+        """Return fields to connect with: what an operator types, and the refresh token of a user who has signed in."""
+        oauth, obtained = self.simulator.oauth, self.connector.credentials_type.obtained()
+        return {**typed, **({name: SecretStr(oauth.consent()) for name in obtained} if oauth else {})}
 
     async def run(
         self,
         store: Path,
         script: str = "",
         *,
+        delta: bool = False,
         keep_rows: bool = False,
         asks_witnesses: bool = False,
         read_stored: bool = True,
@@ -153,6 +162,7 @@ class Harness:
         Args:
             store: A connected store.
             script: Faults that the run meets.
+            delta: Read only what has changed, if possible.
             keep_rows: Keep the text of all rows that the connector receives.
             asks_witnesses: Ask each witness for a row that was read, and for one that does not exist.
             read_stored: Read the stored entities afterwards.
@@ -167,7 +177,7 @@ class Harness:
         failure: ConnectorCoreError | None = None
         async with self.host(store, monitor, **settings_of_host) as host:
             started_at = loop.time()
-            task = asyncio.ensure_future(host.run(NAME, progress=progress))
+            task = asyncio.ensure_future(host.run(NAME, delta=delta, progress=progress))
             if on_start:
                 on_start(task)
             try:

@@ -32,6 +32,9 @@ async def _examine(harness: Harness, findings: Findings) -> None:
     resumed = 0
     for page in range(1, pages + 1):
         resumed += await _cancel_after_page(harness, baseline, page, findings)
+    for listed in harness.simulator.listings:
+        if listed.cursor:
+            await _cancel_after_page(harness, baseline, 2, findings, script=f"expired_cursor@1:{listed.path}")
     iterations = await _iterations_of_a_run(harness, baseline)
     rnd = random.Random(SEED)  # noqa: S311 - repeatable, not secret
     chosen = sorted(rnd.sample(range(1, iterations), min(CANCELLATIONS, iterations - 1)))
@@ -41,8 +44,13 @@ async def _examine(harness: Harness, findings: Findings) -> None:
     findings.measures["runs resumed at a page"] = str(resumed)
 
 
-async def _cancel_after_page(harness: Harness, baseline: Baseline, page: int, findings: Findings) -> bool:
-    """Cancel a run after this many pages are staged. Return True if the next run resumed there."""
+async def _cancel_after_page(
+    harness: Harness, baseline: Baseline, page: int, findings: Findings, *, script: str = ""
+) -> bool:
+    """Cancel a run after this many pages are staged. Return True if the next run resumed there.
+
+    The next run meets the faults of the script.
+    """
     tasks: list[asyncio.Task[object]] = []
     staged = 0
 
@@ -53,12 +61,12 @@ async def _cancel_after_page(harness: Harness, baseline: Baseline, page: int, fi
             tasks[0].cancel()
 
     restart(harness)
-    where = f"cancelled after page {page}"
+    where = f"cancelled after page {page}{f', then {script}' if script else ''}"
     with harness.copy_of(baseline.store) as store:
         before = asyncio.all_tasks()
         await harness.run(store, on_start=tasks.append, progress=progress)
         await _check_nothing_left(where, before, findings)
-        after = await harness.run(store)
+        after = await harness.run(store, script)
     for difference in _differences(after, baseline):
         findings.fail("interruption.resumed", f"{where}: {difference}")
     return any(one.began is Began.RESUMED for one in after.certificates)

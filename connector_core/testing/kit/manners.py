@@ -1,12 +1,17 @@
 """Suite ``manners``: how a connector treats the provider and the machine that it runs on."""
 
+from connector_core.http.quotas import covers
+from connector_core.sdk.manifest import ConcurrencyLimit, RateLimit
 from connector_core.settings import limits_of
+from connector_core.testing.answers import Request
 from connector_core.testing.kit.findings import Findings
-from connector_core.testing.kit.harness import Harness, RunResult
+from connector_core.testing.kit.harness import PEOPLE, Harness, RunResult
 
 SCRIPTS = ("", "500@4", "502@3x99", "throttle@4x2", "reset@5")
 THROTTLED_FOR = {"wait": 6.9, "until": 6.5, "behind": 6.5, "ahead": 6.5, "now": 0.9, "past": 0.9}
 """Seconds that must pass before a throttled path is requested again, by the throttle. Dates have whole seconds."""
+LATENCY = 0.3
+"""Seconds that a response takes where requests are to be under way together."""
 TIME_LIMIT = 20
 """Seconds for the check, and for the run: fewer than the client waits for a response."""
 
@@ -22,6 +27,7 @@ async def examine(harness: Harness, findings: Findings) -> None:
             _check_request_count(result, findings)
             _check_page_size(result, findings)
             findings.measures["longest step"] = f"{result.monitor.longest_step * 1000:.1f} ms"
+    await _check_concurrency(harness, findings)
     await _check_throttles(harness, findings)
     await _check_deadlines(harness, findings)
 
@@ -63,6 +69,12 @@ def _check_page_size(result: RunResult, findings: Findings) -> None:
             findings.fail("manners.page_size", problem)
 
 
+async def _check_concurrency(harness: Harness, findings: Findings) -> None:
+    """Let each response take a while, so that requests are under way together."""
+    harness.reset(5 * PEOPLE).latency = LATENCY
+    judge_quota(harness, await harness.run(await harness.connected_store()), findings)
+
+
 async def _check_throttles(harness: Harness, findings: Findings) -> None:
     """Throttle the last request of a run in several ways. The run must wait, and end complete."""
     harness.reset()
@@ -82,13 +94,22 @@ async def _check_throttles(harness: Harness, findings: Findings) -> None:
 
 
 def judge_quota(harness: Harness, result: RunResult, findings: Findings) -> None:
-    """Check that no window of a long run has more requests than a limit allows."""
+    """Check that no window of a long run, and no moment, has more requests than a limit allows."""
     for limit in limits_of(harness.connector.manifest):
-        at = [one.at for one in result.requests if one.path == limit.path or one.path.startswith(f"{limit.path}/")]
-        most = max((sum(one <= other < one + limit.per for other in at) for one in at), default=0)
-        window = f"requests of {limit.path} in {limit.per:g} s"
-        findings.measures[f"most {window}"] = f"{most} of {limit.requests}"
-        if most > limit.requests:
-            findings.fail("manners.quota", f"{most} {window}; the limit is {limit.requests}")
+        found = [one for one in result.requests if covers(limit.path, one.path)]
+        match limit:
+            case RateLimit(path=path, requests=allowed, per=per):
+                most = max((sum(one.at <= other.at < one.at + per for other in found) for one in found), default=0)
+                what = f"requests of {path or 'all paths'} in {per:g} s"
+            case ConcurrencyLimit(path=path, at_once=allowed):
+                most = max((sum(_under_way(other, one.at) for other in found) for one in found), default=0)
+                what = f"requests of {path or 'all paths'} at once"
+        findings.measures[f"most {what}"] = f"{most} of {allowed}"
+        if most > allowed:
+            findings.fail("manners.quota", f"{most} {what}; the limit is {allowed}")
     if result.report and result.report.traffic.throttled:
         findings.fail("manners.quota", f"requests throttled by the provider: {result.report.traffic.throttled}")
+
+
+def _under_way(request: Request, moment: float) -> bool:
+    return request.at <= moment and (request.until is None or moment < request.until)

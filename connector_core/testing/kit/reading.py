@@ -178,7 +178,7 @@ async def _refusal(harness: Harness, fields: Mapping[str, str]) -> ConnectorCore
     """Return the error with which credentials are refused; None if they are accepted."""
     async with harness.host(harness.new_store(), Monitor(harness.connector)) as host:
         try:
-            await host.connect(harness.connector.manifest.name, NAME, fields)
+            await host.connect(harness.connector.manifest.name, NAME, harness.fields(fields))
         except ConnectorCoreError as error:
             return error
     return None
@@ -208,10 +208,16 @@ def differences(
     *,
     same: Callable[[Any, Any], bool] = operator.eq,
     ignored: Collection[str] = (),
+    kinds: Collection[str] | None = None,
 ) -> list[str]:
-    """Compare what two runs have stored, value by value, and return a sentence for each difference."""
+    """Compare what two runs have stored, value by value, and return a sentence for each difference.
+
+    ``kinds`` are those to compare, if not all.
+    """
     found = []
     for kind, entities in expected.stored.items():
+        if kinds is not None and kind not in kinds:
+            continue
         other = result.stored[kind]
         if missing := entities.keys() - other.keys():
             found.append(f"{kind} entities missing: {len(missing)}")

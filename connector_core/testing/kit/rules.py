@@ -1,45 +1,11 @@
 """The rules of the kit: what each promises, how it is checked, and the tier that it belongs to."""
 
-from dataclasses import dataclass
-from enum import IntEnum
+from connector_core.testing.kit.auth_rules import AUTH_RULES
+from connector_core.testing.kit.tiers import Rule, Tier, rules
 
+__all__ = ["RULES", "SUITES", "Rule", "Tier"]
 
-class Tier(IntEnum):
-    """Trust in a connector. A tier is reached when all its rules, and those of lower tiers, are kept."""
-
-    NONE = 0
-    BRONZE = 1
-    """It reads what it declares, keeps secrets, and tells the operator what to do."""
-    SILVER = 2
-    """No fault of the provider loses, removes or empties an entity."""
-    GOLD = 3
-    """It respects the provider's quota, resumes, and can be stopped at any moment."""
-    PLATINUM = 4
-    """It scales: memory stays flat, and requests grow with pages only."""
-
-    def __str__(self) -> str:
-        return self.name.lower()
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One rule. ``name`` is SUITE.WORD, ``promise`` what a connector keeps, ``how`` the kit's check of it."""
-
-    name: str
-    tier: Tier
-    promise: str
-    how: str
-
-    @property
-    def suite(self) -> str:
-        return self.name.partition(".")[0]
-
-
-def _rules(*rows: tuple[str, Tier, str, str]) -> dict[str, Rule]:
-    return {name: Rule(name, tier, promise, how) for name, tier, promise, how in rows}
-
-
-RULES = _rules(
+_RULES = rules(
     (
         "declaration.form",
         Tier.BRONZE,
@@ -218,7 +184,7 @@ RULES = _rules(
         "interruption.resumed",
         Tier.GOLD,
         "A run that is cancelled after any page, followed by another, ends with the store of an undisturbed run.",
-        "Cancels at every checkpoint, and compares the stores in every field.",
+        "Cancels at every checkpoint, and compares the stores in every field; also where the cursor has expired since.",
     ),
     (
         "interruption.cancelled",
@@ -231,6 +197,30 @@ RULES = _rules(
         Tier.GOLD,
         "A cancelled run leaves no task, connection or lock behind.",
         "Looks for tasks and open sessions after each cancellation; the next run must find the store unlocked.",
+    ),
+    (
+        "deltas.follows",
+        Tier.SILVER,
+        "A delta by token leaves the store of a full scan, in every field.",
+        "Lets time pass after a full scan, runs a delta, which must catch up, and compares with a new store.",
+    ),
+    (
+        "deltas.removed",
+        Tier.SILVER,
+        "A delta by token removes the rows that the provider reports as removed.",
+        "The same run: no row may be left that was erased.",
+    ),
+    (
+        "deltas.resync",
+        Tier.SILVER,
+        "A token that has expired costs a full reading. It removes nothing, and brings a token for the next delta.",
+        "Calls the simulator's expire_tokens(), and runs two deltas.",
+    ),
+    (
+        "deltas.interrupted",
+        Tier.GOLD,
+        "A delta by token that is cancelled after any page, followed by another, ends with the store of a whole one.",
+        "Cancels after every page of a delta, and compares the stores in every field.",
     ),
     (
         "manners.client",
@@ -254,7 +244,7 @@ RULES = _rules(
         "manners.quota",
         Tier.GOLD,
         "The provider's quota is respected.",
-        "No window may exceed a declared limit. Every Retry-After and reset is waited out, by the provider's clock.",
+        "No window, and no moment, may exceed a declared limit. Every Retry-After and reset is waited out.",
     ),
     (
         "manners.throttled",
@@ -293,4 +283,5 @@ RULES = _rules(
         "Measures the longest step between receiving a page and yielding it: at most 0.1 s.",
     ),
 )
+RULES = _RULES | AUTH_RULES
 SUITES = tuple(dict.fromkeys(rule.suite for rule in RULES.values()))

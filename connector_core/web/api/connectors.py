@@ -5,13 +5,14 @@ from typing import Annotated
 from pydantic import Field, SecretStr
 
 from connector_core.errors import InvalidCredentialsError, PluginRefusedError
-from connector_core.operator_pages import hosts_in_words
+from connector_core.operator_pages import hosts_in_words, limits_in_force
 from connector_core.plugins import Entry, Standing
 from connector_core.sdk.authentication import typed_fields
 from connector_core.sdk.connector import AnyConnector, Declaration
 from connector_core.sdk.credentials import FormField
 from connector_core.sdk.entities import Product
-from connector_core.settings import Role, limits_of
+from connector_core.sdk.manifest import ConcurrencyLimit, RateLimit
+from connector_core.settings import Role
 from connector_core.web.api.fields import Fields, plain_fields
 from connector_core.web.api.operations import Operations
 from connector_core.web.api.shapes import Name, Shape
@@ -70,9 +71,20 @@ class FieldShape(Shape):
 
 
 class Quota(Shape):
+    """A quota in force: so many requests in any time of so many seconds, or at once where ``seconds`` is null."""
+
     path: str
+    """The path, and all below it; empty for all paths."""
     requests: int
-    seconds: float
+    seconds: float | None
+
+    @classmethod
+    def of(cls, limit: RateLimit | ConcurrencyLimit) -> "Quota":
+        match limit:
+            case ConcurrencyLimit(path=path, at_once=at_once):
+                return cls(path=path, requests=at_once, seconds=None)
+            case RateLimit(path=path, requests=requests, per=per):
+                return cls(path=path, requests=requests, seconds=per)
 
 
 class ConnectorShape(Shape):
@@ -121,6 +133,7 @@ class ConnectorDetails(Shape):
     ]
     provider_setup: list[str]
     limits: list[Quota]
+    leave_free: float
 
 
 class Validation(Shape):
@@ -151,9 +164,8 @@ async def get_connector(site: Site, path: OfConnector) -> ConnectorDetails:
         fields=[FieldShape.of(one) for one in connector.credentials_type.form()],
         ways=[list(typed_fields(way)) for way in manifest.ways],
         provider_setup=list(manifest.provider_setup),
-        limits=[
-            Quota(path=one.path, requests=one.requests, seconds=one.per) for one in limits_of(manifest, entry.settings)
-        ],
+        limits=[Quota.of(one) for one in limits_in_force(entry)],
+        leave_free=entry.settings.leave_free,
     )
 
 

@@ -16,12 +16,14 @@ from connector_core.web.pages import (
     preview,
     records,
     schedule,
+    user_sign_in,
 )
 
 ROUTES: tuple[Iterable[web.AbstractRouteDef], ...] = (
     integrations.routes,
     catalogue.routes,
     connect.routes,
+    user_sign_in.routes,
     integration.routes,
     schedule.routes,
     live.routes,

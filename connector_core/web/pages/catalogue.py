@@ -7,12 +7,12 @@ from connector_core.operator_pages import (
     entity_of,
     hosts_in_words,
     known_errors,
-    limits_in_force,
+    limits_in_words,
     products_of,
     ways_in_words,
 )
 from connector_core.web.catalogue import TONES, Card, Choice, cards_of, find_connector, options_of, unusable
-from connector_core.web.connector_page import limits_in_words, setup_here
+from connector_core.web.connector_page import setup_here
 from connector_core.web.recorded import recorded
 from connector_core.web.rendering import field_in_words, render
 from connector_core.web.site import host_of
@@ -55,7 +55,7 @@ async def connector(request: web.Request) -> web.Response:
         form=found.credentials_type.form(),
         ways=ways_in_words(found),
         setup_here=setup_here(found),
-        limits=limits_in_words(limits_in_force(entry)),
+        limits=limits_in_words(entry),
         errors=known_errors(found),
         recorded=recorded(found),
     )

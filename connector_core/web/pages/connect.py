@@ -1,6 +1,5 @@
 """Adding an integration and connecting it again: form, check, review, save."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import NoReturn
 
@@ -11,7 +10,7 @@ from connector_core.operator_pages import ways_in_words
 from connector_core.sdk.connector import AnyConnector
 from connector_core.settings import Role
 from connector_core.store import Integration
-from connector_core.web.access import USER, needs
+from connector_core.web.access import needs
 from connector_core.web.catalogue import find_connector
 from connector_core.web.connecting import (
     NAME,
@@ -36,6 +35,7 @@ from connector_core.web.connecting import (
     typed_in,
 )
 from connector_core.web.done import done
+from connector_core.web.draft_requests import callback_of, draft_of, owner_of, posted_in
 from connector_core.web.drafts import Draft
 from connector_core.web.errors import MissingError
 from connector_core.web.failures import Problem, problem_of
@@ -53,7 +53,7 @@ routes = web.RouteTableDef()
 async def new_form(request: web.Request) -> web.Response:
     """Show the form of a new integration; with a draft, filled in as it was."""
     connector = find_connector(host_of(request).registry, request.match_info["connector"])
-    draft = _draft(request, request.query.get("draft", ""), connector)
+    draft = draft_of(request, request.query.get("draft", ""), connector)
     typed = Typed(draft.name, draft.fields) if draft else Typed("", {})
     return _form(request, connector, typed, draft_key=request.query.get("draft", "") if draft else "")
 
@@ -63,7 +63,7 @@ async def new_form(request: web.Request) -> web.Response:
 async def form_again(request: web.Request) -> web.Response:
     """Show the form of an integration that exists. Its secrets are never shown, so they are typed again."""
     existing, connector = await _existing(request)
-    draft = _draft(request, request.query.get("draft", ""), connector)
+    draft = draft_of(request, request.query.get("draft", ""), connector)
     typed = Typed(existing.name, draft.fields if draft else existing.fields)
     key = request.query.get("draft", "") if draft else ""
     return _form(request, connector, typed, draft_key=key, existing=existing)
@@ -73,15 +73,12 @@ async def form_again(request: web.Request) -> web.Response:
 @needs(Role.ADMINISTRATOR)
 async def check_field(request: web.Request) -> web.Response:
     """Say what is wrong with a field while it is typed. Secrets never come here."""
-    connector = find_connector(host_of(request).registry, request.match_info["connector"])
-    posted, wanted = await _posted(request), request.match_info["field"]
+    host = host_of(request)
+    connector = find_connector(host.registry, request.match_info["connector"])
+    posted, wanted = await posted_in(request), request.match_info["field"]
     if wanted == NAME:
         name = posted.get(NAME, "").strip()
-        problem = (
-            (name_problem(name) or await taken_problem(host_of(request), connector.manifest.name, name))
-            if name
-            else None
-        )
+        problem = (name_problem(name) or await taken_problem(host, connector.manifest.name, name)) if name else None
         return render(request, "parts/field_news.html", key=NAME, problem=problem, suggested="")
     form = {one.name: one for one in connector.credentials_type.form() if not one.secret}
     one = form.get(wanted.removeprefix(PREFIX))
@@ -115,8 +112,8 @@ async def check_again(request: web.Request) -> web.Response:
 
 
 async def _check(request: web.Request, connector: type[AnyConnector], existing: Integration | None) -> web.Response:
-    posted, name, host = await _posted(request), connector.manifest.name, host_of(request)
-    draft = _draft(request, posted.get("draft", ""), connector)
+    posted, name, host = await posted_in(request), connector.manifest.name, host_of(request)
+    draft = draft_of(request, posted.get("draft", ""), connector)
     kept = secret_fields(draft.fields) if draft else {}
     typed = typed_in(connector, posted, name=existing.name if existing else "", kept=kept)
     problems = problems_in(connector, typed)
@@ -124,8 +121,10 @@ async def _check(request: web.Request, connector: type[AnyConnector], existing: 
         problems.append(taken)
     if problems:
         return await _refused(request, connector, typed, existing, problems)
+    drafts = site_of(request).drafts
     try:
-        report = await host.examine(name, typed.name, typed.fields)
+        signing_in = await host.sign_in(name, typed.name, typed.fields, redirect_uri=callback_of(request))
+        report = None if signing_in else await host.examine(name, typed.name, typed.fields)
     except ConnectorCoreError as error:
         beside = problem_beside(connector, error)
         keep = may_keep(error, beside, connector)
@@ -134,10 +133,9 @@ async def _check(request: web.Request, connector: type[AnyConnector], existing: 
         return await _refused(
             request, connector, typed, existing, [], failed=_with_advice(problem_of(error), keep=keep), keep=keep
         )
-    drafts = site_of(request).drafts
     drafts.drop(posted.get("draft", ""))
-    key = drafts.add(_user(request), name, typed.name, typed.fields, report)
-    raise web.HTTPSeeOther(f"/settings/integrations/{name}/drafts/{key}")
+    key = drafts.add(owner_of(request), name, typed.name, typed.fields, report, sign_in=signing_in)
+    raise web.HTTPSeeOther(f"/settings/integrations/{name}/drafts/{key}{'/sign-in' if signing_in else ''}")
 
 
 async def _refused(
@@ -159,10 +157,10 @@ async def _refused(
     }
     key = ""
     if secret_fields(fields):
-        key = site_of(request).drafts.add(_user(request), connector.manifest.name, typed.name, fields, None)
+        key = site_of(request).drafts.add(owner_of(request), connector.manifest.name, typed.name, fields, None)
     status = failed.status if failed else 422
     # A name that was made of the company's is made anew: the company may have been the wrong one.
-    is_chosen = existing or (await _posted(request)).get(NAME, "").strip() or NAME in wrong
+    is_chosen = existing or (await posted_in(request)).get(NAME, "").strip() or NAME in wrong
     again = Typed(typed.name if is_chosen else "", fields)
     return _form(
         request, connector, again, draft_key=key, existing=existing, problems=problems, failed=failed, status=status
@@ -192,12 +190,11 @@ async def save(request: web.Request) -> web.Response:
     """Save the credentials of a review. They are checked once more: they may have been revoked in between."""
     host = host_of(request)
     connector = find_connector(host.registry, request.match_info["connector"])
-    draft, posted = await _checked(request, connector), await _posted(request)
+    draft, posted = await _checked(request, connector), await posted_in(request)
     existing = await existing_integration(host, draft.name)
     try:
-        await host.connect(
-            draft.connector, draft.name, draft.fields, change_tenant=posted.get("change_tenant") == "yes"
-        )
+        moves = posted.get("change_tenant") == "yes"
+        await host.connect(draft.connector, draft.name, draft.fields, tokens=draft.tokens, change_tenant=moves)
     except OtherTenantError:
         problem = Problem(422, OtherTenantError.code, "Nothing was saved: confirm the other company first.")
         return await _review(request, connector, draft, problem)
@@ -263,12 +260,6 @@ def _form(
     )
 
 
-async def _posted(request: web.Request) -> Mapping[str, str]:
-    """Return the fields of a form. A button with the name ``use.FIELD`` has the corrected value of that field."""
-    posted = {key: value for key, value in (await request.post()).items() if isinstance(value, str)}
-    return posted | {key.removeprefix("use."): value for key, value in posted.items() if key.startswith("use.")}
-
-
 async def _existing(request: web.Request) -> tuple[Integration, type[AnyConnector]]:
     """Return the integration of a request, and its connector."""
     host = host_of(request)
@@ -276,21 +267,10 @@ async def _existing(request: web.Request) -> tuple[Integration, type[AnyConnecto
     return existing, find_connector(host.registry, existing.connector)
 
 
-def _user(request: web.Request) -> str:
-    """Return the owner of a draft: one session of a user, or a user whom the proxy names."""
-    user = request[USER]
-    return user.key or user.name
-
-
-def _draft(request: web.Request, key: str, connector: type[AnyConnector]) -> Draft | None:
-    found = site_of(request).drafts.find(key, _user(request)) if key else None
-    return found if found and found.connector == connector.manifest.name else None
-
-
 async def _checked(request: web.Request, connector: type[AnyConnector]) -> Draft:
     """Return the draft in the address, which has passed its check; lead to the integration if it is saved already."""
     key = request.match_info["draft"]
-    name, found = site_of(request).drafts.saved_as(key, _user(request)), _draft(request, key, connector)
+    name, found = site_of(request).drafts.saved_as(key, owner_of(request)), draft_of(request, key, connector)
     if name and await existing_integration(host_of(request), name):
         raise done(f"/integrations/{name}", "already")
     if found is None or found.report is None:
