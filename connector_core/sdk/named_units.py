@@ -18,6 +18,8 @@ def named_units(names: Names) -> tuple[Department, ...]:
     """Return the units that a row names, for ``Page.derive``. Names that look the same are one unit.
 
     A row of which a name did not come is rejected: there may be one more unit.
+
+    Example: ``page.derive(lambda one: named_units({"department": one.department, "division": one.division}))``.
     """
     if missing := [kind for kind, name in names.items() if name is UNSET]:
         raise RowRejectedError(missing[0], "did not come, or could not be read")
@@ -32,6 +34,8 @@ def named_unit_fields(names: Names) -> dict[str, Any]:
     """Return the fields of an Employee for the units that its row names, of which the first is the primary one.
 
     Where a name did not come the fields are left out, so that the stored values stay.
+
+    Example: ``Employee.of(row, **named_unit_fields({"department": row.department}))``.
     """
     if UNSET in names.values():
         return {}
