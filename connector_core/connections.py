@@ -10,13 +10,12 @@ import structlog
 from connector_core.contract import options_of
 from connector_core.discovery.connector_errors import connector_errors
 from connector_core.errors import SettingsError
-from connector_core.http import HttpApi, open_session, tls_context
+from connector_core.http import HttpApi, open_session, showing, tls_context
 from connector_core.http.quotas import Quotas
 from connector_core.plugins import Registry
 from connector_core.sdk.api import Api
 from connector_core.sdk.connector import AnyConnector, Context
 from connector_core.sdk.credentials import Credentials
-from connector_core.sdk.manifest import Manifest
 from connector_core.settings import HostSettings, limits_of
 
 
@@ -28,18 +27,20 @@ class Connections:
         self._given = session
         self._quotas: dict[tuple[str, str], Quotas] = {}
 
-    def api(self, manifest: Manifest, credentials: Credentials, registry: Registry) -> HttpApi:
+    def api(self, connector: type[AnyConnector], credentials: Credentials, registry: Registry) -> HttpApi:
         """Return a client for one run. All of one provider account share its quotas, which outlive the runs."""
-        settings = registry.settings(manifest.name)
+        settings = registry.settings(connector.manifest.name)
+        # Before a session is opened, which would stay open if this fails.
+        with connector_errors(connector):
+            manifest = connector.manifest.at(settings.address).reached_with(credentials)
+        tls = showing(manifest, credentials) or self._tls
         account = (manifest.name, json.dumps(credentials.public(), sort_keys=True, default=str))
         if account not in self._quotas:
             self._quotas[account] = Quotas(limits_of(manifest, settings))
-        # Before a session is opened, which would stay open if this fails.
-        tls = self._tls
         return HttpApi(
             self._session(),
             tls,
-            manifest.at(settings.address),
+            manifest,
             credentials,
             settings=self._settings.http,
             quotas=self._quotas[account],

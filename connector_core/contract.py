@@ -1,14 +1,16 @@
 """The contract that a plugin must keep, checked before it is used."""
 
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pydantic import ValidationError
 
 from connector_core.errors import PluginContractError, SettingsError
 from connector_core.problems import sentence
+from connector_core.sdk.authentication import AuthorizationCode, ClientCredentials, PrivateKeyJwt, typed_fields
 from connector_core.sdk.connector import AnyConnector, Connector, Declaration, Options
+from connector_core.sdk.credentials import Credentials
 from connector_core.sdk.entities import Product
 from connector_core.sdk.manifest import API_VERSION, Manifest
 from connector_core.settings import PluginSettings
@@ -31,7 +33,8 @@ def verify(name: str, connector: Any, settings: PluginSettings) -> type[AnyConne
         raise PluginContractError(f"Its manifest is named {manifest.name}, but its entry point {name}.")
     if not hasattr(connector, "credentials_type"):
         raise PluginContractError(f"{connector.__name__} declares no credentials: write Connector[YourCredentials].")
-    _check_ways(manifest, connector)
+    _check_ways(manifest, connector.credentials_type)
+    _check_placeholders(manifest, connector.credentials_type)
     if not connector.declarations:
         raise PluginContractError(f"{connector.__name__} discovers nothing.")
     _check_address(manifest, settings)
@@ -41,17 +44,48 @@ def verify(name: str, connector: Any, settings: PluginSettings) -> type[AnyConne
     return found
 
 
-def _check_ways(manifest: Manifest, connector: type[AnyConnector]) -> None:
+def _check_ways(manifest: Manifest, credentials: type[Credentials]) -> None:
     """Raise PluginContractError if a way to authenticate uses a field that the credentials lack, or no secret one."""
-    form = {one.name: one.secret for one in connector.credentials_type.form()}
-    form |= dict.fromkeys(connector.credentials_type.obtained(), True)
-    for way in manifest.ways:
-        if unknown := [field for field in way.fields if field not in form]:
+    form = {one.name: one for one in credentials.form()}
+    secret = {one.name for one in form.values() if one.secret} | credentials.obtained()
+    for way in (*manifest.ways, *([manifest.client_certificate] if manifest.client_certificate else [])):
+        if unknown := [field for field in way.fields if field not in form.keys() | credentials.obtained()]:
             raise PluginContractError(
                 f"Its manifest authenticates with {unknown[0]}, which is not a field of its credentials."
             )
-        if not any(form[field] for field in way.fields):
+        if not secret & set(way.fields):
             raise PluginContractError(f"Its manifest authenticates with {way.fields[0]}, which is not a secret field.")
+    for key in _keys(manifest):
+        if not form[key].lines:
+            raise PluginContractError(f"Its manifest signs with the key in {key}, which is not a PrivateKey field.")
+    shared = set.intersection(*(set(typed_fields(way)) for way in manifest.ways))
+    for field in (name for way in manifest.ways for name in typed_fields(way) if name not in shared):
+        declared = credentials.model_fields[field]
+        if declared.is_required() or declared.get_default(call_default_factory=False) is not None:
+            raise PluginContractError(f"{field} belongs to one way to authenticate of several: let it be None.")
+
+
+def _keys(manifest: Manifest) -> Iterator[str]:
+    """Yield the fields with private keys."""
+    for way in manifest.ways:
+        client = way.client if isinstance(way, ClientCredentials | AuthorizationCode) else None
+        if isinstance(client, PrivateKeyJwt):
+            yield client.field
+    if manifest.client_certificate:
+        yield from manifest.client_certificate.fields
+
+
+def _check_placeholders(manifest: Manifest, credentials: type[Credentials]) -> None:
+    """Raise PluginContractError if ``{name}`` stands for nothing, or a host for a field that names none."""
+    known = {one.name for one in credentials.form() if not one.secret}
+    # A connector may add others, which only its credentials tell.
+    if credentials.variables is Credentials.variables and (unknown := sorted(manifest.placeholders - known)):
+        raise PluginContractError(
+            f"Its manifest names {{{unknown[0]}}}, which is not a field of its credentials without a secret."
+        )
+    named = {one.strip("{}") for one in manifest.hosts if one.startswith("{")}
+    if strange := sorted(named - credentials.named_hosts()):
+        raise PluginContractError(f"Its manifest has the host {{{strange[0]}}}, which is not a BaseUrl field.")
 
 
 def _check_address(manifest: Manifest, settings: PluginSettings) -> None:

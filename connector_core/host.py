@@ -271,7 +271,7 @@ class Host(Decisions, Overview):
 
     def _client(self, connector: type[AnyConnector], credentials: Credentials) -> aclosing[HttpApi]:
         """Return a client for one run or check, open within its context."""
-        return aclosing(self._connections.api(connector.manifest, credentials, self.registry))
+        return aclosing(self._connections.api(connector, credentials, self.registry))
 
     @contextmanager
     def _speaking(self, name: str, credentials: Credentials) -> Iterator[None]:

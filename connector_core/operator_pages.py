@@ -11,7 +11,15 @@ from connector_core.errors import (
     UnavailableError,
 )
 from connector_core.plugins import Entry
-from connector_core.sdk.authentication import Basic, Bearer, Header
+from connector_core.sdk.authentication import (
+    Authentication,
+    AuthorizationCode,
+    Basic,
+    Bearer,
+    ClientCredentials,
+    Header,
+    in_words,
+)
 from connector_core.sdk.connector import AnyConnector, Declaration
 from connector_core.sdk.manifest import Advice, Manifest, RateLimit
 from connector_core.settings import limits_of
@@ -53,16 +61,35 @@ def limits_in_force(entry: Entry) -> tuple[RateLimit, ...]:
 
 
 def mechanism(manifest: Manifest) -> str:
-    """Return how requests are authenticated, in a word or two."""
-    match manifest.auth:
+    """Return how requests are authenticated, in a word or two for each way."""
+    return " or ".join(dict.fromkeys(map(_mechanism, manifest.ways)))
+
+
+def _mechanism(way: Authentication) -> str:
+    match way:
         case Bearer():
             return "Access token"
         case Header():
             return "API key"
         case Basic(password=password):
             return "User and token" if password else "API key"
-        case _:
+        case AuthorizationCode():
+            return "Sign-in"
+        case ClientCredentials():
             return "Client credentials"
+
+
+def hosts_in_words(connector: type[AnyConnector]) -> tuple[str, ...]:
+    """Return the hosts that the connector may reach. One that the operator names is told by its field."""
+    titles = {f"{{{one.name}}}": one.title for one in connector.credentials_type.form()}
+    return tuple(f"the host of the {titles[host]}" if host in titles else host for host in connector.manifest.hosts)
+
+
+def ways_in_words(connector: type[AnyConnector]) -> str:
+    """Return which fields the operator fills in, by their titles, if there is more than one way; else nothing."""
+    titles = {one.name: one.title for one in connector.credentials_type.form()}
+    ways = connector.manifest.ways
+    return f"Fill in {in_words(ways, titles)}." if len(ways) > 1 else ""
 
 
 def known_errors(connector: type[AnyConnector]) -> tuple[KnownError, ...]:

@@ -16,6 +16,8 @@ JOINERS = "\u200c\u200d"
 """Invisible, harmless, and part of Persian and Indic names and of emoji."""
 _SHORTEST = 6
 """Characters of an encoded form that is looked for: shorter ones are found in many words."""
+_SHORTEST_LINE = 16
+"""Characters of a line of a secret that is looked for by itself."""
 
 
 class SecretsInUse:
@@ -89,6 +91,9 @@ def _forms(secret: str) -> Iterator[str]:
     if not secret:
         return
     yield secret
+    # A log may show one line of a key.
+    lines = secret.splitlines()
+    yield from (line for line in lines if len(lines) > 1 and len(line) >= _SHORTEST_LINE and "-----" not in line)
     raw = secret.encode(errors="surrogatepass")
     base64 = [encode(raw).decode() for encode in (b64encode, urlsafe_b64encode)]
     encoded = (

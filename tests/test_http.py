@@ -48,7 +48,14 @@ def now() -> float:
 async def test_only_the_hosts_of_the_manifest_are_reached(host: str) -> None:
     credentials = Fields(domain=host, token=SecretStr("canary-token"))
     async with aiohttp.ClientSession() as session:
-        api = HttpApi(session, tls_context(), MANIFEST, credentials, settings=HttpSettings(tries=1), quotas=Quotas(()))
+        api = HttpApi(
+            session,
+            tls_context(),
+            MANIFEST.reached_with(credentials),
+            credentials,
+            settings=HttpSettings(tries=1),
+            quotas=Quotas(()),
+        )
         with aioresponses() as scripted, pytest.raises(ProtocolError, match="is not a host of this connector"):
             await api.get("/people", Wire)
         assert scripted.requests == {}
@@ -267,7 +274,14 @@ async def test_a_listing_becomes_pages_with_ids_the_total_and_their_places(namel
     async with open_session(place.settings.host.endpoints()) as session:
         credentials = Fields(domain=place.simulator.host, token=SecretStr(place.tenant.token))
         manifest = MANIFEST.model_copy(update={"hosts": ("*.namely.com",), "base_url": "https://{domain}/api/v1"})
-        api = HttpApi(session, tls_context(), manifest, credentials, settings=HttpSettings(), quotas=Quotas(()))
+        api = HttpApi(
+            session,
+            tls_context(),
+            manifest.reached_with(credentials),
+            credentials,
+            settings=HttpSettings(),
+            quotas=Quotas(()),
+        )
         pages = [page async for page in api.pages("/profiles", Profiles, paging=PageNumber(size=50, appends=True))]
     assert [len(page.rows) for page in pages] == [50, 10, 0]
     assert [(page.place.number, page.place.last) for page in pages] == [(1, False), (2, False), (3, True)]

@@ -97,7 +97,7 @@ raise Odd
         (
             CONNECTOR.replace('api=">', 'limits=(RateLimit("/people", requests=0, per=60),), api=">'),
             Standing.REFUSED,
-            "manifest is not valid: limits.0.requests: must be at least 1",
+            "manifest is not valid: limits.0.RateLimit.requests: must be at least 1",
         ),
         (
             CONNECTOR.replace('Bearer("api_key")', 'Header("X Key", "api_key")'),
@@ -107,7 +107,7 @@ raise Odd
         (
             CONNECTOR.replace('Bearer("api_key")', '"api_key"'),
             Standing.REFUSED,
-            "manifest is not valid: auth: should be a Bearer, Header, Basic or ClientCredentials",
+            "manifest is not valid: auth: should be a Bearer, Header, Basic, ClientCredentials or AuthorizationCode",
         ),
         (
             CONNECTOR.replace('name="stranger"', 'name="other"'),

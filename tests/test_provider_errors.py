@@ -88,7 +88,14 @@ async def test_a_status_becomes_the_error_of_whose_fault_it_is(
     settings = HttpSettings(tries=1, throttle_tries=1)
     credentials = Fields(domain="acme.example.com", token=SecretStr("canary-token"))
     async with aiohttp.ClientSession() as session:
-        api = HttpApi(session, tls_context(), MANIFEST, credentials, settings=settings, quotas=Quotas(()))
+        api = HttpApi(
+            session,
+            tls_context(),
+            MANIFEST.reached_with(credentials),
+            credentials,
+            settings=settings,
+            quotas=Quotas(()),
+        )
         with aioresponses() as scripted:
             scripted.get(
                 "https://acme.example.com/api/people",
@@ -392,7 +399,9 @@ async def test_every_error_before_a_post_is_sent_names_it_too(
         host = HostSettings(resolve={simulator.host: f"127.0.0.1:{port or served.port}"}, http=HttpSettings(tries=1))
         async with open_session(host.endpoints()) as session:
             tls = ssl.create_default_context()
-            api = HttpApi(session, tls, manifest, credentials, settings=host.http, quotas=Quotas(()))
+            api = HttpApi(
+                session, tls, manifest.reached_with(credentials), credentials, settings=host.http, quotas=Quotas(())
+            )
             with pytest.raises(error) as caught:
                 await listed(api, paging)
     assert type(caught.value) is error

@@ -197,7 +197,14 @@ async def client(**http: Any) -> AsyncIterator[HttpApi]:
     """A client that can resolve no name of the provider."""
     settings = HttpSettings(**{"tries": 1, "page_timeout": 20, **http})
     manifest = Example.manifest.model_copy(update={"limits": ()})
-    api = HttpApi(open_session({}), tls_context(), manifest, CREDENTIALS, settings=settings, quotas=Quotas(()))
+    api = HttpApi(
+        open_session({}),
+        tls_context(),
+        manifest.reached_with(CREDENTIALS),
+        CREDENTIALS,
+        settings=settings,
+        quotas=Quotas(()),
+    )
     try:
         yield api
     finally:

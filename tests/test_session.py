@@ -184,7 +184,14 @@ async def unreachable(session: aiohttp.ClientSession, **http: Any) -> AsyncItera
     """A client of a tenant whose host name is looked up."""
     credentials = ExampleCredentials.parse({"domain": "hung.hr.example", "api_key": "canary"})
     settings = HttpSettings(tries=1, **http)
-    api = HttpApi(session, tls_context(), Example.manifest, credentials, settings=settings, quotas=Quotas(()))
+    api = HttpApi(
+        session,
+        tls_context(),
+        Example.manifest.reached_with(credentials),
+        credentials,
+        settings=settings,
+        quotas=Quotas(()),
+    )
     try:
         yield api
     finally:

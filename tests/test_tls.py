@@ -22,6 +22,7 @@ from world import reached
 
 HOST = ExampleSimulator.host
 CREDENTIALS = ExampleCredentials.parse(ExampleSimulator.credentials)
+MANIFEST = Example.manifest.reached_with(CREDENTIALS)
 
 
 # ---- the provider's certificate
@@ -69,7 +70,7 @@ async def test_a_server_without_tls_is_told_apart_from_one_that_is_not_there() -
     async with TestServer(web.Application()) as server:
         session = open_session({HOST: Endpoint("127.0.0.1", server.port or 0)})
         settings = HttpSettings(tries=1)
-        api = HttpApi(session, tls_context(), Example.manifest, CREDENTIALS, settings=settings, quotas=Quotas(()))
+        api = HttpApi(session, tls_context(), MANIFEST, CREDENTIALS, settings=settings, quotas=Quotas(()))
         with pytest.raises(UnavailableError, match=rf"Example HR \({HOST}\) cannot be reached over TLS \([A-Z_]+\)"):
             await api.get("/me", Owner)
         await api.aclose()

@@ -21,7 +21,7 @@ from aiohttp import ClientSession
 
 from connector_core import Credentials, Department, Employee, Manifest, Report
 from connector_core.host import Host
-from connector_core.http import HttpApi, open_session, tls_context
+from connector_core.http import HttpApi, open_session, showing, tls_context
 from connector_core.http.quotas import Quotas
 from connector_core.outcomes import Change, CheckReport, Progress
 from connector_core.plugins import registry_of
@@ -196,7 +196,8 @@ async def reached(
         settings = HostSettings(resolve=served.resolve, http=HttpSettings(**http))
         session = open_session(settings.endpoints())
         with environment({"SSL_CERT_FILE": str(served.ca_file)}):
-            tls = tls_context()
+            manifest = manifest.reached_with(credentials)
+            tls = showing(manifest, credentials) or tls_context()
         quotas = Quotas(manifest.limits)
         api = HttpApi(session, tls, manifest, credentials, settings=settings.http, quotas=quotas, direct=direct)
         try:

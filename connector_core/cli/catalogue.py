@@ -10,8 +10,17 @@ from connector_core.cli.encoding import plain, print_json
 from connector_core.cli.flags import DEFAULT, Flags
 from connector_core.cli.form import how_to_give
 from connector_core.cli.output import console, table
-from connector_core.operator_pages import declared_by, entity_of, limits_in_force, products_of
+from connector_core.operator_pages import (
+    declared_by,
+    entity_of,
+    hosts_in_words,
+    limits_in_force,
+    mechanism,
+    products_of,
+    ways_in_words,
+)
 from connector_core.plugins import Entry, Standing
+from connector_core.sdk.authentication import typed_fields
 from connector_core.sdk.connector import AnyConnector, Declaration
 
 _COLOURS = {Standing.READY: "green", Standing.REFUSED: "red", Standing.FAILED: "red"}
@@ -65,13 +74,19 @@ def show(connector: str, /, *, flags: Flags = DEFAULT) -> int:
     out.print(manifest.title, style="bold")
     out.print(manifest.description)
     out.print()
-    out.print(f"Category: {manifest.category}    Authentication: {manifest.authentication}")
+    out.print(f"Category: {manifest.category}    Authentication: {manifest.authentication} ({mechanism(manifest)})")
+    out.print(f"Reaches only: {', '.join(hosts_in_words(found))}")
     out.print()
     capabilities = [(entity_of(one), _products(one), one.description, one.resource) for one in declared_by(found)]
     out.print(table(("Entity", "Product", "Description", f"{manifest.title} resource"), capabilities))
     out.print()
-    fields = [(one.title, how_to_give(one), one.help, one.example) for one in found.credentials_type.form()]
+    fields = [
+        (one.title, how_to_give(one), one.help, " or ".join(one.choices) or one.example)
+        for one in found.credentials_type.form()
+    ]
     out.print(table(("Field", "Flag", "Help", "Example"), fields, title="Credentials"))
+    if ways := ways_in_words(found):
+        out.print(ways)
     out.print()
     for one in declared_by(found):
         if one.permission:
@@ -98,6 +113,9 @@ def _page(connector: type[AnyConnector], flags: Flags) -> dict[str, Any]:
         "description": manifest.description,
         "category": manifest.category,
         "authentication": manifest.authentication,
+        "mechanism": mechanism(manifest),
+        "hosts": list(hosts_in_words(connector)),
+        "ways": [typed_fields(way) for way in manifest.ways],
         "capabilities": [
             {
                 "entity": one.kind.__name__,

@@ -2,15 +2,17 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pydantic import SecretStr
 
 from connector_core.cli.output import error_console
-from connector_core.cli.questions import ask, is_interactive
+from connector_core.cli.questions import ask, ask_lines, is_interactive
 from connector_core.errors import InvalidCredentialsError, SettingsError
 from connector_core.names import check_name, valid_name
+from connector_core.operator_pages import ways_in_words
+from connector_core.sdk.authentication import chosen, possible, typed_fields
 from connector_core.sdk.connector import AnyConnector
 from connector_core.sdk.credentials import FormField, company_in
 from connector_core.suggestions import did_you_mean
@@ -30,11 +32,10 @@ def fill(connector: type[AnyConnector], name: str | None, given: Mapping[str, st
     if name is not None:
         check_name(name)
     validate_some(connector, fields)
-    missing = [field for field in form.values() if field.required and field.name not in fields]
-    if not is_interactive():
-        _refuse_missing(missing, name)
-    for field in missing:
-        fields[field.name] = _ask(connector, field, fields)
+    if is_interactive():
+        _ask_missing(connector, form.values(), fields)
+    else:
+        _refuse_missing([field for field in form.values() if field.required and field.name not in fields], name)
     if name is None:
         name = _ask_name(company_in(connector.credentials_type, fields) or connector.manifest.name)
     return name, fields
@@ -53,8 +54,9 @@ def _given(form: Mapping[str, FormField], given: Mapping[str, str]) -> Fields:
             )
         if name in form:
             fields[name] = value
-        elif field and field.secret and name.endswith("_file"):
-            fields[field.name] = _read(value, flag.replace("_", "-"))
+        elif field and (field.secret or field.lines) and name.endswith("_file"):
+            content = _read(value, flag.replace("_", "-"))
+            fields[field.name] = content if field.secret else content.get_secret_value()
         else:
             known = [_flag(one) for one in form.values()]
             raise SettingsError(
@@ -87,16 +89,41 @@ def _refuse_missing(fields: list[FormField], name: str | None) -> None:
         raise SettingsError(f"Missing: {ways[0]}.")
 
 
-def _ask(connector: type[AnyConnector], field: FormField, fields: Fields) -> str | SecretStr:
-    """Return a field that fits, beside those that are known. One that does not is asked for again."""
+def _ask_missing(connector: type[AnyConnector], form: Iterable[FormField], fields: Fields) -> None:
+    """Ask for the fields that are not given. Of several ways to authenticate, one is left when all is answered."""
+    ways, left_out = connector.manifest.ways, set[str]()
+    if len(ways) > 1 and chosen(ways, fields) is None:
+        error_console().print(f"{ways_in_words(connector)} Enter alone skips a field.", style="dim")
+    of_ways = {name for way in ways for name in typed_fields(way)} if len(ways) > 1 else set()
+    for field in form:
+        if field.name in fields:
+            continue
+        open_ways = [field.name in typed_fields(way) for way in possible(ways, fields, left_out)]
+        if field.name in of_ways and not any(open_ways):
+            continue
+        needed = all(open_ways) if field.name in of_ways else field.required
+        if answer := _ask(connector, field, fields, needed=needed):
+            fields[field.name] = answer
+        else:
+            left_out.add(field.name)
+
+
+def _ask(connector: type[AnyConnector], field: FormField, fields: Fields, *, needed: bool) -> str | SecretStr | None:
+    """Return a field that fits, beside those that are known; None if it is skipped. Else it is asked for again."""
     from connector_core.discovery.connector_errors import validate_some  # See above.
 
     out, default = error_console(), ""
-    question = f"{field.title}, such as {field.example}" if field.example else field.title
+    example = " or ".join(field.choices) or (f"such as {field.example}" if field.example else "")
+    question = ", ".join(filter(None, [field.title, example, "" if needed else "or Enter to skip it"]))
     out.print(field.help, style="dim")
     while True:
-        answer = ask(field.title if default else question, default=default, secret=field.secret)
-        value = SecretStr(answer) if field.secret else answer
+        if field.lines:
+            value: str | SecretStr = ask_lines(question, secret=field.secret)
+        else:
+            answer = ask(field.title if default else question, default=default, secret=field.secret)
+            value = SecretStr(answer) if field.secret else answer
+        if not value and not needed:
+            return None
         try:
             validate_some(connector, {**fields, field.name: value})
         except InvalidCredentialsError as error:
@@ -125,7 +152,7 @@ def _ask_name(suggested: str) -> str:
 
 def _flag(field: FormField) -> str:
     flag = field.name.replace("_", "-")
-    return f"--{flag}-file FILE" if field.secret else f"--{flag}"
+    return f"--{flag}-file FILE" if field.secret or field.lines else f"--{flag}"
 
 
 def how_to_give(field: FormField) -> str:

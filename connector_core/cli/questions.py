@@ -5,6 +5,9 @@ would end.
 """
 
 import sys
+from getpass import getpass
+
+from pydantic import SecretStr
 
 from connector_core.cli.encoding import plain
 from connector_core.cli.ending import DeclinedError
@@ -27,6 +30,21 @@ def ask(question: str, *, default: str = "", secret: bool = False) -> str:
     text = Text(plain(question))
     out, shown = error_console(), bool(default)
     return Prompt.ask(text, console=out, password=secret, default=default, show_default=shown).strip()
+
+
+def ask_lines(question: str, *, secret: bool) -> str | SecretStr:
+    """Return a text of several lines, such as a key in PEM, which ends with the line -----END. Enter alone is none."""
+    end = "; paste it up to the line -----END"
+    lines = [SecretStr(ask(f"{question}{end}", secret=secret))]
+    while lines[0] and not lines[-1].get_secret_value().startswith("-----END"):
+        lines.append(SecretStr(_line(secret=secret)))
+    text = SecretStr("\n".join(line.get_secret_value() for line in lines))
+    return text if secret else text.get_secret_value()
+
+
+def _line(*, secret: bool) -> str:
+    """Return the next line, which needs no question."""
+    return getpass("").strip() if secret else input().strip()
 
 
 def confirm(question: str, *, yes: bool) -> None:

@@ -172,6 +172,8 @@ def _commands(
     integration = "acme" if first else f"acme-{name}"
     exports, typed = [f"export SSL_CERT_FILE={shlex.quote(str(served.ca_file))}"], ""
     for field in connector.credentials_type.form():
+        if field.name not in credentials:
+            continue
         value = shlex.quote(credentials[field.name])
         if field.secret:
             exports.append(f"export DISCOVER_{field.name.upper()}={value}")

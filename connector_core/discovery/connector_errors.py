@@ -10,6 +10,7 @@ import structlog
 from pydantic import SecretStr
 
 from connector_core.errors import ConnectorCoreError, DiscoveryError, MalformedError
+from connector_core.http import check_certificate, check_key
 from connector_core.sdk.connector import Account, AnyConnector, Declaration
 from connector_core.sdk.credentials import Credentials
 from connector_core.sdk.entities import Entity
@@ -57,10 +58,13 @@ def _is_cancelled() -> bool:
 
 
 def credentials_of(connector: type[AnyConnector], fields: Mapping[str, str | SecretStr]) -> Credentials:
-    """Validate the fields of a form. InvalidCredentialsError names those that are wrong."""
+    """Validate the fields of a form, and the keys among them. InvalidCredentialsError names those that are wrong."""
     # A connector may put them into an error of ours, which is shown as it is.
     with hiding(_secrets_among(connector, fields)), connector_errors(connector):
         credentials = connector.credentials_type.parse(fields)
+        manifest = connector.manifest.reached_with(credentials)
+        check_key(manifest, credentials)
+        check_certificate(manifest, credentials)
     if odd := [value for value in credentials.public().values() if not isinstance(value, str | int | float | None)]:
         raise _unfit(connector, odd[0], "the fields of its credentials", "a text or a secret")
     return credentials

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import aiohttp
 from yarl import URL
 
+from connector_core.discovery.connector_errors import connector_errors
 from connector_core.doctor.finding import Finding, Health, failure
-from connector_core.errors import ConnectorCoreError, PluginError, UnavailableError
+from connector_core.errors import ConnectorCoreError, UnavailableError
 from connector_core.http import open_session, tls_context
 from connector_core.http.clock import clock_difference
 from connector_core.plugins import Registry
@@ -59,11 +60,15 @@ async def clocks(settings: HostSettings, registry: Registry, integrations: Itera
 def _provider(integration: Integration, registry: Registry) -> _Provider | None:
     """Return where an integration's requests go; None where its connector or its address cannot be used."""
     try:
-        manifest = registry.connector(integration.connector).manifest
-        url = URL(manifest.at(registry.settings(manifest.name).address).base_url.format_map(integration.fields))
-    except (PluginError, LookupError, AttributeError, ValueError):
+        connector = registry.connector(integration.connector)
+        manifest = connector.manifest.at(registry.settings(integration.connector).address)
+        with connector_errors(connector):
+            # Without the secrets, which no address depends on: the doctor opens none.
+            manifest = manifest.located_by(connector.credentials_type.model_construct(None, **integration.fields))
+        url = URL(manifest.base_url)
+    except (ConnectorCoreError, ValueError):
         return None
-    return _Provider(manifest.title, url) if manifest.allows(url.host or "") else None
+    return _Provider(manifest.title, url) if manifest.allows(url.host or "", url.port) else None
 
 
 async def _compare(session: aiohttp.ClientSession, tls: ssl.SSLContext, proxies: Proxies, one: _Provider) -> Finding:

@@ -28,7 +28,7 @@ from connector_core.errors import (
     UnavailableError,
 )
 from connector_core.http.auth import Signed, signature, signing
-from connector_core.http.connection_errors import LONGEST_HEADER, Destination, connection_errors
+from connector_core.http.connection_errors import LONGEST_HEADER, Destination, ShownCertificate, connection_errors
 from connector_core.http.inflate import inflate
 from connector_core.http.listener import NO_LISTENER, RequestListener
 from connector_core.http.quotas import Quotas
@@ -61,7 +61,7 @@ class _Received:
 
 
 class Client:
-    """Sends requests with the credentials of one integration."""
+    """Sends requests with the credentials of one integration, for which the manifest is resolved."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class Client:
         self._settings = settings
         self._quotas = quotas
         self._proxies = Proxies(settings.proxy, direct)
-        self._base = manifest.base_url.format_map(credentials.public())
+        self._certificate = ShownCertificate(manifest.client_certificate, shown=manifest.shows_certificate(credentials))
         self._signature = signature(manifest, credentials, self.request)
         self._log = structlog.get_logger()
         # Its own: look-ups of host names may hold up the loop's threads.
@@ -167,12 +167,12 @@ class Client:
         """Sign the request. If the provider rejects the signature, send it once more with another one."""
         renewed = False
         while True:
-            signed = await self._signature.headers() if request.authenticated else {}
+            signed = await self._signature.headers() if request.authenticated else request.signed
             try:
                 return await self._request_once(request, signed, read, listener)
             except RejectedCredentialsError:
                 # Discarded after the second rejection, too: the next request fetches another token.
-                discarded = bool(signed) and await self._signature.discard(signed)
+                discarded = request.authenticated and await self._signature.discard(signed)
                 if renewed or not discarded:
                     raise
                 renewed = True
@@ -193,12 +193,12 @@ class Client:
 
     async def _send(self, request: Request, signed: Signed, read: Read[T]) -> tuple[T, float | None]:
         """Send the request over verified TLS, to a host of the manifest only. Return also the provider's time."""
-        url = URL(request.url or self._base + request.call.path, encoded=True)
+        url = URL(request.url or self._manifest.base_url + request.call.path, encoded=True)
         if not request.url:
             url = url.with_query(request.params)
         host = url.host or ""
-        if url.scheme != "https" or not self._manifest.allows(host):
-            raise ProtocolError(f"{host} is not a host of this connector", call=request.call)
+        if url.scheme != "https" or not self._manifest.allows(host, url.port):
+            raise ProtocolError(f"{url.authority} is not a host of this connector", call=request.call)
         proxy = self._proxies.to(host, url.port or 443)
         headers = {**request.headers, "Accept": "application/json", "Accept-Encoding": "gzip"}
         if request.body is not None:
@@ -227,7 +227,9 @@ class Client:
 
     def _destination(self, host: str, request: Request, proxy: Proxy | None) -> Destination:
         redirected = self._proxies.passes_by(host)
-        return Destination(self._manifest.title, host, request.call, proxy, redirected=redirected)
+        return Destination(
+            self._manifest.title, host, request.call, proxy, redirected=redirected, certificate=self._certificate
+        )
 
     def _timeout(self, request: Request) -> aiohttp.ClientTimeout:
         connect, page = self._settings.connect_timeout, self._settings.page_timeout

@@ -14,10 +14,12 @@ from connector_core.errors import (
     ConnectorCoreError,
     InsecureError,
     ProtocolError,
+    RejectedCredentialsError,
     SettingsError,
     UnavailableError,
 )
 from connector_core.proxies import SETTING, Proxy
+from connector_core.sdk.authentication import ClientCertificate
 
 LONGEST_HEADER = 64 * 1024
 """Bytes of one header of a response."""
@@ -45,6 +47,32 @@ _CERTIFICATES: Mapping[int, tuple[str, str]] = MappingProxyType(
 """Findings of OpenSSL (X509_V_ERR), and what to do about each."""
 
 
+_DEMANDED = frozenset({"TLSV13_ALERT_CERTIFICATE_REQUIRED"})
+"""What OpenSSL calls a server's answer to a client that shows no certificate, from TLS 1.3 on. Older servers just end
+the handshake, which may have other reasons."""
+_HANDSHAKE_ENDED = "SSLV3_ALERT_HANDSHAKE_FAILURE"
+_REFUSED = frozenset(
+    {
+        "SSLV3_ALERT_BAD_CERTIFICATE",
+        "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
+        "SSLV3_ALERT_CERTIFICATE_REVOKED",
+        "SSLV3_ALERT_CERTIFICATE_EXPIRED",
+        "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
+        "TLSV1_ALERT_UNKNOWN_CA",
+        "TLSV1_ALERT_ACCESS_DENIED",
+    }
+)
+"""The server's answers to a certificate that it does not accept."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownCertificate:
+    """The certificate that the connector may show, by the fields of the credentials, and if it is shown."""
+
+    fields: ClientCertificate | None = None
+    shown: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Destination:
     """The provider's host, and the proxy before it."""
@@ -55,6 +83,7 @@ class Destination:
     proxy: Proxy | None = None
     redirected: bool = False
     """True for a host with an address of its own in ``[host.resolve]``, as a simulator has."""
+    certificate: ShownCertificate = ShownCertificate()
 
     def __str__(self) -> str:
         return f"{self.title} ({self.host})"
@@ -80,12 +109,35 @@ def _ours(error: aiohttp.ClientError | OSError, to: Destination) -> ConnectorCor
         return SettingsError(f"The address of {to.title} that the credentials give is not a valid URL")
     if isinstance(error, aiohttp.ClientHttpProxyError) and to.proxy:
         return _refused(error.status, to, to.proxy)
+    if refused := _refused_certificate(error, to):
+        return refused
     if isinstance(error, aiohttp.ClientConnectorError):
         return _not_connected(error, to)
     if any(isinstance(one, LineTooLong) for one in _with_causes(error)):
         message = f"{to.title} sent a header of more than {LONGEST_HEADER} bytes in a response"
         return ProtocolError(message, call=to.call)
     return UnavailableError(f"{to.title} broke the connection ({type(error).__name__}){to.through}", call=to.call)
+
+
+def _refused_certificate(error: aiohttp.ClientError | OSError, to: Destination) -> ConnectorCoreError | None:
+    """Return the error of a server that wants another certificate of the client, or any; None for another error."""
+    reasons = {getattr(one, "reason", None) for one in (*_with_causes(error), getattr(error, "os_error", None))}
+    fields, shown = to.certificate.fields, to.certificate.shown
+    if shown and fields and reasons & (_REFUSED | _DEMANDED | {_HANDSHAKE_ENDED}):
+        return RejectedCredentialsError(
+            f"{to} does not accept the client's certificate.",
+            hint=f"Check that the certificate is registered there and valid, and give it and its key again in "
+            f"{fields.certificate} and {fields.private_key}.",
+        )
+    if fields and reasons & (_DEMANDED | {_HANDSHAKE_ENDED}):
+        return RejectedCredentialsError(
+            f"{to} demands a certificate of the client.",
+            hint=f"Connect again with {fields.certificate} and {fields.private_key}.",
+        )
+    if reasons & _DEMANDED:
+        hint = "Check the address. The connector shows no certificate, so it cannot reach a server that demands one."
+        return ProtocolError(f"{to} demands a certificate of the client", call=to.call, hint=hint)
+    return None
 
 
 def _with_causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
+from pydantic import SecretStr
 
 from connector_core.errors import Call
 from connector_core.sdk.api import Params
@@ -28,6 +29,8 @@ class Request:
     """False sends no secret."""
     signs_in: bool = False
     """True if the body is the secret, sent in return for a token: 400 and 403 then reject it as 401 does."""
+    signed: Mapping[str, SecretStr] = field(default_factory=dict)
+    """The headers that sign it, where it is not ``authenticated``."""
     url: str = ""
     """The whole address, if the provider told it: it takes the place of path and parameters."""
     logged_path: str = ""

@@ -1,6 +1,8 @@
 """Ways to authenticate at a provider, as a manifest declares them. Each names the fields of the credentials it uses."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 from pydantic import Discriminator, StringConstraints, Tag
@@ -140,6 +142,47 @@ Authentication = Annotated[
     ),
 ]
 """Authentication of requests. ``fields`` names the fields of the credentials that it uses."""
+
+
+def resolved(way: Authentication, fill: Callable[[str], str]) -> Authentication:
+    """Return a way whose addresses and scopes ``fill`` has filled in."""
+    if not isinstance(way, ClientCredentials | AuthorizationCode):
+        return way
+    if isinstance(way.client, PrivateKeyJwt):
+        way = replace(way, client=replace(way.client, audience=fill(way.client.audience)))
+    if isinstance(way, AuthorizationCode):
+        way = replace(way, authorize_url=fill(way.authorize_url))
+    return replace(way, token_url=fill(way.token_url), scope=fill(way.scope), audience=fill(way.audience))
+
+
+def typed_fields(way: Authentication) -> tuple[str, ...]:
+    """Return the fields of a way that an operator fills in."""
+    obtained = way.refresh_token if isinstance(way, AuthorizationCode) else None
+    return tuple(name for name in way.fields if name != obtained)
+
+
+def possible(
+    ways: Iterable[Authentication], given: Collection[str], left_out: Collection[str] = ()
+) -> list[Authentication]:
+    """Return the ways that are still possible when these fields are filled in, and those are left out."""
+    by_fields = [(way, set(typed_fields(way))) for way in ways]
+    used = {name for _, fields in by_fields for name in fields if name in given}
+    return [way for way, fields in by_fields if used <= fields and fields.isdisjoint(left_out)]
+
+
+def chosen(ways: Iterable[Authentication], given: Collection[str]) -> Authentication | None:
+    """Return the way whose fields are filled in, all of them and no other's; None if there is none."""
+    return next((way for way in possible(ways, given) if set(typed_fields(way)) <= set(given)), None)
+
+
+def in_words(ways: Iterable[Authentication], titles: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Return the fields of each way as a sentence names them: ``api_token, or client_id and private_key``."""
+    return ", or ".join(_listed([titles.get(name, name) for name in typed_fields(way)]) for way in ways)
+
+
+def _listed(words: Sequence[str]) -> str:
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 @dataclass(frozen=True)

@@ -106,7 +106,8 @@ class Connector(ABC, Generic[C, Opt]):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        for base in getattr(cls, "__orig_bases__", ()):
+        # Its own: a subclass of a connector may name other credentials.
+        for base in vars(cls).get("__orig_bases__", ()):
             arguments = [argument for argument in get_args(base) if isinstance(argument, type)]
             if arguments and issubclass(arguments[0], Credentials):
                 cls.credentials_type = arguments[0]

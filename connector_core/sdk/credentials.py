@@ -1,21 +1,23 @@
 """Credentials: one model for each connector, from which every front end makes its form."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self, final
+from typing import Any, Self, final, get_args
 
 from pydantic import (
     BaseModel,
     ConfigDict,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_validator,
 )
 from pydantic_core import PydanticCustomError
 
 from connector_core.errors import InvalidCredentialsError
 from connector_core.problems import Problem, problems
-from connector_core.sdk.field_types import Obtained, Subdomain, TenantDomain
+from connector_core.sdk.field_types import BaseUrl, Obtained, PrivateKey, Subdomain, TenantDomain
+from connector_core.suggestions import nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +45,14 @@ class Credentials(BaseModel):
     @classmethod
     def __pydantic_init_subclass__(cls, **_: object) -> None:
         """Refuse a connector's own version of what the host calls throughout a run."""
-        for name in ("secrets", "public"):
+        for name in ("secrets", "public", "filled"):
             if name in cls.model_fields or getattr(cls, name) is not getattr(Credentials, name):
                 raise TypeError(f"{cls.__name__} must not define {name}, which the host calls.")
 
     @field_validator("*")
     @classmethod
-    def _fits_a_header(cls, value: object) -> object:
-        if isinstance(value, SecretStr):
+    def _fits_a_header(cls, value: object, field: ValidationInfo) -> object:
+        if isinstance(value, SecretStr) and not cls._has(field.field_name or "", PrivateKey):
             secret = value.get_secret_value()
             if not secret:
                 raise PydanticCustomError("empty", "is empty")
@@ -64,7 +66,7 @@ class Credentials(BaseModel):
     def parse(cls, fields: Mapping[str, str | SecretStr]) -> Self:
         """Validate these fields without a request. Errors name fields, never values."""
         try:
-            return cls.model_validate(dict(fields))
+            return cls.model_validate(cls._filled_in(fields))
         except ValidationError as error:
             found = list(problems(error, cls))
         raise cls._invalid(found, fields)
@@ -76,13 +78,19 @@ class Credentials(BaseModel):
         A front end calls it with each field that was filled in, and offers the ``suggestion`` of the error.
         """
         try:
-            cls.model_validate(dict(fields))
+            cls.model_validate(cls._filled_in(fields))
         except ValidationError as error:
             found = [one for one in problems(error, cls) if one.place and one.place[0] in fields]
         else:
             return
         if found:
             raise cls._invalid(found, fields)
+
+    @classmethod
+    def _filled_in(cls, fields: Mapping[str, str | SecretStr]) -> dict[str, str | SecretStr]:
+        """Return the fields without optional ones that are empty: forms send all of them."""
+        optional = {name for name, field in cls.model_fields.items() if not field.is_required()}
+        return {name: value for name, value in fields.items() if value or name not in optional}
 
     @classmethod
     def _invalid(cls, found: Sequence[Problem], fields: Mapping[str, str | SecretStr]) -> InvalidCredentialsError:
@@ -93,9 +101,15 @@ class Credentials(BaseModel):
             for name, one in zip(names, found, strict=True)
         ]
         said = cls._hidden("; ".join(lines), fields)
-        secret = any(field.secret for field in cls.form() if field.name == names[0])
-        suggestion = "" if secret else found[0].suggestion
+        suggestion = next((cls._suggested(one, found[0], fields) for one in cls.form() if one.name == names[0]), "")
         return InvalidCredentialsError(f"{said}.", field=names[0], suggestion=suggestion)
+
+    @staticmethod
+    def _suggested(field: FormField, problem: Problem, fields: Mapping[str, str | SecretStr]) -> str:
+        """Return the value that was probably meant. Never a secret."""
+        if field.secret:
+            return ""
+        return nearest(str(fields.get(field.name, "")), field.choices) if field.choices else problem.suggestion
 
     @classmethod
     def _hidden(cls, said: str, fields: Mapping[str, str | SecretStr]) -> str:
@@ -111,6 +125,7 @@ class Credentials(BaseModel):
         """Return the fields of the form, in order."""
         schema = cls.model_json_schema()
         required = schema.get("required", [])
+        fields = {name: _not_null(field) for name, field in schema.get("properties", {}).items()}
         return tuple(
             FormField(
                 name=name,
@@ -122,15 +137,30 @@ class Credentials(BaseModel):
                 choices=tuple(field.get("enum", ())),
                 lines=field.get("x-lines", False),
             )
-            for name, field in schema.get("properties", {}).items()
+            for name, field in fields.items()
             if name not in cls.obtained()
         )
 
     @classmethod
     def obtained(cls) -> frozenset[str]:
         """Return the names of the fields that the host obtains."""
-        fields = cls.model_fields.items()
-        return frozenset(name for name, one in fields if any(isinstance(mark, Obtained) for mark in one.metadata))
+        return frozenset(name for name in cls.model_fields if cls._has(name, Obtained))
+
+    @classmethod
+    def named_hosts(cls) -> frozenset[str]:
+        """Return the names of the fields in which the operator names a host."""
+        return frozenset(name for name in cls.model_fields if cls._has(name, BaseUrl))
+
+    @classmethod
+    def _has(cls, name: str, mark: type) -> bool:
+        """Return True if a field is of a field type, which may be optional."""
+        field = cls.model_fields[name]
+        return any(isinstance(one, mark) for one in (*field.metadata, *_marks(field.annotation)))
+
+    @final
+    def filled(self) -> frozenset[str]:
+        """Return the names of the fields that have a value, but those that the host obtains."""
+        return frozenset(name for name, value in vars(self).items() if value is not None) - self.obtained()
 
     @final
     def secrets(self) -> dict[str, SecretStr]:
@@ -146,8 +176,22 @@ class Credentials(BaseModel):
 
     @final
     def public(self) -> dict[str, Any]:
-        """Return the fields that are not secret by name."""
-        return {name: value for name, value in vars(self).items() if not isinstance(value, SecretStr)}
+        """Return the fields that are filled in and not secret, by name."""
+        values = vars(self).items()
+        return {name: value for name, value in values if value is not None and not isinstance(value, SecretStr)}
+
+
+def _not_null(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the schema of a field; of one that may be left out, that of its values."""
+    values = [one for one in schema.get("anyOf", ()) if one.get("type") != "null"]
+    return {**values[0], **schema} if len(values) == 1 else schema
+
+
+def _marks(annotation: Any) -> Iterator[Any]:
+    """Yield the field types in an annotation such as ``Annotated[SecretStr, PrivateKey()] | None``."""
+    yield from getattr(annotation, "__metadata__", ())
+    for part in get_args(annotation):
+        yield from _marks(part)
 
 
 def company_in(credentials: type[Credentials], fields: Mapping[str, str | SecretStr]) -> str:

@@ -11,6 +11,12 @@ from pydantic_core import PydanticCustomError, core_schema
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _ADDRESS = re.compile(rf"https://{_LABEL}(\.{_LABEL})*(:\d{{1,5}})?(/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*", re.ASCII)
 
+_PEM_BLOCK = re.compile(
+    r"-----BEGIN (?P<label>[A-Z0-9 ]+)-----\n(?P<headers>(?:[A-Za-z-]+: .*\n)*)\n*(?:[A-Za-z0-9+/=]+\n)+"
+    r"-----END (?P=label)-----(?:\n|$)"
+)
+_WHOLE = "all of it, from the line -----BEGIN to the line -----END"
+
 
 @dataclass(frozen=True, slots=True)
 class TenantDomain:
@@ -138,6 +144,20 @@ class BaseUrl:
 class PrivateKey:
     """Field type of a private key in PEM, of several lines: ``Annotated[SecretStr, PrivateKey()]``."""
 
+    def check(self, value: SecretStr) -> SecretStr:
+        key = SecretStr(_tidy_pem(value.get_secret_value()))
+        blocks = _pem_blocks(key)
+        if any(label == "ENCRYPTED PRIVATE KEY" or "ENCRYPTED" in headers for label, headers in blocks):
+            raise PydanticCustomError("encrypted", "is encrypted: give the key without its passphrase")
+        if not any(label.endswith("PRIVATE KEY") for label, _ in blocks):
+            raise PydanticCustomError("no_key", "is not a private key in PEM: copy {it}", {"it": _WHOLE})
+        return key
+
+    def __get_pydantic_core_schema__(
+        self, source: type[SecretStr], handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
     def __get_pydantic_json_schema__(
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
@@ -146,12 +166,38 @@ class PrivateKey:
 
 @dataclass(frozen=True, slots=True)
 class Pem:
-    """Field type of a certificate in PEM, of several lines, which is no secret: ``Annotated[str, Pem()]``."""
+    """Field type of a certificate in PEM, of several lines, which is no secret: ``Annotated[str, Pem()]``.
+
+    Certificates of authorities may follow that of the client.
+    """
+
+    def check(self, value: str) -> str:
+        certificates = _tidy_pem(value)
+        labels = {label for label, _ in _pem_blocks(SecretStr(certificates))}
+        if any(label.endswith("PRIVATE KEY") for label in labels):
+            raise PydanticCustomError("key", "holds a private key, too: give the certificate only")
+        if labels != {"CERTIFICATE"}:
+            raise PydanticCustomError("no_certificate", "is not a certificate in PEM: copy {it}", {"it": _WHOLE})
+        return certificates
+
+    def __get_pydantic_core_schema__(self, source: type[str], handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
 
     def __get_pydantic_json_schema__(
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         return {**handler(schema), "x-lines": True}
+
+
+def _tidy_pem(text: str) -> str:
+    """Return a text in PEM with plain line ends. In a key that was copied out of a JSON file, they are spelled."""
+    return "\n".join(line.strip() for line in text.replace("\\n", "\n").split("\n")).strip() + "\n"
+
+
+def _pem_blocks(text: SecretStr) -> list[tuple[str, str]]:
+    """Return the label and the headers of each block of a text in PEM; none if it is anything else."""
+    blocks = [(match["label"], match["headers"]) for match in _PEM_BLOCK.finditer(text.get_secret_value())]
+    return [] if _PEM_BLOCK.sub("", text.get_secret_value()).strip() else blocks
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
 """The declaration of a connector. Data only: reading a manifest runs no code of the connector and sends no request."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -15,16 +16,18 @@ from pydantic import (
     StringConstraints,
 )
 
-from connector_core.sdk.authentication import Authentication, ClientCertificate
+from connector_core.errors import InvalidCredentialsError, PluginContractError
+from connector_core.sdk.authentication import Authentication, ClientCertificate, chosen, in_words, resolved
+from connector_core.sdk.credentials import Credentials
 
 API_VERSION = "1.0"
 """Version of the public names of ``connector_core``. Its first number changes when connectors must change."""
 _API_RANGE = ">=1,<2"
 """The default range of a manifest, which includes this version."""
 
-_BaseUrl = Annotated[str, StringConstraints(pattern=r"^(https://[^/?#]+(/[^?#]*)?|\{[a-z_]+\}(/[^?#]*)?)$")]
+_BaseUrl = Annotated[str, StringConstraints(pattern=r"^(https://[^/?#]+(/[^?#]*)?|\{[a-z][a-z0-9_]*\}(/[^?#]*)?)$")]
 
-_FIELD = re.compile(r"\{[a-z_]+\}")
+_FIELD = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 HOST_PATTERN = re.compile(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+", re.ASCII)
 
 
@@ -158,6 +161,19 @@ class Manifest(BaseModel):
         """The ways to sign requests."""
         return (self.auth, *self.auth_alternatives)
 
+    @property
+    def placeholders(self) -> frozenset[str]:
+        """The names in braces: in addresses and hosts, and in what the ways to sign requests say."""
+        found: list[str] = [*self.hosts, self.base_url, *self.addresses.values()]
+
+        def note(text: str) -> str:
+            found.append(text)
+            return text
+
+        for way in self.ways:
+            resolved(way, note)
+        return frozenset(name for text in found for name in _FIELD.findall(text))
+
     def speaks(self) -> bool:
         """Return True if the connector works with this API version."""
         if self.api == _API_RANGE:
@@ -171,9 +187,58 @@ class Manifest(BaseModel):
         """Return the manifest with the base URL of this name, or as it is if the name is empty."""
         return self.model_copy(update={"base_url": self.addresses[address]}) if address else self
 
-    def allows(self, host: str) -> bool:
-        """Return True if the connector may reach this host."""
-        return any(_matches(pattern, host) for pattern in self.hosts)
+    def way_of(self, credentials: Credentials) -> Authentication:
+        """Return the way to sign requests whose fields are filled in. Raises InvalidCredentialsError."""
+        if not self.auth_alternatives:
+            return self.auth
+        if way := chosen(self.ways, credentials.filled()):
+            return way
+        raise InvalidCredentialsError(f"Fill in {in_words(self.ways)}.")
+
+    def shows_certificate(self, credentials: Credentials) -> bool:
+        """Return True if these credentials hold a certificate for mutual TLS. Raises InvalidCredentialsError."""
+        fields = self.client_certificate.fields if self.client_certificate else ()
+        missing = [name for name in fields if name not in credentials.filled()]
+        if missing and len(missing) < len(fields):
+            raise InvalidCredentialsError(f"Fill in {' and '.join(fields)}, or neither.", field=missing[0])
+        return bool(fields) and not missing
+
+    def reached_with(self, credentials: Credentials) -> "Manifest":
+        """Return the manifest as it is for these credentials: with one way to sign requests, and no ``{field}``.
+
+        Raises InvalidCredentialsError unless the fields of exactly one way are filled in.
+        """
+        way = resolved(self.way_of(credentials), self._filler(credentials))
+        return self.located_by(credentials).model_copy(update={"auth": way, "auth_alternatives": ()})
+
+    def located_by(self, credentials: Credentials) -> "Manifest":
+        """Return the manifest with the hosts and the base URL for these credentials, whose secrets may be missing."""
+        fill = self._filler(credentials)
+        hosts = tuple(_host_in(fill(one)) if _FIELD.fullmatch(one) else one for one in self.hosts)
+        return self.model_copy(update={"hosts": hosts, "base_url": fill(self.base_url)})
+
+    def _filler(self, credentials: Credentials) -> Callable[[str], str]:
+        variables = credentials.variables()
+        return lambda text: _FIELD.sub(lambda found: str(self._variable(found[1], variables, credentials)), text)
+
+    def _variable(self, name: str, variables: Mapping[str, Any], credentials: Credentials) -> Any:
+        if name in variables:
+            return variables[name]
+        if name in type(credentials).model_fields:
+            raise InvalidCredentialsError(f"Fill in {name}: an address of {self.title} depends on it.", field=name)
+        raise PluginContractError(
+            f"The manifest of {self.name} names {{{name}}}, which is neither a field of its credentials nor a variable."
+        )
+
+    def allows(self, host: str, port: int | None = 443) -> bool:
+        """Return True if the connector may reach this host at this port: the usual one, unless the operator says so."""
+        place = host if port in {None, 443} else f"{host}:{port}"
+        return any(_matches(pattern, place) for pattern in self.hosts)
+
+
+def _host_in(address: str) -> str:
+    """Return the host of an address, with its port if that is not the usual one."""
+    return urlsplit(address).netloc.removesuffix(":443")
 
 
 def _matches(pattern: str, host: str) -> bool:

@@ -1,6 +1,7 @@
 """Test kit for connector authors: the base classes of a connector's simulator."""
 
 from connector_core.testing.fault_script import Fault, Faults
+from connector_core.testing.keys import another_key, new_rsa_key
 from connector_core.testing.listing_faults import Listed
 from connector_core.testing.organisation import Organisation, Person, StaffSimulator
 from connector_core.testing.server import (
@@ -31,8 +32,10 @@ __all__ = [
     "SimulatorOptions",
     "StaffSimulator",
     "Switches",
+    "another_key",
     "environment",
     "json_answer",
     "load",
+    "new_rsa_key",
     "serve",
 ]

@@ -41,3 +41,17 @@ def server_context(authority: trustme.CA, host: str, certificate: Certificate) -
             return context
     authority.issue_cert(*names, not_before=begin, not_after=end).configure_cert(context)
     return context
+
+
+def demand_certificates(context: ssl.SSLContext, authority: trustme.CA) -> None:
+    """Let a server demand that clients show a certificate which this authority has signed."""
+    context.verify_mode = ssl.CERT_REQUIRED
+    authority.configure_trust(context)
+
+
+def client_pair(authority: trustme.CA, name: str, *, expired: bool = False) -> tuple[str, str]:
+    """Return a certificate that a client may show, and its private key, both in PEM."""
+    ended = datetime.now(UTC) - timedelta(days=1) if expired else None
+    begun = datetime.now(UTC) - timedelta(days=2) if expired else None
+    issued = authority.issue_cert(name, not_before=begun, not_after=ended)
+    return issued.cert_chain_pems[0].bytes().decode(), issued.private_key_pem.bytes().decode()

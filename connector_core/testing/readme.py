@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from connector_core.operator_pages import known_errors
+from connector_core.operator_pages import hosts_in_words, known_errors, ways_in_words
 from connector_core.sdk.connector import AnyConnector
 from connector_core.sdk.credentials import FormField
 from connector_core.settings import limits_of
@@ -40,7 +40,7 @@ def facts(connector: type[AnyConnector]) -> str:
     rows = [
         ("category", manifest.category),
         ("authentication", manifest.authentication),
-        ("hosts", ", ".join(f"`{host}`" for host in manifest.hosts)),
+        ("hosts", ", ".join(one if " " in one else f"`{one}`" for one in hosts_in_words(connector))),
         *((f'`address = "{name}"`', f"`{base_url}`") for name, base_url in manifest.addresses.items()),
         ("limits", limits or "none known"),
         ("throttled by", ", ".join(map(str, sorted(manifest.throttled_by)))),
@@ -67,19 +67,26 @@ def provider_setup(connector: type[AnyConnector]) -> str:
 def credentials(connector: type[AnyConnector]) -> str:
     """Fields of the credentials form."""
     rows = [(one.title, f"`{one.name}`", _value_of(one), one.help) for one in connector.credentials_type.form()]
-    return table(("field", "name", "value", "help"), rows)
+    fields = table(("field", "name", "value", "help"), rows)
+    ways = ways_in_words(connector)
+    return f"{ways}\n\n{fields}" if ways else fields
 
 
 def _value_of(field: FormField) -> str:
-    if field.secret:
-        return "secret"
+    if field.choices:
+        return " or ".join(f"`{one}`" for one in field.choices)
+    if field.secret or field.lines:
+        return f"{'secret' if field.secret else 'text'}{', of several lines' if field.lines else ''}"
     return f"such as `{field.example}`" if field.example else "text"
 
 
 def setup_here(connector: type[AnyConnector]) -> str:
     """Steps of the operator on this side, as commands."""
     manifest = connector.manifest
-    flags = " ".join(_flag(one) for one in connector.credentials_type.form())
+    # Where there are several ways, the first one is shown.
+    ways = connector.manifest.ways
+    others = {name for way in ways[1:] for name in way.fields} - set(ways[0].fields)
+    flags = " ".join(_flag(one) for one in connector.credentials_type.form() if one.name not in others)
     connect = f"discover connect {manifest.name} --name acme"
     purpose = f"asks for the credentials, checks them with {manifest.title}, and saves them"
     steps = [
@@ -102,7 +109,9 @@ def _numbered(steps: Iterable[str]) -> str:
 
 def _flag(field: FormField) -> str:
     flag = f"--{field.name.replace('_', '-')}"
-    return f"{flag}-file FILE" if field.secret else f"{flag} {field.example or field.name.upper()}"
+    if field.secret or field.lines:
+        return f"{flag}-file FILE"
+    return f"{flag} {field.example or next(iter(field.choices), field.name.upper())}"
 
 
 def errors(connector: type[AnyConnector]) -> str:

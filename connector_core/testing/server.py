@@ -14,7 +14,7 @@ from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from multidict import CIMultiDict
@@ -26,6 +26,9 @@ from connector_core.testing.fault_script import Faults
 from connector_core.testing.listing_faults import BODY_FAULTS, CONCURRENT_CHANGES, LISTING_FAULTS, Listed, faulty_body
 from connector_core.testing.network_faults import NETWORK_FAULTS, THROTTLES, proxy_page, throttle_response
 from connector_core.testing.spellings import SPELLINGS, respelled
+
+if TYPE_CHECKING:  # It comes with an extra.
+    import trustme
 
 _DELETED = 11
 """Index of the person whom a concurrent change deletes: on the first page, and behind all managers, since the reports
@@ -83,6 +86,10 @@ class Simulator(ABC):
     """Sibling host names that it answers to as well."""
     credentials: Mapping[str, str]
     """Valid credentials, as an operator types them."""
+    other_credentials: tuple[Mapping[str, str], ...] = ()
+    """Valid credentials for the other ways to authenticate, if there are several."""
+    client_authority: "trustme.CA | None" = None
+    """The authority whose certificates clients must show (mutual TLS); None where they show none."""
     notes: tuple[str, ...] = ()
     """Remarks that are printed when it starts."""
     listings: tuple[Listed, ...] = ()
@@ -243,9 +250,11 @@ async def serve(
     with TemporaryDirectory(prefix="connector-core-") as folder:
         authority, ca_file = await authority_in(keep or Path(folder))
         # Imported late: it needs trustme, which comes with an extra.
-        from connector_core.testing.certificates import Certificate, server_context
+        from connector_core.testing.certificates import Certificate, demand_certificates, server_context
 
         context = server_context(authority, simulator.host, Certificate(certificate))
+        if simulator.client_authority:
+            demand_certificates(context, simulator.client_authority)
         served = Served(simulator, port, ca_file)
         runner = web.AppRunner(served.application(), access_log=None, handler_cancellation=True, shutdown_timeout=0.2)
         await runner.setup()
@@ -268,6 +277,11 @@ async def _listen(site: web.TCPSite, port: int) -> None:
                 hint="Stop what listens there, or choose another port; --port 0 takes a free one.",
             ) from None
         raise SettingsError(f"Cannot listen on port {port}: {os.strerror(error.errno or 0)}.") from None
+
+
+def all_credentials(simulator: Simulator) -> tuple[Mapping[str, str], ...]:
+    """Return valid credentials for each way to authenticate."""
+    return (simulator.credentials, *simulator.other_credentials)
 
 
 def port_of(connector: str) -> int:

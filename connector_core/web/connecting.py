@@ -17,7 +17,9 @@ from connector_core.errors import (
 )
 from connector_core.host import Host
 from connector_core.names import check_name, valid_name
+from connector_core.operator_pages import ways_in_words
 from connector_core.outcomes import CheckReport, Probe
+from connector_core.sdk.authentication import chosen, typed_fields
 from connector_core.sdk.connector import AnyConnector
 from connector_core.sdk.credentials import FormField, company_in
 from connector_core.store import Integration
@@ -97,6 +99,9 @@ def problems_in(connector: type[AnyConnector], typed: Typed) -> list[FieldProble
         else:
             problem = FieldProblem(key_of(one.name), "Fill this in.") if one.required else None
         found.extend([problem] if problem else [])
+    ways = connector.manifest.ways
+    if len(ways) > 1 and chosen(ways, typed.fields) is None:
+        found.append(FieldProblem(key_of(typed_fields(ways[0])[0]), ways_in_words(connector)))
     return found
 
 
@@ -145,7 +150,8 @@ def problem_beside(connector: type[AnyConnector], error: ConnectorCoreError) -> 
         suggestion = error.suggestion if isinstance(error, InvalidCredentialsError) else ""
         return _beside(key_of(error.field), error.field, error, suggestion)
     secrets = [one.name for one in form.values() if one.secret]
-    if isinstance(error, RejectedCredentialsError) and len(secrets) == 1 and len(connector.manifest.auth.fields) == 1:
+    used = {name for way in connector.manifest.ways for name in way.fields}
+    if isinstance(error, RejectedCredentialsError) and len(secrets) == len(used) == 1:
         # The only thing that can be wrong.
         return _beside(key_of(secrets[0]), secrets[0], error)
     return None

@@ -2,17 +2,19 @@
 
 from collections.abc import Iterable
 
-from connector_core.operator_pages import declared_by, entity_of
+from connector_core.operator_pages import declared_by, entity_of, ways_in_words
 from connector_core.sdk.connector import AnyConnector
 from connector_core.sdk.manifest import RateLimit
 
 
 def setup_here(connector: type[AnyConnector]) -> list[str]:
     """Return the operator's steps in the web host."""
-    manifest = connector.manifest
+    manifest, ways = connector.manifest, ways_in_words(connector)
+    of_ways = {name for way in manifest.ways for name in way.fields} if ways else set()
+    needed = [one.title for one in connector.credentials_type.form() if one.name not in of_ways]
     steps = [
         "Choose Add integration.",
-        f"Fill in {_listed(['a name', *(one.title for one in connector.credentials_type.form())])}.",
+        f"Fill in {_listed(['a name', *needed])}.{f' {ways}' if ways else ''}",
         f"Choose Connect. {manifest.title} is asked, and each kind's permission is shown. Nothing is saved yet.",
         "Choose Save. The secrets are stored encrypted, and are never shown again.",
         "On the integration's page, choose Run now, or set a schedule. What is doubtful waits for your decision.",

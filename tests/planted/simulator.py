@@ -65,9 +65,12 @@ class ExampleSimulator(Simulator):
     def path_of(self, request: web.Request) -> str:
         return request.path.removeprefix("/v1")
 
+    def accepts(self, request: web.Request) -> bool:
+        return request.headers.get("Authorization") == f"Bearer {self.credentials['api_key']}"
+
     def answer(self, request: web.Request) -> Answer:
         path = self.path_of(request)
-        if request.headers.get("Authorization") != f"Bearer {self.credentials['api_key']}":
+        if not self.accepts(request):
             return json_answer({"error": "unknown key"}, 401, JSON)
         if path == "/me":
             return json_answer({"id": "o1", "company": "Acme"}, 200, JSON)

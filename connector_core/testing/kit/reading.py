@@ -1,19 +1,22 @@
 """Suite ``reading``: runs that find every row under its own id, follow its changes, and miss none while it moves."""
 
 import operator
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from connector_core.errors import ConnectorCoreError, RejectedCredentialsError
+from connector_core.errors import ConnectorCoreError, InvalidCredentialsError, RejectedCredentialsError
 from connector_core.messages import message
 from connector_core.reasons import Code
 from connector_core.sdk.connector import AnyConnector
+from connector_core.sdk.credentials import FormField
 from connector_core.sdk.entities import Entity, Status
+from connector_core.testing.keys import another_key
 from connector_core.testing.kit import moving
 from connector_core.testing.kit.findings import Findings
 from connector_core.testing.kit.harness import NAME, PEOPLE, SEED, Harness, RunResult
 from connector_core.testing.kit.monitor import Monitor
+from connector_core.testing.server import all_credentials
 
 FEW = 12
 """People of a small company, whose ids may all be those of a larger one."""
@@ -159,22 +162,44 @@ def _check_fill(connector: type[AnyConnector], result: RunResult, findings: Find
 
 
 async def _check_refusals(harness: Harness, findings: Findings) -> None:
-    """Connect with each secret mistyped in turn."""
-    connector = harness.connector
-    for field in connector.credentials_type.form():
-        if not field.secret or field.name not in harness.simulator.credentials:
-            continue
-        wrong = {**harness.simulator.credentials, field.name: "mistyped-0123456789"}
-        async with harness.host(harness.new_store(), Monitor(connector)) as host:
-            try:
-                await host.connect(connector.manifest.name, NAME, wrong)
-            except RejectedCredentialsError as error:
-                if not error.hint:
-                    findings.fail("reading.refusal", f"a mistyped {field.name} is rejected without a hint")
-            except ConnectorCoreError as error:
-                findings.fail("reading.refusal", f"a mistyped {field.name} raises {type(error).__name__}")
-            else:
-                findings.fail("reading.refusal", f"a mistyped {field.name} is accepted")
+    """Connect by each way to authenticate, with each of its secrets mistyped in turn."""
+    connector, form = harness.connector, harness.connector.credentials_type.form()
+    if len(connector.manifest.ways) > len(all_credentials(harness.simulator)):
+        findings.fail("reading.refusal", "the simulator has no other_credentials for each other way to authenticate")
+    for valid in all_credentials(harness.simulator):
+        if valid is not harness.simulator.credentials and (problem := await _refusal(harness, valid)):
+            findings.fail("reading.refusal", f"the other credentials raise {type(problem).__name__}")
+        for field in form:
+            if field.secret and field.name in valid:
+                _judge(field, await _refusal(harness, {**valid, field.name: _mistyped(field, valid)}), findings)
+
+
+async def _refusal(harness: Harness, fields: Mapping[str, str]) -> ConnectorCoreError | None:
+    """Return the error with which credentials are refused; None if they are accepted."""
+    async with harness.host(harness.new_store(), Monitor(harness.connector)) as host:
+        try:
+            await host.connect(harness.connector.manifest.name, NAME, fields)
+        except ConnectorCoreError as error:
+            return error
+    return None
+
+
+def _judge(field: FormField, error: ConnectorCoreError | None, findings: Findings) -> None:
+    name = field.name
+    if error is None:
+        findings.fail("reading.refusal", f"a mistyped {name} is accepted")
+    elif field.lines and isinstance(error, InvalidCredentialsError):
+        # The key does not belong to the certificate, so no request was made.
+        return
+    elif not isinstance(error, RejectedCredentialsError):
+        findings.fail("reading.refusal", f"a mistyped {name} raises {type(error).__name__}")
+    elif not error.hint:
+        findings.fail("reading.refusal", f"a mistyped {name} is rejected without a hint")
+
+
+def _mistyped(field: FormField, valid: Mapping[str, str]) -> str:
+    """Return a secret that is not the valid one: of a key, another one of the same kind, which the provider refuses."""
+    return another_key(valid[field.name]) if field.lines else "mistyped-0123456789"
 
 
 def differences(

@@ -1,13 +1,14 @@
 """Suite ``secrecy``: a search for secrets and private values in everything that is kept, logged or shown."""
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from connector_core.http.auth import signature
-from connector_core.sdk.authentication import ClientCredentials
+from connector_core.sdk.authentication import AuthorizationCode, ClientCredentials
 from connector_core.testing.kit.findings import Findings
 from connector_core.testing.kit.harness import Harness, RunResult
 from connector_core.testing.kit.monitor import package_of
+from connector_core.testing.server import all_credentials
 
 SCRIPTS = (
     "",
@@ -23,7 +24,7 @@ SCRIPTS = (
 
 
 async def examine(harness: Harness, findings: Findings) -> None:
-    signed = await _signed(harness)
+    signed = [await _signed(harness, one) for one in all_credentials(harness.simulator)]
     for script in SCRIPTS:
         harness.reset()
         store = await harness.connected_store()
@@ -47,12 +48,12 @@ def _texts(harness: Harness, result: RunResult) -> dict[str, bytes]:
     return {place: text.encode() for place, text in texts.items()}
 
 
-async def _signed(harness: Harness) -> str:
+async def _signed(harness: Harness, fields: Mapping[str, str]) -> str:
     """Return the credentials as encoded in the header of each request; empty if that holds an issued token."""
-    manifest = harness.connector.manifest
-    if isinstance(manifest.auth, ClientCredentials):
+    credentials = harness.connector.credentials_type.parse(fields)
+    manifest = harness.connector.manifest.reached_with(credentials)
+    if isinstance(manifest.auth, ClientCredentials | AuthorizationCode):
         return ""
-    credentials = harness.connector.credentials_type.parse(harness.simulator.credentials)
     (value,) = (await signature(manifest, credentials, _never_called).headers()).values()
     return value.get_secret_value().rpartition(" ")[2]
 
@@ -61,17 +62,21 @@ async def _never_called(*_: object) -> None:
     """Stand in for the request that fetches a token: a constant signature needs none."""
 
 
-def _secrets(harness: Harness, signed: str) -> Iterator[tuple[str, str]]:
+def _secrets(harness: Harness, signed: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Yield a description of each secret, and the secret."""
     for field in harness.connector.credentials_type.form():
         if field.secret:
-            yield f"the {field.name}", harness.simulator.credentials.get(field.name, "")
-    yield "the header that signs requests", signed
+            for given in all_credentials(harness.simulator):
+                # A part of a key is secret, too.
+                for part in given.get(field.name, "").splitlines():
+                    yield f"the {field.name}", "" if "-----" in part else part
+    for value in signed:
+        yield "the header that signs requests", value
     for token in harness.simulator.issued:
         yield "an issued token", token
 
 
-def _canaries(harness: Harness, signed: str, data: bytes) -> list[tuple[str, str]]:
+def _canaries(harness: Harness, signed: Iterable[str], data: bytes) -> list[tuple[str, str]]:
     """Return the rule broken by each canary in the data, and a description that does not reveal it."""
     found = [("token", name) for name, secret in _secrets(harness, signed) if secret and secret.encode() in data]
     if private := harness.simulator.private.search(data):

@@ -1,9 +1,13 @@
 """Connectors: what is installed, what each discovers, and what its form asks for."""
 
-from pydantic import SecretStr
+from typing import Annotated
+
+from pydantic import Field, SecretStr
 
 from connector_core.errors import InvalidCredentialsError, PluginRefusedError
+from connector_core.operator_pages import hosts_in_words
 from connector_core.plugins import Entry, Standing
+from connector_core.sdk.authentication import typed_fields
 from connector_core.sdk.connector import AnyConnector, Declaration
 from connector_core.sdk.credentials import FormField
 from connector_core.sdk.entities import Product
@@ -48,6 +52,8 @@ class FieldShape(Shape):
     secret: bool
     required: bool
     example: str
+    choices: list[str]
+    lines: bool
 
     @classmethod
     def of(cls, one: FormField) -> "FieldShape":
@@ -58,6 +64,8 @@ class FieldShape(Shape):
             secret=one.secret,
             required=one.required,
             example=one.example,
+            choices=list(one.choices),
+            lines=one.lines,
         )
 
 
@@ -108,6 +116,9 @@ class ConnectorDetails(Shape):
     description: str
     hosts: list[str]
     fields: list[FieldShape]
+    ways: Annotated[
+        list[list[str]], Field(description="The fields of each way to authenticate: exactly one way is filled in.")
+    ]
     provider_setup: list[str]
     limits: list[Quota]
 
@@ -136,8 +147,9 @@ async def get_connector(site: Site, path: OfConnector) -> ConnectorDetails:
     return ConnectorDetails(
         connector=ConnectorShape.of(entry),
         description=manifest.description,
-        hosts=list(manifest.hosts),
+        hosts=list(hosts_in_words(connector)),
         fields=[FieldShape.of(one) for one in connector.credentials_type.form()],
+        ways=[list(typed_fields(way)) for way in manifest.ways],
         provider_setup=list(manifest.provider_setup),
         limits=[
             Quota(path=one.path, requests=one.requests, seconds=one.per) for one in limits_of(manifest, entry.settings)

@@ -2,7 +2,15 @@
 
 from aiohttp import web
 
-from connector_core.operator_pages import declared_by, entity_of, known_errors, limits_in_force, products_of
+from connector_core.operator_pages import (
+    declared_by,
+    entity_of,
+    hosts_in_words,
+    known_errors,
+    limits_in_force,
+    products_of,
+    ways_in_words,
+)
 from connector_core.web.catalogue import TONES, Card, Choice, cards_of, find_connector, options_of, unusable
 from connector_core.web.connector_page import limits_in_words, setup_here
 from connector_core.web.recorded import recorded
@@ -43,7 +51,9 @@ async def connector(request: web.Request) -> web.Response:
             (entity_of(one), products_of([one]), one, [field_in_words(name) for name in one.provides])
             for one in declared_by(found)
         ],
+        hosts=hosts_in_words(found),
         form=found.credentials_type.form(),
+        ways=ways_in_words(found),
         setup_here=setup_here(found),
         limits=limits_in_words(limits_in_force(entry)),
         errors=known_errors(found),

@@ -7,6 +7,7 @@ from typing import NoReturn
 from aiohttp import web
 
 from connector_core.errors import ConnectorCoreError, OtherTenantError
+from connector_core.operator_pages import ways_in_words
 from connector_core.sdk.connector import AnyConnector
 from connector_core.settings import Role
 from connector_core.store import Integration
@@ -72,15 +73,12 @@ async def form_again(request: web.Request) -> web.Response:
 @needs(Role.ADMINISTRATOR)
 async def check_field(request: web.Request) -> web.Response:
     """Say what is wrong with a field while it is typed. Secrets never come here."""
-    connector = find_connector(host_of(request).registry, request.match_info["connector"])
+    host = host_of(request)
+    connector = find_connector(host.registry, request.match_info["connector"])
     posted, wanted = await _posted(request), request.match_info["field"]
     if wanted == NAME:
         name = posted.get(NAME, "").strip()
-        problem = (
-            (name_problem(name) or await taken_problem(host_of(request), connector.manifest.name, name))
-            if name
-            else None
-        )
+        problem = (name_problem(name) or await taken_problem(host, connector.manifest.name, name)) if name else None
         return render(request, "parts/field_news.html", key=NAME, problem=problem, suggested="")
     form = {one.name: one for one in connector.credentials_type.form() if not one.secret}
     one = form.get(wanted.removeprefix(PREFIX))
@@ -248,6 +246,7 @@ def _form(
         status=status,
         manifest=connector.manifest,
         form=connector.credentials_type.form(),
+        ways=ways_in_words(connector),
         name=typed.name,
         values=public_fields(connector, typed.fields),
         kept=set(secret_fields(typed.fields)) if draft_key else set(),
