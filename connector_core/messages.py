@@ -182,6 +182,8 @@ BEGAN: Mapping[Began, str] = MappingProxyType(
             "with another token, other options or another version"
         ),
         Began.STARTED_OVER_CHANGED: "Started over: the listing has changed since the interrupted run",
+        Began.STARTED_OVER_EXPIRED: "Started over: the provider no longer accepted the cursor of the next page",
+        Began.RESYNCED: "Read in full: the provider no longer accepted the token from which the changes were to start",
         Began.READ_TWICE: "Read twice: the listing may have moved while it was read",
     }
 )

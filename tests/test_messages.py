@@ -140,6 +140,7 @@ def test_nouns_are_counted(number: int, said: str) -> None:
         (Began.FRESH, ""),
         (Began.RESUMED, "Resumed at page 71"),
         (Began.STARTED_OVER_CHANGED, "Started over: the listing has changed since the interrupted run"),
+        (Began.STARTED_OVER_EXPIRED, "Started over: the provider no longer accepted the cursor of the next page"),
         (Began.READ_TWICE, "Read twice: the listing may have moved while it was read"),
     ],
 )

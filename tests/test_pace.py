@@ -99,8 +99,8 @@ def listing(attempt: Attempt, *, rows: int, at_once: int) -> PagedListing[Any]:
     """A listing of so many rows, ten a page, of which the test answers each request."""
 
     async def fetch(query: Any, *, listener: RequestListener, divisible: bool) -> ParsedPage[Any]:
-        assert divisible == (query["per_page"] == "10")
-        number = int(query["page"])
+        assert divisible == (query.params["per_page"] == 10)
+        number = int(query.params["page"])
         announced = await attempt(number, listener)
         ids = tuple(str(row) for row in range(rows)[(number - 1) * 10 : number * 10])
         return ParsedPage(ids, ids, announced, TotalSource.LISTING)

@@ -206,14 +206,21 @@ async def reached(
             await api.aclose()
 
 
-async def first_run(connector: type[AnyConnector], simulator: Simulator, store: Path) -> Report:
-    """Connect a connector that is not installed to its simulator, and run it once."""
+@asynccontextmanager
+async def hosted(connector: type[AnyConnector], simulator: Simulator, store: Path, **host: Any) -> AsyncIterator[Host]:
+    """A host whose only connector, which is not installed, is connected to its simulator as acme."""
     async with serve(simulator) as served:
         with environment({"SSL_CERT_FILE": str(served.ca_file)}):
-            settings = Settings(host=HostSettings(store=store, resolve=served.resolve))
-            async with Host(settings, registry=registry_of(connector)) as host:
-                await host.connect(connector.manifest.name, "acme", simulator.credentials)
-                return await host.run("acme")
+            settings = Settings(host=HostSettings(store=store, resolve=served.resolve, **host))
+            async with Host(settings, registry=registry_of(connector)) as opened:
+                await opened.connect(connector.manifest.name, "acme", simulator.credentials)
+                yield opened
+
+
+async def first_run(connector: type[AnyConnector], simulator: Simulator, store: Path) -> Report:
+    """Connect a connector that is not installed to its simulator, and run it once."""
+    async with hosted(connector, simulator, store) as host:
+        return await host.run("acme")
 
 
 @dataclass

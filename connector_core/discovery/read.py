@@ -13,12 +13,14 @@ from connector_core.discovery.check import check_account
 from connector_core.discovery.connector_errors import connector_errors, next_page, pages_of, rule_of
 from connector_core.discovery.context import RunContext
 from connector_core.discovery.delta import ChangeCursor
+from connector_core.discovery.distinct import distinct_entities
 from connector_core.discovery.profile import Profile
 from connector_core.discovery.results import DeltaStart, ReadResult
 from connector_core.discovery.stage import StageWriter, staged_rows
 from connector_core.discovery.tally import Tally
 from connector_core.errors import (
     ConnectorCoreError,
+    CursorExpiredError,
     DiscoveryError,
     ForbiddenError,
     ProviderError,
@@ -114,7 +116,7 @@ class KindReader:
             return await self._read_pages(self._pass(self._new_connector(), Began.STARTED_OVER_UNFIT))
         self._reading, checkpoint = found
         result = await self._resume(checkpoint)
-        if result and not result.tally.moved:
+        if result and not (result.began is Began.RESUMED and result.tally.moved):
             return result
         self._reading = await staging.start_over(self._reading)
         return await self._read_pages(self._pass(self._new_connector(), Began.STARTED_OVER_CHANGED))
@@ -135,7 +137,9 @@ class KindReader:
             return None
         result = await self._read_pages(one)
         # A listing that could not be read has not changed: the next run resumes there.
-        return None if one.listing_changed else replace(result, first_page=checkpoint.page)
+        if one.listing_changed:
+            return None
+        return replace(result, first_page=checkpoint.page) if result.began is Began.RESUMED else result
 
     async def _restore(self, one: _Pass) -> None:
         """Count the rows that the interrupted run has staged."""
@@ -160,6 +164,17 @@ class KindReader:
         return self._context.resume_key(await asyncio.shield(self._checking))
 
     async def _read_pages(self, one: _Pass) -> ReadResult:
+        """Make a pass; once more from the beginning where the provider no longer accepts a cursor of its own."""
+        try:
+            return await self._read_once(one)
+        except CursorExpiredError:
+            if one.delta:
+                raise
+        if one.tally.earlier is None:
+            self._reading = await self._context.store.staging.start_over(self._reading)
+        return await self._read_once(self._pass(self._new_connector(), Began.STARTED_OVER_EXPIRED, one.tally.earlier))
+
+    async def _read_once(self, one: _Pass) -> ReadResult:
         declaration, problems = self._declaration, list[Reason]()
         method = declaration.changes if one.delta else declaration.method
         writer = StageWriter(self._context.store.staging, self._reading)
@@ -176,6 +191,8 @@ class KindReader:
                 # A full disk is not the provider's fault, and no other kind would fare better.
                 raise
             except ConnectorCoreError as error:
+                if isinstance(error, CursorExpiredError) and one.began is not Began.STARTED_OVER_EXPIRED:
+                    raise
                 problems.append(_failure(error, declaration))
             except TimeoutError:
                 problems.append(Reason(Code.TIME_OVER))
@@ -195,7 +212,7 @@ class KindReader:
 
     async def _take_pages(self, one: _Pass, pages: AsyncGenerator[Page[Entity], None], writer: StageWriter) -> None:
         """Count and stage every page to the end; stop at once if the first is not that of the checkpoint."""
-        distinct = _distinct_entities()
+        distinct = distinct_entities()
         tell = self._progress(one)
         one.began_at = one.checkpoint.began_at if one.checkpoint else now()
         one.staged = one.checkpoint.staged if one.checkpoint else 0
@@ -270,22 +287,6 @@ class KindReader:
             )
 
         return tell
-
-
-def _distinct_entities() -> Callable[[Page[Entity]], Page[Entity]]:
-    """Return a function that leaves out derived entities which came before: many rows mention the same one."""
-    known: set[str] = set()
-
-    def distinct(page: Page[Entity]) -> Page[Entity]:
-        if page.derived_from is None:
-            return page
-        new = [number for number, one in enumerate(page.rows) if one.source_id not in known]
-        rows = tuple([page.rows[number] for number in new])
-        known.update(one.source_id for one in rows)
-        places = [page.places[number] for number in new] if page.places else None
-        return replace(page, rows=rows, ids=tuple([one.source_id for one in rows]), places=places)
-
-    return distinct
 
 
 def _failure(error: ConnectorCoreError, declaration: Declaration) -> Reason:

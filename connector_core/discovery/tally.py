@@ -7,7 +7,7 @@ from connector_core.discovery.dependence import traced
 from connector_core.outcomes import Proof
 from connector_core.sdk.entities import Entity
 from connector_core.sdk.hash_set import HashSet
-from connector_core.sdk.page import Beginning, Origin, Page, TotalSource
+from connector_core.sdk.page import Beginning, Origin, Page, PlaceInListing, TotalSource
 from connector_core.sdk.rejection import Rejection
 
 _TRACED = 5
@@ -49,6 +49,8 @@ class Tally:
         self.origin: Origin | None = None
         """The request of the listing, and where its rows are; None where they come from no listing."""
         self._one_response = True
+        self._place: PlaceInListing | None = None
+        """That of the page before."""
         self._seen = HashSet()
         self._barren = 0
 
@@ -135,6 +137,7 @@ class Tally:
     def note_listing(self, page: Page[Entity]) -> None:
         """Note what a page says of its listing. Its rows may have been counted by an interrupted run."""
         self.pages += 1
+        self._place = page.place
         # A second listing, if it begins again, came in a second response.
         self._one_response &= page.place.one_response and (page.place.number > 1 or self.pages == 1)
         self.beginning = self.beginning or page.place.beginning
@@ -149,6 +152,7 @@ class Tally:
 
     def add(self, page: Page[Entity]) -> bool:
         """Count a page; return False when it repeats earlier ones, so that reading on would never end."""
+        same_again = page.place.follows_itself(self._place)
         self.note_listing(page)
         self.rejected += page.rejected
         self.repaired += page.repaired
@@ -157,7 +161,7 @@ class Tally:
         fresh = self._seen.add(listed)
         # A page of rejected rows has nothing fresh either, and may be followed by better ones: a few are tolerated.
         self._barren = 0 if fresh or not page.rejected else self._barren + 1
-        if not page.place.last and ((listed and not fresh) or self._barren == BARREN_PAGES):
+        if not page.place.last and ((listed and not fresh) or same_again or self._barren == BARREN_PAGES):
             self.repeated_page = page.place.number
             return False
         self.repeated_rows += len(listed) - fresh

@@ -14,6 +14,7 @@ import aiohttp
 
 from connector_core.errors import Call, NotFoundError
 from connector_core.http.bounds import bounded
+from connector_core.http.by_hand import HandPagedListing, listing_by_hand
 from connector_core.http.client import Client
 from connector_core.http.listener import RequestListener
 from connector_core.http.pace import Pace
@@ -27,7 +28,7 @@ from connector_core.sdk.api import HandPages, Params
 from connector_core.sdk.credentials import Credentials
 from connector_core.sdk.manifest import Manifest
 from connector_core.sdk.page import Page, T
-from connector_core.sdk.paging import Cursor, PageQuery, Paging, Position, Streamed
+from connector_core.sdk.paging import Chained, Cursor, NextUrl, PageQuery, Paging, Position, Streamed
 from connector_core.sdk.wire import Listing, R
 from connector_core.settings import BoundSettings, HttpSettings
 
@@ -81,15 +82,16 @@ class HttpApi:
         headers: Mapping[str, str] | None = None,
         url: str = "",
     ) -> AsyncGenerator[Page[R], None]:
-        if isinstance(paging, Cursor) and listing.next_cursor is Listing.next_cursor:
-            raise TypeError(f"{listing.__name__} tells no next_cursor, so its first page would seem to be the last")
+        for told, used_by in (("next_cursor", Cursor), ("next_url", NextUrl)):
+            if isinstance(paging, used_by) and getattr(listing, told) is getattr(Listing, told):
+                raise TypeError(f"{listing.__name__} tells no {told}, so its first page would seem to be the last")
         listed: PagedListing[R] | StreamedListing[R]
         start = Position()
+        streamed = isinstance(paging, Streamed)
+        request = replace(Request.for_listing(path, params, body, headers, streamed=streamed), url=url)
         if isinstance(paging, Streamed):
-            request = Request.for_listing(path, params, body, headers, streamed=True)
             listed = StreamedListing(self._client, request, listing, paging.rows, self._settings.largest_answer)
         else:
-            request = replace(Request.for_listing(path, params, body, headers), url=url)
             start = self._positions.get(request.listing, start)
             listed = self._paged(request, listing, paging, start)
         self._listings.append((path, listed))
@@ -97,17 +99,21 @@ class HttpApi:
 
     def _paged(self, request: Request, listing: type[Listing[R]], paging: Paging, start: Position) -> PagedListing[R]:
         async def fetch(page: PageQuery, *, listener: RequestListener, divisible: bool) -> ParsedPage[R]:
+            sent = request.at(page)
+            if isinstance(paging, Chained) and (sent.url or page != paging.query(Position())):
+                sent = replace(sent, expired_by=paging.expired_by)
             return await self._client.request(
-                request.at(page),
-                partial(parse_page, request.call, listing),
+                sent,
+                partial(parse_page, request.call, listing, paging=paging),
                 listener=listener,
                 divisible=divisible,
             )
 
         return PagedListing(fetch, request, paging, start, self._pace)
 
-    def by_hand(self, name: str, row: type[R]) -> HandPages[R]:
-        raise NotImplementedError
+    def by_hand(self, name: str, row: type[R]) -> HandPages[R]:  # noqa: ARG002 - it tells type checkers the rows
+        start = self._positions.get(listing_by_hand(name), Position())
+        return HandPagedListing(name, start, self._bounds.rows)
 
     async def get(
         self,
@@ -143,7 +149,7 @@ class HttpApi:
         self, path: str, source_id: str, *, params: Params | None = None, headers: Mapping[str, str] | None = None
     ) -> bool:
         try:
-            await self._client.request(_request_for_one(path, source_id, params, headers), bytes)
+            await self._client.request(_request_for_one(path, source_id, params, headers), lambda *_: None)
         except NotFoundError:
             return False
         return True

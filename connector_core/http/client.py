@@ -10,10 +10,12 @@
 import asyncio
 import ssl
 from codecs import BOM_UTF8
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from string import punctuation
+from urllib.parse import quote
 
 import aiohttp
 import structlog
@@ -29,6 +31,7 @@ from connector_core.errors import (
 )
 from connector_core.http.auth import Signed, signature, signing
 from connector_core.http.connection_errors import LONGEST_HEADER, Destination, ShownCertificate, connection_errors
+from connector_core.http.headers import Headers
 from connector_core.http.inflate import inflate
 from connector_core.http.listener import NO_LISTENER, RequestListener
 from connector_core.http.quotas import Quotas
@@ -46,6 +49,8 @@ _SHORT_PAUSE = 1.0
 _SMALL = 1024 * 1024
 """Bytes of a body that is inflated and parsed at once: a larger one would hold up all other runs."""
 
+Parse = Callable[[bytes, Headers], T]
+"""Makes something of the body and the headers of a good response."""
 Read = Callable[[aiohttp.ClientResponse], Awaitable[T]]
 """Reads a good response while its connection is open. Called again if the request is sent again."""
 
@@ -55,7 +60,7 @@ class _Received:
     """A good response that was read to its end."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: Headers
     body: bytearray
     """As it came, compressed or not."""
 
@@ -95,12 +100,12 @@ class Client:
     async def request(
         self,
         request: Request,
-        parse: Callable[[bytes], T],
+        parse: Parse[T],
         *,
         listener: RequestListener = NO_LISTENER,
         divisible: bool = False,
     ) -> T:
-        """Return what ``parse`` makes of the body of a good response.
+        """Return what ``parse`` makes of a good response.
 
         Args:
             request: The request.
@@ -115,7 +120,7 @@ class Client:
             await asyncio.sleep(0)
             small = self._inflated(request, received, min(_SMALL, self._settings.largest_answer))
             if small is not None:
-                return parse(small)
+                return parse(small, received.headers)
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._large_bodies, self._parse_large, request, received, parse)
 
@@ -193,12 +198,8 @@ class Client:
 
     async def _send(self, request: Request, signed: Signed, read: Read[T]) -> tuple[T, float | None]:
         """Send the request over verified TLS, to a host of the manifest only. Return also the provider's time."""
-        url = URL(request.url or self._manifest.base_url + request.call.path, encoded=True)
-        if not request.url:
-            url = url.with_query(request.params)
+        url = self._address(request)
         host = url.host or ""
-        if url.scheme != "https" or not self._manifest.allows(host, url.port):
-            raise ProtocolError(f"{url.authority} is not a host of this connector", call=request.call)
         proxy = self._proxies.to(host, url.port or 443)
         headers = {**request.headers, "Accept": "application/json", "Accept-Encoding": "gzip"}
         if request.body is not None:
@@ -225,6 +226,30 @@ class Client:
                 self.completed += 1
                 return result, clock_of(response.headers)
 
+    def _address(self, request: Request) -> URL:
+        """Return the address of a request. Raises ProtocolError unless it is https, at a host of the manifest."""
+        told = request.url and not request.signs_in
+        try:
+            url = self._url(request)
+            if url.user is not None:
+                raise ValueError
+        except ValueError:
+            raise ProtocolError("the address of the next page is not valid", call=request.call) from None
+        host = url.host or ""
+        if url.scheme == "https" and self._manifest.allows(host, url.port):
+            return url
+        port = f":{url.explicit_port}" if url.explicit_port else ""
+        where = f"the next page is on {url.scheme}://{host}{port}, which" if told else host
+        raise ProtocolError(f"{where} is not a host of this connector", call=request.call)
+
+    def _url(self, request: Request) -> URL:
+        # As it came: what is encoded already is not encoded again.
+        told = URL(quote(request.url.strip(), safe=punctuation), encoded=True)
+        if told.scheme:
+            return told
+        base = URL(self._manifest.base_url + request.call.path, encoded=True).with_query(request.params)
+        return base.join(told) if request.url else base
+
     def _destination(self, host: str, request: Request, proxy: Proxy | None) -> Destination:
         redirected = self._proxies.passes_by(host)
         return Destination(
@@ -245,13 +270,13 @@ class Client:
                 break
         return _Received(response.status, response.headers, body)
 
-    def _parse_large(self, request: Request, received: _Received, parse: Callable[[bytes], T]) -> T:
+    def _parse_large(self, request: Request, received: _Received, parse: Parse[T]) -> T:
         largest = self._settings.largest_answer
         inflated = self._inflated(request, received, largest)
         if inflated is None:
             message = f"{self._manifest.title} sent more than {largest} bytes in one response"
             raise ProtocolError(message, call=request.call)
-        return parse(inflated)
+        return parse(inflated, received.headers)
 
     def _inflated(self, request: Request, received: _Received, largest: int) -> bytes | None:
         """Return the body as it was before compression, or None if that is longer than ``largest``."""

@@ -1,13 +1,8 @@
-"""Bodies parsed into wire models. A row that does not validate is rejected alone, not with its page.
+"""Responses parsed into wire models: strictly first and, where that fails, row by row (``rows.py``)."""
 
-A body is parsed strictly first. Where that fails, its rows are parsed one by one, and where one of them fails too, the
-strings in it that are not valid are replaced (``repair.py``): the row is used if none of them is in a declared field.
-A row that does not validate is read part by part (``tolerant.py``): one value that is not as promised costs its field.
-"""
-
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import accumulate
 from typing import Any, Generic, cast
@@ -16,12 +11,16 @@ import msgspec
 from msgspec import UNSET
 
 from connector_core.errors import Call, MalformedError
-from connector_core.http.repair import TooManyError, parse_repaired
+from connector_core.http.headers import NO_HEADERS, Headers, links_of, with_headers
+from connector_core.http.repair import parse_repaired
+from connector_core.http.rows import RowParser, malformed
+from connector_core.http.shape import decode_listing, lacking, raise_for_errors, shape_of
 from connector_core.http.splitter import Splitter
-from connector_core.http.tolerant import UNREADABLE, TolerantReader, source_id_of
-from connector_core.sdk.invalid_text import INVALID_TEXT, PROBLEM, place_of_invalid_text
+from connector_core.http.tolerant import UNREADABLE, TolerantReader
+from connector_core.sdk.invalid_text import PROBLEM, place_of_invalid_text
 from connector_core.sdk.page import Origin, Page, PlaceInListing, T, TotalSource
-from connector_core.sdk.rejection import Rejection, rejection_of_text
+from connector_core.sdk.paging import Chained, Paging
+from connector_core.sdk.rejection import Rejection
 from connector_core.sdk.wire import Listing, Maybe, R
 
 _ORIGINS = 64
@@ -29,10 +28,6 @@ _ORIGINS = 64
 _PIECE = 64 * 1024
 """Bytes of a body that is parsed row by row, at once."""
 _ROWS = 100
-_MOST_BAD_ROWS = 10_000
-"""Bad rows in one response, which is not as the API promises if it has more."""
-_LARGEST_BAD_ROW = 1024 * 1024
-"""Bytes of a row that is repaired: it takes longer than parsing, and holds up all other runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +46,18 @@ class ParsedPage(Generic[R]):
     created: tuple[Maybe[str | float], ...] | None = None
     """The creation times of the rows, as the provider writes them; None where rows carry none."""
     next_cursor: str | None = None
+    """The cursor, or the address, of the next page."""
+    removed: tuple[str, ...] = ()
+    """The ids of rows of which the response only says that they were removed."""
+    delta_token: str | None = field(default=None, repr=False)
     places: Sequence[int] | None = None
     """The place of each row in the response, from 1."""
     origin: Origin | None = None
 
     @property
     def size(self) -> int:
-        """Number of rows that came, rejected ones included."""
-        return len(self.rows) + len(self.rejected)
+        """Number of rows that came, rejected and removed ones included."""
+        return len(self.rows) + len(self.rejected) + len(self.removed)
 
     def at(self, place: PlaceInListing, recent: tuple[str, ...] | None = ()) -> Page[R]:
         """Return the page that a connector is given."""
@@ -70,6 +69,8 @@ class ParsedPage(Generic[R]):
             rejected=self.rejected,
             repaired=self.repaired,
             unreadable=self.unreadable,
+            removed=self.removed,
+            delta_token=self.delta_token,
             recent=recent,
             place=place,
             places=self.places,
@@ -91,18 +92,20 @@ class ParsedPage(Generic[R]):
             repaired=sum(part.repaired for part in parts),
             unreadable=tuple(one for part in parts for one in part.unreadable),
             created=None if parts[0].created is None else tuple(one for part in parts for one in part.created or ()),
+            removed=tuple(one for part in parts for one in part.removed),
+            delta_token=parts[-1].delta_token,
             places=[before + one for before, part in zip(befores, parts, strict=False) for one in part.places or ()],
             origin=parts[0].origin,
         )
 
 
-def parse(call: Call, model: type[T], body: bytes) -> T:
-    """Return the body as a model. An item of a list in it may hold ``INVALID_TEXT``, if it has an id."""
+def parse(call: Call, model: type[T], body: bytes, headers: Headers = NO_HEADERS) -> T:
+    """Return a response as a model. An item of a list in it may hold ``INVALID_TEXT``, if it has an id."""
     found = parse_undeclared(call, model, body)
     place = place_of_invalid_text(found, within_items=False)
     if place is not None:
         raise MalformedError(f"{place} is not as the API promises ({PROBLEM})", call=call)
-    return found
+    return with_headers(found, headers)
 
 
 def parse_undeclared(call: Call, model: type[T], body: bytes) -> T:
@@ -115,17 +118,31 @@ def parse_undeclared(call: Call, model: type[T], body: bytes) -> T:
         raise malformed(call, error) from None
 
 
-def parse_page(call: Call, listing: type[Listing[R]], body: bytes) -> ParsedPage[R]:
+def parse_page(
+    call: Call,
+    listing: type[Listing[R]],
+    body: bytes,
+    headers: Headers = NO_HEADERS,
+    *,
+    paging: Paging | None = None,
+) -> ParsedPage[R]:
+    """Return the rows of one response of a listing. ``paging`` reads in it where the next one is."""
+    rows, repaired = None, 0
     try:
-        response = msgspec.json.decode(body, type=listing, strict=False)
+        response = decode_listing(call, listing, body)
     except UNREADABLE as error:
-        return _parse_row_by_row(call, listing, body, error)
-    return parsed(call, response)
+        response, rows, repaired = _parse_row_by_row(call, listing, body, error)
+    response = with_headers(response, headers)
+    told = paging.following(response, links_of(headers)) if isinstance(paging, Chained) else None
+    return replace(parsed(call, response, rows, repaired), next_cursor=told)
 
 
-def _parse_row_by_row(call: Call, listing: type[Listing[R]], body: bytes, error: Exception) -> ParsedPage[R]:
-    key, row_type = rows_of(listing)
-    splitter, rows = Splitter(key), RowParser(call, row_type)
+def _parse_row_by_row(
+    call: Call, listing: type[Listing[R]], body: bytes, error: Exception
+) -> tuple[Listing[R], RowParser[R], int]:
+    """Return the response, its rows, and the places beside them with a text that is not valid."""
+    shape = shape_of(listing)
+    splitter, rows = shape.splitter(), RowParser(call, shape.row)
     try:
         for at in range(0, len(body), _PIECE):
             splitter.feed(body[at : at + _PIECE])
@@ -135,12 +152,17 @@ def _parse_row_by_row(call: Call, listing: type[Listing[R]], body: bytes, error:
     except ValueError:
         raise malformed(call, error) from None
     response = msgspec.structs.replace(parse_head(call, listing, splitter), rows=rows.good)
-    return parsed(call, response, rows, splitter.repaired)
+    return response, rows, splitter.repaired
 
 
-def parse_head(call: Call, listing: type[Listing[R]], splitter: Splitter) -> Listing[R]:
+def parse_head(call: Call, listing: type[Listing[R]], splitter: Splitter, headers: Headers = NO_HEADERS) -> Listing[R]:
     """Return what a response says besides its rows."""
-    empty: dict[str, Any] = {rows_of(listing)[0]: []} if splitter.begun else {}
+    shape = shape_of(listing)
+    if shape.errors:
+        raise_for_errors(call, splitter.top.get(shape.errors))
+    if not splitter.reached:
+        raise lacking(call, shape)
+    empty: dict[str, Any] = {shape.key or "rows": []} if splitter.begun else {}
     try:
         head: Listing[R] = TolerantReader().read(splitter.head | empty, listing)
     except UNREADABLE as error:
@@ -148,80 +170,7 @@ def parse_head(call: Call, listing: type[Listing[R]], splitter: Splitter) -> Lis
     place = place_of_invalid_text(head) if splitter.repaired else None
     if place is not None:
         raise MalformedError(f"{place} is not as the API promises ({PROBLEM})", call=call)
-    return head
-
-
-class RowParser(Generic[R]):
-    """Parses rows one by one, and rejects those that are not as the API promises."""
-
-    def __init__(self, call: Call, row_type: type[R], before: int = 0) -> None:
-        """``before`` is how many rows of the response come before these."""
-        self.good: list[R] = []
-        self.places: list[int] = []
-        """The place of each good row in the response, from 1."""
-        self.rejected: list[Rejection] = []
-        self.repaired = 0
-        """Rows that were used, though a text in them that is not declared is not valid."""
-        self.unreadable: list[str] = []
-        """The place of each value that could not be read, in rows that were used without it."""
-        self._call = call
-        self._row_type = row_type
-        self._place = before
-
-    def parse(self, values: Iterable[Any], known: frozenset[int] = frozenset()) -> None:
-        """Add rows of a ``Splitter``, without those whose hashed ids are known. Raises MalformedError for no JSON."""
-        for value in values:
-            self._place += 1
-            try:
-                row = msgspec.convert(value, self._row_type, strict=False)
-            except UNREADABLE:
-                text = bytes(value) if isinstance(value, msgspec.Raw) else None
-                found = self._read_part_by_part(value) if text is None else self._parse_text(text)
-                if isinstance(found, Rejection):
-                    self.rejected.append(found)
-                    continue
-                row = found
-            if not known or hash(row.id) not in known:
-                self.good.append(row)
-                self.places.append(self._place)
-        if len(self.rejected) + self.repaired > _MOST_BAD_ROWS:
-            raise MalformedError(f"more than {_MOST_BAD_ROWS} rows are not as the API promises", call=self._call)
-
-    def _parse_text(self, text: bytes) -> R | Rejection:
-        """Return a row that could not be parsed strictly."""
-        try:
-            # Its surrogates may be pairs.
-            return msgspec.json.decode(text, type=self._row_type, strict=False)
-        except UNREADABLE as error:
-            # Without its frames, which hold the text.
-            strict = error.with_traceback(None)
-        if len(text) > _LARGEST_BAD_ROW:
-            return Rejection(None, "", f"{PROBLEM}, in a row of {len(text)} bytes")
-        try:
-            value, bad = parse_repaired(text)
-        except (TooManyError, RecursionError) as error:
-            return Rejection(None, *_described(error))
-        except ValueError:
-            raise malformed(self._call, strict) from None
-        row = self._read_part_by_part(value)
-        if isinstance(row, Rejection):
-            return row
-        if rejection := rejection_of_text(row):
-            return rejection
-        self.repaired += bad
-        return row
-
-    def _read_part_by_part(self, value: Any) -> R | Rejection:
-        """Return a row without the values that could not be read, or why it is of no use without them."""
-        reader = TolerantReader()
-        try:
-            row: R = reader.read(value, self._row_type)
-        except UNREADABLE as error:
-            return rejection_of(value, self._row_type, error)
-        if reader.failure and not reader.filled:
-            return rejection_of(value, self._row_type, reader.failure)
-        self.unreadable += reader.unreadable
-        return row
+    return with_headers(head, headers)
 
 
 def parsed(call: Call, response: Listing[R], parser: RowParser[R] | None = None, repaired: int = 0) -> ParsedPage[R]:
@@ -235,6 +184,13 @@ def parsed(call: Call, response: Listing[R], parser: RowParser[R] | None = None,
     """
     promises_total = type(response).announced is not Listing.announced
     rows = tuple(_without_absent_fields(response, parser.good if parser else response.rows))
+    places: Sequence[int] = parser.places if parser else range(1, len(rows) + 1)
+    removed: tuple[str, ...] = ()
+    if type(response).removed is not Listing.removed:
+        gone = [response.removed(row) for row in rows]
+        removed = tuple([row.id for row, one in zip(rows, gone, strict=True) if one])
+        places = [place for place, one in zip(places, gone, strict=True) if not one]
+        rows = tuple([row for row, one in zip(rows, gone, strict=True) if not one])
     return ParsedPage(
         rows=rows,
         ids=tuple([row.id for row in rows]),
@@ -244,16 +200,16 @@ def parsed(call: Call, response: Listing[R], parser: RowParser[R] | None = None,
         repaired=repaired + (parser.repaired if parser else 0),
         unreadable=tuple(parser.unreadable) if parser else (),
         created=None if type(response).created is Listing.created else tuple(map(response.created, rows)),
-        next_cursor=response.next_cursor,
-        places=parser.places if parser else range(1, len(rows) + 1),
+        removed=removed,
+        delta_token=response.delta_token,
+        places=places,
         origin=_origin(call, type(response)),
     )
 
 
 @lru_cache(_ORIGINS)
 def _origin(call: Call, listing: type[Listing[Any]]) -> Origin:
-    key = rows_of(listing)[0].replace("~", "~0").replace("/", "~1")
-    return Origin(str(call), f"/{key}")
+    return Origin(str(call), shape_of(listing).pointer)
 
 
 def _without_absent_fields(response: Listing[R], rows: Sequence[R]) -> Sequence[R]:
@@ -268,33 +224,3 @@ def _without_absent_fields(response: Listing[R], rows: Sequence[R]) -> Sequence[
         return rows
     nulls = ({name: UNSET for name in absent if getattr(row, name) is None} for row in structs)
     return [msgspec.structs.replace(row, **null) for row, null in zip(structs, nulls, strict=True)]
-
-
-def rows_of(listing: type[Listing[R]]) -> tuple[str, type[R]]:
-    """Return the key of the rows in the response, and the type of a row."""
-    (rows,) = [one for one in msgspec.structs.fields(listing) if one.name == "rows"]
-    return rows.encode_name, rows.type.__args__[0]
-
-
-def rejection_of(row: Any, row_type: Any, error: Exception) -> Rejection:
-    """Return why a row that was parsed cannot be used; with its id, if that is fit to be shown."""
-    source_id = source_id_of(row, row_type)
-    return Rejection(None if source_id and INVALID_TEXT in source_id else source_id, *_described(error))
-
-
-def malformed(call: Call, error: Exception) -> MalformedError:
-    where, what = _described(error)
-    return MalformedError(f"{where or 'the response'} is not as the API promises ({what})", call=call)
-
-
-def _described(error: Exception) -> tuple[str, str]:
-    """Return where the problem is, and what it is, without any of the content."""
-    if isinstance(error, RecursionError):
-        return "", "nested too deeply"
-    if isinstance(error, UnicodeError):
-        return "", PROBLEM
-    message, _, where = str(error).partition(" - at `$")
-    if message.startswith("Invalid"):
-        # "Invalid enum value" and its like quote the value.
-        message = "Invalid value"
-    return where.rstrip("`").lstrip("."), message if message.startswith("JSON") else message[:1].lower() + message[1:]

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urljoin
 
 import msgspec
 from pydantic import SecretStr
@@ -33,6 +33,8 @@ class Request:
     """The headers that sign it, where it is not ``authenticated``."""
     url: str = ""
     """The whole address, if the provider told it: it takes the place of path and parameters."""
+    expired_by: frozenset[int] = frozenset()
+    """The statuses that say that its cursor, or its address, is no longer valid."""
     logged_path: str = ""
     """The path as logs may show it, if it holds the id of a row."""
     streamed: bool = False
@@ -58,7 +60,7 @@ class Request:
     def at(self, page: PageQuery) -> "Request":
         """Return the request for one page of a listing. Its own parameters win over those of the paging."""
         if page.url:
-            return replace(self, url=page.url)
+            return replace(self, url=urljoin(self.url, page.url))
         if page.sent_in is None:
             return replace(self, params={**{name: str(value) for name, value in page.params.items()}, **self.params})
         body = msgspec.json.decode(self.body or b"{}")
@@ -72,4 +74,5 @@ class Request:
     def listing(self) -> str:
         """Key of the listing that is requested: equal for all of its pages."""
         query = urlencode(sorted(self.params.items()), doseq=True)
-        return f"{self.call.path}?{query}{f'#{sha256(self.body).hexdigest()[:16]}' if self.body else ''}"
+        more = (self.body or b"") + self.url.encode(errors="replace")
+        return f"{self.call.path}?{query}{f'#{sha256(more).hexdigest()[:16]}' if more else ''}"

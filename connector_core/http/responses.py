@@ -7,6 +7,7 @@ from email.utils import parsedate_to_datetime
 from time import time
 
 from connector_core.errors import (
+    CursorExpiredError,
     ForbiddenError,
     NotFoundError,
     ProtocolError,
@@ -45,6 +46,8 @@ def raise_for_status(manifest: Manifest, request: Request, status: int, headers:
         raise ThrottledError(f"{answered}, too many requests", call=call, said=said, retry_after=wait)
     if status == 401 or (request.signs_in and status in {400, 403}):
         raise RejectedCredentialsError(manifest.rejected.message, hint=manifest.rejected.hint)
+    if status in request.expired_by:
+        raise CursorExpiredError(f"{answered}: the cursor is no longer valid", call=call, said=said)
     if status == 403:
         raise ForbiddenError(f"{answered}, forbidden", call=call, said=said)
     if status in {404, 410} and (said or _is_json(headers)):

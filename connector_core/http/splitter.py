@@ -3,7 +3,7 @@
 import json
 import re
 from codecs import getincrementaldecoder
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -37,11 +37,16 @@ class Splitter:
     """Parser of one JSON object whose rows are in an array under ``key``. Raises ValueError with what is wrong.
 
     A value is parsed strictly. One that cannot be, as where a string in it is not valid, comes as ``msgspec.Raw``.
+    With the keys ``within``, that object is inside of others. If ``key`` is None, the array is the whole document.
     """
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str | None, within: Sequence[str] = ()) -> None:
         self.head: dict[str, Any] = {}
-        """The other keys and their values."""
+        """The other keys of the object, and their values."""
+        self.top: dict[str, Any] = {} if within else self.head
+        """Those of the outermost object."""
+        self.reached = False
+        """True once the object has begun."""
         self.begun = False
         """True once the array of rows has begun."""
         self.pending = 0
@@ -49,6 +54,7 @@ class Splitter:
         self.repaired = 0
         """Other keys whose values, or themselves, hold a text that is not valid."""
         self._key = key
+        self._within = within
         self._rows: list[Any] = []
         self._wanted = 0
         self._text, self._at = "", 0
@@ -56,7 +62,7 @@ class Splitter:
         self._decoder = getincrementaldecoder("utf-8-sig")()
         self._suspicious = False
         """True if the text may hold lone surrogates, which the strict parser would let pass."""
-        self._steps = self._object()
+        self._steps = self._document()
 
     def feed(self, data: bytes, *, final: bool = False) -> None:
         self.pending += len(data)
@@ -89,17 +95,8 @@ class Splitter:
             raise ValueError("it ends too early")
         return self._rows
 
-    def _object(self) -> _Steps:
-        yield from self._one_of("{")
-        if (yield from self._peek()) == "}":
-            self._at += 1
-        else:
-            more = ","
-            while more == ",":
-                if (yield from self._peek()) != '"':
-                    raise ValueError("it is not JSON")
-                yield from self._member()
-                more = yield from self._one_of(",}")
+    def _document(self) -> _Steps:
+        yield from self._object(0) if self._key is not None else self._array()
         self._complete = True
         while True:
             self._skip()
@@ -107,15 +104,35 @@ class Splitter:
                 raise ValueError("something follows its end")
             yield
 
-    def _member(self) -> _Steps:
+    def _object(self, level: int) -> _Steps:
+        """Parse the outermost object, or the one at this level inside of it."""
+        yield from self._one_of("{")
+        self.reached |= level == len(self._within)
+        if (yield from self._peek()) == "}":
+            self._at += 1
+            return
+        more = ","
+        while more == ",":
+            if (yield from self._peek()) != '"':
+                raise ValueError("it is not JSON")
+            yield from self._member(level)
+            more = yield from self._one_of(",}")
+
+    def _member(self, level: int) -> _Steps:
         key = yield from self._value()
         yield from self._one_of(":")
-        if key != self._key or (yield from self._peek()) != "[":
+        begins, inner = (yield from self._peek()), level == len(self._within)
+        if inner and key == self._key and begins == "[":
+            yield from self._array()
+        elif not inner and key == self._within[level] and begins == "{":
+            yield from self._object(level + 1)
+        else:
             value = yield from self._value()
-            self._add_to_head(key, value)
-            return
-        self.begun = True
-        self._at += 1
+            self._add(key, value, self.head if inner else self.top if not level else {})
+
+    def _array(self) -> _Steps:
+        yield from self._one_of("[")
+        self.begun = self.reached = True
         if (yield from self._peek()) == "]":
             self._at += 1
             return
@@ -127,13 +144,13 @@ class Splitter:
                 yield
             more = yield from self._one_of(",]")
 
-    def _add_to_head(self, key: Any, value: Any) -> None:
+    def _add(self, key: Any, value: Any, members: dict[str, Any]) -> None:
         try:
             (key, bad_key), (value, bad_value) = _repaired(key), _repaired(value)
         except RecursionError:
             raise ValueError("it is nested too deeply") from None
         if not bad_key:
-            self.head[key] = value
+            members[key] = value
         self.repaired += bad_key or bad_value
 
     def _skip(self) -> None:

@@ -13,10 +13,13 @@ import aiohttp
 
 from connector_core.errors import MalformedError, ProtocolError, UnavailableError
 from connector_core.http.client import Client
+from connector_core.http.headers import Headers
 from connector_core.http.inflate import Inflater
-from connector_core.http.parsing import ParsedPage, RowParser, parse_head, parsed, rows_of
+from connector_core.http.parsing import ParsedPage, parse_head, parsed
 from connector_core.http.request import Request
 from connector_core.http.responses import without_blanks
+from connector_core.http.rows import RowParser
+from connector_core.http.shape import shape_of
 from connector_core.http.splitter import Splitter
 from connector_core.sdk.page import Page, PlaceInListing
 from connector_core.sdk.wire import Listing, R
@@ -42,7 +45,7 @@ class StreamedListing(Generic[R]):
         self._client = client
         self._request = request
         self._listing = listing
-        self._key, self._row_type = rows_of(listing)
+        self._shape = shape_of(listing)
         self._rows = rows
         self._largest = largest
         self._pages: asyncio.Queue[Page[R] | None] = asyncio.Queue(_READY)
@@ -94,7 +97,7 @@ class StreamedListing(Generic[R]):
 
     async def _read_response(self, response: aiohttp.ClientResponse) -> None:
         """Read one response from its first byte to its last."""
-        before, splitter = frozenset(self._delivered), Splitter(self._key)
+        before, splitter = frozenset(self._delivered), self._shape.splitter()
         # Held back until the response has said what is needed for them; the last of them, until it is known to be it.
         held, held_bytes, taken = list[RowParser[R]](), 0, 0
         head: Listing[R] | None = None
@@ -104,7 +107,7 @@ class StreamedListing(Generic[R]):
             while values := self._cut(splitter, self._rows):
                 held.append(self._parsed(values, before, taken))
                 taken += len(values)
-                head = head or self._head(splitter)
+                head = head or self._head(splitter, response.headers)
                 while head and len(held) > 1:
                     await self._put(parsed(self._request.call, head, held.pop(0)))
             held_bytes += len(piece) if held and not head else 0
@@ -113,7 +116,7 @@ class StreamedListing(Generic[R]):
                 raise ProtocolError(message, call=self._request.call)
         rest = self._parsed(self._cut(splitter, None), before, taken)
         # The end of the response may announce a total that was not known before.
-        head = parse_head(self._request.call, self._listing, splitter)
+        head = parse_head(self._request.call, self._listing, splitter, response.headers)
         if rest.good or rest.rejected or not held:
             held.append(rest)
         for rows in held[:-1]:
@@ -153,14 +156,14 @@ class StreamedListing(Generic[R]):
 
     def _parsed(self, values: list[Any], before: frozenset[int], taken: int) -> RowParser[R]:
         """Return these rows, which ``taken`` others precede, without those that an earlier response has brought."""
-        rows = RowParser(self._request.call, self._row_type, taken)
+        rows = RowParser(self._request.call, self._shape.row, taken)
         rows.parse(values, before)
         return rows
 
-    def _head(self, splitter: Splitter) -> Listing[R] | None:
+    def _head(self, splitter: Splitter, headers: Headers) -> Listing[R] | None:
         """Return what the response says besides its rows, or None while something that they need has not come."""
         with suppress(MalformedError):
-            head = parse_head(self._request.call, self._listing, splitter)
+            head = parse_head(self._request.call, self._listing, splitter, headers)
             tells_fields = self._listing.received is not Listing.received
             return None if tells_fields and head.received is None else head
         return None

@@ -18,12 +18,12 @@ class HandPages(Protocol[R]):
 
     ::
 
-    pages = self.api.by_hand("people", Person)
-    position = pages.position or "a"
-    while position:
-        answer = await self.api.get("/people", Letter, params={"letter": position})
-        yield pages.page(answer.people, position=position, last=answer.next is None).map(to_employee)
-        position = answer.next
+        pages = self.api.by_hand("people", Person)
+        position = pages.position or "a"
+        while position:
+            answer = await self.api.get("/people", Letter, params={"letter": position})
+            yield pages.page(answer.people, position=position, last=answer.next is None).map(to_employee)
+            position = answer.next
     """
 
     @property
@@ -35,7 +35,7 @@ class HandPages(Protocol[R]):
         """Return the next page.
 
         Args:
-            rows: Its rows. One with a text that is not valid is rejected by its id.
+            rows: The rows of one response. One with a text that is not valid is rejected by its id.
             position: What it was requested with: any text that requests it again.
             last: True if it ends the listing. Only then can the reading be complete.
             announced: The number of rows in the whole listing, where a response tells it.

@@ -75,6 +75,14 @@ class PlaceInListing:
     cursor: str | None = None
     """The cursor, address or position that this page was requested with; None on the first one, and for numbers."""
 
+    def follows_itself(self, before: "PlaceInListing | None") -> bool:
+        """Return True if the page was requested by the same cursor as the one before it, which told it."""
+        return (
+            before is not None
+            and self.cursor is not None
+            and (before.cursor, before.number + 1) == (self.cursor, self.number)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):

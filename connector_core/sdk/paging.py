@@ -105,7 +105,7 @@ class Chained(Paging, Protocol):
 
         Args:
             response: The response.
-            links: The addresses of its ``Link`` headers, by relation.
+            links: The addresses of its ``Link`` headers, by relation in lower case.
         """
         ...
 
@@ -215,8 +215,9 @@ class Cursor:
 class NextUrl:
     """Paging in which each page tells the whole address of the next one (``Listing.next_url``).
 
-    The address is requested as it came, if its host is one of the connector's. The parameters of the request are those
-    of the first page; its headers are sent with every page. ``expired_by`` is as for ``Cursor``.
+    The address is requested as it came, if its host is one of the connector's; one without a host is taken as relative
+    to that of the first page. The parameters of the request are those of the first page; its headers are sent with
+    every page. ``expired_by`` is as for ``Cursor``.
     """
 
     resumable: ClassVar[bool] = True
@@ -243,7 +244,7 @@ class LinkHeader:
         return _at_address(position)
 
     def following(self, response: "Listing[Any]", links: Mapping[str, str]) -> str | None:  # noqa: ARG002 - named by the protocol
-        return links.get(self.rel)
+        return links.get(self.rel.lower())
 
 
 def _at_address(position: Position) -> PageQuery | None:

@@ -1,8 +1,8 @@
 """Listing faults: answers that are valid JSON but wrong, and people who join or leave between two pages."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, cast
 from zlib import crc32
@@ -34,10 +34,16 @@ LISTING_FAULTS = {
     **CONCURRENT_CHANGES,
     "repeat": "Send the first page again.",
     "clamp": "From now on, send at most seven rows a page.",
+    "expired_cursor": "Refuse all cursors of the listing, until it is requested from its beginning.",
+    "other_host": "Send the address of the next page with another host.",
 }
+OTHER_HOST = "elsewhere.invalid"
+"""The host of ``other_host``. Nothing may be sent there."""
 BAD_TEXTS = {"\ue000": rb"\ud83d", "\ue001": b"\xff", "\ue002": b"\n\t", "\ue003": rb"\x"}
 """Text that is not valid, by the character that stands for it until the body is encoded."""
 _WRONG = {"not": "as promised"}
+_TOO_MANY = 7
+_ARRAY = "rows"
 NEED_TOTAL = frozenset({"no_total", "wrong_total"})
 
 
@@ -47,46 +53,82 @@ class Listed:
 
     path: str
     rows: str
+    """Empty if the whole answer is an array of the rows."""
     total: str = ""
-    """Empty if the provider announces no total."""
+    """Empty if the answers announce no total, or in a header."""
     people: bool = True
     """True if these are the simulator's ``people``, who may join and leave."""
     values: str = ""
     """Key of a row that holds its values; empty if the row holds them itself."""
+    total_header: str = ""
+    """The header that announces the total."""
+    cursor: str = ""
+    """The parameter of a query that holds a cursor; empty if there are none."""
+    expired: int = 400
+    """The status that refuses a cursor."""
+    addresses: bool = False
+    """True if an answer tells the whole address of the next page, in its body or in a ``Link`` header."""
+
+    @property
+    def announces(self) -> bool:
+        """True if the answers announce a total."""
+        return bool(self.total or self.total_header)
 
     @property
     def faults(self) -> tuple[str, ...]:
         """Kinds of faults that can apply to this listing."""
-        return tuple(
-            kind
-            for kind in LISTING_FAULTS
-            if (self.total or kind not in NEED_TOTAL) and (self.people or kind not in (*CONCURRENT_CHANGES, "clamp"))
-        )
+        unfit = {
+            *(() if self.announces else NEED_TOTAL),
+            *(() if self.people else (*CONCURRENT_CHANGES, "clamp")),
+            *(() if self.cursor else ("expired_cursor",)),
+            *(() if self.addresses else ("other_host",)),
+        }
+        return tuple(kind for kind in LISTING_FAULTS if kind not in unfit)
 
 
 def apply_fault(kind: str, listed: Listed, body: Any) -> Any:
     """Change a decoded body in place by one of ``BODY_FAULTS``, and return it."""
     if kind in NEED_TOTAL:
-        _change_total(kind, *locate(body, listed.total), top=body)
+        if listed.total:
+            _change_total(kind, *locate(body, listed.total), top=body)
         return body
+    if not listed.rows:
+        # An array has no key that could be changed, so it is given one meanwhile.
+        inside = apply_fault(kind, replace(listed, rows=_ARRAY), {_ARRAY: body})
+        return inside.get(_ARRAY, inside)
     holder, key = locate(body, listed.rows)
     if kind in _ROW_CHANGES:
         holder[key] = [_change_values(listed, row, partial(_ROW_CHANGES[kind], n)) for n, row in enumerate(holder[key])]
-        return body
-    rows: list[Any] = holder[key]
-    if kind == "null":
+    elif kind == "null":
         holder[key] = None
     elif kind == "renamed":
         holder[f"{key}_"] = holder.pop(key)
     elif kind == "empty_page":
         holder[key] = []
-    elif kind == "drop_row" and rows:
+    else:
+        _change_some(kind, listed, holder[key])
+    return body
+
+
+def _change_some(kind: str, listed: Listed, rows: list[Any]) -> None:
+    """Change the last row in place, or texts of the first ones."""
+    if kind == "drop_row" and rows:
         rows.pop()
     elif kind in {"bad_texts", "bad_extras"}:
         spoil = _with_bad_texts if kind == "bad_texts" else _with_bad_extra
         for index, bad in enumerate(list(BAD_TEXTS)[: len(rows)]):
             rows[index] = _change_values(listed, rows[index], partial(spoil, bad=bad))
-    return body
+
+
+def faulty_headers(kind: str, listed: Listed, headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Return the headers of an answer with a fault of ``BODY_FAULTS`` in them: those of totals."""
+    wanted = listed.total_header.lower() if kind in NEED_TOTAL else ""
+    changed = [
+        (name, str(int(value) + _TOO_MANY) if name.lower() == wanted else value)
+        for name, value in headers
+        if name.lower() != wanted or kind == "wrong_total"
+    ]
+    return tuple(changed)
 
 
 def faulty_body(kind: str, listed: Listed, body: bytes) -> bytes:
@@ -159,7 +201,7 @@ def _spoiled(value: Any, bad: str) -> Any:
 
 def _change_total(kind: str, holder: dict[str, Any], key: str, *, top: Any) -> None:
     if kind == "wrong_total":
-        holder[key] = (holder.get(key) or 0) + 7
+        holder[key] = (holder.get(key) or 0) + _TOO_MANY
     elif holder is top:
         holder.pop(key, None)
     else:

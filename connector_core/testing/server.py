@@ -4,7 +4,6 @@ import asyncio
 import errno
 import gzip
 import importlib
-import json
 import os
 import re
 import zlib
@@ -21,9 +20,18 @@ from multidict import CIMultiDict
 
 from connector_core.errors import SettingsError
 from connector_core.sdk.entities import Entity
+from connector_core.testing.answers import BODY, Answer, Request, json_answer
 from connector_core.testing.authority import authority_in
 from connector_core.testing.fault_script import Faults
-from connector_core.testing.listing_faults import BODY_FAULTS, CONCURRENT_CHANGES, LISTING_FAULTS, Listed, faulty_body
+from connector_core.testing.listing_faults import (
+    BODY_FAULTS,
+    CONCURRENT_CHANGES,
+    LISTING_FAULTS,
+    OTHER_HOST,
+    Listed,
+    faulty_body,
+    faulty_headers,
+)
 from connector_core.testing.network_faults import NETWORK_FAULTS, THROTTLES, proxy_page, throttle_response
 from connector_core.testing.spellings import SPELLINGS, respelled
 
@@ -44,37 +52,6 @@ class SimulatorOptions:
     seed: int = 1
     recorded: Path | None = None
     behaviour: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One answer, before faults and compression."""
-
-    status: int
-    body: bytes
-    headers: tuple[tuple[str, str], ...] = ()
-    compressed: bool = True
-    """False for an answer that is never compressed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One request, as the simulator received it."""
-
-    at: float
-    """Time of arrival, by the event loop's clock."""
-    method: str
-    path: str
-    query: str
-
-
-BODY = web.RequestKey("body", bytes)
-"""Key of a request's body: ``request[BODY]``."""
-
-
-def json_answer(value: Any, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
-    """Return a JSON answer. ``headers`` should name a Content-Type."""
-    return Answer(status, json.dumps(value).encode(), headers)
 
 
 class Simulator(ABC):
@@ -112,6 +89,8 @@ class Simulator(ABC):
         self.issued: set[str] = set()
         """Tokens that it has issued, which are as secret as the credentials."""
         self._first_answers: dict[str, Answer] = {}
+        self._expired: set[str] = set()
+        """Paths of listings whose cursors are refused."""
 
     @abstractmethod
     def answer(self, request: web.Request) -> Answer:
@@ -148,6 +127,7 @@ class Simulator(ABC):
     def script(self, faults: str) -> None:
         """Replace the fault script (``fault_script.py``)."""
         self.faults = Faults(faults)
+        self._expired.clear()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one request, with the fault that its script names."""
@@ -161,7 +141,7 @@ class Simulator(ABC):
             return throttle_response(kind, self.throttle_status, self.reset_header)
         if kind.isdigit():
             return proxy_page(int(kind))
-        answer = self.answer(request)
+        answer = self._refuse_expired(kind, path, request) or self.answer(request)
         if kind in LISTING_FAULTS:
             answer = self._apply_listing_fault(kind, path, answer)
         elif kind in SPELLINGS and answer.status == 200:
@@ -169,8 +149,24 @@ class Simulator(ABC):
         response = _response(request, answer)
         return await NETWORK_FAULTS[kind](request, response) if kind in NETWORK_FAULTS else response
 
+    def _refuse_expired(self, kind: str, path: str, request: web.Request) -> Answer | None:
+        """Return the answer to a cursor that has expired; None to any other request."""
+        listed = self._listed(path)
+        if listed is None or not listed.cursor:
+            return None
+        if listed.cursor not in request.query:
+            self._expired.discard(path)
+            return None
+        if kind == "expired_cursor":
+            self._expired.add(path)
+        headers = (("Content-Type", "application/json"),)
+        return json_answer({"error": "expired cursor"}, listed.expired, headers) if path in self._expired else None
+
+    def _listed(self, path: str) -> Listed | None:
+        return next((one for one in self.listings if one.path == path), None)
+
     def _apply_listing_fault(self, kind: str, path: str, answer: Answer) -> Answer:
-        listed = next((one for one in self.listings if one.path == path), None)
+        listed = self._listed(path)
         if listed is None or answer.status != 200:
             return answer
         if kind == "repeat":
@@ -180,7 +176,12 @@ class Simulator(ABC):
         elif kind in CONCURRENT_CHANGES:
             self.change_people(kind)
         elif kind in BODY_FAULTS:
-            return replace(answer, body=faulty_body(kind, listed, answer.body))
+            headers = faulty_headers(kind, listed, answer.headers)
+            return replace(answer, body=faulty_body(kind, listed, answer.body), headers=headers)
+        elif kind == "other_host":
+            here, there = f"https://{self.host}/", f"https://{OTHER_HOST}/"
+            headers = tuple([(name, value.replace(here, there)) for name, value in answer.headers])
+            return replace(answer, body=answer.body.replace(here.encode(), there.encode()), headers=headers)
         return answer
 
     def _respell(self, kind: str, path: str, answer: Answer) -> Answer:

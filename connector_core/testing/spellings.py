@@ -42,6 +42,8 @@ def respelled(kind: str, body: bytes, listed: Listed | None) -> bytes:
         value = _changed(value, _change(kind, value), ())
     elif listed:
         # Words elsewhere may be the provider's own, such as the name of a list.
+        if not listed.rows:
+            return json.dumps(_changed(value, _change(kind, value), ())).encode()
         holder, key = locate(value, listed.rows)
         holder[key] = _changed(holder[key], _change(kind, holder[key]), ())
     return json.dumps(value).encode()

@@ -92,7 +92,7 @@ class ScimSimulator(StaffSimulator):
         self.behaviour = behaviour
         self.latency = behaviour.latency / 1000
         self._random = random.Random(seed)
-        self._expired = False
+        self._has_expired = False
 
     def ids(self, kind: type[Entity]) -> set[str]:
         if kind is Employee:
@@ -160,7 +160,7 @@ class ScimSimulator(StaffSimulator):
         found = rows[start : start + size]
         body = {"startIndex": start + 1, "itemsPerPage": len(found), **self._total(len(rows), len(found))}
         absent = self.behaviour.behind_end == "absent" and not rows
-        return self._listed({**body, **({} if absent else {self.behaviour.rows: found})})
+        return self._message({**body, **({} if absent else {self.behaviour.rows: found})})
 
     def _start(self, start: int, total: int) -> int:
         if self.behaviour.start_index == "ignored" or (self.behaviour.behind_end == "first" and start > total):
@@ -172,20 +172,20 @@ class ScimSimulator(StaffSimulator):
         if cursor and not cursor.startswith("c/+="):
             return self._error(400, "The cursor is not valid", "invalidCursor")
         at = int(cursor.removeprefix("c/+=") or 0)
-        if cursor and at == self.behaviour.cursor_life * size and not self._expired:
-            self._expired = True
+        if cursor and at == self.behaviour.cursor_life * size and not self._has_expired:
+            self._has_expired = True
             return self._error(400, "The cursor has expired", "expiredCursor")
         found = rows[at : at + size]
         more = {"nextCursor": f"c/+={at + size}"} if at + size < len(rows) else {}
         # As RFC 9865 allows, without a total unless one page holds all.
         total = {} if at or more else self._total(len(rows), len(found))
-        return self._listed({"itemsPerPage": len(found), **total, **more, self.behaviour.rows: found})
+        return self._message({"itemsPerPage": len(found), **total, **more, self.behaviour.rows: found})
 
     def _total(self, total: int, found: int) -> dict[str, int]:
         totals = {"true": total, "page": found, "stale": total + 7}
         return {"totalResults": totals[self.behaviour.total]} if self.behaviour.total in totals else {}
 
-    def _listed(self, body: dict[str, Any]) -> Answer:
+    def _message(self, body: dict[str, Any]) -> Answer:
         return self._answer({"schemas": [f"{_MESSAGE}ListResponse"], **body})
 
     # ---- shapes of the answers

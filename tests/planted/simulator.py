@@ -18,7 +18,7 @@ PAGE = 25
 class ExampleSimulator(Simulator):
     host = "acme.hr.example"
     credentials: Mapping[str, str] = {"domain": host, "api_key": "simulated-example-key-81c2"}
-    listings = (Listed("/people", "people", "total"),)
+    listings: tuple[Listed, ...] = (Listed("/people", "people", "total"),)
     private = re.compile(rb"private-\d+")
 
     def __init__(self, people: int, seed: int) -> None:

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from connector_core.errors import Call, ConnectorCoreError, ProtocolError
 from connector_core.http.auth.proofs import Proof, Signed, proof
+from connector_core.http.headers import Headers
 from connector_core.http.parsing import parse_undeclared
 from connector_core.http.request import Request
 from connector_core.sdk.authentication import AuthorizationCode, ClientCredentials
@@ -22,7 +23,7 @@ _LONGEST_LIFETIME = 1e9
 _MARGIN = 60.0
 """Seconds before its end from which a token is no longer used: a request may be under way for long."""
 
-Send = Callable[[Request, Callable[[bytes], Any]], Awaitable[Any]]
+Send = Callable[[Request, Callable[[bytes, Headers], Any]], Awaitable[Any]]
 """Sends a request, and returns what is made of the body of its response."""
 
 
@@ -119,7 +120,7 @@ def _json(sent: Mapping[str, SecretStr]) -> bytes:
 async def fetched(auth: ClientCredentials | AuthorizationCode, request: Request, send: Send) -> Issued:
     """Send the request; return the token in the response. ProtocolError if there is none."""
     issued: Issued | None = await send(
-        request, lambda body: issued_in(auth, parse_undeclared(request.call, dict[str, Any], body))
+        request, lambda body, _: issued_in(auth, parse_undeclared(request.call, dict[str, Any], body))
     )
     if issued is None:
         raise ProtocolError("the response holds no token", call=request.call)

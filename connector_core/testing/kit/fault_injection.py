@@ -6,11 +6,11 @@ from pathlib import Path
 
 from connector_core.errors import DiscoveryError, ProtocolError
 from connector_core.sdk.entities import Entity
+from connector_core.testing.answers import Request
 from connector_core.testing.kit.findings import Findings
 from connector_core.testing.kit.harness import Harness, RunResult, Stored
 from connector_core.testing.listing_faults import LISTING_FAULTS, Listed
 from connector_core.testing.network_faults import THROTTLES
-from connector_core.testing.server import Request
 
 NETWORK = (
     *("500", "502", "401", "403", "404", *THROTTLES),
@@ -54,7 +54,7 @@ def cases(requests: tuple[Request, ...], listings: tuple[Listed, ...]) -> Iterat
         kinds = (*NETWORK, *(listed[path].faults if path in listed else ()))
         for kind in kinds:
             yield Case(kind, number, path, lasting=False)
-            if seen[path] <= 2 and not (kind == "drop_row" and not listed[path].total):
+            if seen[path] <= 2 and not (kind == "drop_row" and not listed[path].announces):
                 yield Case(kind, number, path, lasting=True)
 
 

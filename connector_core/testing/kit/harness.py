@@ -20,9 +20,10 @@ from connector_core.plugins import registry_of
 from connector_core.sdk.connector import AnyConnector
 from connector_core.sdk.entities import Entity
 from connector_core.settings import HostSettings, LossSettings, Settings
+from connector_core.testing.answers import Request
 from connector_core.testing.kit.monitor import Monitor, monitoring
 from connector_core.testing.kit.monitored import monitored
-from connector_core.testing.server import Request, Served, Simulator, SimulatorOptions, environment, load, serve
+from connector_core.testing.server import Served, Simulator, SimulatorOptions, environment, load, serve
 from connector_core.vault import KEY_VARIABLE
 
 NAME = "kit"

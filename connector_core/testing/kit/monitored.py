@@ -2,11 +2,11 @@
 
 import time
 from collections import defaultdict
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from functools import wraps
-from typing import Any
+from typing import Any, Generic
 
 from connector_core.errors import ConnectorCoreError, DiscoveryError, NotFoundError
 from connector_core.sdk.api import Api, HandPages, Params
@@ -19,6 +19,34 @@ from connector_core.testing.kit.witnesses import SAMPLE, differing_rows, wrong_a
 
 MAX_PAGES = 2_000
 """More pages than any listing of the kit has: a connector that reads on does not notice that a page repeats."""
+
+
+class _MonitoredHandPages(Generic[R]):
+    """Pages that a connector makes itself, each recorded as one that came in a response of its own."""
+
+    def __init__(self, name: str, pages: HandPages[R], monitor: Monitor) -> None:
+        self._name = name
+        self._pages = pages
+        self._monitor = monitor
+
+    @property
+    def position(self) -> str | None:
+        return self._pages.position
+
+    def page(self, rows: Iterable[R], *, position: str, last: bool, announced: int | None = None) -> Page[R]:
+        page = self._pages.page(rows, position=position, last=last, announced=announced)
+        _record_page(self._monitor, self._name, None, page, own_answer=True)
+        return page
+
+
+def _record_page(monitor: Monitor, listing: str, size: int | None, page: Page[Any], *, own_answer: bool) -> None:
+    if page.place.number > MAX_PAGES:
+        raise DiscoveryError(f"The connector {monitor.connector.manifest.name} failed to end")
+    rows = len(page.rows) + len(page.rejected)
+    monitor.pages.append(ReceivedPage(listing, size, rows, page.place.last, own_answer))
+    if monitor.keep_rows:
+        monitor.rows += [repr(row) for row in page.rows]
+    monitor.received_at = time.thread_time()
 
 
 class _MonitoredApi:
@@ -65,15 +93,8 @@ class _MonitoredApi:
         try:
             async with aclosing(listed) as pages:
                 async for page in pages:
-                    if page.place.number > MAX_PAGES:
-                        raise DiscoveryError(f"The connector {monitor.connector.manifest.name} failed to end")
-                    rows = len(page.rows) + len(page.rejected)
                     own_answer = page.place.number == 1 or not isinstance(paging, Streamed)
-                    size = getattr(paging, "size", None)
-                    monitor.pages.append(ReceivedPage(path, size, rows, page.place.last, own_answer))
-                    if monitor.keep_rows:
-                        monitor.rows += [repr(row) for row in page.rows]
-                    monitor.received_at = time.thread_time()
+                    _record_page(monitor, path, getattr(paging, "size", None), page, own_answer=own_answer)
                     yield page
                     monitor.received_at = 0.0
         except ConnectorCoreError as error:
@@ -81,7 +102,7 @@ class _MonitoredApi:
             raise
 
     def by_hand(self, name: str, row: type[R]) -> HandPages[R]:
-        return self._api.by_hand(name, row)
+        return _MonitoredHandPages(name, self._api.by_hand(name, row), self._monitor)
 
     async def get(
         self,
@@ -108,6 +129,8 @@ class _MonitoredApi:
 
     async def _recorded_one(self, path: str, work: Awaitable[T]) -> T:
         self._check_repeat(path)
+        # A page by hand is received when the connector makes it, and its time ends with the next request.
+        self._monitor.received_at = 0.0
         try:
             found = await work
         except ConnectorCoreError as error:

@@ -26,7 +26,7 @@ async def examine(harness: Harness, findings: Findings) -> None:
 def _scripts(listed: Listed) -> list[str]:
     scripts = [f"{kind}@{page}:{listed.path}" for kind in CONCURRENT_CHANGES for page in _PAGES]
     # Where no total is announced, no client could notice rows that never come.
-    return [*scripts, f"drop_row@1x99999:{listed.path}"] if listed.total else scripts
+    return [*scripts, f"drop_row@1x99999:{listed.path}"] if listed.announces else scripts
 
 
 async def _check_first_run(harness: Harness, empty: Path, script: str, findings: Findings) -> None:
