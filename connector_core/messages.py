@@ -67,11 +67,20 @@ INCOMPLETE: Mapping[Code, Message] = {
     Code.ROWS_UNACCOUNTED: Message("Rows may have left during the read, so that others were skipped", RUN_AGAIN),
     Code.TOTAL_MISSING: Message("{provider} did not announce a total", RUN_AGAIN),
     Code.TOTAL_DIFFERS: Message("Read {read:row}; {provider} announced {announced}", RUN_AGAIN),
+    Code.COUNT_MISSING: Message(
+        "Completeness unknown: the number of rows could not be fetched, and no second reading agrees",
+        "Check the token's permissions.",
+    ),
+    Code.COUNT_DIFFERS: Message("Read {read:row}; {provider} counts {counted}", RUN_AGAIN),
     Code.EXPECTED_IDS_MISSING: Message(
         "Completeness unknown: the list of expected ids could not be fetched", "Check the token's permissions."
     ),
     Code.EXPECTED_IDS_DIFFER: Message("Read {read:row}; another response of {provider} lists {expected}", RUN_AGAIN),
     Code.ROWS_NOT_LISTED: Message("The listing lacks {rows:row} that {provider} still has", RUN_AGAIN),
+    Code.COMPLETENESS_UNPROVEN: Message(
+        "Completeness unknown: no total confirms the end of the listing, and the settings decline a second reading",
+        "Set [host] read_twice = true in plugins.toml.",
+    ),
 }
 NOTES: Mapping[Code, Message] = {
     Code.TEXTS_INVALID: Message(
@@ -80,6 +89,11 @@ NOTES: Mapping[Code, Message] = {
     Code.VALUES_UNREADABLE: Message(
         "The value of {field} could not be read in {rows:row} of {provider}, and stays as it is stored",
         "Fix it at the provider, or report this to the connector's author.",
+    ),
+    Code.COUNT_OUTWEIGHED: Message("{provider} counts {counted:row}, but the reading is proven to have all {read}"),
+    Code.STILL_THERE: Message(
+        "{provider} reports {rows:row} as removed, but answers that they exist, so they stay",
+        "If they are gone, a full scan removes them.",
     ),
 }
 DELTA_BEHIND: Mapping[Code, Message] = {
@@ -91,6 +105,7 @@ DELTA_BEHIND: Mapping[Code, Message] = {
     Code.CHANGE_TIMES_MISSING: Message("No row says when it was changed", _FULL_SCAN),
     Code.ROWS_UNKNOWN: Message("{provider} announced {announced:row}, and {known} would be stored", _FULL_SCAN),
     Code.FIELDS_APPEARED: Message("Rows have fields that the last full scan did not: {fields}", _FULL_SCAN),
+    Code.TOKEN_MISSING: Message("The last page of the changes has no token for the next delta", _FULL_SCAN),
 }
 EXTENT: Mapping[Code, Message] = {
     Code.CHANGED_SINCE: Message("what has changed since {since}"),
@@ -100,6 +115,8 @@ EXTENT: Mapping[Code, Message] = {
     Code.FULL_SCAN_OLD: Message("the last full scan is {days:day} old"),
     Code.SCAN_IN_FUTURE: Message("the last scan is dated {moment}, in the future", "Check this machine's clock."),
     Code.ACCESS_CHANGED: Message("the token, the account, the options or the version has changed"),
+    Code.NO_TOKEN: Message("the last full scan brought no token of the changes since"),
+    Code.TOKEN_OLD: Message("the token of the changes is {hours:hour} old, and may have expired"),
 }
 CHANGE: Mapping[Code, Message] = {
     Code.NEW: Message("new in {provider}"),
@@ -108,6 +125,7 @@ CHANGE: Mapping[Code, Message] = {
     Code.NOT_FOUND: Message("absent from a complete scan, and unknown to {provider}"),
     Code.OTHER_KIND: Message("{provider} lists it, but no longer as {kind}"),
     Code.ABSENT_TWICE: Message("absent from two complete scans"),
+    Code.TOMBSTONE: Message("{provider} reports that it was removed"),
     Code.PUT_BACK: Message("as it was before run {run}"),
 }
 UNREAD: Mapping[Code, Message] = {
@@ -182,8 +200,11 @@ BEGAN: Mapping[Began, str] = MappingProxyType(
             "with another token, other options or another version"
         ),
         Began.STARTED_OVER_CHANGED: "Started over: the listing has changed since the interrupted run",
-        Began.STARTED_OVER_EXPIRED: "Started over: the provider no longer accepted the cursor of the next page",
-        Began.RESYNCED: "Read in full: the provider no longer accepted the token from which the changes were to start",
+        Began.STARTED_OVER_EXPIRED: "Started over: the provider no longer accepted the cursor of the interrupted run",
+        Began.RESYNCED: (
+            "Resynced: the provider no longer accepted the token of the last run, so all rows were read, and none is "
+            "removed"
+        ),
         Began.READ_TWICE: "Read twice: the listing may have moved while it was read",
     }
 )
@@ -192,6 +213,7 @@ PROOFS: Mapping[Proof, str] = MappingProxyType(
         Proof.NONE: "",
         Proof.ONE_RESPONSE: "one response",
         Proof.EXPECTED_IDS: "expected ids",
+        Proof.COUNT: "count",
         Proof.CREATION_TIMES: "creation times",
         Proof.READ_TWICE: "read twice",
         Proof.DECLINED: "unless a row left while it was read",

@@ -39,7 +39,7 @@ class Standing(StrEnum):
 
     COMPLETE = "complete"
     CAUGHT_UP = "caught up"
-    """A delta has read everything that has changed. Removed rows are not known."""
+    """A delta has read everything that has changed. Of removed rows only those are known that it reports."""
     INCOMPLETE = "incomplete"
     DEFERRED = "deferred"
     """The provider asked to wait longer than a run may."""
@@ -62,7 +62,8 @@ class Began(StrEnum):
     STARTED_OVER_EXPIRED = "started_over_expired"
     """The provider no longer accepted the cursor at which the reading was to go on."""
     RESYNCED = "resynced"
-    """The provider no longer accepted the token from which the delta was to start, so all rows were read."""
+    """The provider no longer accepted the token from which the delta was to start, so all rows were read. None of the
+    kind is removed by that run."""
     READ_TWICE = "read_twice"
     """The listing may have moved while it was read, so it was read again."""
 
@@ -76,7 +77,7 @@ class Proof(StrEnum):
     EXPECTED_IDS = "expected_ids"
     """Another response names the rows that must be there, and all of them came."""
     COUNT = "count"
-    """The provider counts its rows by another request, and as many came, by cursors: none is a number that shifts."""
+    """As many rows came as the provider says there are, by cursors past which no row can move."""
     CREATION_TIMES = "creation_times"
     """As many rows that were created before the reading began were read as were announced at its beginning."""
     READ_TWICE = "read_twice"

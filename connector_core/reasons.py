@@ -29,12 +29,17 @@ class Code(StrEnum):
     ROWS_UNACCOUNTED = "rows_unaccounted"
     TOTAL_MISSING = "total_missing"
     TOTAL_DIFFERS = "total_differs"
+    COUNT_MISSING = "count_missing"
+    COUNT_DIFFERS = "count_differs"
     EXPECTED_IDS_MISSING = "expected_ids_missing"
     EXPECTED_IDS_DIFFER = "expected_ids_differ"
     ROWS_NOT_LISTED = "rows_not_listed"
+    COMPLETENESS_UNPROVEN = "completeness_unproven"
     # A note on a reading, complete or not.
     TEXTS_INVALID = "texts_invalid"
     VALUES_UNREADABLE = "values_unreadable"
+    COUNT_OUTWEIGHED = "count_outweighed"
+    STILL_THERE = "still_there"
     # A delta that has not caught up.
     CHANGES_ENDED_EARLY = "changes_ended_early"
     FIELDS_MISSING = "fields_missing"
@@ -42,6 +47,7 @@ class Code(StrEnum):
     CHANGE_TIMES_MISSING = "change_times_missing"
     ROWS_UNKNOWN = "rows_unknown"
     FIELDS_APPEARED = "fields_appeared"
+    TOKEN_MISSING = "token_missing"
     # Why a run reads all of a kind, or what has changed.
     CHANGED_SINCE = "changed_since"
     NOT_LISTED_BY_CHANGE = "not_listed_by_change"
@@ -50,6 +56,8 @@ class Code(StrEnum):
     FULL_SCAN_OLD = "full_scan_old"
     SCAN_IN_FUTURE = "scan_in_future"
     ACCESS_CHANGED = "access_changed"
+    NO_TOKEN = "no_token"
+    TOKEN_OLD = "token_old"
     # A planned change.
     NEW = "new"
     CHANGED = "changed"
@@ -57,6 +65,7 @@ class Code(StrEnum):
     NOT_FOUND = "not_found"
     OTHER_KIND = "other_kind"
     ABSENT_TWICE = "absent_twice"
+    TOMBSTONE = "tombstone"
     PUT_BACK = "put_back"
     # A field of one row that was not read.
     FIELD_NOT_PROVIDED = "field_not_provided"

@@ -50,11 +50,22 @@ def page(
     total_fell: bool = False,
     one_response: bool = True,
     first_total: int | None = None,
+    chained: bool = False,
+    keeps_place: bool = False,
     **more: Any,
 ) -> Page[Any]:
     """Return a page of these people, or of people with these ids."""
     made = tuple(person(one) if isinstance(one, str) else one for one in rows)
-    place = PlaceInListing("/people", number, last, total_fell, one_response, Beginning(first_total, 1.0))
+    place = PlaceInListing(
+        "/people",
+        number,
+        last,
+        total_fell,
+        one_response,
+        Beginning(first_total, 1.0),
+        chained=chained,
+        keeps_place=keeps_place,
+    )
     ids = tuple(one.source_id for one in made)
     return Page(made, ids, announced=total, total_source=source, place=place, **more)
 

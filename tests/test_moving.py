@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import hypothesis.strategies as st
 import pytest
@@ -92,6 +92,10 @@ class Ids(Wire):
     ids: list[str]
 
 
+class Count(Wire):
+    count: int
+
+
 @dataclass(frozen=True)
 class Kind:
     """One kind of listing."""
@@ -101,6 +105,8 @@ class Kind:
     listing: type[Listing[Dated]] = People
     expects: bool = False
     """True if another response says which rows there are."""
+    counts: Literal["", "exact", "lags"] = ""
+    """How another response counts the rows, if one does."""
 
     def connector(self) -> type[AnyConnector]:
         kind = self
@@ -110,11 +116,24 @@ class Kind:
             async def employees(self) -> AsyncIterator[Page[Employee]]:
                 pages = self.api.pages("/people", kind.listing, paging=kind.paging)
                 expected = ExpectedIds((await self.api.get("/ids", Ids)).ids) if kind.expects else None
+                count = (await self.api.get("/count", Count)).count if kind.counts else None
                 async for page in pages:
                     mapped = page.map(to_employee)
-                    yield mapped.with_expected_ids(expected) if kind.expects else mapped
+                    if kind.expects:
+                        yield mapped.with_expected_ids(expected)
+                    elif kind.counts:
+                        yield mapped.with_count(count, exact=kind.counts == "exact")
+                    else:
+                        yield mapped
 
         return Reader
+
+
+COUNTS: tuple[Literal["exact", "lags"], ...] = ("exact", "lags")
+
+
+def keeps_place(paging: Paging) -> bool:
+    return isinstance(paging, Cursor) and paging.keeps_place
 
 
 KINDS = [
@@ -133,6 +152,17 @@ KINDS = [
         for listing in (People, DatedPeople, Untold, DatedUntold)
     ),
     Kind("expected", PageNumber(SIZE, appends=True), Untold, expects=True),
+    *(
+        Kind(
+            f"{type(paging).__name__}, {counts}{', keeps its place' if keeps_place(paging) else ''}",
+            paging,
+            Untold,
+            counts=counts,
+        )
+        for paging in (Cursor(SIZE), Cursor(SIZE, keeps_place=True), PageNumber(SIZE))
+        for counts in COUNTS
+    ),
+    Kind("Cursor that keeps its place", Cursor(SIZE, keeps_place=True), People),
 ]
 
 
@@ -197,11 +227,18 @@ class Moving(ExampleSimulator):
         path, query = self.path_of(request), request.query
         if path == "/ids":
             return json_answer({"ids": [one["id"] for one in self.people]}, 200, JSON)
+        if path == "/count":
+            # An index that lags still counts a row that has left.
+            lag = self.kind.counts == "lags" and bool(self.gone)
+            return json_answer({"count": len(self.people) + lag}, 200, JSON)
         if path != "/people":
             return super().answer(request)
         paging, size = self.kind.paging, SIZE
         if isinstance(paging, Offset):
             start = int(query["offset"])
+        elif keeps_place(paging):
+            # The rows behind the last one that was read, by their ids.
+            start = sum([one["id"] <= query.get("cursor", "") for one in self.people])
         elif isinstance(paging, Cursor):
             start = int(query.get("cursor", 0))
         elif isinstance(paging, Streamed):
@@ -210,7 +247,10 @@ class Moving(ExampleSimulator):
             start = (int(query.get("page", 1)) - 1) * SIZE
         total = len(self.people)
         # A cursor that is a place, so that rows move past it.
-        following = str(start + size) if start + size < total else None
+        place = (
+            self.people[start + size - 1]["id"] if keeps_place(paging) and start + size < total else str(start + size)
+        )
+        following = place if start + size < total else None
         body = {"people": self.people[start : start + size], "total": total, "next": following}
         answer = json_answer(body, 200, JSON)
         if self.events:
@@ -316,6 +356,8 @@ class Stage:
         lost = (before & simulator.throughout) - stored
         assert not lost, "a row that was listed throughout was removed"
         hidden = simulator.moves.left and (simulator.moves.came_back or certificate.proof is Proof.DECLINED)
+        # Where no row can move past the reader, it reads those that were there throughout, whatever comes back.
+        hidden &= certificate.proof is not Proof.COUNT
         if certificate.complete and not hidden:
             # New rows that a guard holds were read, too.
             held = {

@@ -7,7 +7,7 @@ from enum import Enum
 import msgspec
 
 from connector_core.discovery.drift import STATUS, DifferenceCounts, RowDifference, by_field, lost_together
-from connector_core.outcomes import Certificate, Proof
+from connector_core.outcomes import Certificate, Proof, Standing
 from connector_core.reasons import Code, Reason
 from connector_core.sdk.entities import Entity, Status
 from connector_core.store.comparison import Difference, Loss, Missing
@@ -42,10 +42,19 @@ def plan(
     missing: Iterable[Missing],
     testimony: Mapping[str, Testimony],
     provider: str,
+    *,
+    has_witness: bool = True,
 ) -> KindChanges:
-    """Plan the updates of rows that were read, and, only if everything was read, the removals of missing ones."""
+    """Plan the updates of rows that were read, and the removals of missing ones, only if everything was read.
+
+    A delta that has caught up misses only the rows that it reports as removed: their removal is the provider's word,
+    unless the kind ``has_witness`` to ask.
+    """
     emptied, rows_stay = certificate.profile.emptied, certificate.profile.rows_stay
     updates, leavers = differences.updates(emptied, rows_stay=rows_stay), differences.leavers(emptied)
+    if certificate.standing is Standing.CAUGHT_UP:
+        removals, unconfirmed = plan_tombstones(missing, testimony, provider, has_witness=has_witness)
+        return KindChanges(updates, leavers, removals, unconfirmed)
     if not certificate.complete:
         return KindChanges(updates, leavers)
     if certificate.proof is Proof.DECLINED:
@@ -131,6 +140,29 @@ def plan_removals(
             if said is Testimony.SILENT:
                 unconfirmed.append(one.source_id)
             continue
-        loss = Loss.ACTIVE if one.active else Loss.OTHER
-        removals.append(Removal(one.source_id, reason, loss, one.base_digest, one.missed_run))
+        removals.append(_removal(one, reason))
     return tuple(removals), tuple(unconfirmed)
+
+
+def plan_tombstones(
+    reported: Iterable[Missing], testimony: Mapping[str, Testimony], provider: str, *, has_witness: bool
+) -> tuple[tuple[Removal, ...], tuple[str, ...]]:
+    """Return the removals of stored rows that a delta reports as removed, and those that the witness did not confirm.
+
+    A row that the witness knows is in neither.
+    """
+    removals: list[Removal] = []
+    unconfirmed: list[str] = []
+    reason = Reason(Code.TOMBSTONE, provider=provider)
+    for one in reported:
+        said = testimony.get(one.source_id, Testimony.SILENT)
+        if said is Testimony.GONE or not has_witness:
+            removals.append(_removal(one, reason))
+        elif said is Testimony.SILENT:
+            unconfirmed.append(one.source_id)
+    return tuple(removals), tuple(unconfirmed)
+
+
+def _removal(one: Missing, reason: Reason) -> Removal:
+    loss = Loss.ACTIVE if one.active else Loss.OTHER
+    return Removal(one.source_id, reason, loss, one.base_digest, one.missed_run)

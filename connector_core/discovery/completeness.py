@@ -5,6 +5,7 @@ from connector_core.discovery.delta import delta_problems
 from connector_core.discovery.drift import emptied_fields, rows_emptied
 from connector_core.discovery.results import Evidence, ReadResult
 from connector_core.discovery.tally import Tally
+from connector_core.discovery.token_delta import TokenCursor, token_problems
 from connector_core.outcomes import Certificate, Proof, Standing
 from connector_core.reasons import Code, Reason
 from connector_core.sdk.page import TotalSource
@@ -28,7 +29,8 @@ def verify(evidence: Evidence, drift: DriftSettings, *, accepted: frozenset[str]
     emptied = emptied_fields(evidence.cleared, drift, result.declaration.kind, accepted)
     rows_stay = rows_emptied(differences.nearly_empty, evidence.emptied_before, evidence.comparison.stored, drift)
     kept = differences.kept(emptied, rows_stay=rows_stay)
-    never_came = any(rows == profile.rows for rows in profile.unread.values())
+    unread = {} if result.partial else kept | profile.unread
+    never_came = any(unread.get(name) == profile.rows for name in profile.unread)
     if result.delta:
         reasons = _delta_reasons(evidence, frozenset(kept), provider)
     else:
@@ -41,7 +43,7 @@ def verify(evidence: Evidence, drift: DriftSettings, *, accepted: frozenset[str]
         found=tally.entities,
         pages=tally.pages,
         reasons=tuple(reasons),
-        notes=_notes(tally, provider),
+        notes=_notes(evidence, provider),
         rejected=tuple(tally.rejected),
         began=result.began,
         first_page=result.first_page,
@@ -50,7 +52,7 @@ def verify(evidence: Evidence, drift: DriftSettings, *, accepted: frozenset[str]
         remedy=_remedy(reasons) or (result.declaration.permission if emptied or rows_stay or never_came else ""),
         profile=DataProfile(
             filled=profile.shares(),
-            unread=dict(sorted((kept | profile.unread).items())),
+            unread=dict(sorted(unread.items())),
             emptied=emptied,
             emptied_rows=differences.nearly_empty if rows_stay else 0,
             emptied_example=differences.example if rows_stay else (),
@@ -77,7 +79,15 @@ def incompleteness(result: ReadResult, comparison: Comparison, provider: str) ->
         found.append(Reason(Code.ROWS_REPEATED, rows=tally.repeated_rows))
     found += [*rejections(tally), *_total(tally, provider)]
     # The other reasons say more of the same.
-    return found or ([Reason(Code.ROWS_UNACCOUNTED)] if tally.rows_unaccounted else [])
+    return found or _unproven(tally)
+
+
+def _unproven(tally: Tally) -> list[Reason]:
+    """Return why nothing vouches for the rows of a reading whose counters are not amiss."""
+    if tally.rows_unaccounted:
+        return [Reason(Code.ROWS_UNACCOUNTED)]
+    # With a total, a second pass may be declined: the certificate says so.
+    return [Reason(Code.COMPLETENESS_UNPROVEN)] if tally.announced is None and tally.proof is Proof.NONE else []
 
 
 def _proof(result: ReadResult, reasons: list[Reason]) -> Proof:
@@ -102,17 +112,23 @@ def rejections(tally: Tally) -> list[Reason]:
     return [Reason(Code.ROWS_REJECTED, rows=len(tally.rejected), example=example)]
 
 
-def _notes(tally: Tally, provider: str) -> tuple[Reason, ...]:
-    notes = []
+def _notes(evidence: Evidence, provider: str) -> tuple[Reason, ...]:
+    tally, notes = evidence.result.tally, []
     if tally.repaired:
         notes.append(Reason(Code.TEXTS_INVALID, places=tally.repaired, provider=provider))
+    if tally.announced is not None and tally.differs and _outweighed(tally):
+        notes.append(Reason(Code.COUNT_OUTWEIGHED, provider=provider, counted=tally.announced, read=tally.seen))
     for place, rows in sorted(tally.unreadable.items()):
         notes.append(Reason(Code.VALUES_UNREADABLE, field=place, rows=rows, provider=provider))
+    if evidence.result.delta and evidence.present:
+        notes.append(Reason(Code.STILL_THERE, rows=len(evidence.present), provider=provider))
     return tuple(notes)
 
 
 def _total(tally: Tally, provider: str) -> list[Reason]:
     expected = tally.total_source is TotalSource.EXPECTED_IDS
+    if tally.counted:
+        return _count(tally, provider)
     if tally.announced is None:
         if not tally.ended or tally.total_source is TotalSource.NONE:
             return []
@@ -122,6 +138,21 @@ def _total(tally: Tally, provider: str) -> list[Reason]:
     if expected:
         return [Reason(Code.EXPECTED_IDS_DIFFER, read=tally.seen, expected=tally.announced, provider=provider)]
     return [Reason(Code.TOTAL_DIFFERS, read=tally.seen, announced=tally.announced, provider=provider)]
+
+
+def _count(tally: Tally, provider: str) -> list[Reason]:
+    """Return what another response's count says against a reading."""
+    if tally.agrees or _outweighed(tally):
+        return []
+    if tally.announced is None:
+        return [Reason(Code.COUNT_MISSING)] if tally.ended else []
+    return [Reason(Code.COUNT_DIFFERS, read=tally.seen, counted=tally.announced, provider=provider)]
+
+
+def _outweighed(tally: Tally) -> bool:
+    """Return True if the proof of a reading counts for more than a count that is missing, or lags."""
+    lags = tally.announced is None or tally.total_source is TotalSource.ESTIMATE
+    return tally.counted and lags and tally.proof in {Proof.READ_TWICE, Proof.CREATION_TIMES}
 
 
 def _not_listed(evidence: Evidence, provider: str) -> list[Reason]:
@@ -134,8 +165,10 @@ def _delta_reasons(evidence: Evidence, kept: frozenset[str], provider: str) -> l
     if result.delta is None:
         return []
     failed = [*_stopped(result), *rejections(result.tally)]
-    known = comparison.stored + comparison.creates
     cursor, scan = result.delta.cursor, result.delta.scan
+    if isinstance(cursor, TokenCursor):
+        return failed + token_problems(cursor, failed=bool(failed))
+    known = comparison.stored + comparison.creates
     return failed + delta_problems(
         result.tally, result.profile, cursor, scan, known=known, kept=kept, failed=bool(failed), provider=provider
     )

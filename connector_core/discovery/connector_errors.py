@@ -108,10 +108,12 @@ def rule_of(connector: AnyConnector, kind: type[Entity]) -> str:
 
 
 @asynccontextmanager
-async def pages_of(connector: AnyConnector, method: str) -> AsyncIterator[AsyncGenerator[Page[Any], None]]:
+async def pages_of(
+    connector: AnyConnector, method: str, *arguments: str
+) -> AsyncIterator[AsyncGenerator[Page[Any], None]]:
     """Yield the pages that a method of the connector reads, and close them."""
     with connector_errors(connector):
-        pages = getattr(connector, method)()
+        pages = getattr(connector, method)(*arguments)
     try:
         yield pages
     except BaseException:
@@ -133,7 +135,7 @@ async def next_page(
         return None
     if not isinstance(page, Page):
         raise _unfit(connector, page, "a listing", "pages")
-    if set(map(type, (*page.ids, *page.skipped))) - {str}:
+    if set(map(type, (*page.ids, *page.skipped, *page.removed))) - {str}:
         raise _unfit(connector, page, "a listing", "pages whose ids are texts")
     return page
 

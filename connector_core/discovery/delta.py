@@ -1,4 +1,4 @@
-"""A delta reads what has changed since the last run, the newest first: when that is possible, and what it proves."""
+"""A delta reads what has changed since the last run: when that is possible, and what one by change times proves."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from connector_core.discovery.profile import Profile, utc
 from connector_core.discovery.tally import Tally
-from connector_core.outcomes import Certificate, Extent, KindPlan, Standing
+from connector_core.discovery.token_delta import token_unfit
+from connector_core.outcomes import Began, Certificate, Extent, KindPlan, Standing
 from connector_core.reasons import Code, Reason
 from connector_core.sdk.connector import Declaration
 from connector_core.sdk.entities import Entity
@@ -15,7 +16,14 @@ from connector_core.settings import DeltaSettings
 from connector_core.store import LastScan
 
 NEEDS_FULL_SCAN = frozenset(
-    {Code.ORDER_BROKEN, Code.CHANGE_TIMES_MISSING, Code.ROWS_UNKNOWN, Code.TOTAL_FELL, Code.FIELDS_APPEARED}
+    {
+        Code.ORDER_BROKEN,
+        Code.CHANGE_TIMES_MISSING,
+        Code.ROWS_UNKNOWN,
+        Code.TOTAL_FELL,
+        Code.FIELDS_APPEARED,
+        Code.TOKEN_MISSING,
+    }
 )
 """Problems that a delta cannot repair by reading once more."""
 
@@ -72,33 +80,40 @@ def choose_extent(
         resume_key: What this run reads with.
         changes_held: Changes of one of the kinds wait for an operator. Only a full scan tells if they still hold.
     """
-    listed = [one.kind.__name__ for one in declarations if one.changes]
+    listed = {one.kind.__name__: one for one in declarations if one.delta}
     if not listed:
         return Extent(why=Reason(Code.NOT_LISTED_BY_CHANGE))
     if changes_held:
         return Extent(why=Reason(Code.CHANGES_HELD))
     if not all(kind in scans for kind in listed):
         return Extent(why=Reason(Code.NO_FULL_SCAN))
-    for scan in scans.values():
-        if why := _unfit(scan, settings, resume_key):
+    for kind, scan in scans.items():
+        if why := _unfit(listed[kind], scan, settings, resume_key):
             return Extent(why=why)
-    oldest = min(scan.watermark or scan.full_at for scan in scans.values())
+    oldest = min(_read_up_to(listed[kind], scan) for kind, scan in scans.items())
     return Extent(delta=True, why=Reason(Code.CHANGED_SINCE, since=f"{oldest:%Y-%m-%d %H:%M:%S} UTC"))
 
 
-def _unfit(scan: LastScan, settings: DeltaSettings, resume_key: str) -> Reason | None:
+def _read_up_to(declaration: Declaration, scan: LastScan) -> datetime:
+    """Return the moment up to which every change is stored."""
+    return (scan.token_at if declaration.changes_since else scan.watermark) or scan.full_at
+
+
+def _unfit(declaration: Declaration, scan: LastScan, settings: DeltaSettings, resume_key: str) -> Reason | None:
     if scan.due:
         return scan.due
-    if scan.watermark is None:
+    if declaration.changes and scan.watermark is None:
         return Reason(Code.CHANGE_TIMES_MISSING)
-    moment, newest = datetime.now(UTC), max(scan.full_at, scan.watermark)
+    moment, newest = datetime.now(UTC), max(scan.full_at, _read_up_to(declaration, scan))
     if newest > moment:
         # A clock was wrong: nothing that changed before that moment would be read, and no full scan be due.
         return Reason(Code.SCAN_IN_FUTURE, moment=f"{newest:%Y-%m-%d %H:%M:%S} UTC")
     age = moment - scan.full_at
     if age > timedelta(days=settings.full_after):
         return Reason(Code.FULL_SCAN_OLD, days=age.days)
-    return Reason(Code.ACCESS_CHANGED) if scan.resume_key != resume_key else None
+    if scan.resume_key != resume_key:
+        return Reason(Code.ACCESS_CHANGED)
+    return token_unfit(scan, declaration.token_lifetime, moment) if declaration.changes_since else None
 
 
 def delta_problems(
@@ -160,18 +175,27 @@ def next_scan(
     started_at: datetime,
     resume_key: str,
     kept: Collection[str],
+    token: str | None = None,
 ) -> LastScan | None:
-    """Return what the next delta starts from, once all of the kind is applied; None where that has not changed."""
+    """Return what the next delta starts from, once all of the kind is applied; None where that has not changed.
+
+    ``token`` is that of the changes since the reading, where it has brought one.
+    """
     absent = {name for name, rows in profile.unread.items() if rows == profile.rows}
     # Not later than the run: a date in the future would hide every change until then.
     newest = min(utc(profile.newest), started_at) if profile.newest else None
+    token_at = started_at if token else None
     applied = not (plan.held or certificate.profile.doubted)
-    if certificate.complete and applied and not (plan.unconfirmed or set(kept) - absent):
-        return LastScan(resume_key, started_at, newest, certificate.seen - certificate.found, frozenset(absent))
+    resynced = certificate.began is Began.RESYNCED
+    if certificate.complete and not resynced and applied and not (plan.unconfirmed or set(kept) - absent):
+        others = certificate.seen - certificate.found
+        return LastScan(resume_key, started_at, newest, others, frozenset(absent), token, token_at)
     if before is None:
         return None
-    if certificate.standing is Standing.CAUGHT_UP and applied:
-        return replace(before, watermark=max((one for one in (before.watermark, newest) if one), default=None))
+    # A resync removes nothing, so the full scan that does is due when it was.
+    if applied and (certificate.standing is Standing.CAUGHT_UP or (certificate.complete and resynced)):
+        watermark = max((one for one in (before.watermark, newest) if one), default=None)
+        return replace(before, watermark=watermark, token=token, token_at=token_at)
     # What a full scan lacks, the next full scan may bring: only a delta makes one due.
     due = next((reason for reason in certificate.reasons if is_delta and reason.code in NEEDS_FULL_SCAN), None)
     return replace(before, due=due) if due else None

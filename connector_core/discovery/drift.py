@@ -51,10 +51,15 @@ def by_field(one: Difference, kind: type[Entity]) -> RowDifference:
     return RowDifference(stored, read, changed, cleared)
 
 
-def is_alike(row: RowDifference, identity: Collection[str]) -> bool:
-    """Return True if a row is of the same thing as the stored one, as far as the fields of its ``identity`` tell."""
+def is_alike(row: RowDifference, identity: Collection[str], *, partial: bool = False) -> bool:
+    """Return True if a row is of the same thing as the stored one, as far as the fields of its ``identity`` tell.
+
+    A ``partial`` row may lack them because they have not changed.
+    """
     stored = [name for name in identity if row.stored.get(name)]
     came = [name for name in stored if row.read.get(name)]
+    if partial and not row.read.keys() & set(stored):
+        return True
     if stored and not came:
         # Its name did not come, or not any more: then nothing else may be different.
         return len(row.changed) == len(row.cleared)
@@ -80,8 +85,10 @@ def came_nearly_empty(cleared: Collection[str], kind: type[Entity]) -> bool:
 class DifferenceCounts:
     """Running totals of the differences between a reading and the store: all that a judgement needs of them."""
 
-    def __init__(self, kind: type[Entity], accepted: Collection[str] = ()) -> None:
+    def __init__(self, kind: type[Entity], accepted: Collection[str] = (), *, partial: bool = False) -> None:
         self._kind = kind
+        self._partial = partial
+        """True if rows lack the fields that have not changed."""
         self._accepted = accepted
         self.cleared: Counter[str] = Counter()
         """Rows whose stored value would go, by field."""
@@ -110,7 +117,7 @@ class DifferenceCounts:
             row = by_field(one, self._kind)
             self._absent.update([name for name in row.stored.keys() - row.read.keys() if row.stored[name] is not None])
             self.cleared.update(row.cleared)
-            self.alike += is_alike(row, self._kind.identity)
+            self.alike += is_alike(row, self._kind.identity, partial=self._partial)
             lost = lost_together(row, self._kind, self._accepted)
             if lost:
                 self._lost_together.update(lost)

@@ -29,9 +29,12 @@ CONTROLS = 3
 async def gather(
     context: RunContext, reader: KindReader, result: ReadResult, account: Account, *, full: bool
 ) -> Evidence:
-    """Return a reading with everything that is known about it. A delta (not ``full``) misses nothing."""
+    """Return a reading with everything that is known about it.
+
+    Without ``full`` no row is missing for the listing's sake; a delta may report that rows were removed.
+    """
     evidence = await _compare(context, reader, result, account, full=full)
-    if evidence.present and result.began is not Began.READ_TWICE:
+    if evidence.present and not result.delta and result.began is not Began.READ_TWICE:
         # Its counters agreed, and it lacked rows that exist: reading again may find them.
         result = await reader.read_again(result)
         evidence = await _compare(context, reader, result, account, full=full)
@@ -46,11 +49,15 @@ async def _compare(
     store, losses = context.store, context.settings.losses
     acceptance_key = context.acceptance_key(account, result.rule)
     await store.staging.index_latest_rows(result.reading)
+    if result.delta and result.delta.removed:
+        await store.staging.forget(result.reading, result.delta.removed)
     if result.bounded:
         await store.staging.forget_new_rows(result.reading)
     comparison = await store.comparisons.compare(result.reading, losses.days, context.settings.growth.days)
     counts = DifferenceCounts(result.declaration.kind, context.accepted_fields)
     evidence = Evidence(result, acceptance_key, comparison, counts)
+    if result.delta and result.delta.removed:
+        return await _with_tombstones(context, reader, evidence, result.delta.removed)
     if not full:
         return evidence
     # Removals are never planned from an incomplete or an empty read.
@@ -59,6 +66,15 @@ async def _compare(
     missing = await store.comparisons.missing(result.reading, acceptance_key, _missed_by(context, result))
     unread = [one.source_id for one in missing if not one.other_kind]
     testimony = await _ask(context, reader, evidence, unread)
+    return replace(evidence, missing=missing, testimony=testimony)
+
+
+async def _with_tombstones(
+    context: RunContext, reader: KindReader, evidence: Evidence, removed: Sequence[str]
+) -> Evidence:
+    """Return the evidence with the stored rows that a delta reports as removed, and the witness's answers."""
+    missing = await context.store.comparisons.stored_among(evidence.result.reading.of, removed)
+    testimony = await _ask(context, reader, evidence, [one.source_id for one in missing])
     return replace(evidence, missing=missing, testimony=testimony)
 
 
@@ -95,8 +111,17 @@ async def _ask(
         context.progress(Progress(context.run.integration, kind, asked, len(source_ids), forecast, step=Step.ASKING))
 
     tell(0)
-    controls = await context.store.comparisons.some_read(evidence.result.reading, CONTROLS)
+    controls = await _controls(context, evidence.result, source_ids)
     return await ask(exists, source_ids, controls=controls, deadline=context.deadline, enough=enough, tell=tell)
+
+
+async def _controls(context: RunContext, result: ReadResult, asked: Sequence[str]) -> tuple[str, ...]:
+    """Return ids that the witness has to know: of rows just read, or stored ones where a delta has read none."""
+    comparisons = context.store.comparisons
+    read = await comparisons.some_read(result.reading, CONTROLS)
+    return (
+        read if read or not result.delta else await comparisons.some_stored(result.reading.of, CONTROLS, without=asked)
+    )
 
 
 async def _count_differences(context: RunContext, evidence: Evidence) -> Evidence:
@@ -105,7 +130,7 @@ async def _count_differences(context: RunContext, evidence: Evidence) -> Evidenc
         return evidence
     comparisons, settings, reading = context.store.comparisons, context.settings.drift, evidence.result.reading
     kind = evidence.result.declaration.kind
-    counts = DifferenceCounts(kind, context.accepted_fields)
+    counts = DifferenceCounts(kind, context.accepted_fields, partial=evidence.result.partial)
     async for batch in comparisons.differences(reading):
         counts.add(batch)
     together = await comparisons.cleared_before(reading.of, settings.days)

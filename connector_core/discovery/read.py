@@ -18,6 +18,7 @@ from connector_core.discovery.profile import Profile
 from connector_core.discovery.results import DeltaStart, ReadResult
 from connector_core.discovery.stage import StageWriter, staged_rows
 from connector_core.discovery.tally import Tally
+from connector_core.discovery.token_delta import TokenCursor
 from connector_core.errors import (
     ConnectorCoreError,
     CursorExpiredError,
@@ -56,6 +57,8 @@ class _Pass:
     listing_changed: bool = False
     """The first page was not that of the checkpoint."""
     delta: DeltaStart | None = None
+    token_expired: bool = False
+    """The provider no longer accepts the token of the delta, or a cursor of it."""
     began_at: str = ""
     staged: int = 0
     size: int = 0
@@ -92,6 +95,10 @@ class KindReader:
             result = await self._resume_or_start_over()
         else:
             result = await self._read_pages(self._pass(self.connector, Began.FRESH))
+        return await self._proven(result)
+
+    async def _proven(self, result: ReadResult) -> ReadResult:
+        """Read once more if only that can prove a reading, or if the listing has moved."""
         if self._context.settings.read_twice and result.tally.needs_another_pass and not result.problems:
             again = self._pass(self._new_connector(), result.began, result.tally)
             result = replace(await self._read_pages(again), first_page=result.first_page)
@@ -102,9 +109,21 @@ class KindReader:
         return await self._read_pages(self._pass(self._new_connector(), Began.READ_TWICE, result.tally))
 
     async def read_changes(self, scan: LastScan) -> ReadResult:
-        """Read what has changed, the newest first, until nothing newer than the watermark is left."""
-        start = DeltaStart(scan, ChangeCursor.behind(scan, self._context.settings.delta))
-        return await self._read_pages(replace(self._pass(self.connector, Began.FRESH), delta=start))
+        """Read what has changed: since the token, or the newest first until nothing newer than the watermark is left.
+
+        Where the provider no longer accepts the token, all rows are read.
+        """
+        by_token = self._declaration.changes_since is not None
+        cursor = TokenCursor() if by_token else ChangeCursor.behind(scan, self._context.settings.delta)
+        one = replace(self._pass(self.connector, Began.FRESH), delta=DeltaStart(scan, cursor))
+        one.tally = Tally(replayed=by_token)
+        result = await self._read_pages(one)
+        return await self._resync() if one.token_expired else result
+
+    async def _resync(self) -> ReadResult:
+        self._reading = await self._context.store.staging.start_over(self._reading)
+        result = await self._proven(await self._read_pages(self._pass(self._new_connector(), Began.RESYNCED)))
+        return replace(result, began=Began.RESYNCED)
 
     # ---- after an interrupted run
 
@@ -129,7 +148,7 @@ class KindReader:
         position = replace(position, next_cursor=checkpoint.cursor)
         api = self._context.api.resuming(checkpoint.listing, position)
         one = self._pass(self._context.new_connector(api), Began.RESUMED)
-        one.checkpoint, one.tally = checkpoint, Tally(beginning)
+        one.checkpoint, one.tally = checkpoint, Tally(beginning, token=checkpoint.token)
         try:
             await self._restore(one)
         except DiscoveryError:
@@ -176,17 +195,24 @@ class KindReader:
 
     async def _read_once(self, one: _Pass) -> ReadResult:
         declaration, problems = self._declaration, list[Reason]()
-        method = declaration.changes if one.delta else declaration.method
+        method = declaration.delta if one.delta else declaration.method
+        arguments = (one.delta.token,) if one.delta and one.delta.token else ()
         writer = StageWriter(self._context.store.staging, self._reading)
         try:
             try:
-                async with asyncio.timeout_at(self._deadline), pages_of(one.connector, method or "") as pages:
+                async with (
+                    asyncio.timeout_at(self._deadline),
+                    pages_of(one.connector, method or "", *arguments) as pages,
+                ):
                     await self._take_pages(one, pages, writer)
             except RejectedCredentialsError:
                 # Either the token died, and no kind can be read; or the provider forbids this resource like that.
                 await check_account(self.connector, self._context.check_seconds())
                 remedy, provider = declaration.permission, self._context.title
                 problems.append(Reason(Code.RESOURCE_REFUSED, provider=provider, remedy=remedy))
+            except CursorExpiredError as error:
+                one.token_expired = one.delta is not None and one.delta.token is not None
+                problems.append(_failure(error, declaration))
             except StoreError:
                 # A full disk is not the provider's fault, and no other kind would fare better.
                 raise
@@ -262,6 +288,7 @@ class KindReader:
             first_total=beginning.total,
             began=beginning.moment if tally.dated else None,
             cursor=page.place.cursor,
+            token=tally.token,
         )
 
     def _progress(self, one: _Pass) -> Callable[[], None]:

@@ -8,6 +8,7 @@ from connector_core.discovery.delta import ChangeCursor
 from connector_core.discovery.drift import ClearedValues, DifferenceCounts
 from connector_core.discovery.profile import Profile
 from connector_core.discovery.tally import Tally
+from connector_core.discovery.token_delta import TokenCursor
 from connector_core.outcomes import Began
 from connector_core.reasons import Code, Reason
 from connector_core.sdk.connector import Declaration
@@ -17,10 +18,20 @@ from connector_core.store.comparison import Comparison, Missing
 
 @dataclass(frozen=True, slots=True)
 class DeltaStart:
-    """The start of a delta of one kind, and its way through the listing."""
+    """The start of a delta of one kind, and its way through the changes."""
 
     scan: LastScan
-    cursor: ChangeCursor
+    cursor: ChangeCursor | TokenCursor
+
+    @property
+    def token(self) -> str | None:
+        """The token that it starts from; None for one by change times."""
+        return self.scan.token if isinstance(self.cursor, TokenCursor) else None
+
+    @property
+    def removed(self) -> tuple[str, ...]:
+        """The ids of rows that it reports as removed."""
+        return self.cursor.removed if isinstance(self.cursor, TokenCursor) else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +61,11 @@ class ReadResult:
     def resumable(self) -> bool:
         """True if the next run may go on behind it: it ended early, and not because there was too much."""
         return not self.tally.ended and not self.bounded
+
+    @property
+    def partial(self) -> bool:
+        """True if a row that came may lack the fields that have not changed."""
+        return self.delta is not None and self.delta.token is not None
 
     @property
     def kind(self) -> str:

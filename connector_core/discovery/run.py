@@ -141,7 +141,7 @@ async def _choose_extent(context: RunContext, checking: "asyncio.Task[Account]")
     """Decide if a delta is possible; if so, return what each kind starts from."""
     store, kinds = context.store, [StoredKind(context.run.integration, kind) for kind in context.run.kinds]
     held = any([await store.plans.is_held(one) for one in kinds])
-    listed = {one.kind.__name__ for one in context.declarations if one.changes}
+    listed = {one.kind.__name__ for one in context.declarations if one.delta}
     found = {one.kind: await store.last_scans.find(one) for one in kinds if one.kind in listed}
     scans = {kind: scan for kind, scan in found.items() if scan}
     resume_key = context.resume_key(await asyncio.shield(checking))
@@ -157,7 +157,14 @@ async def _choose_extent(context: RunContext, checking: "asyncio.Task[Account]")
 def _judge(context: RunContext, evidence: Evidence, other_tenant: Reason | None) -> KindResult:
     provider, settings = context.title, context.settings
     certificate = verify(evidence, settings.drift, accepted=context.accepted_fields, provider=provider)
-    changes = plan(certificate, evidence.differences, evidence.missing, evidence.testimony, provider)
+    changes = plan(
+        certificate,
+        evidence.differences,
+        evidence.missing,
+        evidence.testimony,
+        provider,
+        has_witness=evidence.result.declaration.witness is not None,
+    )
     hold, kind_plan = guard(
         changes,
         evidence,
@@ -256,7 +263,8 @@ async def _report(
         finished_at=datetime.now(UTC),
         extent=extent,
     )
-    missed = {one.plan.kind: one.changes.unconfirmed for one in kinds if one.changes.unconfirmed}
+    # What a delta reports as removed was missing from no scan.
+    missed = {one.plan.kind: one.changes.unconfirmed for one in kinds if one.certificate.complete}
     await context.store.runs.finish(report, missed, await _next_scans(context, account, kinds))
     return report
 
@@ -266,7 +274,7 @@ async def _next_scans(context: RunContext, account: Account, kinds: list[KindRes
     scans = {}
     for one in kinds if context.apply else ():
         result, profile = one.evidence.result, one.certificate.profile
-        if not result.declaration.changes:
+        if not result.declaration.delta:
             continue
         before = await context.store.last_scans.find(result.reading.of)
         scan = next_scan(
@@ -278,6 +286,7 @@ async def _next_scans(context: RunContext, account: Account, kinds: list[KindRes
             started_at=context.run.started_at,
             resume_key=context.resume_key(account),
             kept=one.evidence.differences.kept(profile.emptied, rows_stay=profile.rows_stay),
+            token=result.tally.token,
         )
         if scan:
             scans[one.plan.kind] = scan

@@ -22,11 +22,24 @@ class Tally:
     Args:
         beginning: That of the interrupted reading that this one resumes.
         earlier: The totals of the pass before this one, if the listing is read again.
+        token: The token of the changes since the interrupted reading began.
+        replayed: True for a delta whose rows may come more than once, so that a page of known rows is no repeated one.
     """
 
-    def __init__(self, beginning: Beginning | None = None, earlier: "Tally | None" = None) -> None:
+    def __init__(
+        self,
+        beginning: Beginning | None = None,
+        earlier: "Tally | None" = None,
+        *,
+        token: str | None = None,
+        replayed: bool = False,
+    ) -> None:
         self.earlier = earlier
         self.beginning = beginning
+        self.delta_token: str | None = None
+        """The token of the changes since, as the last page that has one tells it."""
+        self._first_token = token or (earlier.token if earlier else None)
+        self._replayed = replayed
         self.pages = 0
         self.entities = 0
         self.announced = beginning.total if beginning else None
@@ -51,6 +64,12 @@ class Tally:
         self._one_response = True
         self._place: PlaceInListing | None = None
         """That of the page before."""
+        self._one_listing = True
+        """False if the rows come from several listings: a row may change over to one that was read before."""
+        self._cut_short = False
+        """True if a listing was left for another one before its end."""
+        self._chained = False
+        self._keeps_place = True
         self._seen = HashSet()
         self._barren = 0
 
@@ -70,26 +89,51 @@ class Tally:
         return not (self.rejected or self.repeated_rows or self.earlier or came_later)
 
     @property
+    def token(self) -> str | None:
+        """The oldest token from which all changes of these rows are known: an earlier pass has staged some of them."""
+        return self._first_token or self.delta_token
+
+    @property
+    def counted(self) -> bool:
+        """True if another response was to count the rows."""
+        return self.total_source in {TotalSource.COUNT, TotalSource.ESTIMATE}
+
+    @property
     def differs(self) -> bool:
         """True if the rows are not as many as the last total says."""
         return self.announced is not None and self.seen + len(self.rejected) != self.announced
 
     @property
+    def agrees(self) -> bool:
+        """True if the rows are as many as a total says."""
+        return self.announced is not None and not self.differs
+
+    @property
     def moved(self) -> bool:
         """True if the listing seems to have changed while it was read, so that reading it again may help."""
         return self.repeated_page is not None or (
-            self.ended and (self.total_fell or self.repeated_rows > 0 or self.differs or self.rows_unaccounted)
+            self.ended
+            and (
+                self.total_fell
+                or self.repeated_rows > 0
+                or (self.differs and self.total_source is not TotalSource.ESTIMATE)
+                or self.rows_unaccounted
+            )
         )
 
     @property
     def proof(self) -> Proof:
         """The proof that every row which was listed throughout was read, provided that the counters agree."""
-        if self._one_response:
+        # The end of a chain is its last page's word only, and a count that was asked for has to agree.
+        if self._one_response and self._one_listing and (self.agrees or not (self._chained or self.counted)):
             return Proof.ONE_RESPONSE
         if self.total_source is TotalSource.EXPECTED_IDS:
             return Proof.EXPECTED_IDS
+        if self._keeps_place and self._one_listing and self.agrees:
+            return Proof.COUNT
         if self._all_accounted:
-            return Proof.CREATION_TIMES if self.dated else Proof.READ_TWICE
+            # Without a total, it is the earlier pass that tells how many rows there were.
+            return Proof.CREATION_TIMES if self.dated and self._total is not None else Proof.READ_TWICE
         return Proof.NONE
 
     @property
@@ -108,7 +152,8 @@ class Tally:
 
     @property
     def _total(self) -> int | None:
-        return self.beginning.total if self.beginning else None
+        # The first response of several listings tells the total of one of them.
+        return self.beginning.total if self.beginning and self._one_listing else None
 
     @property
     def _all_accounted(self) -> bool:
@@ -138,13 +183,19 @@ class Tally:
         """Note what a page says of its listing. Its rows may have been counted by an interrupted run."""
         self.pages += 1
         self._place = page.place
+        if page.place.number == 1 and self.pages > 1:
+            self._one_listing = False
+            self._cut_short |= not self.ended
         # A second listing, if it begins again, came in a second response.
         self._one_response &= page.place.one_response and (page.place.number > 1 or self.pages == 1)
+        self._chained |= page.place.chained
+        self._keeps_place &= page.place.keeps_place
+        self.delta_token = self.delta_token if page.delta_token is None else page.delta_token
         self.beginning = self.beginning or page.place.beginning
         self.origin = self.origin or traced(page)
         if page.total_source is not TotalSource.NONE:
             self.total_source = page.total_source
-        self.ended = page.place.last
+        self.ended = page.place.last and not self._cut_short
         # A new row is appended and is read. A row that goes moves others up, across the edge of a page.
         self.total_fell |= page.place.total_fell
         if page.announced is not None:
@@ -161,7 +212,8 @@ class Tally:
         fresh = self._seen.add(listed)
         # A page of rejected rows has nothing fresh either, and may be followed by better ones: a few are tolerated.
         self._barren = 0 if fresh or not page.rejected else self._barren + 1
-        if not page.place.last and ((listed and not fresh) or same_again or self._barren == BARREN_PAGES):
+        repeats = listed and not fresh and not self._replayed
+        if not page.place.last and (repeats or same_again or self._barren == BARREN_PAGES):
             self.repeated_page = page.place.number
             return False
         self.repeated_rows += len(listed) - fresh

@@ -45,6 +45,7 @@ class PagedListing(Generic[R]):
         # Cached: isinstance() against a protocol costs more than handling a page.
         self._sliced = paging if isinstance(paging, Sliced) else None
         self._chained = isinstance(paging, Chained)
+        self._keeps_place = isinstance(paging, Chained) and paging.keeps_place
         self.fetch = fetch
         self.request = request
         self.pace = pace
@@ -88,7 +89,15 @@ class PagedListing(Generic[R]):
                 if not last:
                     self.use_free_slots()
                 listing = self.request.listing if self._paging.resumable else ""
-                place = PlaceInListing(listing, self._position.pages, last, due.total_fell, cursor=cursor)
+                place = PlaceInListing(
+                    listing,
+                    self._position.pages,
+                    last,
+                    due.total_fell,
+                    cursor=cursor,
+                    chained=self._chained,
+                    keeps_place=self._keeps_place,
+                )
                 yield (self._first or FirstResponse.of(page)).placed(page, place, self._start, self._position)
                 if last:
                     return

@@ -86,6 +86,11 @@ class Declaration:
     lists_inactive: bool = False
     """True if the provider keeps listing rows that are no longer active, so that few ever vanish."""
 
+    @property
+    def delta(self) -> str | None:
+        """The method that reads the changes only; None if there is none."""
+        return self.changes_since or self.changes
+
 
 class Connector(ABC, Generic[C, Opt]):
     """Base of a connector: a manifest, ``check``, and one ``@discovers`` method for each kind.

@@ -74,6 +74,10 @@ class PlaceInListing:
     """The number of the response that brought the page; None where each page is one of its own."""
     cursor: str | None = None
     """The cursor, address or position that this page was requested with; None on the first one, and for numbers."""
+    chained: bool = False
+    """True if a page tells where the next one is, so that the end of the listing is no more than its last page's word."""
+    keeps_place: bool = False
+    """True if no row can move past the reader between two pages (``Cursor.keeps_place``)."""
 
     def follows_itself(self, before: "PlaceInListing | None") -> bool:
         """Return True if the page was requested by the same cursor as the one before it, which told it."""
@@ -154,7 +158,8 @@ class Page(Generic[T]):
         """Return the page with the number of rows that another request has counted: of all, on every page the same.
 
         Where it is not as many as were read, the reading is not complete; with None neither, unless a second reading
-        agrees.
+        agrees. A count that agrees proves the reading only where the paging keeps its place (``Cursor``): elsewhere
+        the host reads the listing a second time all the same.
 
         Args:
             count: The number of rows; None if it could not be fetched.

@@ -100,6 +100,11 @@ class Chained(Paging, Protocol):
         """The statuses by which the provider says that a cursor is no longer valid."""
         ...
 
+    @property
+    def keeps_place(self) -> bool:
+        """True if the next page begins behind the last row of this one, whatever has come or gone meanwhile."""
+        ...
+
     def following(self, response: "Listing[Any]", links: Mapping[str, str]) -> str | None:
         """Return what a response tells of the next page; None on the last one.
 
@@ -191,6 +196,10 @@ class Cursor:
     The page without a cursor ends the listing. An empty page with one does not. An interrupted reading resumes at its
     last cursor. If the provider answers a cursor with one of the statuses ``expired_by``, the reading starts over.
     Without a ``limit`` no size is sent. ``sent_in=Body("variables")`` is for GraphQL.
+
+    Set ``keeps_place`` only if the provider's documentation says that a cursor names the row behind which it goes on,
+    and that rows keep their order: then no row can move past the reader, and a total or a count that agrees proves
+    the reading. A cursor may well be a number of rows in disguise, so otherwise the listing is read twice.
     """
 
     resumable: ClassVar[bool] = True
@@ -200,6 +209,7 @@ class Cursor:
     limit: str = "limit"
     sent_in: Body | None = None
     expired_by: frozenset[int] = EXPIRED
+    keeps_place: bool = False
 
     def query(self, position: Position) -> PageQuery | None:
         first: Parameters = {self.limit: self.size} if self.limit else {}
@@ -217,12 +227,13 @@ class NextUrl:
 
     The address is requested as it came, if its host is one of the connector's; one without a host is taken as relative
     to that of the first page. The parameters of the request are those of the first page; its headers are sent with
-    every page. ``expired_by`` is as for ``Cursor``.
+    every page. ``expired_by`` and ``keeps_place`` are as for ``Cursor``.
     """
 
     resumable: ClassVar[bool] = True
 
     expired_by: frozenset[int] = EXPIRED
+    keeps_place: bool = False
 
     def query(self, position: Position) -> PageQuery | None:
         return _at_address(position)
@@ -239,6 +250,7 @@ class LinkHeader:
 
     rel: str = "next"
     expired_by: frozenset[int] = EXPIRED
+    keeps_place: bool = False
 
     def query(self, position: Position) -> PageQuery | None:
         return _at_address(position)

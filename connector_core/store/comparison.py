@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
+from typing import Any
 
 from connector_core.store.growth import created_before
 from connector_core.store.rows import Reading, StoredKind
@@ -199,16 +200,24 @@ class Comparisons(Table):
     @reads_in_turn
     def some_read(self, cursor: Cursor, reading: Reading, number: int) -> tuple[str, ...]:
         """Return ids of a few rows of the kind that were read, spread evenly by id."""
-        read = "FROM latest WHERE reading = ? AND digest IS NOT NULL"
-        (rows,) = cursor.execute(f"SELECT count(*) {read}", (reading.id,)).fetchone()
-        found = []
-        for offset in sorted({rows * part // number for part in range(number)}) if rows else ():
-            (source_id,) = cursor.execute(
-                f"SELECT source_id {read} ORDER BY source_id LIMIT 1 OFFSET ?",
-                (reading.id, offset),
-            ).fetchone()
-            found.append(source_id)
-        return tuple(found)
+        return _spread(cursor, number, "latest WHERE reading = ? AND digest IS NOT NULL", reading.id)
+
+    @reads_in_turn
+    def some_stored(self, cursor: Cursor, of: StoredKind, number: int, *, without: Collection[str]) -> tuple[str, ...]:
+        """Return ids of a few stored rows, spread evenly by id, and none of those ``without``."""
+        others = f"source_id NOT IN (SELECT value FROM {IDS})"  # noqa: S608 - a constant
+        of_kind = f"entities WHERE integration = ? AND kind = ? AND {others}"
+        return _spread(cursor, number, of_kind, of.integration, of.kind, json.dumps(sorted(without)))
+
+    @reads_in_turn
+    def stored_among(self, cursor: Cursor, of: StoredKind, source_ids: Collection[str]) -> tuple[Missing, ...]:
+        """Return those of the rows with these ids that are stored, by id: a delta reports that they were removed."""
+        rows = cursor.execute(
+            "SELECT source_id, active, digest, missed_run FROM entities WHERE integration = ? AND kind = ? "  # noqa: S608 - a constant
+            f"AND source_id IN (SELECT value FROM {IDS}) ORDER BY source_id",
+            (of.integration, of.kind, json.dumps(sorted(source_ids))),
+        )
+        return tuple([Missing(one, False, False, bool(active), *more) for one, active, *more in rows])
 
     @reads_in_turn
     def named_by_stored(
@@ -250,6 +259,19 @@ class Comparisons(Table):
             (json.dumps(sorted(source_ids)), target.integration, target.kind, reading),
         ).fetchone()
         return int(unknown)
+
+
+def _spread(cursor: Cursor, number: int, rows: str, *arguments: Any) -> tuple[str, ...]:
+    """Return the ids of a few of these rows, spread evenly by id."""
+    (size,) = cursor.execute(f"SELECT count(*) FROM {rows}", arguments).fetchone()  # noqa: S608 - ours
+    found = []
+    for offset in sorted({size * part // number for part in range(number)}) if size else ():
+        (source_id,) = cursor.execute(
+            f"SELECT source_id FROM {rows} ORDER BY source_id LIMIT 1 OFFSET ?",  # noqa: S608 - ours
+            (*arguments, offset),
+        ).fetchone()
+        found.append(source_id)
+    return tuple(found)
 
 
 def _lost_before(cursor: Cursor, of: StoredKind, days: int) -> dict[str, LostBefore]:

@@ -1,7 +1,8 @@
 """Rows as a run reads them. Each page is a checkpoint, and what is applied points to its row: none is written twice."""
 
 import hashlib
-from collections.abc import AsyncIterator, Iterable, Sequence
+import json
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,7 +10,7 @@ from connector_core.outcomes import Run
 from connector_core.sdk.entities import Entity
 from connector_core.sdk.page import Page
 from connector_core.store.rows import Reading, StoredKind, drop_bodies
-from connector_core.store.sqlite import Cursor, Table, now, reads_in_turn, timestamp, writes
+from connector_core.store.sqlite import IDS, Cursor, Table, now, reads_in_turn, timestamp, writes
 
 _ROWS_AT_ONCE = 250
 """Rows in one statement: many at once are taken outside Python's lock, where one by one would wait for it each time."""
@@ -44,6 +45,8 @@ class Checkpoint:
     """A time before the first page was made, by the provider's clock; None if creation times are unknown."""
     cursor: str | None = None
     """The cursor or address that the page was requested with; None on the first page, and where pages are numbered."""
+    token: str | None = None
+    """The token of the changes since the reading began, if its pages have told one."""
 
     def continues(self, page: Page[Entity]) -> bool:
         """Return True if the listing goes on behind this page as it did when the checkpoint was made.
@@ -71,13 +74,13 @@ class Staging(Table):
             _insert(cursor, reading, rows[start : start + _ROWS_AT_ONCE])
         cursor.execute(
             "INSERT INTO checkpoints (reading, listing, page, rows_before, announced, ids_digest, resumable, staged, "
-            "resume_key, began_at, first_total, began, cursor, taken_at) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+            "resume_key, began_at, first_total, began, cursor, token, taken_at) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
             "ON CONFLICT (reading) DO UPDATE SET listing = excluded.listing, page = excluded.page, "
             "rows_before = excluded.rows_before, announced = excluded.announced, ids_digest = excluded.ids_digest, "
             "resumable = excluded.resumable, staged = excluded.staged, resume_key = excluded.resume_key, "
             "began_at = excluded.began_at, first_total = excluded.first_total, began = excluded.began, "
-            "cursor = excluded.cursor, taken_at = excluded.taken_at",
+            "cursor = excluded.cursor, token = excluded.token, taken_at = excluded.taken_at",
             (
                 reading.id,
                 checkpoint.listing,
@@ -92,6 +95,7 @@ class Staging(Table):
                 checkpoint.first_total,
                 checkpoint.began,
                 checkpoint.cursor,
+                checkpoint.token,
                 now(),
             ),
         )
@@ -118,7 +122,7 @@ class Staging(Table):
         moment = now()
         found = cursor.execute(
             "SELECT c.reading, c.listing, c.page, c.rows_before, c.announced, c.ids_digest, c.staged, c.began_at, "
-            "c.first_total, c.began, c.cursor "
+            "c.first_total, c.began, c.cursor, c.token "
             "FROM readings g JOIN checkpoints c ON c.reading = g.id "
             "WHERE g.integration = ? AND g.kind = ? AND g.is_open = 1 AND g.id <> ? "
             "AND c.resumable = 1 AND c.resume_key = ? AND c.began_at BETWEEN ? AND ? AND c.taken_at <= ? "
@@ -134,7 +138,8 @@ class Staging(Table):
         ).fetchone()
         if found is None:
             return None
-        earlier, listing, page, rows_before, announced, ids_digest, staged, began_at, first_total, began, told = found
+        earlier, listing, page, rows_before, announced, ids_digest, staged, began_at, *more = found
+        first_total, began, told, token = more
         cursor.execute("DELETE FROM readings WHERE id = ?", (reading.id,))
         cursor.execute("UPDATE readings SET run_id = ? WHERE id = ?", (reading.run_id, earlier))
         checkpoint = Checkpoint(
@@ -150,6 +155,7 @@ class Staging(Table):
             first_total=first_total,
             began=began,
             cursor=told,
+            token=token,
         )
         return Reading(earlier, reading.run_id, reading.of), checkpoint
 
@@ -208,6 +214,14 @@ class Staging(Table):
             "DELETE FROM latest WHERE reading = ? AND NOT EXISTS (SELECT 1 FROM entities e "
             "WHERE e.integration = ? AND e.kind = ? AND e.source_id = latest.source_id)",
             (reading.id, reading.of.integration, reading.of.kind),
+        )
+
+    @writes
+    def forget(self, cursor: Cursor, reading: Reading, source_ids: Collection[str]) -> None:
+        """Drop rows of an indexed reading: the provider has reported later that they were removed."""
+        cursor.execute(
+            f"DELETE FROM latest WHERE reading = ? AND source_id IN (SELECT value FROM {IDS})",  # noqa: S608 - a constant
+            (reading.id, json.dumps(sorted(source_ids))),
         )
 
     @writes

@@ -7,6 +7,7 @@ import pytest
 
 from builders import GONE, PRESENT, SILENT, TITLE, certificate, difference, differing, missing
 from connector_core import Employee
+from connector_core.discovery.changes import Testimony as Said
 from connector_core.discovery.changes import plan, plan_removals, plan_updates
 from connector_core.outcomes import Proof, Standing
 from connector_core.reasons import Code, Reason
@@ -201,7 +202,27 @@ def test_only_a_complete_reading_plans_removals(standing: Standing) -> None:
     found = plan(certificate(standing), differences, rows, {"gone": GONE}, TITLE)
     assert found.updates == 1
     removed, waiting = [one.source_id for one in found.removals], found.unconfirmed
-    assert (removed, waiting) == ((["gone"], ("asked",)) if standing is Standing.COMPLETE else ([], ()))
+    assert (removed, waiting) == ((["gone"], ("asked",)) if standing.good else ([], ()))
+
+
+@pytest.mark.parametrize(
+    ("said", "has_witness", "removed", "unconfirmed"),
+    [
+        ({"a": GONE}, True, True, False),
+        ({"a": PRESENT}, True, False, False),
+        ({"a": SILENT}, True, False, True),
+        ({}, True, False, True),
+        ({}, False, True, False),
+    ],
+)
+def test_a_tombstone_removes_a_row_unless_a_witness_does_not_confirm_it(
+    said: dict[str, Said], *, has_witness: bool, removed: bool, unconfirmed: bool
+) -> None:
+    # Absent from an earlier scan, too: that is no second witness of what a delta reports.
+    reported = [missing("a", missed_before=True)]
+    found = plan(certificate(Standing.CAUGHT_UP), differing(), reported, said, TITLE, has_witness=has_witness)
+    assert [one.reason for one in found.removals] == [Reason(Code.TOMBSTONE, provider=TITLE)] * removed
+    assert found.unconfirmed == ("a",) * unconfirmed
 
 
 def test_two_scans_that_were_not_proven_remove_nothing_since_both_may_have_skipped_the_same_row() -> None:

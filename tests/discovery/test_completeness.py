@@ -1,5 +1,7 @@
 """Completeness: counters and evidence become coded reasons, and these a certificate."""
 
+from typing import Any
+
 import pytest
 
 from builders import (
@@ -14,26 +16,37 @@ from builders import (
     delta_start,
     difference,
     evidence,
+    last_scan,
     page,
     person,
     profile,
     read_result,
     tally,
 )
-from connector_core import Certificate, Rejection, Standing, TotalSource
+from connector_core import Certificate, Page, Rejection, Standing, TotalSource
 from connector_core.discovery.completeness import incompleteness, verify
 from connector_core.discovery.delta import ChangeCursor
 from connector_core.discovery.drift import ClearedValues
-from connector_core.discovery.results import Evidence, ReadResult
+from connector_core.discovery.results import DeltaStart, Evidence, ReadResult
 from connector_core.discovery.tally import Tally
+from connector_core.discovery.token_delta import TokenCursor
 from connector_core.outcomes import Began, Proof
 from connector_core.reasons import Code, Reason
 from connector_core.settings import DriftSettings
 from connector_core.store.comparison import Comparison
 
 LISTING, EXPECTED, NONE = TotalSource.LISTING, TotalSource.EXPECTED_IDS, TotalSource.NONE
+COUNT, ESTIMATE = TotalSource.COUNT, TotalSource.ESTIMATE
 REJECTED = Rejection("p7", "email", "wrong")
 FAILED = Reason(Code.READ_FAILED, error="unavailable", message="GET /people: 503", remedy="Wait.")
+
+
+def read_twice(*pages: Page[Any]) -> Tally:
+    """Return the counters of the second of two readings that brought the same pages."""
+    counted = Tally(earlier=tally(*pages))
+    for one in pages:
+        counted.add(one)
+    return counted
 
 
 def verified(found: Evidence, accepted: frozenset[str] = frozenset()) -> Certificate:
@@ -66,6 +79,31 @@ def verified(found: Evidence, accepted: frozenset[str] = frozenset()) -> Certifi
             [Reason(Code.EXPECTED_IDS_DIFFER, read=1, expected=2, provider=TITLE)],
         ),
         (tally(page("a", last=True, source=EXPECTED)), compared(1), [Reason(Code.EXPECTED_IDS_MISSING)]),
+        # Counts by another request.
+        (tally(page("a", last=True, total=1, source=COUNT)), compared(1), []),
+        (
+            tally(page("a", last=True, total=2, source=COUNT)),
+            compared(1),
+            [Reason(Code.COUNT_DIFFERS, read=1, counted=2, provider=TITLE)],
+        ),
+        (
+            tally(page("a", last=True, total=2, source=ESTIMATE)),
+            compared(1),
+            [Reason(Code.COUNT_DIFFERS, read=1, counted=2, provider=TITLE)],
+        ),
+        (tally(page("a", last=True, source=COUNT)), compared(1), [Reason(Code.COUNT_MISSING)]),
+        (read_twice(page("a", last=True, source=COUNT)), compared(1), []),
+        (read_twice(page("a", last=True, total=2, source=ESTIMATE)), compared(1), []),
+        (
+            read_twice(page("a", last=True, total=2, source=COUNT)),
+            compared(1),
+            [Reason(Code.COUNT_DIFFERS, read=1, counted=2, provider=TITLE)],
+        ),
+        # Nothing vouches for the end of a listing that was read once.
+        (tally(page("a", last=True, chained=True)), compared(1), [Reason(Code.COMPLETENESS_UNPROVEN)]),
+        (tally(page("a", last=True, one_response=False)), compared(1), [Reason(Code.COMPLETENESS_UNPROVEN)]),
+        (tally(page("a", last=True, one_response=False, total=1)), compared(1), []),
+        (read_twice(page("a", last=True, chained=True)), compared(1), []),
         # A listing that is cut off never had the chance to tell its total.
         (tally(page("a", source=LISTING)), compared(1), [Reason(Code.ENDED_EARLY)]),
         (
@@ -252,3 +290,44 @@ def test_the_profile_passes_on_what_was_counted() -> None:
     given = verified(evidence(result, compared(3), dangling={"manager_source_id": 4})).profile
     assert (given.without_email, given.sharing_email, given.dangling) == (1, 1, {"manager_source_id": 4})
     assert given.filled["email"] == pytest.approx(2 / 3)
+
+
+def test_a_count_that_lags_is_noted_where_two_readings_agree() -> None:
+    given = verified(evidence(read_result(read_twice(page("a", last=True, total=2, source=ESTIMATE)))))
+    assert given.notes == (Reason(Code.COUNT_OUTWEIGHED, provider=TITLE, counted=2, read=1),)
+    assert (given.complete, given.proof) == (True, Proof.READ_TWICE)
+
+
+# ---- deltas by token
+
+
+@pytest.mark.parametrize(
+    ("cursor", "problems", "reasons"),
+    [
+        (TokenCursor(done=True, next_token="t2"), (), []),
+        (TokenCursor(done=True), (), [Code.TOKEN_MISSING]),
+        (TokenCursor(next_token="t2"), (), [Code.CHANGES_ENDED_EARLY]),
+        (TokenCursor(), (FAILED,), [Code.READ_FAILED]),
+    ],
+)
+def test_a_delta_by_token_has_caught_up_at_its_end_with_a_new_token(
+    cursor: TokenCursor, problems: tuple[Reason, ...], reasons: list[Code]
+) -> None:
+    given = verified(evidence(read_result(problems=problems, delta=DeltaStart(last_scan(token="t1"), cursor))))
+    assert codes(given.reasons) == reasons
+    assert given.standing is (Standing.INCOMPLETE if reasons else Standing.CAUGHT_UP)
+
+
+def test_in_a_delta_by_token_a_field_that_did_not_come_is_not_unread() -> None:
+    held = profile(person("a", job_title="Lead"), provides=("email",))
+    cursor = TokenCursor(done=True, next_token="t2")
+    result = read_result(held=held, delta=DeltaStart(last_scan(token="t1"), cursor))
+    assert verified(evidence(result)).profile.unread == {}
+    assert verified(evidence(read_result(held=held))).profile.unread == {"email": 1}
+
+
+def test_a_row_that_a_delta_reports_as_removed_and_that_exists_is_noted() -> None:
+    result = read_result(delta=DeltaStart(last_scan(token="t1"), TokenCursor(done=True, next_token="t2")))
+    given = verified(evidence(result, testimony={"a": PRESENT, "b": GONE}))
+    assert given.notes == (Reason(Code.STILL_THERE, rows=1, provider=TITLE),)
+    assert given.standing is Standing.CAUGHT_UP

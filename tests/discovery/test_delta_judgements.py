@@ -30,7 +30,8 @@ from connector_core.discovery.delta import (
     next_scan,
 )
 from connector_core.discovery.profile import Profile
-from connector_core.outcomes import KindPlan
+from connector_core.discovery.token_delta import TokenCursor
+from connector_core.outcomes import Began, KindPlan
 from connector_core.reasons import Code, Reason
 from connector_core.settings import DeltaSettings
 from connector_core.store import LastScan
@@ -256,3 +257,80 @@ def test_a_delta_that_cannot_see_enough_makes_a_full_scan_due() -> None:
 
 def test_a_full_scan_that_is_incomplete_makes_no_other_one_due() -> None:
     assert following(DUE) is None
+
+
+# ---- deltas by token
+
+BY_TOKEN = declaration(changes_since="employees_since", token_lifetime=10 * DAY)
+
+
+def given_token(**more: Any) -> LastScan:
+    return fresh(**{"token": "t1", "token_at": datetime.now(UTC) - DAY, "watermark": None, **more})
+
+
+@pytest.mark.parametrize(
+    ("scan", "why"),
+    [
+        ({"token": None}, Code.NO_TOKEN),
+        ({"token_at": datetime.now(UTC) - 9.5 * DAY}, Code.TOKEN_OLD),
+        ({"token_at": datetime.now(UTC) + DAY}, Code.SCAN_IN_FUTURE),
+        ({"full_at": datetime.now(UTC) - 8 * DAY}, Code.FULL_SCAN_OLD),
+        ({"due": Reason(Code.TOKEN_MISSING)}, Code.TOKEN_MISSING),
+        ({"resume_key": "old"}, Code.ACCESS_CHANGED),
+        # Change times are not needed.
+        ({}, Code.CHANGED_SINCE),
+    ],
+)
+def test_a_delta_starts_from_a_token_that_is_not_too_old(scan: dict[str, Any], why: Code) -> None:
+    scans = {"Employee": given_token(**scan)}
+    given = choose_extent([BY_TOKEN], scans, DeltaSettings(), resume_key="key", changes_held=False)
+    assert given.why
+    assert (given.delta, given.why.code) == (why is Code.CHANGED_SINCE, why)
+
+
+def test_a_token_whose_lifetime_is_not_known_is_tried() -> None:
+    scans = {"Employee": given_token(token_at=datetime.now(UTC) - 500 * DAY)}
+    kinds = [declaration(changes_since="employees_since")]
+    assert choose_extent(kinds, scans, DeltaSettings(), resume_key="key", changes_held=False).delta
+
+
+RESYNCED = certificate(began=Began.RESYNCED)
+
+
+@pytest.mark.parametrize(
+    ("given", "token", "expected"),
+    [
+        (certificate(), "t2", ("t2", NOON + DAY)),
+        (CAUGHT_UP, "t2", ("t2", NOON + DAY)),
+        (RESYNCED, "t2", ("t2", NOON + DAY)),
+        # A full scan is the next one then.
+        (RESYNCED, None, (None, None)),
+        (certificate(), None, (None, None)),
+    ],
+)
+def test_the_token_moves_with_what_was_applied(given: Certificate, token: str | None, expected: Any) -> None:
+    before = last_scan(token="t1", token_at=NOON)
+    more: Any = {"started_at": NOON + DAY, "resume_key": "key", "kept": (), "token": token}
+    found = next_scan(before, profile(person("a")), given, kind_plan(), is_delta=False, **more)
+    assert found
+    assert (found.token, found.token_at) == expected
+    assert next_scan(before, profile(person("a")), given, kind_plan(held=1), is_delta=True, **more) is None
+
+
+def test_a_resync_does_not_count_as_the_last_full_scan() -> None:
+    before = last_scan(token="t1", token_at=NOON)
+    more: Any = {"started_at": NOON + DAY, "resume_key": "key", "kept": (), "token": "t2"}
+    found = next_scan(before, profile(person("a")), RESYNCED, kind_plan(), is_delta=False, **more)
+    assert found
+    assert found.full_at == before.full_at
+
+
+def test_the_last_word_on_an_id_counts() -> None:
+    cursor = TokenCursor()
+    cursor.reached(page("a", removed=("b", "c", "d")))
+    cursor.reached(page("b", number=2, skipped=("c",)))
+    cursor.reached(page(number=3, removed=("a",)))
+    # Of one page nothing tells which came later.
+    cursor.reached(page("e", number=4, removed=("e",), last=True, delta_token="t2"))
+    assert cursor.removed == ("d", "a")
+    assert (cursor.done, cursor.next_token) == (True, "t2")

@@ -228,3 +228,89 @@ def test_a_resumed_reading_without_creation_times_is_not_proven_by_an_empty_rest
     counted.note_listing(page("b", number=2, one_response=False, first_total=2))
     counted.add(page(number=3, one_response=False, last=True, total=2))
     assert (counted.proof, counted.needs_another_pass) == (Proof.NONE, True)
+
+
+# ---- a listing without a total of its own
+
+
+COUNT, ESTIMATE = TotalSource.COUNT, TotalSource.ESTIMATE
+
+
+def chain(*pages: tuple[str, ...], **more: Any) -> list[Any]:
+    """Return the pages of a listing in which each tells where the next one is."""
+    place = {"chained": True, "one_response": len(pages) == 1, "recent": None, **more}
+    return [page(*ids, number=number, last=number == len(pages), **place) for number, ids in enumerate(pages, 1)]
+
+
+@pytest.mark.parametrize(
+    ("counted", "proof", "again"),
+    [
+        # The end of a cursor alone, after however many pages.
+        (tally(*chain(("a",), ("b",))), Proof.NONE, True),
+        (tally(*chain(("a",))), Proof.NONE, True),
+        (tally(*chain(("a",), ("b",), keeps_place=True)), Proof.NONE, True),
+        # A count that agrees proves it only where no row can move past the reader.
+        (tally(*chain(("a",), ("b",), total=2, source=COUNT)), Proof.NONE, True),
+        (tally(*chain(("a",), ("b",), total=2, source=COUNT, keeps_place=True)), Proof.COUNT, False),
+        (tally(*chain(("a",), ("b",), total=2, source=ESTIMATE, keeps_place=True)), Proof.COUNT, False),
+        (tally(*chain(("a",), ("b",), total=2, source=TotalSource.LISTING, keeps_place=True)), Proof.COUNT, False),
+        (tally(*chain(("a",), total=1, source=COUNT)), Proof.ONE_RESPONSE, False),
+        # A count that differs is that of another moment; one by an index that lags is worth a second reading.
+        (tally(*chain(("a",), ("b",), total=3, source=COUNT, keeps_place=True)), Proof.NONE, False),
+        (tally(*chain(("a",), ("b",), total=3, source=ESTIMATE, keeps_place=True)), Proof.NONE, True),
+        (tally(*chain(("a",), total=3, source=ESTIMATE)), Proof.NONE, True),
+        # A count that did not come.
+        (tally(*chain(("a",), ("b",), source=COUNT, keeps_place=True)), Proof.NONE, True),
+        (tally(page("a", last=True, source=ESTIMATE)), Proof.NONE, True),
+        # Rows may change over from a listing that is still to be read to one that was read.
+        (tally(*[part for ids in ("a", "b") for part in chain((ids,), total=2, source=COUNT, keeps_place=True)]),
+         Proof.NONE, True),
+    ],
+)  # fmt: skip
+def test_what_proves_a_chain_of_pages(counted: Tally, proof: Proof, *, again: bool) -> None:
+    assert (counted.proof, counted.needs_another_pass) == (proof, again)
+
+
+@pytest.mark.parametrize("more", [{}, {"source": COUNT}, {"source": ESTIMATE, "total": 9}])
+def test_a_second_pass_that_agrees_proves_a_chain_of_pages(more: dict[str, Any]) -> None:
+    pages = chain(("a",), ("b",), **more)
+    counted = second_pass(tally(*pages), *pages)
+    assert (counted.proof, counted.moved) == (Proof.READ_TWICE, False)
+    counted = second_pass(tally(*pages), *chain(("a",), ("b", "c"), **more))
+    assert (counted.proof, counted.moved) == (Proof.NONE, True)
+
+
+def test_an_exact_count_that_differs_says_that_the_listing_moved() -> None:
+    assert tally(*chain(("a",), ("b",), total=3, source=COUNT)).moved
+    assert not tally(*chain(("a",), ("b",), total=3, source=ESTIMATE)).moved
+
+
+def test_two_listings_are_read_to_the_end_of_both() -> None:
+    first, second = chain(("a",), ("b",)), chain(("c",), ("d",))
+    assert tally(*first, *second).ended
+    # The first one was left in its middle.
+    assert not tally(first[0], *second).ended
+
+
+def test_a_row_that_changes_over_between_two_listings_comes_twice() -> None:
+    assert tally(*chain(("a",), ("b",)), *chain(("b", "c"))).moved
+
+
+def test_the_total_of_one_of_two_listings_is_no_total_of_the_rows() -> None:
+    pages = [page("a", first_total=1, recent=()), page("b", number=2, last=True, first_total=1, recent=())]
+    assert tally(page("x", last=True, first_total=1, recent=()), *pages).proof is Proof.NONE
+
+
+def test_the_last_token_of_a_pass_counts_and_that_of_the_pass_before_it_more() -> None:
+    first = tally(page("a", delta_token="t1"), page("b", number=2, delta_token="t2"), page(number=3, last=True))
+    assert first.token == "t2"
+    assert second_pass(first, page("a", last=True, delta_token="t3")).token == "t2"
+    assert second_pass(tally(page("a")), page("a", last=True, delta_token="t3")).token == "t3"
+    assert Tally(token="t0").token == "t0"
+
+
+def test_in_a_delta_by_token_rows_may_be_replayed() -> None:
+    counted = Tally(replayed=True)
+    assert counted.add(page("a"))
+    assert counted.add(page("a", number=2))
+    assert counted.repeated_page is None
