@@ -24,13 +24,13 @@ async def pages_of(connector: Connector[Any, Any], path: str, row: type[R]) -> A
     size = min(100, pages.max_page_size or 100)
     paging: Paging = Offset(size, "startIndex", "count", first=1)
     if by_cursor or sample.next_cursor:
-        paging, start = Cursor(size, limit="count"), {"cursor": ""}
+        paging = Cursor(size, limit="count", first="" if by_cursor else None)
     listing: Any = Resources if sample.resources is UNSET else LowerCase
     first, rows = frozenset[str](), 0
-    async with aclosing(connector.api.pages(path, listing[row], paging=paging, params={**sort, **start})) as listed:
+    async with aclosing(connector.api.pages(path, listing[row], paging=paging, params=sort)) as listed:
         async for page in listed:
             # Behind the last row some servers begin again, instead of sending an empty page.
-            if total and page.ids and first.issuperset(page.ids) and rows >= (page.announced or 0):
+            if total and page.ids and first.issuperset(page.ids) and rows == sample.total_results:
                 yield replace(page, rows=(), ids=(), place=replace(page.place, last=True))
                 return
             first, rows = first or frozenset(page.ids), rows + len(page.ids)
