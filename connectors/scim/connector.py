@@ -54,6 +54,6 @@ class Scim(Connector[ScimCredentials, ScimOptions]):
         found: dict[str, list[str]] = {}
         if self.options.departments == "groups":
             async for page in pages_of(self, "/Groups", Group):
-                for group, member in [(group, member) for group in page.rows for member in group.members or ()]:
+                for group, member in [(one, each) for one in page.rows for each in one.members or ()]:
                     found.setdefault(member.value or "", []).append(group.id)
         return found

@@ -26,6 +26,7 @@ USERS = f"{BASE}/Users"
 GROUPS = f"{BASE}/Groups"
 CONFIG = f"{BASE}/ServiceProviderConfig"
 SIGN_IN = "/oauth2/token"
+_ADDRESS = f"https://directory.acme.example{BASE}"
 _MESSAGE = "urn:ietf:params:scim:api:messages:2.0:"
 _CORE = "urn:ietf:params:scim:schemas:core:2.0:"
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
@@ -74,17 +75,17 @@ class Behaviour(Switches):
 
 class ScimSimulator(StaffSimulator):
     host = "directory.acme.example"
-    credentials: Mapping[str, str] = {
-        "base_url": f"https://directory.acme.example{BASE}",
-        "token": "scim-simulated-token-71c0d5",
-    }
-    basic: Mapping[str, str] = {"user": "reader", "password": "scim-simulated-password-3f"}
+    other_hosts = ("login.acme.example",)
+    credentials: Mapping[str, str] = {"base_url": _ADDRESS, "token": "scim-simulated-token-71c0d5"}
+    basic: Mapping[str, str] = {"base_url": _ADDRESS, "user": "reader", "password": "scim-simulated-password-3f"}
     client: Mapping[str, str] = {
+        "base_url": _ADDRESS,
         "client_id": "scim-simulated-client",
         "client_secret": "scim-simulated-secret-88ae",
-        "sign_in_url": f"https://directory.acme.example{SIGN_IN}",
+        "sign_in_url": f"https://login.acme.example{SIGN_IN}",
         "scope": "users.read",
     }
+    other_credentials = (basic, client)
     listings = (Listed(USERS, "Resources", "totalResults"),)
 
     def __init__(self, people: int, seed: int, behaviour: Behaviour) -> None:
@@ -128,7 +129,7 @@ class ScimSimulator(StaffSimulator):
     def _may(self, authorization: str) -> bool:
         word, _, given = authorization.partition(" ")
         if word == "Basic":
-            return given == b64encode(":".join(self.basic.values()).encode()).decode()
+            return given == b64encode(f"{self.basic['user']}:{self.basic['password']}".encode()).decode()
         return word == "Bearer" and given in {self.credentials["token"], *self.issued}
 
     # ---- lists
