@@ -150,7 +150,8 @@ class Cursor:
 
     The page without a cursor ends the listing. An empty page with one does not. An interrupted reading resumes at its
     last cursor. If the provider answers a cursor with one of the statuses ``expired_by``, the reading starts over.
-    Without a ``limit`` no size is sent. ``sent_in=Body("variables")`` is for GraphQL.
+    Without a ``limit`` no size is sent. ``sent_in=Body("variables")`` is for GraphQL. ``first`` is the cursor of the
+    first page where that wants one, too: SCIM's is empty.
 
     Set ``keeps_place`` only if the provider's documentation says that a cursor names the row behind which it goes on,
     and that rows keep their order: then no row can move past the reader, and a total or a count that agrees proves
@@ -166,12 +167,14 @@ class Cursor:
     sent_in: Body | None = None
     expired_by: frozenset[int] = EXPIRED
     keeps_place: bool = False
+    first: str | None = None
 
     def query(self, position: Position) -> PageQuery | None:
-        first: Parameters = {self.limit: self.size} if self.limit else {}
-        if not position.pages:
-            return PageQuery(first, self.sent_in)
-        return PageQuery({**first, self.cursor: position.next_cursor}, self.sent_in) if position.next_cursor else None
+        size: Parameters = {self.limit: self.size} if self.limit else {}
+        cursor = position.next_cursor if position.pages else self.first
+        if position.pages and not cursor:
+            return None
+        return PageQuery(size if cursor is None else {**size, self.cursor: cursor}, self.sent_in)
 
     def following(self, response: "Listing[Any]", links: Mapping[str, str]) -> str | None:  # noqa: ARG002 - named by the protocol
         return response.next_cursor or None
@@ -184,6 +187,7 @@ class NextUrl:
     The address is requested as it came, if its host is one of the connector's; one without a host is taken as relative
     to that of the first page. The parameters of the request are those of the first page; its headers are sent with
     every page. ``expired_by`` and ``keeps_place`` are as for ``Cursor``.
+
     Example: ``self.api.pages("/users", Users, paging=NextUrl(), params={"$top": "100"})``.
     """
 
