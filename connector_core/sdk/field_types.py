@@ -189,9 +189,7 @@ class PrivateKey:
 class Pem:
     """Field type of a certificate in PEM, of several lines, which is no secret: ``Annotated[str, Pem()]``.
 
-    Certificates of authorities may follow that of the client.
-
-    Example: ``certificate: Annotated[str, Pem()]``.
+    Certificates of authorities may follow that of the client. Example: ``certificate: Annotated[str, Pem()]``.
     """
 
     def check(self, value: str) -> str:
