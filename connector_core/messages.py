@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from connector_core.outcomes import Began, Certificate, Proof
+from connector_core.beginnings import Began, Proof
+from connector_core.outcomes import Certificate
 from connector_core.reasons import Code, Reason
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Self
 
+from connector_core.beginnings import Began, Proof
 from connector_core.data_profile import DataProfile
 from connector_core.field_changes import FieldChange
 from connector_core.reasons import Reason
@@ -48,42 +49,6 @@ class Standing(StrEnum):
     def good(self) -> bool:
         """True if everything requested of the kind was read."""
         return self in {Standing.COMPLETE, Standing.CAUGHT_UP}
-
-
-class Began(StrEnum):
-    """The beginning of a reading."""
-
-    FRESH = "fresh"
-    RESUMED = "resumed"
-    STARTED_OVER_UNFIT = "started_over_unfit"
-    """The kind cannot be resumed, or its rows are too old or were read with another token, options or version."""
-    STARTED_OVER_CHANGED = "started_over_changed"
-    """The listing has changed since the interrupted run."""
-    STARTED_OVER_EXPIRED = "started_over_expired"
-    """The provider no longer accepted the cursor at which the reading was to go on."""
-    RESYNCED = "resynced"
-    """The provider no longer accepted the token from which the delta was to start, so all rows were read. None of the
-    kind is removed by that run."""
-    READ_TWICE = "read_twice"
-    """The listing may have moved while it was read, so it was read again."""
-
-
-class Proof(StrEnum):
-    """The proof that a reading, whose counters agree, missed no row that was listed throughout."""
-
-    NONE = "none"
-    ONE_RESPONSE = "one_response"
-    """All rows came in one response."""
-    EXPECTED_IDS = "expected_ids"
-    """Another response names the rows that must be there, and all of them came."""
-    COUNT = "count"
-    """As many rows came as the provider says there are, by cursors past which no row can move."""
-    CREATION_TIMES = "creation_times"
-    """As many rows that were created before the reading began were read as were announced at its beginning."""
-    READ_TWICE = "read_twice"
-    """As many rows that an earlier pass had read were read again as were announced at its beginning."""
-    DECLINED = "declined"
-    """There is none, since the settings decline a second pass: complete, unless a row left while it was read."""
 
 
 class Operation(StrEnum):
@@ -233,9 +198,7 @@ class Progress:
     integration: str
     kind: str
     seen: int
-    """Rows so far."""
     announced: int | None
-    """The total, as far as it is known."""
     forecast: Forecast
     """For the rest of this run."""
     step: Step = Step.READING
@@ -266,10 +229,7 @@ class Report:
 
     def __getitem__(self, kind: str) -> KindReport:
         """Return the report of one kind: ``report["Employee"].certificate``."""
-        for one in self.kinds:
-            if one.kind == kind:
-                return one
-        raise KeyError(kind)
+        return {one.kind: one for one in self.kinds}[kind]
 
     def named(self, change: Change) -> Change:
         """Return a change of this run with its name, even where the row is stored no more."""

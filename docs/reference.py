@@ -124,7 +124,8 @@ GROUPS: Mapping[str, tuple[str, str]] = {
         """
         testing.Simulator testing.StaffSimulator testing.Organisation testing.Person testing.Listed testing.Switches
         testing.SimulatorOptions testing.Answer testing.json_answer testing.BODY testing.Request testing.Fault
-        testing.Faults testing.serve testing.Served testing.load testing.environment
+        testing.Faults testing.serve testing.Served testing.load testing.environment testing.AuthorizationServer
+        testing.OAuthError testing.simulated_key testing.new_rsa_key testing.another_key
         """,
     ),
 }

@@ -16,9 +16,9 @@ from attacks import HOLDS, Row, collect_elsewhere
 from cryptography.fernet import Fernet
 
 from connector_core import Certificate, Employee, RejectedCredentialsError
+from connector_core.beginnings import Began
 from connector_core.host import Host
 from connector_core.messages import message
-from connector_core.outcomes import Began
 from connector_core.settings import HostSettings, HttpSettings, Settings
 from connector_core.testing import clock, environment, serve
 from connector_core.testing.listing_faults import LISTING_FAULTS

@@ -11,7 +11,7 @@ from connector_core.sdk.api import HandPages
 from connector_core.sdk.connector import AnyConnector
 from connector_core.sdk.invalid_text import INVALID_TEXT
 from connector_core.sdk.page import TotalSource
-from connector_core.sdk.paging import Position
+from connector_core.sdk.position import Position
 from connector_core.testing.kit import fault_injection, run_examiner, run_job, scale
 from planted.chained import Addresses, ByHand, Links
 from planted.example import Person

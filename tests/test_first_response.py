@@ -10,7 +10,7 @@ from connector_core import Call, Listing, Maybe, PlaceInListing, Row, TotalSourc
 from connector_core.http.first_response import FirstResponse
 from connector_core.http.parsing import ParsedPage, parse_page
 from connector_core.http.waits import clock_of
-from connector_core.sdk.paging import Position
+from connector_core.sdk.position import Position
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp()
 MIDDLE, LAST = PlaceInListing(number=2, last=False), PlaceInListing(number=2)

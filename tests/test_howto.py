@@ -27,8 +27,9 @@ from connector_core import (
     Verdict,
     hookspecs,
 )
+from connector_core.beginnings import Began
 from connector_core.host import Host
-from connector_core.outcomes import Began, Progress
+from connector_core.outcomes import Progress
 from connector_core.plugins import Registry, load
 from connector_core.scheduling.payloads import payload, trial_payload
 from connector_core.scheduling.results import KindResult, Result

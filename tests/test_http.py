@@ -24,7 +24,7 @@ from connector_core.host import Host
 from connector_core.http import HttpApi, open_session, tls_context
 from connector_core.http.quotas import Quotas
 from connector_core.reasons import Code, Reason
-from connector_core.sdk.paging import Position
+from connector_core.sdk.position import Position
 from connector_core.settings import HttpSettings
 from connector_core.testing import Answer, Faults
 from connectors.namely.simulator import NamelySimulator

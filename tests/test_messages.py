@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from connector_core.beginnings import Began
 from connector_core.messages import BEGAN, GROUPS, MESSAGES, action, began, counted, message, parameters
-from connector_core.outcomes import Began, Certificate, Standing
+from connector_core.outcomes import Certificate, Standing
 from connector_core.reasons import Code, Reason
 
 GIVEN: dict[Code, dict[str, Any]] = {

@@ -39,8 +39,9 @@ from connector_core import (
     Wire,
 )
 from connector_core import field as key
+from connector_core.beginnings import Began, Proof
 from connector_core.host import Host
-from connector_core.outcomes import Began, Operation, Proof, State
+from connector_core.outcomes import Operation, State
 from connector_core.plugins import registry_of
 from connector_core.sdk.connector import AnyConnector
 from connector_core.sdk.paging import Chained

@@ -17,15 +17,7 @@ from connector_core import Change, Operation, Run, State
 from connector_core.data_profile import DataProfile
 from connector_core.host import Host
 from connector_core.observers import OBSERVER_SECONDS
-from connector_core.outcomes import (
-    Certificate,
-    KindPlan,
-    KindReport,
-    Report,
-    Standing,
-    Traffic,
-    Verdict,
-)
+from connector_core.outcomes import Certificate, KindPlan, KindReport, Report, Standing, Traffic, Verdict
 from connector_core.plugins import Registry, load
 from connector_core.reasons import Code, Reason
 from connector_core.settings import PluginSettings, Settings

@@ -10,6 +10,7 @@ import pytest
 from aiohttp import web
 
 from connector_core import Call, Employee, Page, PageNumber, TotalSource, Verdict
+from connector_core.beginnings import Began
 from connector_core.errors import UnavailableError
 from connector_core.host import Host
 from connector_core.http.listener import RequestListener
@@ -17,8 +18,7 @@ from connector_core.http.pace import Pace, PageSizes
 from connector_core.http.pages import PagedListing
 from connector_core.http.parsing import ParsedPage
 from connector_core.http.request import Request
-from connector_core.outcomes import Began
-from connector_core.sdk.paging import Position
+from connector_core.sdk.position import Position
 from connector_core.settings import LimitSettings, PluginSettings
 from connector_core.testing import Faults
 from connectors.namely.simulator import Behaviour, NamelySimulator, Tenant

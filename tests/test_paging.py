@@ -6,7 +6,8 @@ import pytest
 from aiohttp import web
 
 from connector_core import Cursor, Offset, PageNumber, Paging, SinglePage, Streamed
-from connector_core.sdk.paging import PageQuery, Position, Sliced
+from connector_core.sdk.paging import Sliced
+from connector_core.sdk.position import PageQuery, Position
 from connector_core.testing import Answer, json_answer
 from planted.example import Example, ExampleCredentials, People
 from planted.misreading import WithoutTotal

@@ -6,6 +6,7 @@ from itertools import chain
 from rich.table import Table
 from rich.text import Text
 
+from connector_core.beginnings import Proof
 from connector_core.cli.encoding import plain
 from connector_core.cli.flags import Flags
 from connector_core.cli.output import console, table
@@ -13,15 +14,7 @@ from connector_core.cli.plan import Totals, how_to_decide, print_plan
 from connector_core.data_profile import DataProfile
 from connector_core.host import Host
 from connector_core.messages import PROOFS, action, began, counted, message, remedy
-from connector_core.outcomes import (
-    Certificate,
-    KindPlan,
-    KindReport,
-    Operation,
-    Proof,
-    Report,
-    Verdict,
-)
+from connector_core.outcomes import Certificate, KindPlan, KindReport, Operation, Report, Verdict
 from connector_core.phrases import without
 
 _COLOURS = {

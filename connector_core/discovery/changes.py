@@ -6,8 +6,9 @@ from enum import Enum
 
 import msgspec
 
+from connector_core.beginnings import Proof
 from connector_core.discovery.drift import STATUS, DifferenceCounts, RowDifference, by_field, lost_together
-from connector_core.outcomes import Certificate, Proof, Standing
+from connector_core.outcomes import Certificate, Standing
 from connector_core.reasons import Code, Reason
 from connector_core.sdk.entities import Entity, Status
 from connector_core.store.comparison import Difference, Loss, Missing

@@ -1,12 +1,13 @@
 """Completeness of a reading: its counters and evidence become coded reasons, and these a certificate."""
 
+from connector_core.beginnings import Proof
 from connector_core.data_profile import DataProfile
 from connector_core.discovery.delta import delta_problems
 from connector_core.discovery.drift import emptied_fields, rows_emptied
 from connector_core.discovery.results import Evidence, ReadResult
 from connector_core.discovery.tally import Tally
 from connector_core.discovery.token_delta import TokenCursor, token_problems
-from connector_core.outcomes import Certificate, Proof, Standing
+from connector_core.outcomes import Certificate, Standing
 from connector_core.reasons import Code, Reason
 from connector_core.sdk.page import TotalSource
 from connector_core.settings import DriftSettings

@@ -4,10 +4,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+from connector_core.beginnings import Began
 from connector_core.discovery.profile import Profile, utc
 from connector_core.discovery.tally import Tally
 from connector_core.discovery.token_delta import token_unfit
-from connector_core.outcomes import Began, Certificate, Extent, KindPlan, Standing
+from connector_core.outcomes import Certificate, Extent, KindPlan, Standing
 from connector_core.reasons import Code, Reason
 from connector_core.sdk.connector import Declaration
 from connector_core.sdk.entities import Entity

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from connector_core.beginnings import Began
 from connector_core.discovery.changes import Testimony
 from connector_core.discovery.completeness import incompleteness
 from connector_core.discovery.connector_errors import has_row
@@ -14,7 +15,7 @@ from connector_core.discovery.guards import is_held
 from connector_core.discovery.read import KindReader
 from connector_core.discovery.results import Evidence, ReadResult
 from connector_core.discovery.witness import ask
-from connector_core.outcomes import Began, Forecast, Progress, Step
+from connector_core.outcomes import Forecast, Progress, Step
 from connector_core.sdk.connector import Account
 from connector_core.store import Reading, StoredKind
 

@@ -1,12 +1,13 @@
 """Reading one kind: fresh, resumed after an interrupted run, again if the listing moved, or only its changes."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from connector_core.beginnings import Began
 from connector_core.discovery.bounds import bound_reached, size_of, size_of_body
 from connector_core.discovery.check import check_account
 from connector_core.discovery.connector_errors import connector_errors, next_page, pages_of, rule_of
@@ -14,6 +15,7 @@ from connector_core.discovery.context import RunContext
 from connector_core.discovery.delta import ChangeCursor
 from connector_core.discovery.failures import failure_reason
 from connector_core.discovery.profile import Profile
+from connector_core.discovery.progress import progress_teller
 from connector_core.discovery.results import DeltaStart, ReadResult
 from connector_core.discovery.stage import StageWriter, completed_rows, distinct_entities, staged_rows
 from connector_core.discovery.tally import Tally
@@ -25,18 +27,14 @@ from connector_core.errors import (
     RejectedCredentialsError,
     StoreError,
 )
-from connector_core.outcomes import Began, Progress
 from connector_core.reasons import Code, Reason
 from connector_core.sdk.connector import Account, AnyConnector, Declaration
 from connector_core.sdk.entities import Entity
 from connector_core.sdk.page import Beginning, Page
-from connector_core.sdk.paging import Position
+from connector_core.sdk.position import Position
 from connector_core.store import LastScan, Reading
 from connector_core.store.sqlite import now
 from connector_core.store.staging import Checkpoint, digest_of
-
-LOG_SECONDS = 10.0
-"""Interval at which a long run logs its progress."""
 
 
 @dataclass(slots=True)
@@ -237,7 +235,7 @@ class KindReader:
     async def _take_pages(self, one: _Pass, pages: AsyncGenerator[Page[Entity], None], writer: StageWriter) -> None:
         """Count and stage every page to the end; stop at once if the first is not that of the checkpoint."""
         prepared = completed_rows() if one.delta and one.delta.token else distinct_entities()
-        tell = self._progress(one)
+        tell = progress_teller(self._context, self._declaration.kind.__name__, one.tally)
         one.began_at = one.checkpoint.began_at if one.checkpoint else now()
         one.staged = one.checkpoint.staged if one.checkpoint else 0
         while page := await next_page(one.connector, pages, rows_kept=one.tally.rows_wanted):
@@ -288,27 +286,3 @@ class KindReader:
             cursor=page.place.cursor,
             token=tally.token,
         )
-
-    def _progress(self, one: _Pass) -> Callable[[], None]:
-        """Return a function that tells the progress, and logs it once in a while."""
-        context, kind, loop = self._context, self._declaration.kind.__name__, asyncio.get_running_loop()
-        logged_at = loop.time()
-
-        def tell() -> None:
-            nonlocal logged_at
-            forecast, tally = context.api.forecast(), one.tally
-            context.progress(Progress(context.run.integration, kind, tally.seen, tally.announced, forecast))
-            # The first page tells the total, so that is when a forecast can be made.
-            if tally.pages > 1 and loop.time() - logged_at < LOG_SECONDS:
-                return
-            logged_at = loop.time()
-            structlog.get_logger().info(
-                "reading",
-                kind=kind,
-                seen=tally.seen,
-                announced=tally.announced,
-                requests_left=forecast.requests,
-                seconds_left=round(forecast.seconds),
-            )
-
-        return tell

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from connector_core.beginnings import Began
 from connector_core.discovery.changes import Testimony
 from connector_core.discovery.delta import ChangeCursor
 from connector_core.discovery.drift import ClearedValues, DifferenceCounts
 from connector_core.discovery.profile import Profile
 from connector_core.discovery.tally import Tally
 from connector_core.discovery.token_delta import TokenCursor
-from connector_core.outcomes import Began
 from connector_core.reasons import Code, Reason
 from connector_core.sdk.connector import Declaration
 from connector_core.store import LastScan, Reading

@@ -20,14 +20,7 @@ from connector_core.discovery.results import Evidence
 from connector_core.discovery.tenant import judge_tenant
 from connector_core.discovery.verdict import verdict
 from connector_core.errors import ConnectorCoreError, StoreError
-from connector_core.outcomes import (
-    Certificate,
-    Extent,
-    KindPlan,
-    KindReport,
-    Report,
-    Standing,
-)
+from connector_core.outcomes import Certificate, Extent, KindPlan, KindReport, Report, Standing
 from connector_core.reasons import Code, Reason
 from connector_core.sdk.connector import Account, AnyConnector
 from connector_core.store import LastScan, Reading, StoredKind

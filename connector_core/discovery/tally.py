@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable
 
+from connector_core.beginnings import Proof
 from connector_core.discovery.dependence import traced
-from connector_core.outcomes import Proof
 from connector_core.sdk.entities import Entity
 from connector_core.sdk.hash_set import HashSet
 from connector_core.sdk.page import Beginning, Origin, Page, PlaceInListing, TotalSource
@@ -186,7 +186,8 @@ class Tally:
         if page.place.number == 1 and self.pages > 1:
             self._one_listing = False
             self._cut_short |= not self.ended
-        self._one_response &= page.place.one_response
+        # A second listing, if it begins again, came in a second response.
+        self._one_response &= page.place.one_response and (page.place.number > 1 or self.pages == 1)
         self._chained |= page.place.chained
         self._keeps_place &= page.place.keeps_place
         self.delta_token = self.delta_token if page.delta_token is None else page.delta_token

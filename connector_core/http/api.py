@@ -29,7 +29,8 @@ from connector_core.sdk.api import HandPages, Params
 from connector_core.sdk.credentials import Credentials
 from connector_core.sdk.manifest import Manifest
 from connector_core.sdk.page import Page, T
-from connector_core.sdk.paging import Chained, Cursor, NextUrl, PageQuery, Paging, Position, Streamed
+from connector_core.sdk.paging import Chained, Cursor, NextUrl, Paging, Streamed
+from connector_core.sdk.position import PageQuery, Position
 from connector_core.sdk.wire import Listing, R
 from connector_core.settings import BoundSettings, HttpSettings
 

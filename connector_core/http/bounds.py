@@ -5,7 +5,7 @@ from contextlib import aclosing
 
 from connector_core.errors import Call, ProtocolError
 from connector_core.sdk.page import Page, T
-from connector_core.sdk.paging import Position
+from connector_core.sdk.position import Position
 
 
 class Bound:

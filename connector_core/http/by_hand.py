@@ -7,7 +7,7 @@ from connector_core.http.bounds import Bound
 from connector_core.http.first_response import FirstResponse
 from connector_core.http.parsing import ParsedPage
 from connector_core.sdk.page import Page, PlaceInListing, TotalSource
-from connector_core.sdk.paging import Position
+from connector_core.sdk.position import Position
 from connector_core.sdk.wire import R
 
 

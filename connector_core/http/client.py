@@ -229,9 +229,7 @@ class Client:
         told = request.url and not request.signs_in
         try:
             url = self._url(request)
-            allowed = self._manifest.allows(url.host or "", url.port)
-            if url.user is not None:
-                raise ValueError
+            allowed = url.user is None and self._manifest.allows(url.host or "", url.port)
         except ValueError:
             raise ProtocolError("the address of the next page is not valid", call=request.call) from None
         if url.scheme == "https" and allowed:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from connector_core.http.parsing import ParsedPage
 from connector_core.sdk.page import Beginning, Page, PlaceInListing
-from connector_core.sdk.paging import Position
+from connector_core.sdk.position import Position
 from connector_core.sdk.values import moment
 from connector_core.sdk.wire import Maybe, R
 

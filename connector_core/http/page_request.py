@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Generic
 
 from connector_core.errors import UnavailableError
 from connector_core.http.parsing import ParsedPage
-from connector_core.sdk.paging import PageQuery, RowRange
+from connector_core.sdk.paging import RowRange
+from connector_core.sdk.position import PageQuery
 from connector_core.sdk.wire import R
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from connector_core.errors import Call
 from connector_core.sdk.api import Params
-from connector_core.sdk.paging import PageQuery
+from connector_core.sdk.position import PageQuery
 
 
 @dataclass(frozen=True, slots=True)

@@ -252,7 +252,9 @@ class Manifest(BaseModel):
     def located_by(self, credentials: Credentials) -> "Manifest":
         """Return the manifest with the hosts and the base URL for these credentials, whose secrets may be missing."""
         fill = self._filler(credentials)
-        hosts = tuple(_host_in(fill(one)) if _FIELD.fullmatch(one) else one for one in self.hosts)
+        # The operator names no host in a field that belongs to another way to sign requests.
+        named = [one for one in self.hosts if getattr(credentials, one.strip("{}"), "") is not None]
+        hosts = tuple(_host_in(fill(one)) if _FIELD.fullmatch(one) else one for one in named)
         return self.model_copy(update={"hosts": hosts, "base_url": fill(self.base_url)})
 
     def _filler(self, credentials: Credentials) -> Callable[[str], str]:

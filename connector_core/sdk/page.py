@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Generic, TypeVar, TypeVarTuple
 
+from connector_core.sdk.absence import with_nulls
 from connector_core.sdk.entities import Entity
 from connector_core.sdk.expected_ids import ExpectedIds
 from connector_core.sdk.rejection import Rejection, mapped_or_rejected, rejection_of_text
@@ -155,6 +156,24 @@ class Page(Generic[T]):
     def response(self) -> int:
         """The number of the response that brought the page."""
         return self.place.number if self.place.response is None else self.place.response
+
+    def without_rows(self) -> "Page[Any]":
+        """Return the page of a preparatory listing, all of which has to be known before the first entity can be made.
+
+        Yield one for each page of that listing: a check takes the first page only, and progress is told by pages.
+        """
+        return Page((), (), place=PlaceInListing(beginning=self.place.beginning))
+
+    def with_nulls(self, *, always: bool = False) -> "Page[T]":
+        """Return the page with null for each field that a row lacks and another row has.
+
+        For providers that leave out nulls: otherwise a field that was emptied would keep its stored value. One that no
+        row of the page has is still ``UNSET``, and so is one that could not be read in some row.
+
+        Args:
+            always: True for a row that was requested by its id: no other one tells which fields may come.
+        """
+        return replace(self, rows=with_nulls(self.rows, self.unreadable, always=always))
 
     def with_expected_ids(self, expected: ExpectedIds | None) -> "Page[T]":
         """Return the page with the total that another response implies. With None, the reading is not complete."""

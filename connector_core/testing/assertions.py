@@ -11,7 +11,10 @@ _ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"]
 
 
 class OAuthError(Exception):
-    """A token request that is refused, by the error code of RFC 6749."""
+    """A token request that is refused, by the error code of RFC 6749.
+
+    Example: ``raise OAuthError("invalid_client", 401)``.
+    """
 
     def __init__(self, code: str, status: int = 400) -> None:
         super().__init__(code)
@@ -20,7 +23,10 @@ class OAuthError(Exception):
 
 
 def simulated_key(name: str) -> str:
-    """Return the private key (P-256, for ES256) of a simulated client in PEM: always the same for a name."""
+    """Return the private key (P-256, for ES256) of a simulated client in PEM: always the same for a name.
+
+    Example: ``simulated_key("acme")``.
+    """
     number = int.from_bytes(sha256(name.encode()).digest()) >> 1
     return (
         ec.derive_private_key(number, ec.SECP256R1())

@@ -68,7 +68,7 @@ class _Family:
 
 @dataclass
 class AuthorizationServer:
-    """One authorization server with one client and one user, who consents."""
+    """Server with one client and a user, who consents. Example: ``AuthorizationServer("https://a.example", "id")``."""
 
     issuer: str
     """Its address, without a slash at its end: that of its token endpoint is the audience of assertions."""

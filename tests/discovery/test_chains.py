@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from connector_core import Code, Employee
+from connector_core.beginnings import Began
 from connector_core.host import Host
-from connector_core.outcomes import Began, Certificate, Progress, Verdict
+from connector_core.outcomes import Certificate, Progress, Verdict
 from connector_core.sdk.connector import AnyConnector
 from connector_core.settings import HttpSettings
 from connector_core.testing import Simulator

@@ -7,9 +7,10 @@ import pytest
 
 from builders import GONE, PRESENT, SILENT, TITLE, certificate, difference, differing, missing
 from connector_core import Employee
+from connector_core.beginnings import Proof
 from connector_core.discovery.changes import Testimony as Said
 from connector_core.discovery.changes import plan, plan_removals, plan_updates
-from connector_core.outcomes import Proof, Standing
+from connector_core.outcomes import Standing
 from connector_core.reasons import Code, Reason
 from connector_core.store.comparison import Difference, Loss, Missing
 from connector_core.store.planned import Update

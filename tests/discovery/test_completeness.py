@@ -24,13 +24,13 @@ from builders import (
     tally,
 )
 from connector_core import Certificate, Page, Rejection, Standing, TotalSource
+from connector_core.beginnings import Began, Proof
 from connector_core.discovery.completeness import incompleteness, verify
 from connector_core.discovery.delta import ChangeCursor
 from connector_core.discovery.drift import ClearedValues
 from connector_core.discovery.results import DeltaStart, Evidence, ReadResult
 from connector_core.discovery.tally import Tally
 from connector_core.discovery.token_delta import TokenCursor
-from connector_core.outcomes import Began, Proof
 from connector_core.reasons import Code, Reason
 from connector_core.settings import DriftSettings
 from connector_core.store.comparison import Comparison

@@ -22,6 +22,7 @@ from builders import (
     tally,
 )
 from connector_core import Certificate, Department, Standing, TotalSource
+from connector_core.beginnings import Began
 from connector_core.discovery.delta import (
     NEEDS_FULL_SCAN,
     ChangeCursor,
@@ -31,7 +32,7 @@ from connector_core.discovery.delta import (
 )
 from connector_core.discovery.profile import Profile
 from connector_core.discovery.token_delta import TokenCursor
-from connector_core.outcomes import Began, KindPlan
+from connector_core.outcomes import KindPlan
 from connector_core.reasons import Code, Reason
 from connector_core.settings import DeltaSettings
 from connector_core.store import LastScan

@@ -4,8 +4,8 @@ import pytest
 from attacks import FULL
 
 from connector_core import Code, Reason, Report, Verdict
+from connector_core.beginnings import Began
 from connector_core.host import Host
-from connector_core.outcomes import Began
 from connector_core.testing import Faults
 from misbehaving import Forgetful, Unsorted
 from world import Place, Start, copied_settings

@@ -4,8 +4,8 @@ import pytest
 from attacks import EMPTY
 
 from connector_core import Certificate, Code, Employee, Reason
+from connector_core.beginnings import Began, Proof
 from connector_core.host import Host
-from connector_core.outcomes import Began, Proof
 from connector_core.testing import Simulator
 from connectors.namely.simulator.directory import Group
 from world import Provider, Start, StartProvider

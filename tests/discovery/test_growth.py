@@ -7,11 +7,12 @@ from attacks import EMPTY, FULL
 
 from builders import TITLE, certificate, compared, evidence, page, tally
 from connector_core import Code, Reason, Rejection, Standing, Verdict
+from connector_core.beginnings import Began
 from connector_core.discovery.bounds import bound_reached, size_of
 from connector_core.discovery.changes import KindChanges
 from connector_core.discovery.guards import growth_reason, guard
 from connector_core.host import Host
-from connector_core.outcomes import Began, Operation, State
+from connector_core.outcomes import Operation, State
 from connector_core.settings import BoundSettings, GrowthSettings, LossSettings
 from connector_core.store.planned import Hold
 from connector_core.testing import Faults

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from connector_core import Code, Product, Reason, Verdict
-from connector_core.outcomes import Began
+from connector_core.beginnings import Began
 from connector_core.testing import Faults
 from misbehaving import Hiding, MergesRows, Shifting, Untold
 from planted.simulator import ExampleSimulator

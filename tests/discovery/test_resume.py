@@ -3,8 +3,8 @@
 import pytest
 
 from connector_core import Code, StoreError
+from connector_core.beginnings import Began
 from connector_core.host import Host
-from connector_core.outcomes import Began
 from connector_core.testing import Faults
 from world import Place, Start, copied_settings
 

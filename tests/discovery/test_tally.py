@@ -7,8 +7,8 @@ import pytest
 
 from builders import page, tally
 from connector_core import Rejection, TotalSource
+from connector_core.beginnings import Proof
 from connector_core.discovery.tally import BARREN_PAGES, Tally
-from connector_core.outcomes import Proof
 from connector_core.sdk.page import Beginning
 
 REJECTED = Rejection("x", "email", "wrong")

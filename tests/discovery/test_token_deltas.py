@@ -12,8 +12,9 @@ from typing import Protocol
 import pytest
 
 from connector_core import Code, Employee, Page, Reason, Report, Verdict, changes_since, witnesses
+from connector_core.beginnings import Began
 from connector_core.host import Host
-from connector_core.outcomes import Began, Operation, Progress
+from connector_core.outcomes import Operation, Progress
 from connector_core.plugins import registry_of
 from connector_core.sdk.connector import AnyConnector
 from connector_core.settings import HostSettings, LossSettings, Settings

@@ -7,7 +7,8 @@ from urllib.parse import unquote
 
 import pytest
 
-from connector_core.outcomes import Began, Certificate, Standing
+from connector_core.beginnings import Began
+from connector_core.outcomes import Certificate, Standing
 from connector_core.testing import clock
 from connector_core.testing.kit.harness import Harness, RunResult, open_harness
 from connector_core.testing.kit.reading import differences

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from connector_core import Call, Code, Context, Department, IdsByName, MalformedError, Options, PlaceInListing
+from connector_core.beginnings import Proof
 from connector_core.http.parsing import ParsedPage, parse_page
-from connector_core.outcomes import Proof
 from connector_core.settings import PluginSettings
 from connectors.personio.connector import Personio, PersonioOptions
 from connectors.personio.credentials import PersonioCredentials

@@ -19,7 +19,7 @@ from connector_core import (
     field,
     witnesses,
 )
-from connector_core.sdk.paging import PageQuery, Position
+from connector_core.sdk.position import PageQuery, Position
 from planted.example import Example, People, Person, to_employee
 
 PATH, PAGING = "/people", PageNumber(size=25, appends=True)

@@ -8,7 +8,7 @@ import pytest
 
 from connector_core import BusyError, UnknownIntegrationError
 from connector_core.audit import Action
-from connector_core.outcomes import Began
+from connector_core.beginnings import Began
 from connector_core.scheduling import LiveRun, Service
 from connector_core.scheduling.records import Records
 from connector_core.settings import HostSettings

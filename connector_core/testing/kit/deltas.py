@@ -3,8 +3,9 @@
 import asyncio
 from pathlib import Path
 
+from connector_core.beginnings import Began
 from connector_core.messages import message
-from connector_core.outcomes import Began, Certificate, Progress, Standing
+from connector_core.outcomes import Certificate, Progress, Standing
 from connector_core.testing.kit.findings import Findings
 from connector_core.testing.kit.harness import Harness, RunResult
 from connector_core.testing.kit.reading import differences

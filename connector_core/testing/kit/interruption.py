@@ -6,7 +6,8 @@ import random
 
 import aiohttp
 
-from connector_core.outcomes import Began, Progress
+from connector_core.beginnings import Began
+from connector_core.outcomes import Progress
 from connector_core.testing.clock import JumpingLoop
 from connector_core.testing.kit.fault_injection import Baseline, make_baseline, restart
 from connector_core.testing.kit.findings import Findings

@@ -75,9 +75,9 @@ def _measure(cost: Cost, result: RunResult, findings: Findings) -> None:
 
 async def _check_memory(harness: Harness, findings: Findings, few: int, many: int) -> None:
     # The lower of two peaks: objects that the collector has not visited yet are not growth.
-    async with _recorded(harness, few) as peak:
+    async with _recorded(harness, few, findings) as peak:
         low = min(await peak(), await peak())
-    async with _recorded(harness, many) as peak:
+    async with _recorded(harness, many, findings) as peak:
         high = await peak()
         if high - low > BYTES_PER_PERSON * (many - few):
             high = min(high, await peak())
@@ -94,7 +94,7 @@ def _collect(_: Progress) -> None:
 
 
 @asynccontextmanager
-async def _recorded(harness: Harness, people: int) -> AsyncIterator[Callable[[], Awaitable[int]]]:
+async def _recorded(harness: Harness, people: int, findings: Findings) -> AsyncIterator[Callable[[], Awaitable[int]]]:
     """Record the answers of a run, and give a function that returns the peak of traced bytes in a replay of it.
 
     One page is requested at a time: pages read ahead would add a constant that is larger than the growth.
@@ -110,7 +110,9 @@ async def _recorded(harness: Harness, people: int) -> AsyncIterator[Callable[[],
             gc.freeze()
             tracemalloc.start()
             try:
-                await harness.run(copy, read_stored=False, http=one_by_one, progress=_collect)
+                result = await harness.run(copy, read_stored=False, http=one_by_one, progress=_collect)
+                if not result.complete:
+                    findings.fail("scale.memory", f"a run from recorded answers fails: {result.outcome.strip()}")
                 return tracemalloc.get_traced_memory()[1]
             finally:
                 tracemalloc.stop()

@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from connector_core.beginnings import Began, Proof
 from connector_core.errors import BusyError, SettingsError
-from connector_core.outcomes import Began, Certificate, Proof, Standing
+from connector_core.outcomes import Certificate, Standing
 from connector_core.settings import Role
 from connector_core.store import Held, RunSummary
 from connector_core.web.api.operations import Operations
