@@ -7,7 +7,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from connector_core import Code, CredentialsError, Status
-from connector_core.outcomes import Proof
+from connector_core.beginnings import Proof
 from connector_core.settings import PluginSettings
 from connector_core.testing import clock
 from connector_core.testing.kit.harness import Harness, RunResult, open_harness
