@@ -26,8 +26,7 @@ class Answers:
     title: str | None = None
     """The provider's name. [default: after NAME]"""
     host: str | None = None
-    """Host of its API; *.acme.example where each company has its own domain; operator where the operator names it.
-    [default: api.NAME.example]"""
+    """Host of its API: *.acme.example, one for each company; operator, typed at connect. [default: api.NAME.example]"""
     auth: (
         Literal[
             "bearer",
