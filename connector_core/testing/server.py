@@ -237,7 +237,9 @@ class Simulator(ABC):
         if not any("json" in value for name, value in answer.headers if name == "Content-Type"):
             return answer
         listed = next((one for one in self.listings if one.path == path and one.people), None)
-        headers = (("Content-Type", "text/html"),) if kind == "content_type" else answer.headers
+        headers = answer.headers
+        if kind == "content_type":
+            headers = (*[one for one in headers if one[0] != "Content-Type"], ("Content-Type", "text/html"))
         return replace(answer, body=respelled(kind, answer.body, listed), headers=headers)
 
     def change_people(self, kind: str) -> None:

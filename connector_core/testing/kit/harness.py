@@ -90,8 +90,14 @@ class Harness:
         return self.served.simulator
 
     def reset(self, people: int = PEOPLE, *, seed: int = SEED) -> Simulator:
-        """Serve a new organisation, which is the same every time; with another ``seed``, another one."""
+        """Serve a new organisation, which is the same every time; with another ``seed``, another one.
+
+        What a store holds of a user's sign-in stays valid, in each of its copies.
+        """
+        earlier = self.simulator.oauth
         self.served.simulator = simulator_of(self.connector, people, seed)
+        if earlier and self.simulator.oauth:
+            self.simulator.oauth.inherit(earlier)
         return self.simulator
 
     def expected_ids(self) -> dict[str, set[str]]:
