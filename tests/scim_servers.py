@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import shutil
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -11,13 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
 from aiohttp import ClientSession, web
-from filelock import FileLock
 from yarl import URL
 
 from connector_core.testing import Served, serve
 from connectors.scim.simulator import Behaviour, ScimSimulator
+from node_programs import installed
 from world import free_port
 
 TOKEN = "token-of-the-tests-5be1"
@@ -77,36 +75,9 @@ async def scim2_server(folder: Path, *, cursors: bool = False) -> AsyncIterator[
 @asynccontextmanager
 async def scimmy(folder: Path) -> AsyncIterator[Directory]:
     """Start scimmy-routers. The test is skipped where Node.js or its packages cannot be had."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if not (node and npm):
-        _do_without("There is no Node.js.")
-    home = await asyncio.to_thread(_installed, str(npm), folder)
-    async with _process([str(node), "server.mjs"], home) as port, _behind_tls(int(port), "/scim/v2") as directory:
+    node, home = await asyncio.to_thread(installed, NODE, folder)
+    async with _process([node, "server.mjs"], home) as port, _behind_tls(int(port), "/scim/v2") as directory:
         yield directory
-
-
-def _installed(npm: str, folder: Path) -> Path:
-    """Return the folder with the server and its packages, which are installed once."""
-    import subprocess  # Beside its only use.
-
-    with FileLock(folder / ".lock"):
-        wanted = (NODE / "package-lock.json").read_text()
-        lock = folder / "package-lock.json"
-        if not ((folder / "node_modules").is_dir() and lock.is_file() and lock.read_text() == wanted):
-            for name in ("package.json", "package-lock.json"):
-                shutil.copy(NODE / name, folder)
-            command = [npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
-            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-            if done.returncode:
-                lock.unlink()
-                _do_without("npm cannot install the packages in tests/scim/node.")
-        shutil.copy(NODE / "server.mjs", folder)
-    return folder
-
-
-def _do_without(reason: str) -> None:
-    # CI installs it, so that these tests are never left out there.
-    (pytest.fail if "REQUIRE_NODE" in os.environ else pytest.skip)(reason)
 
 
 @asynccontextmanager

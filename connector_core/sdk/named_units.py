@@ -19,7 +19,7 @@ def named_units(names: Names) -> tuple[Department, ...]:
 
     A row of which a name did not come is rejected: there may be one more unit.
 
-    Example: ``page.derive(lambda one: named_units({"department": one.department, "division": one.division}))``.
+    Example: ``page.derive(lambda one: named_units({"department": one.department}))``.
     """
     if missing := [kind for kind, name in names.items() if name is UNSET]:
         raise RowRejectedError(missing[0], "did not come, or could not be read")
@@ -35,7 +35,7 @@ def named_unit_fields(names: Names) -> dict[str, Any]:
 
     Where a name did not come the fields are left out, so that the stored values stay.
 
-    Example: ``Employee.of(row, **named_unit_fields({"department": row.department}))``.
+    Example: ``Employee.of(person, **named_unit_fields({"department": person.department}))``.
     """
     if UNSET in names.values():
         return {}

@@ -20,7 +20,7 @@ class References:
     its case, blanks and composition. All rows of a large company can be added: each takes some 12 bytes for its id and
     for each name, and those of the id.
 
-    Example: ``managers = References((one.id, one.login, one.email) for one in page.rows)``.
+    Example: ``people = References((one.id, one.name) for one in page.rows)``.
 
     Args:
         rows: For each row its id, and what else names it: the same sorts of names in the same order for each row.

@@ -15,7 +15,10 @@ _SMALL_PRIMES = prod(n for n in range(3, 2000) if all(n % d for d in range(2, in
 
 @cache
 def simulated_rsa_key(name: str) -> str:
-    """Return the private key (RSA, for RS256) of a simulated client in PEM: always the same for a name."""
+    """Return the private key (RSA, for RS256) of a simulated client in PEM: always the same for a name.
+
+    Example: ``credentials = {"client_id": "simulated", "private_key": simulated_rsa_key("acme")}``.
+    """
     p, q = _prime(f"{name} p"), _prime(f"{name} q")
     private = pow(_EXPONENT, -1, (p - 1) * (q - 1))
     public = rsa.RSAPublicNumbers(_EXPONENT, p * q)

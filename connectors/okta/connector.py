@@ -52,12 +52,7 @@ class Okta(Connector[OktaCredentials, OktaOptions]):
         rate_headers=RateHeaders("X-Rate-Limit-Reset", "X-Rate-Limit-Remaining", "X-Rate-Limit-Limit", "epoch"),
         rejected=Advice(
             "Okta does not accept these credentials.",
-            causes=(
-                "a value was mistyped",
-                "okta.users.read is not granted",
-                "DPoP is on",
-                "the API token has expired",
-            ),
+            causes=("a value was mistyped", "okta.users.read is not granted", "DPoP is on", "the token has expired"),
             remedy="Fix it in the Okta Admin Console, then connect again.",
         ),
         provider_setup=(
@@ -66,7 +61,7 @@ class Okta(Connector[OktaCredentials, OktaOptions]):
             "Copy the private key as PEM, which is shown only once; the key ID (KID); and the client ID.",
             "Clear Require Demonstrating Proof of Possession (DPoP) header in token requests.",
             "Under Okta API Scopes, grant okta.users.read, and nothing else.",
-            "Under Admin roles, assign Read-only Administrator. An own role needs okta.users.read for all users.",
+            "Under Admin roles, assign Read-only Administrator. Any other role needs okta.users.read for all.",
         ),
         simulator="connectors.okta.simulator",
     )
