@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from connector_core import Code, Employee, RejectedCredentialsError, Report, Status, Verdict
-from connector_core.outcomes import Proof
+from connector_core.beginnings import Proof
 from connector_core.testing import Answer, clock
 from connector_core.testing.kit import scale
 from connector_core.testing.kit.findings import Findings
