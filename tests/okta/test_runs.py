@@ -234,6 +234,26 @@ async def test_a_status_that_turns_between_the_lists_costs_another_reading_and_n
     }
 
 
+@pytest.mark.parametrize("request_number", [4, 5])
+async def test_an_error_in_either_list_is_told(provider: StartProvider, request_number: int) -> None:
+    okta = await provider("okta")
+    await once(okta)
+    okta.simulator.script(f"403@{request_number}:{USERS}")
+    report = await okta.run(kinds=("employees",))
+    assert reasons(report)[0] is Code.READ_FAILED
+    assert len(await okta.people()) == 60
+
+
+async def test_two_readings_that_bring_different_departments_are_not_complete(provider: StartProvider) -> None:
+    okta = await provider("okta")
+    await once(okta)
+    # Of the second pass, the usual list comes without them.
+    okta.simulator.script(f"other_keys@4:{USERS}")
+    report = await okta.run(kinds=("departments",))
+    assert not report["Department"].certificate.complete
+    assert len(await okta.departments()) == 10
+
+
 async def test_a_user_who_was_deleted_for_good_is_removed_when_okta_denies_the_id(provider: StartProvider) -> None:
     okta = await provider("okta", losses=UNGUARDED)
     await once(okta)
