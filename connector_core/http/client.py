@@ -44,6 +44,8 @@ from connector_core.sdk.manifest import Manifest
 from connector_core.sdk.page import T
 from connector_core.settings import HttpSettings
 
+_ACCEPT = "application/json, */*;q=0.5"
+"""Some APIs have a media type of their own, such as ``application/scim+json``, and refuse requests for another."""
 _SHORT_PAUSE = 1.0
 """Seconds for which a path is held back after a throttle that does not say for how long."""
 _SMALL = 1024 * 1024
@@ -201,7 +203,7 @@ class Client:
         url = self._address(request)
         host = url.host or ""
         proxy = self._proxies.to(host, url.port or 443)
-        headers = {**request.headers, "Accept": "application/json", "Accept-Encoding": "gzip"}
+        headers = {**request.headers, "Accept": _ACCEPT, "Accept-Encoding": "gzip"}
         if request.body is not None:
             headers["Content-Type"] = request.content_type
         self.requests += 1

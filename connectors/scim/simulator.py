@@ -1,6 +1,7 @@
 """Local simulator of a SCIM 2.0 server."""
 
 import random
+import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar
@@ -28,6 +29,7 @@ USERS = f"{BASE}/Users"
 GROUPS = f"{BASE}/Groups"
 CONFIG = f"{BASE}/ServiceProviderConfig"
 SIGN_IN = "/oauth2/token"
+_RANGES = r"scim\+json|\*/\*"
 _ADDRESS = f"https://directory.acme.example{BASE}"
 _MESSAGE = "urn:ietf:params:scim:api:messages:2.0:"
 _CORE = "urn:ietf:params:scim:schemas:core:2.0:"
@@ -105,6 +107,8 @@ class ScimSimulator(StaffSimulator):
     def answer(self, request: web.Request) -> Answer:
         if request.path == SIGN_IN and request.method == "POST":
             return self._sign_in(request)
+        if self.behaviour.media == "scim" and not re.search(_RANGES, _accept(request)):
+            return self._error(406, "The responses are of type application/scim+json")
         if not self._may(request.headers.get("Authorization", "")):
             return self._error(401, "The credentials are not valid")
         if request.method != "GET":
@@ -268,6 +272,10 @@ class ScimSimulator(StaffSimulator):
 
     def _answer(self, body: dict[str, Any], status: int = 200) -> Answer:
         return json_answer(body, status, (("Content-Type", _MEDIA[self.behaviour.media]),))
+
+
+def _accept(request: web.Request) -> str:
+    return request.headers.get("Accept", "*/*")
 
 
 def _id(one: Person) -> str:
