@@ -25,6 +25,8 @@ from connectors.peopleware.credentials import PeoplewareCredentials
 from connectors.peopleware.mapping import to_department, to_employee
 from connectors.peopleware.wire import Me, People, Person, Unit, Units
 
+_SCOPE = "people.read offline_access"
+_ALLOW = "Sign in as a user with the role People reader, and allow the scope people.read"
 _LOGIN = "https://login.peopleware.example/oauth2"
 _PAGING = Cursor(size=25, cursor="after", limit="limit", expired_by=frozenset({410}))
 
@@ -39,20 +41,15 @@ class Peopleware(Connector[PeoplewareCredentials]):
         hosts=("api.peopleware.example", "login.peopleware.example"),
         base_url="https://api.peopleware.example/v2",
         auth=AuthorizationCode(
-            f"{_LOGIN}/authorize",
-            f"{_LOGIN}/token",
-            client=ClientSecret(sent_in="basic"),
-            scope="people.read offline_access",
+            f"{_LOGIN}/authorize", f"{_LOGIN}/token", client=ClientSecret(sent_in="basic"), scope=_SCOPE
         ),
         rejected=Advice(
             "Peopleware does not accept this application, or the sign-in of its user.",
-            causes=("the client ID or secret was mistyped", "the application was removed", "the consent was withdrawn"),
-            remedy="Compare both with Admin > Applications, then connect again and sign in.",
+            remedy="Compare the client ID and secret with Admin > Applications, then connect again and sign in.",
         ),
         provider_setup=(
-            "Open Admin, then Applications, and register an application with the redirect URI `http://127.0.0.1/callback`.",
-            "Allow it the scopes `people.read` and `offline_access`.",
-            "Copy the client ID and the client secret.",
+            "Open Admin > Applications, and register an application with the redirect URI `http://127.0.0.1/callback`.",
+            "Allow it the scopes `people.read` and `offline_access`. Copy the client ID and the client secret.",
         ),
         simulator="connectors.peopleware.simulator",
     )
@@ -66,7 +63,7 @@ class Peopleware(Connector[PeoplewareCredentials]):
         products={Product.SMP},
         resource="Employees",
         description="All employees, active and inactive, to enrich each discovered user.",
-        permission="Sign in as a user with the role People reader, and allow the scope people.read",
+        permission=_ALLOW,
         provides=(
             *("display_name", "first_name", "last_name", "email", "employee_number", "job_title", "status"),
             *("worker_type", "start_date", "end_date", "manager_source_id", "location_name", "updated_at"),
@@ -93,7 +90,7 @@ class Peopleware(Connector[PeoplewareCredentials]):
         products={Product.SMP},
         resource="Departments",
         description="The organisational structure, to tell where in the organisation which software is used.",
-        permission="Sign in as a user with the role People reader, and allow the scope people.read",
+        permission=_ALLOW,
         provides=("name", "parent_source_id"),
     )
     async def departments(self) -> AsyncIterator[Page[Department]]:
