@@ -114,13 +114,13 @@ class ScimSimulator(StaffSimulator):
         if request.method != "GET":
             return self._error(403, "The client may only read")
         if request.path == CONFIG and self.behaviour.configuration != "none":
-            return self._answer(self._configuration())
+            return self._scim(self._configuration())
         if request.path == USERS:
             return self._list(request.query, self._listed_people(), lambda one: one.number, self._user)
         if request.path == GROUPS:
             return self._list(request.query, sorted(self.departments), _group_id, self._group)
         found = [one for one in self._listed_people() if request.path == f"{USERS}/{_id(one)}"]
-        return self._answer(self._user(found[0])) if found else self._error(404, "Not found")
+        return self._scim(self._user(found[0])) if found else self._error(404, "Not found")
 
     def _sign_in(self, request: web.Request) -> Answer:
         form = dict(parse_qsl(request[BODY].decode()))
@@ -201,7 +201,7 @@ class ScimSimulator(StaffSimulator):
         return {"totalResults": totals[self.behaviour.total]} if self.behaviour.total in totals else {}
 
     def _message(self, body: dict[str, Any]) -> Answer:
-        return self._answer({"schemas": [f"{_MESSAGE}ListResponse"], **body})
+        return self._scim({"schemas": [f"{_MESSAGE}ListResponse"], **body})
 
     # ---- shapes of the answers
 
@@ -268,9 +268,9 @@ class ScimSimulator(StaffSimulator):
 
     def _error(self, status: int, detail: str, kind: str = "") -> Answer:
         body = {"schemas": [f"{_MESSAGE}Error"], "status": str(status), "detail": detail}
-        return self._answer({**body, **({"scimType": kind} if kind else {})}, status)
+        return self._scim({**body, **({"scimType": kind} if kind else {})}, status)
 
-    def _answer(self, body: dict[str, Any], status: int = 200) -> Answer:
+    def _scim(self, body: dict[str, Any], status: int = 200) -> Answer:
         return json_answer(body, status, (("Content-Type", _MEDIA[self.behaviour.media]),))
 
 
