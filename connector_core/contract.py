@@ -83,7 +83,7 @@ def _check_placeholders(manifest: Manifest, credentials: type[Credentials]) -> N
         raise PluginContractError(
             f"Its manifest names {{{unknown[0]}}}, which is not a field of its credentials without a secret."
         )
-    named = {one.strip("{}") for one in manifest.hosts if one.startswith("{")}
+    named = {one.strip("{}") for one in manifest.hosts if one.startswith("{")} & credentials.model_fields.keys()
     if strange := sorted(named - credentials.named_hosts()):
         raise PluginContractError(f"Its manifest has the host {{{strange[0]}}}, which is not a BaseUrl field.")
 

@@ -198,9 +198,7 @@ class Progress:
     integration: str
     kind: str
     seen: int
-    """Rows so far."""
     announced: int | None
-    """The total, as far as it is known."""
     forecast: Forecast
     """For the rest of this run."""
     step: Step = Step.READING
@@ -231,10 +229,7 @@ class Report:
 
     def __getitem__(self, kind: str) -> KindReport:
         """Return the report of one kind: ``report["Employee"].certificate``."""
-        for one in self.kinds:
-            if one.kind == kind:
-                return one
-        raise KeyError(kind)
+        return {one.kind: one for one in self.kinds}[kind]
 
     def named(self, change: Change) -> Change:
         """Return a change of this run with its name, even where the row is stored no more."""

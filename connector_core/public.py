@@ -78,9 +78,11 @@ from connector_core.sdk.field_types import (
 )
 from connector_core.sdk.manifest import Advice, Category, ConcurrencyLimit, Manifest, RateHeaders, RateLimit
 from connector_core.sdk.marks import changes, changes_since, fetches, witnesses
+from connector_core.sdk.named_units import named_unit_fields, named_units
 from connector_core.sdk.page import Page, PlaceInListing, TotalSource
 from connector_core.sdk.paging import Cursor, LinkHeader, NextUrl, Offset, PageNumber, Paging, SinglePage, Streamed
 from connector_core.sdk.position import Body
+from connector_core.sdk.references import References
 from connector_core.sdk.rejection import Rejection, RowRejectedError
 from connector_core.sdk.texts import normal_form
 from connector_core.sdk.values import (
@@ -173,6 +175,7 @@ __all__ = [
     "RateHeaders",
     "RateLimit",
     "Reason",
+    "References",
     "RejectedCredentialsError",
     "Rejection",
     "Report",
@@ -212,6 +215,8 @@ __all__ = [
     "link",
     "lookup",
     "moment",
+    "named_unit_fields",
+    "named_units",
     "normal_form",
     "text",
     "witnesses",

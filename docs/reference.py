@@ -78,7 +78,7 @@ GROUPS: Mapping[str, tuple[str, str]] = {
         Rows, and what they tell about the whole listing.
         """,
         """
-        Page PlaceInListing TotalSource ExpectedIds Rejection RowRejectedError
+        Page PlaceInListing TotalSource ExpectedIds References Rejection RowRejectedError
         """,
     ),
     "Entities": (
@@ -94,7 +94,8 @@ GROUPS: Mapping[str, tuple[str, str]] = {
         What a mapping makes of the provider's values.
         """,
         """
-        text first as_tuple link full_name day moment words lookup IdsByName department_fields normal_form
+        text first as_tuple link full_name day moment words lookup IdsByName department_fields named_units
+        named_unit_fields normal_form
         """,
     ),
     "Errors": (
@@ -123,6 +124,7 @@ GROUPS: Mapping[str, tuple[str, str]] = {
         """,
         """
         testing.Simulator testing.StaffSimulator testing.Organisation testing.Person testing.Listed testing.Switches
+        testing.simulated_rsa_key
         testing.SimulatorOptions testing.Answer testing.json_answer testing.BODY testing.Request testing.Fault
         testing.Faults testing.serve testing.Served testing.load testing.environment testing.AuthorizationServer
         testing.OAuthError testing.simulated_key testing.new_rsa_key testing.another_key

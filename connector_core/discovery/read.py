@@ -17,7 +17,7 @@ from connector_core.discovery.failures import failure_reason
 from connector_core.discovery.profile import Profile
 from connector_core.discovery.progress import progress_teller
 from connector_core.discovery.results import DeltaStart, ReadResult
-from connector_core.discovery.stage import StageWriter, distinct_entities, staged_rows
+from connector_core.discovery.stage import StageWriter, completed_rows, distinct_entities, staged_rows
 from connector_core.discovery.tally import Tally
 from connector_core.discovery.token_delta import TokenCursor
 from connector_core.errors import (
@@ -100,7 +100,8 @@ class KindReader:
         if self._context.settings.read_twice and result.tally.needs_another_pass and not result.problems:
             again = self._pass(self._new_connector(), result.began, result.tally)
             result = replace(await self._read_pages(again), first_page=result.first_page)
-        return await self.read_again(result) if result.tally.moved else result
+        # What ended a reading in the middle of a second listing is told: the end of the first one was no end.
+        return await self.read_again(result) if result.tally.moved and not result.problems else result
 
     async def read_again(self, result: ReadResult) -> ReadResult:
         """Read once more, after the listing moved. What the earlier pass staged stays: it was read."""
@@ -235,12 +236,12 @@ class KindReader:
 
     async def _take_pages(self, one: _Pass, pages: AsyncGenerator[Page[Entity], None], writer: StageWriter) -> None:
         """Count and stage every page to the end; stop at once if the first is not that of the checkpoint."""
-        distinct = distinct_entities()
+        prepared = completed_rows() if one.delta and one.delta.token else distinct_entities()
         tell = progress_teller(self._context, self._declaration.kind.__name__, one.tally)
         one.began_at = one.checkpoint.began_at if one.checkpoint else now()
         one.staged = one.checkpoint.staged if one.checkpoint else 0
         while page := await next_page(one.connector, pages, rows_kept=one.tally.rows_wanted):
-            page = distinct(page)
+            page = prepared(page)
             if one.checkpoint is not None:
                 if not one.checkpoint.continues(page):
                     one.listing_changed = True

@@ -55,6 +55,27 @@ def distinct_entities() -> Callable[[Page[Entity]], Page[Entity]]:
     return distinct
 
 
+def completed_rows() -> Callable[[Page[Entity]], Page[Entity]]:
+    """Return a function that adds to each row of a delta the fields which earlier rows of the same id have brought.
+
+    A row holds what has changed, and may come twice: with its values, and with a reference. The last one is stored.
+    """
+    earlier: dict[str, Entity] = {}
+
+    def completed(page: Page[Entity]) -> Page[Entity]:
+        for source_id in page.removed:
+            earlier.pop(source_id, None)
+        rows = []
+        for row in page.rows:
+            before = earlier.get(row.source_id, row)
+            absent = before.model_fields_set - row.model_fields_set
+            earlier[row.source_id] = row.model_copy(update={name: getattr(before, name) for name in absent})
+            rows.append(earlier[row.source_id])
+        return replace(page, rows=tuple(rows))
+
+    return completed
+
+
 class StageWriter:
     """Writes the pages of one reading, in order, one write at a time."""
 

@@ -165,9 +165,11 @@ class Tally:
         if self._total is not None:
             came = self.seen + len(self.rejected)
             return (self.dated or self.earlier is not None) and came - self.recent == self._total
-        # Without a total, two passes that brought the same rows prove each other.
+        # Without a total, two passes that brought the same rows, and as many entities of them, prove each other.
         before = self.earlier
-        return before is not None and not (before.moved or self.recent) and self.seen == before.seen
+        if before is None or before.moved or self.recent:
+            return False
+        return (self.seen, self.entities) == (before.seen, before.entities)
 
     @property
     def rows_wanted(self) -> int:
@@ -186,7 +188,8 @@ class Tally:
         if page.place.number == 1 and self.pages > 1:
             self._one_listing = False
             self._cut_short |= not self.ended
-        self._one_response &= page.place.one_response
+        # A second listing, if it begins again, came in a second response.
+        self._one_response &= page.place.one_response and (page.place.number > 1 or self.pages == 1)
         self._chained |= page.place.chained
         self._keeps_place &= page.place.keeps_place
         self.delta_token = self.delta_token if page.delta_token is None else page.delta_token

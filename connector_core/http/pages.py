@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Awaitable
 from dataclasses import replace
 from math import ceil
-from typing import Generic, Protocol
+from typing import Any, Generic, Protocol
 
 from connector_core.errors import ProtocolError
 from connector_core.http.first_response import FirstResponse
@@ -46,7 +46,9 @@ class PagedListing(Generic[R]):
         # Cached: isinstance() against a protocol costs more than handling a page.
         self._sliced = paging if isinstance(paging, Sliced) else None
         self._chained = isinstance(paging, Chained)
-        self._keeps_place = isinstance(paging, Chained) and paging.keeps_place
+        self._chain: dict[str, Any] = (
+            {"chained": True, "keeps_place": paging.keeps_place} if isinstance(paging, Chained) else {}
+        )
         self.fetch = fetch
         self.request = request
         self.pace = pace
@@ -90,15 +92,8 @@ class PagedListing(Generic[R]):
                 if not last:
                     self.use_free_slots()
                 listing = self.request.listing if self._paging.resumable else ""
-                place = PlaceInListing(
-                    listing,
-                    self._position.pages,
-                    last,
-                    due.total_fell,
-                    cursor=cursor,
-                    chained=self._chained,
-                    keeps_place=self._keeps_place,
-                )
+                number, fell = self._position.pages, due.total_fell
+                place = PlaceInListing(listing, number, last, fell, cursor=cursor, **self._chain)
                 yield (self._first or FirstResponse.of(page)).placed(page, place, self._start, self._position)
                 if last:
                     return

@@ -21,8 +21,8 @@ from connector_core.secrecy import presentable
 _SAID = 200
 """Characters of a provider's own words that are shown."""
 _BLANKS = b" \t\r\n" + BOM_UTF8
-_JSON = frozenset({b"{", b"["})
-"""The first byte of an object, and of an array."""
+_JSON = frozenset(bytes([one]) for one in b"{[0123456789")
+"""The first byte of an object, of an array, and of a number, which a count may be."""
 
 
 def raise_for_status(manifest: Manifest, request: Request, status: int, headers: Mapping[str, str]) -> None:

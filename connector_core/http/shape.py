@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Generic
+from typing import Any, Generic, get_origin
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -37,7 +37,8 @@ class Shape(Generic[R]):
 @cache
 def shape_of(listing: type[Listing[R]]) -> Shape[R]:
     (rows,) = [one for one in msgspec.structs.fields(listing) if one.name == "rows"]
-    is_array = issubclass(listing, ArrayListing)
+    # A generic listing of one kind of rows is no class: ``Resources[User]``.
+    is_array = issubclass(get_origin(listing) or listing, ArrayListing)
     within = tuple(listing.within.split(".")) if listing.within else ()
     return Shape(within, None if is_array else rows.encode_name, rows.type.__args__[0], listing.errors)
 

@@ -16,7 +16,7 @@ from connector_core.errors import PluginLoadError, SettingsError
 from connector_core.loading import NAMESPACE, hidden_namespace
 from connector_core.sdk.connector import AnyConnector
 from connector_core.settings import PluginSettings
-from connector_core.testing.kit.rules import Tier
+from connector_core.testing.kit.tiers import Tier
 from connector_core.testing.readme import regenerated, with_tier
 
 TEMPLATE = Path(__file__).with_name("template")

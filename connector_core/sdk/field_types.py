@@ -22,16 +22,25 @@ _WHOLE = "all of it, from the line -----BEGIN to the line -----END"
 class TenantDomain:
     """Field type of a company's own domain: one lower-case label before ``suffix``, as in ``company.namely.com``.
 
-    ``Annotated[str, TenantDomain("namely.com")]``. The error suggests a value where it can.
+    ``Annotated[str, TenantDomain("namely.com")]``. The error suggests a value where it can. ``also`` lists other
+    suffixes, and ``without`` is an ending of the label that leads elsewhere, such as ``-admin``.
 
     Example: ``domain: Annotated[str, TenantDomain("namely.com")]``.
     """
 
     suffix: str
+    also: tuple[str, ...] = ()
+    without: str = ""
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        return (self.suffix, *self.also)
 
     @property
     def pattern(self) -> str:
-        return rf"^{_LABEL}\.{re.escape(self.suffix)}$"
+        suffixes = "|".join(map(re.escape, self.suffixes))
+        apart = rf"(?!.*{re.escape(self.without)}\.)" if self.without else ""
+        return rf"^{apart}{_LABEL}\.{f'({suffixes})' if self.also else suffixes}$"
 
     def accepts(self, value: str) -> bool:
         return re.fullmatch(self.pattern[1:-1], value, re.ASCII) is not None
@@ -39,9 +48,10 @@ class TenantDomain:
     def check(self, value: str) -> str:
         if self.accepts(value):
             return value
-        if label := _company_in(value, self.suffix):
-            nearly = f"{label}.{self.suffix}"
-            raise _mistyped(f"type {nearly}, without https:// or anything else", nearly)
+        for suffix in self.suffixes:
+            nearly = f"{_company_in(value, suffix).removesuffix(self.without)}.{suffix}"
+            if self.accepts(nearly):
+                raise _mistyped(f"type {nearly}, without https:// or anything else", nearly)
         raise _mistyped(f"type only the company's own domain, such as company.{self.suffix}")
 
     def __get_pydantic_core_schema__(self, source: type[str], handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
@@ -179,9 +189,7 @@ class PrivateKey:
 class Pem:
     """Field type of a certificate in PEM, of several lines, which is no secret: ``Annotated[str, Pem()]``.
 
-    Certificates of authorities may follow that of the client.
-
-    Example: ``certificate: Annotated[str, Pem()]``.
+    Certificates of authorities may follow that of the client. Example: ``certificate: Annotated[str, Pem()]``.
     """
 
     def check(self, value: str) -> str:

@@ -164,7 +164,8 @@ class Manifest(BaseModel):
     """The word on the integration's page, such as API."""
     hosts: Annotated[tuple[Annotated[str, AfterValidator(_host)], ...], Field(min_length=1)]
     """The only hosts that the connector may reach. ``*`` stands for one label. ``{field}`` stands for the host of the
-    address in a field of the credentials that is a ``BaseUrl``: the operator says which host it is."""
+    address in a field of the credentials that is a ``BaseUrl``: the operator says which host it is. Or for that of an
+    address in ``Credentials.variables``: a choice says which host it is."""
     base_url: _BaseUrl
     """The start of every URL. ``{field}`` stands for a field of the credentials that is not secret."""
     addresses: Mapping[str, _BaseUrl] = {}
@@ -251,7 +252,9 @@ class Manifest(BaseModel):
     def located_by(self, credentials: Credentials) -> "Manifest":
         """Return the manifest with the hosts and the base URL for these credentials, whose secrets may be missing."""
         fill = self._filler(credentials)
-        hosts = tuple(_host_in(fill(one)) if _FIELD.fullmatch(one) else one for one in self.hosts)
+        # The operator names no host in a field that belongs to another way to sign requests.
+        named = [one for one in self.hosts if getattr(credentials, one.strip("{}"), "") is not None]
+        hosts = tuple(_host_in(fill(one)) if _FIELD.fullmatch(one) else one for one in named)
         return self.model_copy(update={"hosts": hosts, "base_url": fill(self.base_url)})
 
     def _filler(self, credentials: Credentials) -> Callable[[str], str]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Generic, TypeVar, TypeVarTuple
 
+from connector_core.sdk.absence import with_nulls
 from connector_core.sdk.entities import Entity
 from connector_core.sdk.expected_ids import ExpectedIds
 from connector_core.sdk.rejection import Rejection, mapped_or_rejected, rejection_of_text
@@ -156,6 +157,24 @@ class Page(Generic[T]):
         """The number of the response that brought the page."""
         return self.place.number if self.place.response is None else self.place.response
 
+    def without_rows(self) -> "Page[Any]":
+        """Return the page of a preparatory listing, all of which has to be known before the first entity can be made.
+
+        Yield one for each page of that listing: a check takes the first page only, and progress is told by pages.
+        """
+        return Page((), (), place=PlaceInListing(beginning=self.place.beginning))
+
+    def with_nulls(self, *, always: bool = False) -> "Page[T]":
+        """Return the page with null for each field that a row lacks and another row has.
+
+        For providers that leave out nulls: otherwise a field that was emptied would keep its stored value. One that no
+        row of the page has is still ``UNSET``, and so is one that could not be read in some row.
+
+        Args:
+            always: True for a row that was requested by its id: no other one tells which fields may come.
+        """
+        return replace(self, rows=with_nulls(self.rows, self.unreadable, always=always))
+
     def with_expected_ids(self, expected: ExpectedIds | None) -> "Page[T]":
         """Return the page with the total that another response implies. With None, the reading is not complete."""
         total = None if expected is None else expected.total_with(self.listed)
@@ -168,14 +187,15 @@ class Page(Generic[T]):
 
         Where it is not as many as were read, the reading is not complete; with None neither, unless a second reading
         agrees. A count that agrees proves the reading only where the paging keeps its place (``Cursor``): elsewhere
-        the host reads the listing a second time all the same.
+        the host reads the listing a second time all the same. Totals that the listing itself announces count no more.
 
         Args:
-            count: The number of rows; None if it could not be fetched.
+            count: The number of rows; None if it could not be fetched, or if the listing's own total is wrong.
             exact: False if the provider counts by an index that lags. A second reading that agrees outweighs it.
         """
         source = TotalSource.COUNT if exact else TotalSource.ESTIMATE
-        return replace(self, announced=count, total_source=source)
+        place = replace(self.place, total_fell=False, beginning=replace(self.place.beginning, total=None))
+        return replace(self, announced=count, total_source=source, place=place)
 
     def with_delta_token(self, token: str | None) -> "Page[T]":
         """Return the page with the token from which the next delta starts, fetched before the listing was requested.

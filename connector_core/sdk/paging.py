@@ -19,10 +19,7 @@ EXPIRED = frozenset({400, 410})
 
 
 class Paging(Protocol):
-    """Paging of a listing. ``query`` returns what asks for the next page, and None at the end.
-
-    Example: ``paging: Paging = Offset(size=100) if self.options.model_fields_set else PageNumber(size=100)``.
-    """
+    """Paging of a listing: what asks for the next page; None at the end. Example: ``paging: Paging = Offset(100)``."""
 
     @property
     def resumable(self) -> bool:
@@ -92,7 +89,6 @@ class PageNumber:
     A short page does not end the listing: a server that clamps the size, or leaves out rows, sends short pages.
     Set ``appends`` if the request sorts the rows by a key that never changes and grows, such as their creation: only
     then does an interrupted reading resume. ``sent_in=Body()`` puts the parameters into the body of a POST.
-
     Example: ``paging = PageNumber(size=50, page="pageNumber", per_page="pageSize", first=0)``.
     """
 
@@ -153,15 +149,14 @@ class Cursor:
     """Paging by ``?cursor=…&limit=100``: each page tells the cursor of the next one (``Listing.next_cursor``).
 
     The page without a cursor ends the listing. An empty page with one does not. An interrupted reading resumes at its
-    last cursor. If the provider answers a cursor with one of the statuses ``expired_by``, the reading starts over;
-    400 and 410 are those unless it says otherwise. In a method with ``@changes_since`` they mean, for any request, that
-    the provider no longer accepts the token.
-    Without a ``limit`` no size is sent. ``sent_in=Body("variables")`` is for GraphQL.
+    last cursor. If the provider answers a cursor with one of the statuses ``expired_by``, the reading starts over; 400
+    and 410 are those unless it says otherwise. In a method with ``@changes_since`` they mean, for any request, that the
+    provider no longer accepts the token. Without a ``limit`` no size is sent. ``sent_in=Body("variables")`` is for
+    GraphQL. ``first`` is the cursor of the first page where that wants one, too: SCIM's is empty.
 
     Set ``keeps_place`` only if the provider's documentation says that a cursor names the row behind which it goes on,
     and that rows keep their order: then no row can move past the reader, and a total or a count that agrees proves
     the reading. A cursor may well be a number of rows in disguise, so otherwise the listing is read twice.
-
     Example: ``paging = Cursor(size=100, cursor="after", limit="first")``.
     """
 
@@ -173,12 +168,14 @@ class Cursor:
     sent_in: Body | None = None
     expired_by: frozenset[int] = EXPIRED
     keeps_place: bool = False
+    first: str | None = None
 
     def query(self, position: Position) -> PageQuery | None:
-        first: Parameters = {self.limit: self.size} if self.limit else {}
-        if not position.pages:
-            return PageQuery(first, self.sent_in)
-        return PageQuery({**first, self.cursor: position.next_cursor}, self.sent_in) if position.next_cursor else None
+        size: Parameters = {self.limit: self.size} if self.limit else {}
+        cursor = position.next_cursor if position.pages else self.first
+        if position.pages and not cursor:
+            return None
+        return PageQuery(size if cursor is None else {**size, self.cursor: cursor}, self.sent_in)
 
     def following(self, response: "Listing[Any]", links: Mapping[str, str]) -> str | None:  # noqa: ARG002 - named by the protocol
         return response.next_cursor or None
@@ -209,10 +206,7 @@ class NextUrl:
 
 @dataclass(frozen=True, slots=True)
 class LinkHeader:
-    """Paging by the header ``Link: <https://…>; rel="next"``, whose address is used as with ``NextUrl``.
-
-    Example: ``self.api.pages("/users", Users, paging=LinkHeader(), params={"limit": "200"})``.
-    """
+    """Paging by the header ``Link: <https://…>; rel="next"``, used as ``NextUrl`` is. Example: ``LinkHeader()``."""
 
     resumable: ClassVar[bool] = True
 
@@ -235,10 +229,7 @@ def _at_address(position: Position) -> PageQuery | None:
 
 @dataclass(frozen=True, slots=True)
 class Streamed:
-    """One response with all rows, cut into pages of ``rows`` while it arrives, so that memory stays flat.
-
-    Example: ``self.api.pages("/directory", People, paging=Streamed(rows=100))``.
-    """
+    """One response with all rows, cut into pages of ``rows`` while it arrives. Example: ``Streamed(rows=50)``."""
 
     resumable: ClassVar[bool] = False
 

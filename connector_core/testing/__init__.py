@@ -7,6 +7,7 @@ from connector_core.testing.keys import another_key, new_rsa_key
 from connector_core.testing.listing_faults import Listed
 from connector_core.testing.oauth import AuthorizationServer
 from connector_core.testing.organisation import Organisation, Person, StaffSimulator
+from connector_core.testing.rsa_keys import simulated_rsa_key
 from connector_core.testing.server import Simulator, SimulatorOptions, environment, load
 from connector_core.testing.serving import Served, serve
 from connector_core.testing.switches import Switches
@@ -34,4 +35,5 @@ __all__ = [
     "new_rsa_key",
     "serve",
     "simulated_key",
+    "simulated_rsa_key",
 ]

@@ -18,11 +18,11 @@ class Certificate(StrEnum):
     UNKNOWN_AUTHORITY = "unknown_authority"
 
 
-def server_context(authority: trustme.CA, host: str, certificate: Certificate) -> ssl.SSLContext:
-    """Return the TLS context of a server of this host, whose clients trust ``authority``."""
+def server_context(authority: trustme.CA, host: str, certificate: Certificate, *others: str) -> ssl.SSLContext:
+    """Return the TLS context of a server of this host, and of ``others``, whose clients trust ``authority``."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     # Valid for sibling hosts too: an unknown tenant must be recognised by its answer, not by a TLS error.
-    names = [host, f"*.{host.partition('.')[2]}"]
+    names = [host, f"*.{host.partition('.')[2]}", *others]
     now, day, begin, end = datetime.now(UTC), timedelta(days=1), None, None
     match certificate:
         case Certificate.EXPIRED:

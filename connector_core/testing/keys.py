@@ -22,7 +22,7 @@ def new_rsa_key(bits: int = 2048) -> str:
 def another_key(pem: str) -> str:
     """Return another key of the same kind, as a key that is mistyped.
 
-    Example: ``another_key(private_key)``.
+    Example: ``another_key(simulated_key("acme")) != simulated_key("acme")``.
     """
     match load_pem_private_key(pem.encode(), None):
         case rsa.RSAPrivateKey() as key:

@@ -83,10 +83,9 @@ def _value_of(field: FormField) -> str:
 def setup_here(connector: type[AnyConnector]) -> str:
     """Steps of the operator on this side, as commands."""
     manifest = connector.manifest
-    # Where there are several ways, the first one is shown.
-    ways = connector.manifest.ways
-    others = {name for way in ways[1:] for name in way.fields} - set(ways[0].fields)
-    flags = " ".join(_flag(one) for one in connector.credentials_type.form() if one.name not in others)
+    # Where there are several ways, the first one is shown. What may be left out is left out.
+    fields = [one for one in connector.credentials_type.form() if one.required or one.name in manifest.auth.fields]
+    flags = " ".join(map(_flag, fields))
     connect = f"discover connect {manifest.name} --name acme"
     purpose = f"asks for the credentials, checks them with {manifest.title}, and saves them"
     steps = [

@@ -16,7 +16,10 @@ RequestKey = tuple[str, str, bytes]
 
 @dataclass(slots=True)
 class Replay:
-    """A stand-in for a simulator that records its answers, and sends them itself once ``replaying`` is set."""
+    """A stand-in for a simulator that records its answers, and sends them itself once ``replaying`` is set.
+
+    The simulator answers what was not recorded: no two signed requests for a token are the same.
+    """
 
     simulator: Simulator
     answers: dict[RequestKey, web.Response] = field(default_factory=dict)
@@ -24,7 +27,7 @@ class Replay:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         key = (request.method, request.path_qs, await request.read())
-        if not self.replaying:
+        if not self.replaying or key not in self.answers:
             answer = await self.simulator.handle(request)
             if isinstance(answer, web.Response):
                 self.answers[key] = answer

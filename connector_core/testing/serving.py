@@ -69,7 +69,7 @@ async def serve(
         # Imported late: it needs trustme, which comes with an extra.
         from connector_core.testing.certificates import Certificate, demand_certificates, server_context
 
-        context = server_context(authority, simulator.host, Certificate(certificate))
+        context = server_context(authority, simulator.host, Certificate(certificate), *simulator.other_hosts)
         if simulator.client_authority:
             demand_certificates(context, simulator.client_authority)
         served = Served(simulator, port, ca_file)

@@ -28,7 +28,8 @@ from connector_core.testing.kit import (
 )
 from connector_core.testing.kit.findings import Findings, Judgement, Result, Standing
 from connector_core.testing.kit.harness import Harness, open_harness, temporary_folder
-from connector_core.testing.kit.rules import RULES, SUITES, Rule, Tier
+from connector_core.testing.kit.rules import RULES, SUITES
+from connector_core.testing.kit.tiers import Rule, Tier
 
 __all__ = [
     "RULES",

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from connector_core.testing.kit.rules import RULES, Rule, Tier
+from connector_core.testing.kit.rules import RULES
+from connector_core.testing.kit.tiers import Rule, Tier
 
 SHOWN = 3
 """Problems shown for one rule; further ones are counted."""

@@ -184,7 +184,7 @@ _RULES = rules(
         "interruption.resumed",
         Tier.GOLD,
         "A run that is cancelled after any page, followed by another, ends with the store of an undisturbed run.",
-        "Cancels at every checkpoint, and compares the stores in every field; also where the cursor has expired since.",
+        "Cancels at every checkpoint, and compares the stores in every field. Cursors are expired meanwhile, too.",
     ),
     (
         "interruption.cancelled",
@@ -268,7 +268,7 @@ _RULES = rules(
         "scale.requests",
         Tier.PLATINUM,
         "The number of requests grows with the pages, not with the people.",
-        "Runs over organisations of growing size: requests = pages + a constant.",
+        "Runs over organisations of growing size: requests = pages + a constant, once more for a second reading.",
     ),
     (
         "scale.memory",

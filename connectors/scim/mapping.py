@@ -1,0 +1,31 @@
+"""Map SCIM's rows to employees. No request is made here."""
+
+from collections.abc import Mapping, Sequence
+
+from connector_core import UNSET, Employee, Status, WorkerType, as_tuple, first, full_name, lookup, moment
+from connectors.scim.departments import department_id
+from connectors.scim.wire import Reference, User
+
+_STATUSES = {True: Status.ACTIVE, False: Status.INACTIVE, UNSET: UNSET}
+_WORKERS = {"employee": WorkerType.EMPLOYEE, "intern": WorkerType.EMPLOYEE, "contractor": WorkerType.CONTRACTOR}
+
+
+def to_employee(user: User, source: str, groups: Mapping[str, Sequence[str]]) -> Employee:
+    """Return the employee, in the department that the row names, or in the groups that have it as a member."""
+    name, extension, manager = user.name, user.extension, user.extension and user.extension.manager
+    emails = sorted(user.emails or (), key=lambda one: not one.primary)
+    ids = tuple(groups.get(user.id, ())) if source == "groups" else as_tuple(department_id(user, source))
+    return Employee.of(
+        user,
+        display_name=user.display_name or (name and full_name(name.given_name, name.family_name)),
+        first_name=name and name.given_name,
+        last_name=name and name.family_name,
+        email=UNSET if user.emails is UNSET else next((one.value for one in emails if one.value), None),
+        employee_number=extension and extension.employee_number,
+        status=_STATUSES.get(user.active, Status.UNKNOWN),
+        worker_type=lookup(_WORKERS, user.user_type, WorkerType.UNKNOWN),
+        manager_source_id=manager.value if isinstance(manager, Reference) else manager,
+        updated_at=moment(user.meta and user.meta.last_modified),
+        department_source_ids=ids,
+        primary_department_source_id=first(ids) if len(ids or ()) < 2 else None,
+    )

@@ -1,0 +1,9 @@
+"""Entra keeps every rule of the kit."""
+
+import pytest
+
+from connector_core.testing.plugin import kit
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+test_entra = kit("entra")
