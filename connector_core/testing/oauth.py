@@ -53,8 +53,8 @@ class AuthorizationServer:
                 if answer := self.oauth.answer(request):
                     return answer
                 if not self.oauth.accepts(request):
-                    return json_answer({"error": "invalid_token"}, 401, JSON)
-                return json_answer({"people": [{"id": str(one.number)} for one in self.people]}, 200, JSON)
+                    return json_answer({"error": "invalid_token"}, 401)
+                return json_answer({"people": [{"id": str(one.number)} for one in self.people]})
     """
 
     issuer: str
