@@ -22,6 +22,7 @@ from connector_core.scaffold.rendering import render
 from connector_core.testing.kit import RULES, prove, prove_suite
 from connector_core.testing.kit.rules import Tier
 from docs.generate import lines_of
+from installed import environment, install
 from terminal import Terminal
 from world import DISCOVER, OURS, Discover
 
@@ -40,17 +41,6 @@ def files_in(folder: Path) -> dict[str, str]:
         for one in folder.rglob("*")
         if one.is_file()
     }
-
-
-def environment(site: Path) -> dict[str, str]:
-    """One in which what was installed into this folder is found, beside the code of this checkout."""
-    path = f"{DISCOVER.parent}{os.pathsep}{os.environ['PATH']}"
-    return {**os.environ, "PATH": path, "PYTHONPATH": f"{site}{os.pathsep}{ROOT}"}
-
-
-def install(project: Path, site: Path) -> None:
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
-    subprocess.run([*pip, "--target", site, project], env=environment(site), check=True)
 
 
 def run(*command: object, cwd: Path, env: Mapping[str, str] | None = None) -> str:

@@ -100,7 +100,8 @@ class KindReader:
         if self._context.settings.read_twice and result.tally.needs_another_pass and not result.problems:
             again = self._pass(self._new_connector(), result.began, result.tally)
             result = replace(await self._read_pages(again), first_page=result.first_page)
-        return await self.read_again(result) if result.tally.moved else result
+        # What ended a reading in the middle of a second listing is told: the end of the first one was no end.
+        return await self.read_again(result) if result.tally.moved and not result.problems else result
 
     async def read_again(self, result: ReadResult) -> ReadResult:
         """Read once more, after the listing moved. What the earlier pass staged stays: it was read."""
@@ -113,7 +114,8 @@ class KindReader:
         """
         by_token = self._declaration.changes_since is not None
         cursor = TokenCursor() if by_token else ChangeCursor.behind(scan, self._context.settings.delta)
-        one = replace(self._pass(self.connector, Began.FRESH), delta=DeltaStart(scan, cursor))
+        connector = self._context.new_connector(self._context.api.since_token()) if by_token else self.connector
+        one = replace(self._pass(connector, Began.FRESH), delta=DeltaStart(scan, cursor))
         one.tally = Tally(replayed=by_token)
         try:
             return await self._read_once(one)

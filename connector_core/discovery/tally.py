@@ -165,9 +165,11 @@ class Tally:
         if self._total is not None:
             came = self.seen + len(self.rejected)
             return (self.dated or self.earlier is not None) and came - self.recent == self._total
-        # Without a total, two passes that brought the same rows prove each other.
+        # Without a total, two passes that brought the same rows, and as many entities of them, prove each other.
         before = self.earlier
-        return before is not None and not (before.moved or self.recent) and self.seen == before.seen
+        if before is None or before.moved or self.recent:
+            return False
+        return (self.seen, self.entities) == (before.seen, before.entities)
 
     @property
     def rows_wanted(self) -> int:

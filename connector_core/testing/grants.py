@@ -1,4 +1,4 @@
-"""Records of an authorization server: codes that were not used yet, and the tokens of each consent."""
+"""Grants of the simulated authorization server: codes that were not used yet, and the tokens of a consent."""
 
 from dataclasses import dataclass, field
 

@@ -1,27 +1,4 @@
-"""Simulated authorization server (OAuth 2), which the simulators of providers that issue tokens are composed with.
-
-::
-
-    class AcmeSimulator(Simulator):
-        def __init__(self) -> None:
-            super().__init__()
-            self.oauth = AuthorizationServer(
-                issuer=f"https://{self.host}",
-                client_id="acme-simulated",
-                client_secret="acme-simulated-secret",
-                scopes=frozenset({"people.read"}),
-                issued=self.issued,
-            )
-
-        def answer(self, request: web.Request) -> Answer:
-            if answer := self.oauth.answer(request):
-                return answer
-            if not self.oauth.accepts(request):
-                return json_answer({"error": "invalid_token"}, 401, JSON)
-            ...
-
-Without ``client_secret`` and ``private_key`` the client is public. Attributes may be changed while it serves.
-"""
+"""Simulated authorization server (OAuth 2), which the simulators of providers that issue tokens are composed with."""
 
 import asyncio
 import secrets
@@ -48,7 +25,37 @@ _LONGEST_ASSERTION = 3600.0
 
 @dataclass
 class AuthorizationServer:
-    """Server with one client and a user, who consents. Example: ``AuthorizationServer("https://a.example", "id")``."""
+    """One authorization server with one client and one user, who consents.
+
+    A simulator assigns it to ``oauth``, and asks it first in ``answer``. Its endpoints are told by their paths, on
+    whatever host: one that is not the simulator's own is among its ``other_hosts``. Without ``client_secret`` and
+    ``private_key`` the client is public. Attributes may be changed while it serves. The kit sets ``rotation`` itself.
+
+    Example::
+
+        class AcmeSimulator(StaffSimulator):
+            host = "api.acme.example"
+            other_hosts = ("login.acme.example",)
+            credentials = {"client_id": "client-1", "client_secret": "simulated-secret"}
+            oauth: AuthorizationServer
+
+            def __init__(self, people: int, seed: int) -> None:
+                super().__init__(people, seed)
+                self.oauth = AuthorizationServer(
+                    "https://login.acme.example",
+                    "client-1",
+                    client_secret="simulated-secret",
+                    scopes=frozenset({"people.read"}),
+                    issued=self.issued,
+                )
+
+            def answer(self, request: web.Request) -> Answer:
+                if answer := self.oauth.answer(request):
+                    return answer
+                if not self.oauth.accepts(request):
+                    return json_answer({"error": "invalid_token"}, 401)
+                return json_answer({"people": [{"id": str(one.number)} for one in self.people]})
+    """
 
     issuer: str
     """Its address, without a slash at its end: that of its token endpoint is the audience of assertions."""
@@ -129,12 +136,10 @@ class AuthorizationServer:
         self._families.append(family)
         return self._new_refresh_token(family)
 
-    def inherit(self, earlier: "AuthorizationServer") -> None:
-        """Accept the tokens of an earlier server, each refresh token as the newest one of a consent of its own."""
-        for one in earlier._families:  # noqa: SLF001 - of its own class
-            self._families += [Family(one.scope, [token]) for token in one.tokens if not one.revoked]
-        self._valid_until |= earlier._valid_until  # noqa: SLF001 - as above
-        self.issued |= earlier.issued
+    def adopt_consents(self, other: "AuthorizationServer") -> None:
+        """Accept the refresh tokens of another server, as if this one had issued them."""
+        self._families = other._families  # noqa: SLF001 - it is one, too
+        self.issued |= {token for one in self._families for token in one.tokens}
 
     # ---- the user's browser
 

@@ -1,4 +1,4 @@
-"""The simulator read by Okta's own client, which no one here wrote: sign-in, rows, pages and filter are as it expects."""
+"""The simulator read by Okta's own client, which others wrote: sign-in, rows, pages and filter are as it expects."""
 
 import asyncio
 import json
@@ -17,10 +17,8 @@ PROGRAM = Path(__file__).parent / "node"
 pytestmark = pytest.mark.timeout(300)
 
 
-async def read(served: Served, options: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Any:
+async def read(served: Served, options: dict[str, Any], folder: Path) -> Any:
     """Return what the client reads: the usual list, and those who have left."""
-    folder = tmp_path_factory.getbasetemp().parent / "okta-client"
-    folder.mkdir(exist_ok=True)
     node, home = await asyncio.to_thread(installed, PROGRAM, folder)
     # The client keeps to the address that it was given, with its port.
     simulator = served.simulator
@@ -42,14 +40,13 @@ async def read(served: Served, options: dict[str, Any], tmp_path_factory: pytest
 
 @pytest.mark.parametrize("way", ["app", "token"])
 @pytest.mark.parametrize("links", ["lines", "joined"])
-async def test_oktas_own_client_reads_every_user(
-    way: str, links: str, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+async def test_oktas_own_client_reads_every_user(way: str, links: str, request: pytest.FixtureRequest) -> None:
     simulator = OktaSimulator(230, 7, Behaviour.parse({"links": links}))
     app = {"authorizationMode": "PrivateKey", "clientId": simulator.server.client_id, "scopes": ["okta.users.read"]}
     key = {"privateKey": simulator.server.private_key, "keyId": simulator.credentials["kid"]}
+    folder = request.config.cache.mkdir("okta-client")
     async with serve(simulator) as served:
-        listed, left = await read(served, {**app, **key} if way == "app" else {"token": API_TOKEN}, tmp_path_factory)
+        listed, left = await read(served, {**app, **key} if way == "app" else {"token": API_TOKEN}, folder)
     for found, active in ((listed, True), (left, False)):
         people = [one for one in simulator.present() if one.active is active]
         assert [(one["id"], one["login"], one["title"]) for one in found] == [

@@ -10,12 +10,13 @@ from aiohttp import web
 
 from connector_core import Code, Employee, RejectedCredentialsError, Report, Status, Verdict
 from connector_core.beginnings import Proof
+from connector_core.explanations import Answer as Previewed
 from connector_core.testing import Answer, clock
 from connector_core.testing.kit import scale
 from connector_core.testing.kit.findings import Findings
 from connector_core.testing.kit.harness import open_harness
 from connectors.okta.connector import Okta
-from connectors.okta.simulator import API_TOKEN, TOKEN, USERS, Behaviour, OktaSimulator, id_of
+from connectors.okta.simulator import API_TOKEN, TOKEN, USERS, Behaviour, OktaSimulator, id_of, login_of
 from world import UNGUARDED, Provider, StartProvider
 
 pytestmark = pytest.mark.jumping
@@ -234,6 +235,26 @@ async def test_a_status_that_turns_between_the_lists_costs_another_reading_and_n
     }
 
 
+@pytest.mark.parametrize("request_number", [4, 5])
+async def test_an_error_in_either_list_is_told(provider: StartProvider, request_number: int) -> None:
+    okta = await provider("okta")
+    await once(okta)
+    okta.simulator.script(f"403@{request_number}:{USERS}")
+    report = await okta.run(kinds=("employees",))
+    assert reasons(report)[0] is Code.READ_FAILED
+    assert len(await okta.people()) == 60
+
+
+async def test_two_readings_that_bring_different_departments_are_not_complete(provider: StartProvider) -> None:
+    okta = await provider("okta")
+    await once(okta)
+    # Of the second pass, the usual list comes without them.
+    okta.simulator.script(f"other_keys@4:{USERS}")
+    report = await okta.run(kinds=("departments",))
+    assert not report["Department"].certificate.complete
+    assert len(await okta.departments()) == 10
+
+
 async def test_a_user_who_was_deleted_for_good_is_removed_when_okta_denies_the_id(provider: StartProvider) -> None:
     okta = await provider("okta", losses=UNGUARDED)
     await once(okta)
@@ -285,6 +306,9 @@ async def test_every_user_who_is_previewed_becomes_what_the_list_makes_of_it(pro
     one = okta.simulator.people[30]
     found: Any = await okta.host.preview("acme", Employee, id_of(one))
     assert found.changes == ()
+    # Okta finds users by their logins, too, but that is not their id.
+    found = await okta.host.preview("acme", Employee, login_of(one))
+    assert found.answer is Previewed.NOT_THERE
 
 
 def test_the_kit_measures_memory_although_no_two_token_requests_are_the_same() -> None:

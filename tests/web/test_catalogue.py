@@ -199,7 +199,9 @@ def test_the_mechanism_of_every_connector_of_ours() -> None:
         "entra": "Client credentials",
         "hibob": "User and token",
         "namely": "Access token",
+        "okta": "Client credentials or API key",
         "personio": "Client credentials",
+        "scim": "Access token or User and token or Client credentials",
     }
 
 

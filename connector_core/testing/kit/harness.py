@@ -92,12 +92,14 @@ class Harness:
     def reset(self, people: int = PEOPLE, *, seed: int = SEED) -> Simulator:
         """Serve a new organisation, which is the same every time; with another ``seed``, another one.
 
-        What a store holds of a user's sign-in stays valid, in each of its copies.
+        A user who has signed in stays so. Refresh tokens stay valid, since many copies of a store use the same one:
+        how they rotate is the subject of the suite ``auth``.
         """
-        earlier = self.simulator.oauth
+        before = self.simulator.oauth
         self.served.simulator = simulator_of(self.connector, people, seed)
-        if earlier and self.simulator.oauth:
-            self.simulator.oauth.inherit(earlier)
+        if before and (oauth := self.simulator.oauth):
+            oauth.rotation = "none"
+            oauth.adopt_consents(before)
         return self.simulator
 
     def expected_ids(self) -> dict[str, set[str]]:

@@ -41,8 +41,6 @@ class Monitor:
     """Port of the simulator."""
     errors: list[ConnectorCoreError] = field(default_factory=list)
     """Errors that the client raised into the connector."""
-    readings: int = 0
-    """Readings of a kind that were begun: a listing may be read a second time."""
     pages: list[ReceivedPage] = field(default_factory=list)
     rows: list[str] = field(default_factory=list)
     """Text of the rows that the connector received, if ``keep_rows``."""

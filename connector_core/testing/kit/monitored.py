@@ -200,7 +200,6 @@ def _monitored_reading(
     @wraps(method)
     async def read(self: Any) -> AsyncIterator[Page[Any]]:
         self.api.method = method.__name__
-        monitor.readings += 1
         some: list[Any] = []
         async with aclosing(method(self)) as pages:
             async for page in pages:

@@ -22,6 +22,8 @@ from connector_core.testing import (
 )
 from connectors.entra.simulator.behaviour import Behaviour
 
+__all__ = ["TENANT", "Behaviour", "EntraSimulator", "simulator"]
+
 PREFIX = "/v1.0"
 JSON = (("Content-Type", "application/json;odata.metadata=minimal;charset=utf-8"),)
 TEXT = (("Content-Type", "text/plain"),)
