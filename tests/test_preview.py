@@ -103,7 +103,7 @@ async def test_what_a_preview_says_would_change_is_what_the_next_run_changes(nam
     ]
 
 
-@pytest.mark.parametrize("name", ["namely", "bamboohr", "hibob", "personio"])
+@pytest.mark.parametrize("name", ["namely", "bamboohr", "hibob", "okta", "personio"])
 async def test_each_connector_can_be_asked_for_one_employee(provider: StartProvider, name: str) -> None:
     place = await provider(name, 60)
     await place.connect()
@@ -115,7 +115,7 @@ async def test_each_connector_can_be_asked_for_one_employee(provider: StartProvi
         assert all(one.made_of for one in found.mapping if one.value), found.mapping
 
 
-@pytest.mark.parametrize("name", ["namely", "bamboohr", "hibob", "personio"])
+@pytest.mark.parametrize("name", ["namely", "bamboohr", "hibob", "okta", "personio"])
 async def test_a_row_that_the_provider_does_not_have_is_not_there(provider: StartProvider, name: str) -> None:
     place = await provider(name, 20)
     await place.connect()

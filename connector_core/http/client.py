@@ -232,6 +232,8 @@ class Client:
         try:
             url = self._url(request)
             allowed = url.user is None and self._manifest.allows(url.host or "", url.port)
+            if told and url.user is not None:
+                raise ValueError
         except ValueError:
             raise ProtocolError("the address of the next page is not valid", call=request.call) from None
         if url.scheme == "https" and allowed:

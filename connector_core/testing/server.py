@@ -164,7 +164,7 @@ class Simulator(ABC):
         """
 
     def path_of(self, request: web.Request) -> str:
-        """Return the path that fault scripts and listings use for this request."""
+        """Return the path that fault scripts and listings use for this request, whose body is ``request[BODY]``."""
         return request.path
 
     def script(self, faults: str) -> None:
@@ -174,6 +174,7 @@ class Simulator(ABC):
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one request, with the fault that its script names."""
+        request[BODY] = await request.read()
         path, loop, requests = self.path_of(request), asyncio.get_running_loop(), self.requests
         requests.append(Request(loop.time(), request.method, path, request.query_string))
         number = len(requests) - 1
@@ -184,7 +185,6 @@ class Simulator(ABC):
 
     async def _answer(self, request: web.Request, path: str) -> web.StreamResponse:
         fault = self.faults.next(path)
-        request[BODY] = await request.read()
         await asyncio.sleep(self.latency)
         kind = fault.kind if fault else ""
         if kind in THROTTLES:

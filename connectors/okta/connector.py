@@ -102,7 +102,7 @@ class Okta(Connector[OktaCredentials, OktaOptions]):
     @fetches(Employee)
     async def employee(self, source_id: str) -> Page[Employee] | None:
         found = await self.api.find(_USERS, source_id, User, headers=_HEADERS)
-        if found is None:
+        if found is None or found.id != source_id:
             return None
         if self._known is None:
             self._known = References([names_of(one) async for page in self._users(*_NAMES) for one in page.rows])

@@ -127,7 +127,9 @@ class OktaSimulator(StaffSimulator):
     def _answer_about_users(self, request: web.Request) -> Answer:
         if request.path == USERS:
             return self._page(request)
-        found = [one for one in self._visible() if id_of(one) == request.path.removeprefix(f"{USERS}/")]
+        named = request.path.removeprefix(f"{USERS}/")
+        # A login finds its user as well.
+        found = [one for one in self._visible() if named in {id_of(one), login_of(one)}]
         return json_answer(self._row(found[0], request, ""), 200, JSON) if found else _error("E0000007")
 
     # ---- rates

@@ -134,7 +134,7 @@ async def everything(place: Provider) -> Any:
     "Another company answers to the same credentials, with the same ids", "Nothing is created, changed or removed", FULL
 )
 @pytest.mark.parametrize("sizes", [(60, 80), (60, 12), (12, 60), (5, 5), (2, 60)])
-@pytest.mark.parametrize("name", ["namely", "bamboohr", "hibob", "personio"])
+@pytest.mark.parametrize("name", ["namely", "bamboohr", "hibob", "okta", "personio"])
 async def test_another_company_behind_the_same_credentials_changes_nothing(
     provider: StartProvider, name: str, sizes: tuple[int, int]
 ) -> None:

@@ -31,7 +31,7 @@ async def test_people_whom_a_token_may_no_longer_see_are_not_removed(namely: Sta
 
 
 @pytest.mark.attack("Three of 400 people vanish, at each provider", "Their removal is held", FULL)
-@pytest.mark.parametrize("name", ["namely", "bamboohr", "hibob", "personio"])
+@pytest.mark.parametrize("name", ["namely", "bamboohr", "hibob", "okta", "personio"])
 async def test_three_people_who_vanish_are_held_whoever_the_provider_is(provider: StartProvider, name: str) -> None:
     place = await provider(name, 400, losses=AT_ONCE)
     await place.connect()

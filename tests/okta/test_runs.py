@@ -10,12 +10,13 @@ from aiohttp import web
 
 from connector_core import Code, Employee, RejectedCredentialsError, Report, Status, Verdict
 from connector_core.beginnings import Proof
+from connector_core.explanations import Answer as Previewed
 from connector_core.testing import Answer, clock
 from connector_core.testing.kit import scale
 from connector_core.testing.kit.findings import Findings
 from connector_core.testing.kit.harness import open_harness
 from connectors.okta.connector import Okta
-from connectors.okta.simulator import API_TOKEN, TOKEN, USERS, Behaviour, OktaSimulator, id_of
+from connectors.okta.simulator import API_TOKEN, TOKEN, USERS, Behaviour, OktaSimulator, id_of, login_of
 from world import UNGUARDED, Provider, StartProvider
 
 pytestmark = pytest.mark.jumping
@@ -305,6 +306,9 @@ async def test_every_user_who_is_previewed_becomes_what_the_list_makes_of_it(pro
     one = okta.simulator.people[30]
     found: Any = await okta.host.preview("acme", Employee, id_of(one))
     assert found.changes == ()
+    # Okta finds users by their logins, too, but that is not their id.
+    found = await okta.host.preview("acme", Employee, login_of(one))
+    assert found.answer is Previewed.NOT_THERE
 
 
 def test_the_kit_measures_memory_although_no_two_token_requests_are_the_same() -> None:
