@@ -27,7 +27,7 @@ def env(tmp_path: Path) -> Mapping[str, str]:
 
 
 def judged(folder: Path, env: Mapping[str, str], *suites: str) -> dict[str, Any]:
-    command = [DISCOVER, "test", "peopleware", "--json", *(f"--suite={one}" for one in suites)]
+    command = [str(DISCOVER), "test", "peopleware", "--json", *(f"--suite={one}" for one in suites)]
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
     assert done.stdout, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
