@@ -109,7 +109,7 @@ audit: $(SUPPLY)/.ready
 $(SUPPLY)/.ready: requirements-supply.txt
 	@echo "Setting up $(SUPPLY) …"
 	@$(PYTHON) -m venv --clear $(SUPPLY)
-	@$(SUPPLY)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@$(SUPPLY)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	@touch $@
 
 # What CI runs.
@@ -117,13 +117,15 @@ check: test prove lint types docs
 
 setup: $(READY)
 
+# The lock names all dependencies, so pip resolves none (--no-deps): with hashes, older versions of pip refuse an extra of
+# a pinned package as soon as a newer version is out.
 # pip refuses hashes and an editable project in one call, so there are two. The build backend is in
 # requirements.txt, and is found through PATH.
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
 	@echo "Setting up $(VENV) …"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(READY)
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from connector_core import Account, Connector, Department, Employee, NextUrl, Page, changes_since, fetches
 from connectors.entra.credentials import EntraCredentials, EntraOptions
-from connectors.entra.departments import to_departments
+from connectors.entra.departments import to_units
 from connectors.entra.manifest import MANIFEST, discovers_in_users
 from connectors.entra.mapping import to_employee
 from connectors.entra.wire import People, Person
@@ -61,7 +61,7 @@ class Entra(Connector[EntraCredentials, EntraOptions]):
         """Read the departments that users name: Entra has no others."""
         params = {"$select": "id,userType,department,employeeOrgData", "$top": "999"}
         async for page in self.api.pages("/users", People, paging=NextUrl(), params=params):
-            yield page.derive(to_departments, self.options)
+            yield page.derive(to_units, self.options)
 
     def _employees(self, page: Page[Person], *, listed: bool = True) -> Page[Employee]:
         return page.map(to_employee, self.options, datetime.now(UTC).date(), listed)

@@ -1,18 +1,10 @@
-"""Departments, and other units, that users name. They have synthetic ids: the same for names that look the same."""
+"""Departments, and other units, that users name."""
 
-from connector_core import UNSET, Department, DepartmentKind, Maybe, RowRejectedError, full_name, normal_form
+from typing import Any
+
+from connector_core import UNSET, Department, Maybe, RowRejectedError, named_unit_fields, named_units
 from connectors.entra.credentials import EntraOptions
 from connectors.entra.wire import Person
-
-
-def units_of(person: Person, options: EntraOptions) -> Maybe[tuple[Department, ...]]:
-    """Return the units that a row names; ``UNSET`` unless all came that are read."""
-    more = person.employee_org_data
-    named = {"division": more and more.division, "cost_center": more and more.cost_center}
-    wanted = [("department", person.department), *((kind, named[kind]) for kind in options.units)]
-    if any(name is UNSET for _, name in wanted):
-        return UNSET
-    return tuple([_unit(DepartmentKind(kind), name) for kind, written in wanted if (name := full_name(written))])
 
 
 def is_left_out(person: Person, options: EntraOptions) -> bool:
@@ -21,13 +13,15 @@ def is_left_out(person: Person, options: EntraOptions) -> bool:
     return not options.guests and bool(person.is_guest)
 
 
-def to_departments(person: Person, options: EntraOptions) -> tuple[Department, ...]:
-    """Return the units that a row names. A row whose department is unknown is rejected: there may be one more."""
-    units = () if is_left_out(person, options) else units_of(person, options)
-    if not isinstance(units, tuple):
-        raise RowRejectedError("department", "did not come: the app must be allowed to read it")
-    return units
+def to_units(person: Person, options: EntraOptions) -> tuple[Department, ...]:
+    return () if is_left_out(person, options) else named_units(_names_of(person, options))
 
 
-def _unit(kind: DepartmentKind, name: str) -> Department:
-    return Department(source_id=f"{kind}:{normal_form(name)}", name=name, kind=kind, id_is_synthetic=True)
+def unit_fields_of(person: Person, options: EntraOptions) -> dict[str, Any]:
+    return named_unit_fields(_names_of(person, options))
+
+
+def _names_of(person: Person, options: EntraOptions) -> dict[str, Maybe[str]]:
+    """Return the names of the units that are read, by their kind: the department comes first, so it is the primary."""
+    more = person.employee_org_data
+    return {"department": person.department, **{kind: more and getattr(more, kind) for kind in options.units}}

@@ -4,7 +4,7 @@ from datetime import date
 
 from connector_core import UNSET, Employee, Maybe, Status, Wire, WorkerType, as_tuple, day, link, lookup, text, words
 from connectors.entra.credentials import EntraOptions
-from connectors.entra.departments import is_left_out, units_of
+from connectors.entra.departments import is_left_out, unit_fields_of
 from connectors.entra.wire import Person, Removed
 
 # Microsoft's own examples of a free text.
@@ -16,8 +16,6 @@ def to_employee(person: Person, options: EntraOptions, today: date, listed: bool
     if is_left_out(person, options):
         return None
     word, status = _status(person, today, listed=listed)
-    units = units_of(person, options)
-    primary = next((one.source_id for one in units or () if one.kind == "department"), None)
     return Employee.of(
         person,
         email=_email(person),
@@ -28,8 +26,7 @@ def to_employee(person: Person, options: EntraOptions, today: date, listed: bool
         start_date=day(person.employee_hire_date),
         end_date=day(person.employee_leave_date_time),
         manager_source_id=_manager(person, expanded=listed and options.managers),
-        department_source_ids=units and tuple([one.source_id for one in units]),
-        primary_department_source_id=UNSET if units is UNSET else primary,
+        **unit_fields_of(person, options),
     )
 
 

@@ -1,19 +1,24 @@
-"""Map SCIM's rows to the departments that they name. No request is made here."""
+"""Departments that users name, or groups that they are in."""
 
-from connector_core import UNSET, Department, DepartmentKind, Maybe, RowRejectedError, full_name, normal_form
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from connector_core import Department, Maybe, named_unit_fields, named_units
 from connectors.scim.wire import User
 
 
-def department_id(user: User, kind: str) -> Maybe[str]:
-    """Return the id of the department, division or cost centre that a row names: SCIM has none, so one is made."""
-    name = user.extension and full_name(getattr(user.extension, kind))
-    return f"{kind}:{normal_form(name)}" if name else None if user.extension else UNSET
-
-
 def to_departments(user: User, kind: str) -> tuple[Department, ...]:
-    """Return the department that a row names. A row that cannot be read is rejected: it may name one more."""
-    source_id, extension = department_id(user, kind), user.extension
-    if not extension:
-        raise RowRejectedError(kind, "did not come, or cannot be read")
-    named = {"source_id": source_id, "name": getattr(extension, kind), "kind": DepartmentKind(kind)}
-    return (Department.of(extension, **named, id_is_synthetic=True),) if source_id else ()
+    return named_units(_name_of(user, kind))
+
+
+def department_fields_of(user: User, source: str, groups: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """Return an employee's fields for the department that the row names, or for the groups that have it as a member."""
+    if source != "groups":
+        return named_unit_fields(_name_of(user, source))
+    ids = tuple(groups.get(user.id, ()))
+    # Of several groups none is known to be the primary one.
+    return {"department_source_ids": ids, "primary_department_source_id": ids[0] if len(ids) == 1 else None}
+
+
+def _name_of(user: User, kind: str) -> dict[str, Maybe[str]]:
+    return {kind: user.extension and getattr(user.extension, kind)}

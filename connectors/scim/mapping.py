@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from connector_core import UNSET, Employee, Status, WorkerType, as_tuple, first, full_name, lookup, moment
-from connectors.scim.departments import department_id
+from connector_core import UNSET, Employee, Status, WorkerType, full_name, lookup, moment
+from connectors.scim.departments import department_fields_of
 from connectors.scim.wire import Reference, User
 
 _STATUSES = {True: Status.ACTIVE, False: Status.INACTIVE, UNSET: UNSET}
@@ -14,7 +14,6 @@ def to_employee(user: User, source: str, groups: Mapping[str, Sequence[str]]) ->
     """Return the employee, in the department that the row names, or in the groups that have it as a member."""
     name, extension, manager = user.name, user.extension, user.extension and user.extension.manager
     emails = sorted(user.emails or (), key=lambda one: not one.primary)
-    ids = tuple(groups.get(user.id, ())) if source == "groups" else as_tuple(department_id(user, source))
     return Employee.of(
         user,
         display_name=user.display_name or (name and full_name(name.given_name, name.family_name)),
@@ -26,6 +25,5 @@ def to_employee(user: User, source: str, groups: Mapping[str, Sequence[str]]) ->
         worker_type=lookup(_WORKERS, user.user_type, WorkerType.UNKNOWN),
         manager_source_id=manager.value if isinstance(manager, Reference) else manager,
         updated_at=moment(user.meta and user.meta.last_modified),
-        department_source_ids=ids,
-        primary_department_source_id=first(ids) if len(ids or ()) < 2 else None,
+        **department_fields_of(user, source, groups),
     )

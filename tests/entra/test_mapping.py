@@ -9,7 +9,7 @@ import pytest
 from connector_core import Department, DepartmentKind, RowRejectedError, Status, WorkerType
 from connectors.entra.connector import Entra
 from connectors.entra.credentials import EntraOptions
-from connectors.entra.departments import to_departments
+from connectors.entra.departments import to_units
 from connectors.entra.mapping import to_employee
 from connectors.entra.wire import Person
 
@@ -210,19 +210,19 @@ def test_a_row_becomes_the_units_that_it_names() -> None:
     row = person(department=" Finance ", employeeOrgData={"division": "EMEA", "costCenter": None})
     finance = Department(source_id="department:finance", name="Finance", id_is_synthetic=True)
     emea = Department(source_id="division:emea", name="EMEA", kind=DepartmentKind.DIVISION, id_is_synthetic=True)
-    assert to_departments(row, EntraOptions()) == (finance,)
-    assert to_departments(row, ALL_UNITS) == (finance, emea)
+    assert to_units(row, EntraOptions()) == (finance,)
+    assert to_units(row, ALL_UNITS) == (finance, emea)
 
 
 def test_a_row_whose_department_did_not_come_is_rejected() -> None:
     with pytest.raises(RowRejectedError, match="department: did not come"):
-        to_departments(person(displayName="Mira"), EntraOptions())
+        to_units(person(displayName="Mira"), EntraOptions())
 
 
 def test_guests_can_be_left_out() -> None:
     guest = person(userType="Guest", department="Finance")
     assert to_employee(guest, WITHOUT_GUESTS, TODAY, listed=True) is None
-    assert to_departments(guest, WITHOUT_GUESTS) == ()
+    assert to_units(guest, WITHOUT_GUESTS) == ()
     assert to_employee(person(userType="Member"), WITHOUT_GUESTS, TODAY, listed=True) is not None
 
 
