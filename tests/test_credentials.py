@@ -235,6 +235,7 @@ def test_a_key_is_read_however_it_was_copied(spelled: str) -> None:
         (PEM_KEY.replace("PRIVATE", "ENCRYPTED PRIVATE"), "is encrypted: give the key without its passphrase"),
         ("  ", "is not a private key in PEM: copy all of it"),
     ],
+    ids=["a line of it", "cut at its end", "cut at its beginning", "more behind it", "public", "encrypted", "blank"],
 )
 @pytest.mark.parametrize("field", ["private_key", "other_key"])
 def test_a_key_that_is_not_whole_or_encrypted_is_refused_unseen(field: str, wrong: str, said: str) -> None:
