@@ -94,7 +94,7 @@ def _mechanism(way: Authentication) -> str:
         case Header():
             return "API key"
         case Basic(password=password):
-            return "User and token" if password else "API key"
+            return f"User and {password.replace('_', ' ')}" if password else "API key"
         case AuthorizationCode():
             return "Sign-in"
         case ClientCredentials():
