@@ -94,7 +94,7 @@ def _mechanism(way: Authentication) -> str:
         case Header():
             return "API key"
         case Basic(password=password):
-            return "User and token" if password else "API key"
+            return f"User and {password.replace('_', ' ')}" if password else "API key"
         case AuthorizationCode():
             return "Sign-in"
         case ClientCredentials():
@@ -102,9 +102,19 @@ def _mechanism(way: Authentication) -> str:
 
 
 def hosts_in_words(connector: type[AnyConnector]) -> tuple[str, ...]:
-    """Return the hosts that the connector may reach. One that the operator names is told by its field."""
-    titles = {f"{{{one.name}}}": one.title for one in connector.credentials_type.form()}
-    return tuple(f"the host of the {titles[host]}" if host in titles else host for host in connector.manifest.hosts)
+    """Return the hosts that the connector may reach. One that the operator names or chooses is told by its field."""
+    form = connector.credentials_type.form()
+    choices = " and ".join(one.title for one in form if one.choices)
+    named = {f"{{{one.name}}}": f"the host of the {one.title}" for one in form}
+    computed = f"the hosts of the chosen {choices}" if choices else "hosts that follow from the credentials"
+    found = [named.get(host, computed if host.startswith("{") else host) for host in connector.manifest.hosts]
+    return tuple(dict.fromkeys(found))
+
+
+def fields_of_ways(connector: type[AnyConnector]) -> frozenset[str]:
+    """Return the fields of which the operator fills in some, if there is more than one way to authenticate."""
+    ways = connector.manifest.ways
+    return frozenset(name for way in ways for name in way.fields) if len(ways) > 1 else frozenset()
 
 
 def ways_in_words(connector: type[AnyConnector]) -> str:

@@ -1,14 +1,15 @@
 """A connector's page in the web host: how to set it up here."""
 
-from connector_core.operator_pages import declared_by, entity_of, ways_in_words
+from connector_core.operator_pages import declared_by, entity_of, fields_of_ways, ways_in_words
 from connector_core.sdk.connector import AnyConnector
 
 
 def setup_here(connector: type[AnyConnector]) -> list[str]:
     """Return the operator's steps in the web host."""
     manifest, ways = connector.manifest, ways_in_words(connector)
-    of_ways = {name for way in manifest.ways for name in way.fields} if ways else set()
-    needed = [one.title for one in connector.credentials_type.form() if one.name not in of_ways]
+    alternative = fields_of_ways(connector)
+    form = [one for one in connector.credentials_type.form() if one.name not in alternative]
+    needed = [one.title for one in form if one.required or one.choices]
     steps = [
         "Choose Add integration.",
         f"Fill in {_listed(['a name', *needed])}.{f' {ways}' if ways else ''}",

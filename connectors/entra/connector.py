@@ -11,7 +11,7 @@ from connectors.entra.mapping import to_employee
 from connectors.entra.wire import People, Person
 
 # Leave dates take a permission of their own.
-_SELECTED = ",".join([one for one in (*Person.keys(),) if not one.startswith(("@", "manager", "employeeLeave"))])
+SELECTED = tuple([name for name in [*Person.keys()] if not name.startswith(("@", "manager", "employeeLeave"))])
 
 
 class Entra(Connector[EntraCredentials, EntraOptions]):
@@ -67,5 +67,7 @@ class Entra(Connector[EntraCredentials, EntraOptions]):
         return page.map(to_employee, self.options, datetime.now(UTC).date(), listed)
 
     def _properties(self) -> dict[str, str]:
-        selected = {"$select": _SELECTED + ",employeeLeaveDateTime" * self.options.leave_dates}
+        """Return the parameters that name what is read of a user."""
+        leave_date = ["employeeLeaveDateTime"] if self.options.leave_dates else []
+        selected = {"$select": ",".join([*SELECTED, *leave_date])}
         return {**selected, "$expand": "manager($select=id)"} if self.options.managers else selected

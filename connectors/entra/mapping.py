@@ -44,20 +44,24 @@ def _status(person: Person, today: date, *, listed: bool) -> tuple[Maybe[str], M
 
 def _email(person: Person) -> Maybe[str]:
     """Return the address; without one the name to sign in with, which for an outsider is no address."""
-    instead = None if "#EXT#" in (person.user_principal_name or "").upper() else person.user_principal_name
-    return instead if person.mail is None else person.mail
+    if person.mail is not None:
+        return person.mail
+    return None if "#EXT#" in (person.user_principal_name or "").upper() else person.user_principal_name
 
 
 def _worker_type(person: Person) -> Maybe[WorkerType]:
     if person.type == "#microsoft.graph.agentUser":
         return WorkerType.SYSTEM_USER
-    found = WorkerType.PARTNER if person.is_guest else lookup(_WORKERS, person.employee_type, WorkerType.UNKNOWN)
-    return UNSET if person.is_guest is UNSET or isinstance(person.type, Wire) else found
+    if person.is_guest is UNSET or isinstance(person.type, Wire):
+        return UNSET
+    return WorkerType.PARTNER if person.is_guest else lookup(_WORKERS, person.employee_type, WorkerType.UNKNOWN)
 
 
 def _manager(person: Person, *, expanded: bool) -> Maybe[str]:
     """Return the manager's id. Absent, it means none only where it was requested, and all came that always comes."""
     told = person.manager_changes or as_tuple(person.manager or None)
     present = [one.id for one in told or () if not isinstance(one.removed, Removed)]
+    if present:
+        return link(present[-1])
     is_whole = UNSET not in (person.first_name, person.mail, person.job_title, person.user_type, person.department)
-    return link(present[-1]) if present else None if told or (expanded and is_whole) else UNSET
+    return None if told or (expanded and is_whole) else UNSET

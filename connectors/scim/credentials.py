@@ -17,7 +17,7 @@ class ScimCredentials(Credentials):
     password: SecretStr | None = Field(None, title="Password", description="For Basic.")
     client_id: Annotated[str, Identifier()] | None = Field(None, title="Client ID", description="For OAuth.")
     client_secret: SecretStr | None = Field(None, title="Client secret", description="For OAuth.")
-    sign_in_url: Annotated[str, BaseUrl()] | None = Field(None, title="Sign-in URL", description="Issues OAuth tokens.")
+    sign_in_url: Annotated[str, BaseUrl()] | None = Field(None, title="Sign-in URL", description="For OAuth tokens.")
     scope: str = Field("", title="Scope", description="For OAuth, if the server wants one.")
 
 

@@ -1,6 +1,5 @@
 """Departments that users name, or groups that they are in."""
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connector_core import Department, Maybe, named_unit_fields, named_units
@@ -11,7 +10,7 @@ def to_departments(user: User, kind: str) -> tuple[Department, ...]:
     return named_units(_name_of(user, kind))
 
 
-def department_fields_of(user: User, source: str, groups: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+def department_fields_of(user: User, source: str, groups: dict[str, list[str]]) -> dict[str, Any]:
     """Return an employee's fields for the department that the row names, or for the groups that have it as a member."""
     if source != "groups":
         return named_unit_fields(_name_of(user, source))

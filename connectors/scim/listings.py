@@ -16,7 +16,8 @@ async def pages_of(connector: Connector[Any, Any], path: str, row: type[R]) -> A
     """
     read = connector.api.get("/ServiceProviderConfig", ServiceProviderConfig)
     config = await connector.optional(read, "service_provider_config_unavailable") or ServiceProviderConfig()
-    pages, sort = config.pagination, {"sortBy": "id"} if config.sort.get("supported") else {}
+    pages = config.pagination
+    sort = {"sortBy": "id"} if config.sort.get("supported") else {}
     by_cursor = pages.cursor and (pages.default_pagination_method == "cursor" or not pages.index)
     start = {"cursor": ""} if by_cursor else {"startIndex": "1"}
     sample = await connector.api.get(path, Sample, params={**sort, **start, "count": "1"})
@@ -26,7 +27,8 @@ async def pages_of(connector: Connector[Any, Any], path: str, row: type[R]) -> A
     if by_cursor or sample.next_cursor:
         paging = Cursor(size, limit="count", first="" if by_cursor else None)
     listing: Any = Resources if sample.resources is UNSET else LowerCase
-    first, rows = frozenset[str](), 0
+    first = frozenset[str]()
+    rows = 0
     async with aclosing(connector.api.pages(path, listing[row], paging=paging, params=sort)) as listed:
         async for page in listed:
             # Behind the last row some servers begin again, instead of sending an empty page.

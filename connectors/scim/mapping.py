@@ -1,7 +1,5 @@
 """Map SCIM's rows to employees. No request is made here."""
 
-from collections.abc import Mapping, Sequence
-
 from connector_core import UNSET, Employee, Status, WorkerType, full_name, lookup, moment
 from connectors.scim.departments import department_fields_of
 from connectors.scim.wire import Reference, User
@@ -10,7 +8,7 @@ _STATUSES = {True: Status.ACTIVE, False: Status.INACTIVE, UNSET: UNSET}
 _WORKERS = {"employee": WorkerType.EMPLOYEE, "intern": WorkerType.EMPLOYEE, "contractor": WorkerType.CONTRACTOR}
 
 
-def to_employee(user: User, source: str, groups: Mapping[str, Sequence[str]]) -> Employee:
+def to_employee(user: User, source: str, groups: dict[str, list[str]]) -> Employee:
     """Return the employee, in the department that the row names, or in the groups that have it as a member."""
     name, extension, manager = user.name, user.extension, user.extension and user.extension.manager
     emails = sorted(user.emails or (), key=lambda one: not one.primary)

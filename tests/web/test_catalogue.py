@@ -201,7 +201,7 @@ def test_the_mechanism_of_every_connector_of_ours() -> None:
         "namely": "Access token",
         "okta": "Client credentials or API key",
         "personio": "Client credentials",
-        "scim": "Access token or User and token or Client credentials",
+        "scim": "Access token or User and password or Client credentials",
     }
 
 

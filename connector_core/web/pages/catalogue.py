@@ -5,6 +5,7 @@ from aiohttp import web
 from connector_core.operator_pages import (
     declared_by,
     entity_of,
+    fields_of_ways,
     hosts_in_words,
     known_errors,
     limits_in_words,
@@ -54,6 +55,7 @@ async def connector(request: web.Request) -> web.Response:
         hosts=hosts_in_words(found),
         form=found.credentials_type.form(),
         ways=ways_in_words(found),
+        alternative=fields_of_ways(found),
         setup_here=setup_here(found),
         limits=limits_in_words(entry),
         errors=known_errors(found),

@@ -6,7 +6,7 @@ from typing import NoReturn
 from aiohttp import web
 
 from connector_core.errors import ConnectorCoreError, OtherTenantError
-from connector_core.operator_pages import ways_in_words
+from connector_core.operator_pages import fields_of_ways, ways_in_words
 from connector_core.sdk.connector import AnyConnector
 from connector_core.settings import Role
 from connector_core.store import Integration
@@ -247,6 +247,7 @@ def _form(
         manifest=connector.manifest,
         form=connector.credentials_type.form(),
         ways=ways_in_words(connector),
+        alternative=fields_of_ways(connector),
         name=typed.name,
         values=public_fields(connector, typed.fields),
         kept=set(secret_fields(typed.fields)) if draft_key else set(),
