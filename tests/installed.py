@@ -1,9 +1,15 @@
-"""A connector that is not ours, and distributions that are installed by having been written."""
+"""A connector that is not ours, and distributions: installed by pip, or by having been written."""
 
+import os
+import subprocess
+import sys
 import textwrap
 import uuid
 from pathlib import Path
 
+from world import DISCOVER
+
+ROOT = Path(__file__).parents[1]
 CONNECTOR = """
 from typing import Annotated
 from connector_core import *
@@ -49,3 +55,14 @@ class Folder:
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n")
         (info / "entry_points.txt").write_text(f"[connector_core]\n{name} = {module}\n")
         return module
+
+
+def environment(site: Path) -> dict[str, str]:
+    """One in which what was installed into this folder is found, beside the code of this checkout."""
+    path = f"{DISCOVER.parent}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "PATH": path, "PYTHONPATH": f"{site}{os.pathsep}{ROOT}"}
+
+
+def install(project: Path, site: Path) -> None:
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
+    subprocess.run([*pip, "--target", site, project], env=environment(site), check=True)

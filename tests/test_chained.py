@@ -93,6 +93,14 @@ async def test_a_chain_is_read_to_its_end_by_one_request_a_page(
     assert len({*cursors}) == len(cursors)
 
 
+async def test_a_simulator_of_another_content_type_still_tells_the_next_address_in_its_header() -> None:
+    simulator = ChainedSimulator(60, 1)
+    simulator.script("content_type")
+    async with reached(simulator, Example.manifest, ExampleCredentials.parse(simulator.credentials)) as api:
+        pages = [one async for one in api.pages("/links", ByLink, paging=LinkHeader(), params={"limit": str(SIZE)})]
+    assert len(pages) == 3
+
+
 # ---- addresses
 
 

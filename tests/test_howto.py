@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import textwrap
 import time
 import tomllib
 from datetime import UTC, datetime
@@ -197,7 +198,8 @@ def test_the_settings_and_projects_of_a_how_to_are_read(howto: Path, tmp_path: P
         elif spoken == "toml":
             assert tomllib.loads(body)
         elif spoken == "python":
-            compile(body, title, "exec")
+            # Some are lines of a method.
+            compile(f"async def lines():\n{textwrap.indent(body, '    ')}", title, "exec")
 
 
 async def test_the_embedding_how_tos_programs_read_and_apply(namely: Start, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,15 +19,18 @@ import pytest
 from connector_core.cli.scaffold import Answers
 from connector_core.scaffold import places
 from connector_core.scaffold.rendering import render
-from connector_core.testing.kit import RULES, prove_suite
+from connector_core.testing.kit import RULES, prove, prove_suite
+from connector_core.testing.kit.rules import Tier
 from docs.generate import lines_of
+from installed import environment, install
 from terminal import Terminal
 from world import DISCOVER, OURS, Discover
 
 ROOT = Path(__file__).parents[1]
-AUTH, PAGING = (get_args(get_args(get_type_hints(Answers)[one])[0]) for one in ("auth", "paging"))
-COMBINATIONS = list(product(AUTH, PAGING))
-LINES = (125, 155)
+AUTH, PAGING, TOTAL = (get_args(get_args(get_type_hints(Answers)[one])[0]) for one in ("auth", "paging", "total"))
+HOSTS = ("api.acme.example", "*.acme.example", "operator")
+NOT_COUNTED = ("graphql", "whole")
+LINES = (150, 190)
 """Of code, without the simulator: of a connector of employees, and of one of departments, too."""
 PROJECT = ROOT / "pyproject.toml"
 
@@ -40,17 +43,6 @@ def files_in(folder: Path) -> dict[str, str]:
     }
 
 
-def environment(site: Path) -> dict[str, str]:
-    """One in which what was installed into this folder is found, beside the code of this checkout."""
-    path = f"{DISCOVER.parent}{os.pathsep}{os.environ['PATH']}"
-    return {**os.environ, "PATH": path, "PYTHONPATH": f"{site}{os.pathsep}{ROOT}"}
-
-
-def install(project: Path, site: Path) -> None:
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
-    subprocess.run([*pip, "--target", site, project], env=environment(site), check=True)
-
-
 def run(*command: object, cwd: Path, env: Mapping[str, str] | None = None) -> str:
     """What it prints. It must end well."""
     done = subprocess.run([*map(str, command)], cwd=cwd, env=env, capture_output=True, text=True, check=False)
@@ -61,26 +53,46 @@ def run(*command: object, cwd: Path, env: Mapping[str, str] | None = None) -> st
 # ---- whatever is answered
 
 
-def test_there_are_twelve_ways_to_combine_authentication_and_paging() -> None:
-    assert len(COMBINATIONS) == 12
+def combinations() -> Iterator[tuple[str, str, str, str, int]]:
+    """Yield each pair of authentication and paging, with one of the totals, of the hosts, and of the kinds."""
+    for (number, auth), (other, paging) in product(enumerate(AUTH), enumerate(PAGING)):
+        totals = [one for one in TOTAL if one != "count" or paging not in NOT_COUNTED]
+        turn = number + other
+        yield auth, paging, totals[(number + number // 3) % len(totals)], HOSTS[turn // 2 % 3], turn % 2
 
 
-def combinations() -> Iterator[Any]:
-    """Yield every combination: every day, each kind of paging once."""
-    for auth, paging in COMBINATIONS:
-        often = AUTH.index(auth) == PAGING.index(paging)
-        yield pytest.param(auth, paging, id=f"{auth}-{paging}", marks=[] if often else [pytest.mark.slow])
+def of_today() -> Iterator[Any]:
+    """Yield every combination as a test: every day, each kind of authentication once."""
+    for number, (auth, paging, total, host, odd) in enumerate(combinations()):
+        often = number % len(PAGING) == number // len(PAGING) % len(PAGING)
+        marks = [] if often else [pytest.mark.slow]
+        yield pytest.param(auth, paging, total, host, odd, id=f"{auth}-{paging}-{total}", marks=marks)
 
 
-@pytest.mark.parametrize(("auth", "paging"), list(combinations()))
+def test_every_answer_is_tried_every_day_and_every_total_with_every_paging() -> None:
+    daily = [one.values for one in of_today() if not one.marks]
+    for number, answers in enumerate((AUTH, PAGING, TOTAL, HOSTS)):
+        assert {one[number] for one in daily} == set(answers)
+    expected = {one for one in product(PAGING, TOTAL) if one not in {(paging, "count") for paging in NOT_COUNTED}}
+    assert {one[1:3] for one in combinations()} == expected
+
+
+@pytest.mark.parametrize(("auth", "paging", "total", "host", "odd"), list(of_today()))
 def test_every_combination_reads_what_it_declares(
-    auth: str, paging: str, discover: Discover, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    auth: str,
+    paging: str,
+    total: str,
+    host: str,
+    odd: int,
+    discover: Discover,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # A name of its own in every test: what is imported once stays imported.
-    name = f"new_{auth.replace('-', '_')}_{paging}"
-    odd = (AUTH.index(auth) + PAGING.index(paging)) % 2
-    more = ["--host", "*.acme.example", "--kinds", "departments"] if odd else ["--kinds", "employees"]
-    done = discover("new", name, "--auth", auth, "--paging", paging, *more, "--into", "made")
+    name = f"new_{AUTH.index(auth)}_{paging}_{total}".replace("-", "_")
+    answers = ["--auth", auth, "--paging", paging, "--total", total, "--host", host]
+    kinds = ["--kinds", "departments" if odd else "employees"]
+    done = discover("new", name, *answers, *kinds, "--into", "made")
     assert done.code == 0, done.err
     monkeypatch.syspath_prepend(str(tmp_path / "made"))
     (connector,) = importlib.import_module(f"connectors.{name}").discovery_connectors()
@@ -90,6 +102,32 @@ def test_every_combination_reads_what_it_declares(
         assert [one.detail for one in prove_suite(connector, suite).judgements if not one.good] == []
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    ("auth", "paging", "total", "host"),
+    [
+        ("authorization-code", "cursor", "count", "operator"),
+        ("private-key-jwt", "link-header", "none", "*.acme.example"),
+        ("prefixed-header", "graphql", "listing", "api.acme.example"),
+    ],
+)
+def test_chained_listings_and_issued_tokens_keep_every_rule(
+    auth: str, paging: str, total: str, host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"whole_{paging}".replace("-", "_")
+    given = {"auth": auth, "paging": paging, "total": total, "host": host}
+    files = render(name, given, in_tree=False, ask=False)
+    places.write(places.standalone(tmp_path, files))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    # The kit's processes import the connector, too.
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{ROOT}")
+    (connector,) = importlib.import_module(f"connectors.{name}").discovery_connectors()
+    result = prove(connector)
+    assert [one.detail for one in result.judgements if not one.good] == []
+    assert result.tier is Tier.PLATINUM
+
+
 # The shortest, the longest, and those that are no name of a class.
 TITLES = ["X", "Employee", "Client", "Staff", "None", "3M", "tüv süd", "Acme Human Resources (International) Ltd"]
 
@@ -97,18 +135,18 @@ TITLES = ["X", "Employee", "Client", "Staff", "None", "3M", "tüv süd", "Acme H
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_what_is_written_passes_the_linter_and_the_type_checker_whatever_is_answered(tmp_path: Path) -> None:
-    for number, (auth, paging) in enumerate(COMBINATIONS):
-        kinds = ["employees", "departments"][: 1 + number % 2]
+    for number, (auth, paging, total, place, odd) in enumerate(combinations()):
+        kinds = ["employees", "departments"][: 1 + odd]
         name = f"new_{number}".ljust(30 * (number % 4 > 1), "x")
         title = TITLES[number % len(TITLES)]
-        host = f"{'*' if number % 3 else 'api'}.acme{'-human-resources' * (number % 3)}.example"
-        given = {"title": title, "host": host, "auth": auth, "paging": paging, "kinds": kinds}
+        host = place.replace("acme", f"acme{'-human-resources' * (number % 3)}")
+        given = {"title": title, "host": host, "auth": auth, "paging": paging, "total": total, "kinds": kinds}
         for file, text in render(name, given, in_tree=True, ask=False).items():
             if len(file.parts) > 1:
-                place = tmp_path.joinpath("tests", name, file.name) if file.parts[0] == "tests" else tmp_path / file
-                place.parent.mkdir(parents=True, exist_ok=True)
-                place.write_text(text)
-    assert len(list(tmp_path.glob("connectors/*/connector.py"))) == 12
+                path = tmp_path.joinpath("tests", name, file.name) if file.parts[0] == "tests" else tmp_path / file
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text)
+    assert len(list(tmp_path.glob("connectors/*/connector.py"))) == len(AUTH) * len(PAGING)
     run("ruff", "check", "--config", PROJECT, ".", cwd=tmp_path, env=environment(tmp_path))
     run("ruff", "format", "--check", "--config", PROJECT, ".", cwd=tmp_path, env=environment(tmp_path))
     mypy = [sys.executable, "-m", "mypy", "--config-file", PROJECT, "--cache-dir", tmp_path / "cache"]
@@ -268,7 +306,9 @@ def test_in_the_tree_it_becomes_one_of_the_connectors(checkout: Path, discover: 
         ("acmehr --into full/file", "full/file is not empty."),
         ("acmehr --kinds people", '--kinds must be one of: "employees"'),
         ("acmehr --auth magic", '--auth must be one of: "bearer"'),
-        ("acmehr --paging cursor", '--paging must be one of: "page"'),
+        ("acmehr --paging pages", '--paging must be one of: "page"'),
+        ("acmehr --paging whole --total count", "count does not go with whole paging: use listing or none."),
+        ("acmehr --host operators", '"operators" is not a valid host'),
         ("acmehr --host https://acme.example", '"https://acme.example" is not a valid host'),
         ("acmehr --host *.example", '"*.example" is not a valid host'),
         ("acmehr --title a:b", '"a:b" is not a valid title'),
@@ -349,13 +389,15 @@ def test_on_a_terminal_what_was_not_given_is_asked(tmp_path: Path) -> None:
     terminal.wait_for("is not a valid host")
     terminal.type("\x15*.acme.example\r")
     terminal.wait_for("How listings are paged")
+    terminal.type("\x1b[B\x1b[B\r")
+    terminal.wait_for("What tells how many rows")
     terminal.type("\r")
     terminal.wait_for("discover test acmehr")
     assert terminal.end() == 0
     for answered in ("How requests are", "Kinds to discover"):
         assert answered not in terminal.seen
     written = (tmp_path / "acmehr-connector" / "connectors" / "acmehr" / "connector.py").read_text()
-    for words in ('title="Acme HR"', 'hosts=("*.acme.example",)', "Basic(", "PageNumber("):
+    for words in ('title="Acme HR"', 'hosts=("*.acme.example",)', "Basic(", "Cursor("):
         assert words in written
 
 

@@ -102,6 +102,11 @@ def test_an_offset_counts_the_rows_that_came() -> None:
     assert BY_ROW.query(Position().after(25, 60).after(0, 60)) is None
 
 
+def test_the_first_page_has_a_cursor_where_the_provider_wants_one() -> None:
+    asked = [Cursor(size=50, first=one).query(Position()) for one in (None, "")]
+    assert [one and one.params for one in asked] == [{"limit": 50}, {"limit": 50, "cursor": ""}]
+
+
 def test_the_page_without_a_cursor_ends_the_listing_and_an_empty_one_does_not() -> None:
     paging = Cursor(size=50, cursor="after", limit="count")
     assert paging.query(Position()) == PageQuery({"count": 50})

@@ -91,7 +91,7 @@ async def test_nothing_of_one_tenant_or_of_the_program_is_sent_for_another(tmp_p
     assert len(simulator.received) > 10
     ours = {"Host", "Accept", "Accept-Encoding", "Authorization", "User-Agent", "Content-Type", "Content-Length"}
     assert {name for headers in simulator.received for name in headers} <= ours
-    assert {headers["Accept"] for headers in simulator.received} == {"application/json"}
+    assert {headers["Accept"] for headers in simulator.received} == {"application/json, */*;q=0.5"}
 
 
 async def test_a_session_that_is_closed_is_refused(tmp_path: Path) -> None:

@@ -26,11 +26,25 @@ class Answers:
     title: str | None = None
     """The provider's name. [default: after NAME]"""
     host: str | None = None
-    """Host of its API; *.acme.example where each company has its own domain. [default: api.NAME.example]"""
-    auth: Literal["bearer", "header", "basic", "client-credentials"] | None = None
-    """Authentication of requests. [default: bearer]"""
-    paging: Literal["page", "offset", "whole"] | None = None
-    """Paging of listings: by page number, by offset, or not at all. [default: page]"""
+    """Host of its API: *.acme.example, one for each company; operator, typed at connect. [default: api.NAME.example]"""
+    auth: (
+        Literal[
+            "bearer",
+            "header",
+            "prefixed-header",
+            "basic",
+            "client-credentials",
+            "client-credentials-basic",
+            "private-key-jwt",
+            "authorization-code",
+        ]
+        | None
+    ) = None
+    """Authentication of requests; authorization-code where a user signs in. [default: bearer]"""
+    paging: Literal["page", "offset", "cursor", "next-url", "link-header", "graphql", "whole"] | None = None
+    """Paging of listings: by number, by what a page tells of the next one, or not at all. [default: page]"""
+    total: Literal["listing", "count", "none"] | None = None
+    """What tells how many rows a listing has: its own answers, another request, or nothing. [default: listing]"""
     kinds: Annotated[tuple[Literal["employees", "departments"], ...], Parameter(negative="", show_default=False)] = ()
     """A kind of entity; employees are always included. May be given more than once. [default: both]"""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
@@ -143,6 +144,9 @@ def _print_served(
     out.print("\nRun this in another terminal (bash, zsh or fish), in this folder:\n")
     for line in _commands(connector, served, written, flags):
         out.print(line, soft_wrap=True)
+    if (oauth := simulator.oauth) and connector.credentials_type.obtained():
+        out.print("\nNo browser finds the address at which `connect` asks to sign in. Open it in a third terminal:\n")
+        out.print(_sign_in(str(urlsplit(oauth.issuer).hostname), served), soft_wrap=True)
     out.print("\nPress Ctrl-C to stop.")
     sys.stdout.flush()
 
@@ -179,11 +183,20 @@ def _commands(
             exports.append(f"export DISCOVER_{field.name.upper()}={value}")
         else:
             typed += f" --{field.name.replace('_', '-')} {value}"
+    if connector.credentials_type.obtained():
+        typed += " --no-browser"
     return [
         *exports,
         flags.command(f"connect {name} --name {integration}{typed}", program=typed_program()),
         flags.command(f"run {integration}", program=typed_program()),
     ]
+
+
+def _sign_in(host: str, served: Served) -> str:
+    """Return the command that signs in as a user's browser would."""
+    return (
+        f"curl -L --cacert {shlex.quote(str(served.ca_file))} --connect-to {host}:443:127.0.0.1:{served.port} 'ADDRESS'"
+    )
 
 
 def _print_events(simulator: Simulator, flags: SimulateFlags) -> None:

@@ -114,7 +114,8 @@ class KindReader:
         """
         by_token = self._declaration.changes_since is not None
         cursor = TokenCursor() if by_token else ChangeCursor.behind(scan, self._context.settings.delta)
-        one = replace(self._pass(self.connector, Began.FRESH), delta=DeltaStart(scan, cursor))
+        connector = self._context.new_connector(self._context.api.since_token()) if by_token else self.connector
+        one = replace(self._pass(connector, Began.FRESH), delta=DeltaStart(scan, cursor))
         one.tally = Tally(replayed=by_token)
         try:
             return await self._read_once(one)

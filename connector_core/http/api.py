@@ -29,7 +29,7 @@ from connector_core.sdk.api import HandPages, Params
 from connector_core.sdk.credentials import Credentials
 from connector_core.sdk.manifest import Manifest
 from connector_core.sdk.page import Page, T
-from connector_core.sdk.paging import Chained, Cursor, NextUrl, Paging, Streamed
+from connector_core.sdk.paging import EXPIRED, Chained, Cursor, NextUrl, Paging, Streamed
 from connector_core.sdk.position import PageQuery, Position
 from connector_core.sdk.wire import Listing, R
 from connector_core.settings import BoundSettings, HttpSettings
@@ -67,6 +67,7 @@ class HttpApi:
         self._waited_before = quotas.waited
         self._positions: Mapping[str, Position] = {}
         """Listings that do not start at their beginning."""
+        self._begins_at_token = False
 
     def resuming(self, listing: str, position: Position) -> "HttpApi":
         """Return a view of this Api whose ``pages()`` starts one listing at a position, and others at the beginning.
@@ -75,6 +76,12 @@ class HttpApi:
         """
         view = copy(self)
         view._positions = {listing: position}  # noqa: SLF001 - the copy is an HttpApi, too
+        return view
+
+    def since_token(self) -> "HttpApi":
+        """Return a view of this Api for what has changed since a token, which the first request may be refused for."""
+        view = copy(self)
+        view._begins_at_token = True  # noqa: SLF001 - the copy is an HttpApi, too
         return view
 
     def pages(
@@ -106,8 +113,10 @@ class HttpApi:
     def _paged(self, request: Request, listing: type[Listing[R]], paging: Paging, start: Position) -> PagedListing[R]:
         async def fetch(page: PageQuery, *, listener: RequestListener, divisible: bool) -> ParsedPage[R]:
             sent = request.at(page)
-            if isinstance(paging, Chained) and (sent.url or page != paging.query(Position())):
-                sent = replace(sent, expired_by=paging.expired_by)
+            expired_by = paging.expired_by if isinstance(paging, Chained) else EXPIRED
+            by_cursor = isinstance(paging, Chained) and (sent.url or page != paging.query(Position()))
+            if by_cursor or self._begins_at_token:
+                sent = replace(sent, expired_by=expired_by)
             return await self._client.request(
                 sent,
                 partial(parse_page, request.call, listing, paging=paging),

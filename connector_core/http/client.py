@@ -46,6 +46,8 @@ from connector_core.sdk.manifest import Manifest
 from connector_core.sdk.page import T
 from connector_core.settings import HttpSettings
 
+_ACCEPT = "application/json, */*;q=0.5"
+"""Some APIs have a media type of their own, such as ``application/scim+json``, and refuse requests for another."""
 _SMALL = 1024 * 1024
 """Bytes of a body that is inflated and parsed at once: a larger one would hold up all other runs."""
 
@@ -195,7 +197,7 @@ class Client:
         url = self._address(request)
         host = url.host or ""
         proxy = self._proxies.to(host, url.port or 443)
-        headers = {**request.headers, "Accept": "application/json", "Accept-Encoding": "gzip"}
+        headers = {**request.headers, "Accept": _ACCEPT, "Accept-Encoding": "gzip"}
         if request.body is not None:
             headers["Content-Type"] = request.content_type
         self.requests += 1
@@ -230,6 +232,8 @@ class Client:
         try:
             url = self._url(request)
             allowed = url.user is None and self._manifest.allows(url.host or "", url.port)
+            if told and url.user is not None:
+                raise ValueError
         except ValueError:
             raise ProtocolError("the address of the next page is not valid", call=request.call) from None
         if url.scheme == "https" and allowed:

@@ -91,7 +91,9 @@ def changes_since(kind: type[Entity], *, lifetime: timedelta | None = None) -> C
 
     Its last page has the next token (``Listing.delta_token``), and the ids of rows that were removed are in
     ``Page.removed``. The first token comes with the pages of the full reading: ``Listing.delta_token``, or
-    ``page.with_delta_token(token)``. Where the provider no longer accepts the token, all rows are read.
+    ``page.with_delta_token(token)``. It must cover what changes while that reading lasts: a token that counts from the
+    last response only would lose the changes of earlier pages. Where the provider no longer accepts the token, all rows
+    are read: it answers 400 or 410, or as the paging's ``expired_by`` says.
 
     Example::
 

@@ -187,14 +187,15 @@ class Page(Generic[T]):
 
         Where it is not as many as were read, the reading is not complete; with None neither, unless a second reading
         agrees. A count that agrees proves the reading only where the paging keeps its place (``Cursor``): elsewhere
-        the host reads the listing a second time all the same.
+        the host reads the listing a second time all the same. Totals that the listing itself announces count no more.
 
         Args:
-            count: The number of rows; None if it could not be fetched.
+            count: The number of rows; None if it could not be fetched, or if the listing's own total is wrong.
             exact: False if the provider counts by an index that lags. A second reading that agrees outweighs it.
         """
         source = TotalSource.COUNT if exact else TotalSource.ESTIMATE
-        return replace(self, announced=count, total_source=source)
+        place = replace(self.place, total_fell=False, beginning=replace(self.place.beginning, total=None))
+        return replace(self, announced=count, total_source=source, place=place)
 
     def with_delta_token(self, token: str | None) -> "Page[T]":
         """Return the page with the token from which the next delta starts, fetched before the listing was requested.

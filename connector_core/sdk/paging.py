@@ -149,9 +149,10 @@ class Cursor:
     """Paging by ``?cursor=…&limit=100``: each page tells the cursor of the next one (``Listing.next_cursor``).
 
     The page without a cursor ends the listing. An empty page with one does not. An interrupted reading resumes at its
-    last cursor. If the provider answers a cursor with one of the statuses ``expired_by``, the reading starts over.
-    Without a ``limit`` no size is sent. ``sent_in=Body("variables")`` is for GraphQL. ``first`` is the cursor of the
-    first page where that wants one, too: SCIM's is empty.
+    last cursor. If the provider answers a cursor with one of the statuses ``expired_by``, the reading starts over; 400
+    and 410 are those unless it says otherwise. In a method with ``@changes_since`` they mean, for any request, that the
+    provider no longer accepts the token. Without a ``limit`` no size is sent. ``sent_in=Body("variables")`` is for
+    GraphQL. ``first`` is the cursor of the first page where that wants one, too: SCIM's is empty.
 
     Set ``keeps_place`` only if the provider's documentation says that a cursor names the row behind which it goes on,
     and that rows keep their order: then no row can move past the reader, and a total or a count that agrees proves

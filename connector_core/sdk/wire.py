@@ -162,7 +162,7 @@ class Listing(Wire, Generic[R]):
 
     @property
     def delta_token(self) -> str | None:
-        """The token, or address, of the changes since this response. Override it for deltas by token."""
+        """The token, or address, of the changes since the reading began. Override it for deltas by token."""
         return None
 
     def removed(self, row: R) -> bool:  # noqa: ARG002 - overridden where a delta lists removed rows

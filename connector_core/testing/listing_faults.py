@@ -51,6 +51,9 @@ NEED_TOTAL = frozenset({"no_total", "wrong_total"})
 class Listed:
     """Location of a listing: the path of its requests, and the dotted keys of rows and total in its answers.
 
+    The path is the whole one, as ``Simulator.path_of`` returns it. A row that is requested by its id is no listing, nor
+    are the changes since a token.
+
     Example: ``listings = (Listed("/people", rows="people", total="total"),)``.
     """
 

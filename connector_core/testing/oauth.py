@@ -1,27 +1,4 @@
-"""Simulated authorization server (OAuth 2), which the simulators of providers that issue tokens are composed with.
-
-::
-
-    class AcmeSimulator(Simulator):
-        def __init__(self) -> None:
-            super().__init__()
-            self.oauth = AuthorizationServer(
-                issuer=f"https://{self.host}",
-                client_id="acme-simulated",
-                client_secret="acme-simulated-secret",
-                scopes=frozenset({"people.read"}),
-                issued=self.issued,
-            )
-
-        def answer(self, request: web.Request) -> Answer:
-            if answer := self.oauth.answer(request):
-                return answer
-            if not self.oauth.accepts(request):
-                return json_answer({"error": "invalid_token"}, 401, JSON)
-            ...
-
-Without ``client_secret`` and ``private_key`` the client is public. Attributes may be changed while it serves.
-"""
+"""Simulated authorization server (OAuth 2), which the simulators of providers that issue tokens are composed with."""
 
 import asyncio
 import secrets
@@ -38,6 +15,7 @@ from aiohttp import web
 
 from connector_core.testing.answers import BODY, Answer, json_answer
 from connector_core.testing.assertions import OAuthError, verified
+from connector_core.testing.grants import Code, Family
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _JSON = (("Content-Type", "application/json"), ("Cache-Control", "no-store"))
@@ -45,30 +23,39 @@ _CODE_LIFE = 60.0
 _LONGEST_ASSERTION = 3600.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Code:
-    """An authorization code that was not used yet."""
-
-    challenge: str
-    redirect_uri: str
-    scope: str
-    until: float
-
-
-@dataclass(slots=True)
-class _Family:
-    """The refresh tokens of one consent, and the access tokens that they have brought."""
-
-    scope: str
-    tokens: list[str] = field(default_factory=list)
-    """All of them, the newest last."""
-    access: set[str] = field(default_factory=set)
-    revoked: bool = False
-
-
 @dataclass
 class AuthorizationServer:
-    """Server with one client and a user, who consents. Example: ``AuthorizationServer("https://a.example", "id")``."""
+    """One authorization server with one client and one user, who consents.
+
+    A simulator assigns it to ``oauth``, and asks it first in ``answer``. Its endpoints are told by their paths, on
+    whatever host: one that is not the simulator's own is among its ``other_hosts``. Without ``client_secret`` and
+    ``private_key`` the client is public. Attributes may be changed while it serves. The kit sets ``rotation`` itself.
+
+    Example::
+
+        class AcmeSimulator(StaffSimulator):
+            host = "api.acme.example"
+            other_hosts = ("login.acme.example",)
+            credentials = {"client_id": "client-1", "client_secret": "simulated-secret"}
+            oauth: AuthorizationServer
+
+            def __init__(self, people: int, seed: int) -> None:
+                super().__init__(people, seed)
+                self.oauth = AuthorizationServer(
+                    "https://login.acme.example",
+                    "client-1",
+                    client_secret="simulated-secret",
+                    scopes=frozenset({"people.read"}),
+                    issued=self.issued,
+                )
+
+            def answer(self, request: web.Request) -> Answer:
+                if answer := self.oauth.answer(request):
+                    return answer
+                if not self.oauth.accepts(request):
+                    return json_answer({"error": "invalid_token"}, 401)
+                return json_answer({"people": [{"id": str(one.number)} for one in self.people]})
+    """
 
     issuer: str
     """Its address, without a slash at its end: that of its token endpoint is the audience of assertions."""
@@ -104,8 +91,8 @@ class AuthorizationServer:
     """The form of each token request, without its secrets."""
 
     def __post_init__(self) -> None:
-        self._codes: dict[str, _Code] = {}
-        self._families: list[_Family] = []
+        self._codes: dict[str, Code] = {}
+        self._families: list[Family] = []
         self._valid_until: dict[str, float] = {}
         self._assertions: set[str] = set()
 
@@ -145,9 +132,14 @@ class AuthorizationServer:
 
     def consent(self, scope: str = "") -> str:
         """Return a new refresh token, as if the user had signed in already."""
-        family = _Family(scope)
+        family = Family(scope)
         self._families.append(family)
         return self._new_refresh_token(family)
+
+    def adopt_consents(self, other: "AuthorizationServer") -> None:
+        """Accept the refresh tokens of another server, as if this one had issued them."""
+        self._families = other._families  # noqa: SLF001 - it is one, too
+        self.issued |= {token for one in self._families for token in one.tokens}
 
     # ---- the user's browser
 
@@ -165,7 +157,7 @@ class AuthorizationServer:
             back["error"] = "access_denied"
         else:
             code = self._new("code")
-            self._codes[code] = _Code(
+            self._codes[code] = Code(
                 query.get("code_challenge", ""), redirect_uri, query.get("scope", ""), _now() + _CODE_LIFE
             )
             back["code"] = code
@@ -244,7 +236,7 @@ class AuthorizationServer:
             or form.get("redirect_uri", "") != found.redirect_uri
         ):
             raise OAuthError("invalid_grant")
-        family = _Family(found.scope)
+        family = Family(found.scope)
         self._families.append(family)
         return self._tokens(found.scope, family, self._new_refresh_token(family) if self.gives_refresh_tokens else "")
 
@@ -267,14 +259,14 @@ class AuthorizationServer:
             family.tokens.remove(family.tokens[-1])
         return self._tokens(family.scope, family, self._new_refresh_token(family))
 
-    def _is_current(self, family: _Family, token: str) -> bool:
+    def _is_current(self, family: Family, token: str) -> bool:
         if self.rotation == "none":
             return True
         return token in family.tokens[-2 if self.rotation == "on_use" else -1 :]
 
     # ---- tokens
 
-    def _tokens(self, scope: str, family: _Family | None = None, refresh_token: str = "") -> dict[str, Any]:
+    def _tokens(self, scope: str, family: Family | None = None, refresh_token: str = "") -> dict[str, Any]:
         token = self._new("access")
         self._valid_until[token] = _now() + self.token_life
         if family:
@@ -284,7 +276,7 @@ class AuthorizationServer:
             answer["scope"] = scope
         return answer | ({"refresh_token": refresh_token} if refresh_token else {})
 
-    def _new_refresh_token(self, family: _Family) -> str:
+    def _new_refresh_token(self, family: Family) -> str:
         family.tokens.append(self._new("refresh"))
         return family.tokens[-1]
 

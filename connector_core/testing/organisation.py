@@ -60,6 +60,7 @@ class Person:
 
     @property
     def active(self) -> bool:
+        """True unless the person has left."""
         return self.end is None
 
     def at(self, day: date) -> "Person":
@@ -74,6 +75,7 @@ class Person:
 
     @property
     def email(self) -> str:
+        """The work address."""
         return f"{self.first}.{self.last}{self.number}@acme.example".lower()
 
     def private(self, what: int) -> str:
@@ -198,7 +200,9 @@ def _name(person: Person) -> str:
 
 
 class StaffSimulator(Simulator):
-    """Base of simulators that serve an organisation's people. A subclass implements its provider's answers.
+    """Base of simulators that serve an organisation's people. A subclass implements its answers, and ``ids``.
+
+    ``people`` are ``Person`` objects, which are replaced and never changed. ``private`` matches their private values.
 
     Example: ``AcmeSimulator(people=200, seed=1).hire()``.
     """
@@ -214,7 +218,10 @@ class StaffSimulator(Simulator):
         return self.organisation.people
 
     def present(self) -> list[Person]:
-        """Return the people as of today, in the order of the listing."""
+        """Return the people as of today, in the order of the listing: what a provider lists that shows today's values.
+
+        ``people`` has in ``transfer`` and ``last_day`` what lies ahead, for one that shows such dates.
+        """
         return [one.at(self.today) for one in self.people]
 
     @property

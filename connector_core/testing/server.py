@@ -72,7 +72,7 @@ class Simulator(ABC):
     other_hosts: tuple[str, ...] = ()
     """Sibling host names that it answers to as well."""
     credentials: Mapping[str, str]
-    """Valid credentials, as an operator types them."""
+    """Valid credentials, as an operator types them: without what the host obtains, such as a refresh token."""
     other_credentials: tuple[Mapping[str, str], ...] = ()
     """Valid credentials for the other ways to authenticate, if there are several."""
     client_authority: "trustme.CA | None" = None
@@ -83,26 +83,30 @@ class Simulator(ABC):
     """Its listings, to which listing faults apply."""
     private: re.Pattern[bytes]
     """Pattern of every private value that it sends. No match may be found outside of its answers."""
-    throttle_status = 429
-    reset_header = "X-RateLimit-Reset"
-    """Header in which the provider says when it accepts requests again …"""
+    throttle_status: int = 429
+    """The status of the answer to too many requests."""
+    reset_header: str = "X-RateLimit-Reset"
+    """The header in which the provider says when it accepts requests again."""
     reset_format: ResetFormat = "epoch"
-    """… in seconds, or as a time of the epoch."""
-    live = False
+    """How it says so: as in ``RateHeaders``."""
+    live: bool = False
     """True while time passes by the clock: people whom ``evolve`` hires are created now."""
     largest_page: int | None = None
     """Most rows a page may have, once the fault ``clamp`` has lowered the provider's own limit."""
 
     oauth: AuthorizationServer | None = None
     """What issues its tokens, if that is an authorization server as OAuth 2 has it."""
+    latency: float = 0.0
+    """Seconds before each answer."""
+    requests: list[Request]
+    """Every request, in order of arrival."""
+    issued: set[str]
+    """Tokens that it has issued, which are as secret as the credentials."""
 
     def __init__(self) -> None:
         self.faults = Faults()
-        self.latency = 0.0
-        self.requests: list[Request] = []
-        """Every request, in order of arrival."""
-        self.issued: set[str] = set()
-        """Tokens that it has issued, which are as secret as the credentials."""
+        self.requests = []
+        self.issued = set()
         self._first_answers: dict[str, Answer] = {}
         self._expired: set[str] = set()
         """Paths of listings whose cursors are refused."""
@@ -154,10 +158,13 @@ class Simulator(ABC):
         """
 
     def expire_tokens(self) -> None:  # noqa: B027 - most providers give none
-        """Accept none of the tokens given so far. Override it for a connector with ``@changes_since``."""
+        """Accept no delta token given so far. Override it for a connector with ``@changes_since``.
+
+        Those that are given from now on are accepted, even where nothing has changed since.
+        """
 
     def path_of(self, request: web.Request) -> str:
-        """Return the path that fault scripts and listings use for this request."""
+        """Return the path that fault scripts and listings use for this request, whose body is ``request[BODY]``."""
         return request.path
 
     def script(self, faults: str) -> None:
@@ -167,6 +174,7 @@ class Simulator(ABC):
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer one request, with the fault that its script names."""
+        request[BODY] = await request.read()
         path, loop, requests = self.path_of(request), asyncio.get_running_loop(), self.requests
         requests.append(Request(loop.time(), request.method, path, request.query_string))
         number = len(requests) - 1
@@ -177,7 +185,6 @@ class Simulator(ABC):
 
     async def _answer(self, request: web.Request, path: str) -> web.StreamResponse:
         fault = self.faults.next(path)
-        request[BODY] = await request.read()
         await asyncio.sleep(self.latency)
         kind = fault.kind if fault else ""
         if kind in THROTTLES:
@@ -237,7 +244,9 @@ class Simulator(ABC):
         if not any("json" in value for name, value in answer.headers if name == "Content-Type"):
             return answer
         listed = next((one for one in self.listings if one.path == path and one.people), None)
-        headers = (("Content-Type", "text/html"),) if kind == "content_type" else answer.headers
+        headers = answer.headers
+        if kind == "content_type":
+            headers = (*[one for one in headers if one[0] != "Content-Type"], ("Content-Type", "text/html"))
         return replace(answer, body=respelled(kind, answer.body, listed), headers=headers)
 
     def change_people(self, kind: str) -> None:

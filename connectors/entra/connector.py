@@ -44,7 +44,7 @@ class Entra(Connector[EntraCredentials, EntraOptions]):
     @changes_since(Employee, lifetime=timedelta(days=7))
     async def changed_employees(self, token: str) -> AsyncIterator[Page[Employee]]:
         async for page in self.api.pages("/users/delta", People, paging=NextUrl(), url=token):
-            yield self._employees(page, expanded=False)
+            yield self._employees(page, listed=False)
 
     @fetches(Employee)
     async def employee(self, source_id: str) -> Page[Employee] | None:
@@ -63,8 +63,8 @@ class Entra(Connector[EntraCredentials, EntraOptions]):
         async for page in self.api.pages("/users", People, paging=NextUrl(), params=params):
             yield page.derive(to_departments, self.options)
 
-    def _employees(self, page: Page[Person], *, expanded: bool = True) -> Page[Employee]:
-        return page.map(to_employee, self.options, datetime.now(UTC).date(), expanded)
+    def _employees(self, page: Page[Person], *, listed: bool = True) -> Page[Employee]:
+        return page.map(to_employee, self.options, datetime.now(UTC).date(), listed)
 
     def _properties(self) -> dict[str, str]:
         selected = {"$select": _SELECTED + ",employeeLeaveDateTime" * self.options.leave_dates}

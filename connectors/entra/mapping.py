@@ -11,11 +11,11 @@ from connectors.entra.wire import Person, Removed
 _WORKERS = {one.value: one for one in WorkerType} | {"consultant": WorkerType.CONTRACTOR, "vendor": WorkerType.PARTNER}
 
 
-def to_employee(person: Person, options: EntraOptions, today: date, expanded: bool) -> Employee | None:
-    """Return the employee; None for a guest who is left out. ``expanded`` is True for a row with its manager."""
+def to_employee(person: Person, options: EntraOptions, today: date, listed: bool) -> Employee | None:
+    """Return the employee; None for a guest who is left out. Not ``listed`` is a row of a delta, with fewer keys."""
     if is_left_out(person, options):
         return None
-    word, status = _status(person, today)
+    word, status = _status(person, today, listed=listed)
     units = units_of(person, options)
     primary = next((one.source_id for one in units or () if one.kind == "department"), None)
     return Employee.of(
@@ -27,17 +27,18 @@ def to_employee(person: Person, options: EntraOptions, today: date, expanded: bo
         worker_type=_worker_type(person),
         start_date=day(person.employee_hire_date),
         end_date=day(person.employee_leave_date_time),
-        manager_source_id=_manager(person, expanded=expanded and options.managers),
+        manager_source_id=_manager(person, expanded=listed and options.managers),
         department_source_ids=units and tuple([one.source_id for one in units]),
         primary_department_source_id=UNSET if units is UNSET else primary,
     )
 
 
-def _status(person: Person, today: date) -> tuple[Maybe[str], Maybe[Status]]:
+def _status(person: Person, today: date, *, listed: bool) -> tuple[Maybe[str], Maybe[Status]]:
     """Return Graph's word and its meaning. An account is enabled or disabled: null tells as little as no value."""
     if person.is_guest and words(person.external_user_state or None) == "pendingacceptance":
         return "PendingAcceptance", Status.PENDING
-    if not isinstance(person.account_enabled, bool):
+    told = not listed or UNSET not in (person.user_type, person.external_user_state, person.employee_hire_date)
+    if not (told and isinstance(person.account_enabled, bool)):
         return UNSET, UNSET
     ahead = (day(person.employee_hire_date) or today) > today
     disabled = Status.PENDING if ahead else Status.INACTIVE
@@ -46,8 +47,7 @@ def _status(person: Person, today: date) -> tuple[Maybe[str], Maybe[Status]]:
 
 def _email(person: Person) -> Maybe[str]:
     """Return the address; without one the name to sign in with, which for an outsider is no address."""
-    name = person.user_principal_name
-    instead = None if name and "#EXT#" in name.upper() else name
+    instead = None if "#EXT#" in (person.user_principal_name or "").upper() else person.user_principal_name
     return instead if person.mail is None else person.mail
 
 

@@ -1,7 +1,6 @@
 """The SCIM connector: reads pages of users, and of groups, from any server that speaks SCIM 2.0."""
 
 from collections.abc import AsyncIterator
-from contextlib import aclosing
 from functools import partial
 
 from connector_core import Account, Connector, Department, Employee, Page, Product, discovers, fetches
@@ -10,7 +9,7 @@ from connectors.scim.departments import to_departments
 from connectors.scim.listings import pages_of
 from connectors.scim.manifest import MANIFEST
 from connectors.scim.mapping import to_employee
-from connectors.scim.wire import Group, User
+from connectors.scim.wire import Group, Sample, User
 
 _GRANT = "the product's page for provisioning: let the token, user or client read users, and groups if they are used"
 _PEOPLE = "A complete overview of all employees of the organisation, to enrich each discovered user."
@@ -23,9 +22,8 @@ class Scim(Connector[ScimCredentials, ScimOptions]):
     manifest = MANIFEST
 
     async def check(self) -> Account:
-        """Read users, which proves the right to. SCIM tells neither the tenant nor the owner of a token."""
-        async with aclosing(pages_of(self, "/Users", User)) as pages:
-            await anext(pages)
+        """Read a user, which proves the right to. SCIM tells neither the tenant nor the owner of a token."""
+        await self.api.get("/Users", Sample, params={"count": "1"})
         return Account(self.credentials.base_url, tenant=None, owner=" ".join(self.credentials.public().values()))
 
     @_reads(Employee, description=_PEOPLE, provides=_FIELDS, lists_inactive=True)

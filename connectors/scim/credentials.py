@@ -25,4 +25,6 @@ class ScimOptions(Options):
     departments: Literal["department", "division", "cost_center", "groups"] = Field(
         "department", description="Source of departments: one of the names that users have, or all `groups`."
     )
-    total: Literal["announced", "ignored"] = Field("announced", description="`ignored` where totals are wrong.")
+    total: Literal["announced", "ignored"] = Field(
+        "announced", description="`ignored` where the server's totals are wrong: two readings must agree then."
+    )

@@ -1,9 +1,10 @@
 """Local simulator of a SCIM 2.0 server."""
 
 import random
+import re
 from base64 import b64encode
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import parse_qsl
 
 from aiohttp import web
@@ -21,11 +22,14 @@ from connector_core.testing import (
     json_answer,
 )
 
+T = TypeVar("T")
+
 BASE = "/scim/v2"
 USERS = f"{BASE}/Users"
 GROUPS = f"{BASE}/Groups"
 CONFIG = f"{BASE}/ServiceProviderConfig"
 SIGN_IN = "/oauth2/token"
+_RANGES = r"scim\+json|\*/\*"
 _ADDRESS = f"https://directory.acme.example{BASE}"
 _MESSAGE = "urn:ietf:params:scim:api:messages:2.0:"
 _CORE = "urn:ietf:params:scim:schemas:core:2.0:"
@@ -103,18 +107,20 @@ class ScimSimulator(StaffSimulator):
     def answer(self, request: web.Request) -> Answer:
         if request.path == SIGN_IN and request.method == "POST":
             return self._sign_in(request)
+        if self.behaviour.media == "scim" and not re.search(_RANGES, _accept(request)):
+            return self._error(406, "The responses are of type application/scim+json")
         if not self._may(request.headers.get("Authorization", "")):
             return self._error(401, "The credentials are not valid")
         if request.method != "GET":
             return self._error(403, "The client may only read")
         if request.path == CONFIG and self.behaviour.configuration != "none":
-            return self._answer(self._configuration())
+            return self._scim(self._configuration())
         if request.path == USERS:
-            return self._list(request.query, self._users())
+            return self._list(request.query, self._listed_people(), lambda one: one.number, self._user)
         if request.path == GROUPS:
-            return self._list(request.query, self.groups())
-        known = {f"{USERS}/{row['id']}": row for row in self._users()}
-        return self._answer(known[request.path]) if request.path in known else self._error(404, "Not found")
+            return self._list(request.query, sorted(self.departments), _group_id, self._group)
+        found = [one for one in self._listed_people() if request.path == f"{USERS}/{_id(one)}"]
+        return self._scim(self._user(found[0])) if found else self._error(404, "Not found")
 
     def _sign_in(self, request: web.Request) -> Answer:
         form = dict(parse_qsl(request[BODY].decode()))
@@ -146,29 +152,37 @@ class ScimSimulator(StaffSimulator):
         full = {"patch": {"supported": False}, "sort": {"supported": True}, "filter": {"supported": False}}
         return {**found, **full} if self.behaviour.configuration == "full" else found
 
-    def _list(self, query: Mapping[str, str], rows: list[dict[str, Any]]) -> Answer:
-        if self.behaviour.order == "shuffled" and query.get("sortBy") != "id":
-            self._random.shuffle(rows)
+    def _list(
+        self,
+        query: Mapping[str, str],
+        found: Sequence[T],
+        order: Callable[[T], Any],
+        row: Callable[[T], dict[str, Any]],
+    ) -> Answer:
         if query.get("sortBy") == "id" and self.behaviour.configuration == "full":
-            rows.sort(key=lambda row: row["id"])
+            found = sorted(found, key=order)
+        elif self.behaviour.order == "shuffled":
+            found = self._random.sample(found, len(found))
         count = int(query.get("count", self.behaviour.default_count))
         if not self.behaviour.default_count and not {"startIndex", "count"} <= query.keys():
             count = 0
         size = min(count, self.behaviour.largest_count, self.largest_page or count)
         if self.behaviour.paging in {"cursor", "forced"} or "cursor" in query:
-            return self._by_cursor(query, rows, size)
-        start = self._start(int(query.get("startIndex", 1)), len(rows))
-        found = rows[start : start + size]
-        body = {"startIndex": start + 1, "itemsPerPage": len(found), **self._total(len(rows), len(found))}
+            return self._by_cursor(query, found, row, size)
+        start = self._start(int(query.get("startIndex", 1)), len(found))
+        rows = [row(one) for one in found[start : start + size]]
+        body = {"startIndex": start + 1, "itemsPerPage": len(rows), **self._total(len(found), len(rows))}
         absent = self.behaviour.behind_end == "absent" and not rows
-        return self._message({**body, **({} if absent else {self.behaviour.rows: found})})
+        return self._message({**body, **({} if absent else {self.behaviour.rows: rows})})
 
     def _start(self, start: int, total: int) -> int:
         if self.behaviour.start_index == "ignored" or (self.behaviour.behind_end == "first" and start > total):
             return 0
         return start if self.behaviour.start_index == "zero" else max(start, 1) - 1
 
-    def _by_cursor(self, query: Mapping[str, str], rows: list[dict[str, Any]], size: int) -> Answer:
+    def _by_cursor(
+        self, query: Mapping[str, str], found: Sequence[T], row: Callable[[T], dict[str, Any]], size: int
+    ) -> Answer:
         cursor = query.get("cursor", "")
         if cursor and not cursor.startswith("c/+="):
             return self._error(400, "The cursor is not valid", "invalidCursor")
@@ -176,26 +190,26 @@ class ScimSimulator(StaffSimulator):
         if cursor and at == self.behaviour.cursor_life * size and not self._has_expired:
             self._has_expired = True
             return self._error(400, "The cursor has expired", "expiredCursor")
-        found = rows[at : at + size]
-        more = {"nextCursor": f"c/+={at + size}"} if at + size < len(rows) else {}
+        rows = [row(one) for one in found[at : at + size]]
+        more = {"nextCursor": f"c/+={at + size}"} if at + size < len(found) else {}
         # As RFC 9865 allows, without a total unless one page holds all.
-        total = {} if at or more else self._total(len(rows), len(found))
-        return self._message({"itemsPerPage": len(found), **total, **more, self.behaviour.rows: found})
+        total = {} if at or more else self._total(len(found), len(rows))
+        return self._message({"itemsPerPage": len(rows), **total, **more, self.behaviour.rows: rows})
 
     def _total(self, total: int, found: int) -> dict[str, int]:
         totals = {"true": total, "page": found, "stale": total + 7}
         return {"totalResults": totals[self.behaviour.total]} if self.behaviour.total in totals else {}
 
     def _message(self, body: dict[str, Any]) -> Answer:
-        return self._answer({"schemas": [f"{_MESSAGE}ListResponse"], **body})
+        return self._scim({"schemas": [f"{_MESSAGE}ListResponse"], **body})
 
     # ---- shapes of the answers
 
-    def _users(self) -> list[dict[str, Any]]:
-        hidden = self.behaviour.active == "hidden"
-        return [self._user(one) for one in self.present() if one.active or not hidden]
+    def _listed_people(self) -> list[Person]:
+        return [one for one in self.present() if one.active] if self.behaviour.active == "hidden" else self.people
 
-    def _user(self, one: Person) -> dict[str, Any]:
+    def _user(self, person: Person) -> dict[str, Any]:
+        one = person.at(self.today)
         office, home = {"type": "work", "locality": one.office, "country": "DE"}, {"type": "home"}
         emails = [{**home, "value": f"{one.private(1)}@home.example"}]
         if one.number % 40:
@@ -237,18 +251,15 @@ class ScimSimulator(StaffSimulator):
         reference = {"value": found, "$ref": f"https://{self.host}{USERS}/{found}"}
         return {"manager": found if self.behaviour.manager == "text" else reference}
 
-    def groups(self) -> list[dict[str, Any]]:
-        """Return the groups: one for each department."""
-        return [
-            {
-                "schemas": [f"{_CORE}Group"],
-                "id": _group_id(name),
-                "displayName": name,
-                **({"members": [{"value": _id(one)} for one in found]} if self.behaviour.members == "group" else {}),
-                "meta": self._meta("Group", _group_id(name), found[0]),
-            }
-            for name, found in sorted(self.departments.items())
-        ]
+    def _group(self, name: str) -> dict[str, Any]:
+        found = self.departments[name]
+        return {
+            "schemas": [f"{_CORE}Group"],
+            "id": _group_id(name),
+            "displayName": name,
+            **({"members": [{"value": _id(one)} for one in found]} if self.behaviour.members == "group" else {}),
+            "meta": self._meta("Group", _group_id(name), found[0]),
+        }
 
     def _meta(self, kind: str, source_id: str, one: Person) -> dict[str, str]:
         found = {"resourceType": kind, "location": f"https://{self.host}{BASE}/{kind}s/{source_id}"}
@@ -257,10 +268,14 @@ class ScimSimulator(StaffSimulator):
 
     def _error(self, status: int, detail: str, kind: str = "") -> Answer:
         body = {"schemas": [f"{_MESSAGE}Error"], "status": str(status), "detail": detail}
-        return self._answer({**body, **({"scimType": kind} if kind else {})}, status)
+        return self._scim({**body, **({"scimType": kind} if kind else {})}, status)
 
-    def _answer(self, body: dict[str, Any], status: int = 200) -> Answer:
+    def _scim(self, body: dict[str, Any], status: int = 200) -> Answer:
         return json_answer(body, status, (("Content-Type", _MEDIA[self.behaviour.media]),))
+
+
+def _accept(request: web.Request) -> str:
+    return request.headers.get("Accept", "*/*")
 
 
 def _id(one: Person) -> str:

@@ -27,8 +27,8 @@ def person(**row: Any) -> Person:
     return msgspec.convert({"id": "5f0c", **row}, Person, strict=False)
 
 
-def read(row: dict[str, Any], options: EntraOptions = EntraOptions(), *, expanded: bool = True) -> dict[str, Any]:  # noqa: B008 - frozen
-    found = to_employee(person(**row), options, TODAY, expanded)
+def read(row: dict[str, Any], options: EntraOptions = EntraOptions(), *, listed: bool = True) -> dict[str, Any]:  # noqa: B008 - frozen
+    found = to_employee(person(**row), options, TODAY, listed)
     assert found is not None
     assert found.source_id == "5f0c"
     return {name: getattr(found, name) for name in found.model_fields_set - {"source_id"}}
@@ -97,8 +97,17 @@ def test_an_address_that_did_not_come_is_not_made_up() -> None:
     ],
 )
 def test_the_right_to_sign_in_decides_the_status(row: dict[str, Any], wanted: dict[str, Any]) -> None:
-    found = read(row)
+    found = read({"userType": "Member", "externalUserState": None, "employeeHireDate": None, **row})
     assert {name: found[name] for name in ("status", "source_status") if name in found} == wanted
+
+
+@pytest.mark.parametrize("absent", ["userType", "externalUserState", "employeeHireDate"])
+def test_a_status_is_not_told_unless_all_came_that_it_depends_on(absent: str) -> None:
+    row = {"userType": "Member", "externalUserState": None, "employeeHireDate": None, "accountEnabled": False}
+    del row[absent]
+    assert "status" not in read(row)
+    # A delta leaves out what was never set.
+    assert read(row, listed=False)["status"] is Status.INACTIVE
 
 
 @pytest.mark.parametrize(
@@ -149,7 +158,7 @@ def test_an_absent_manager_is_none_only_in_a_whole_row(row: dict[str, Any], want
 
 
 def test_a_manager_who_was_not_asked_for_is_unknown() -> None:
-    assert "manager_source_id" not in read(WHOLE, expanded=False)
+    assert "manager_source_id" not in read(WHOLE, listed=False)
     assert "manager_source_id" not in read(WHOLE, EntraOptions(managers=False))
 
 
@@ -165,7 +174,7 @@ def test_a_manager_who_was_not_asked_for_is_unknown() -> None:
     ],
 )
 def test_a_delta_tells_changes_of_managers(changes: Any, wanted: dict[str, Any]) -> None:
-    assert read({"manager@delta": changes}, expanded=False) == wanted
+    assert read({"manager@delta": changes}, listed=False) == wanted
 
 
 @pytest.mark.parametrize(
@@ -212,14 +221,14 @@ def test_a_row_whose_department_did_not_come_is_rejected() -> None:
 
 def test_guests_can_be_left_out() -> None:
     guest = person(userType="Guest", department="Finance")
-    assert to_employee(guest, WITHOUT_GUESTS, TODAY, expanded=True) is None
+    assert to_employee(guest, WITHOUT_GUESTS, TODAY, listed=True) is None
     assert to_departments(guest, WITHOUT_GUESTS) == ()
-    assert to_employee(person(userType="Member"), WITHOUT_GUESTS, TODAY, expanded=True) is not None
+    assert to_employee(person(userType="Member"), WITHOUT_GUESTS, TODAY, listed=True) is not None
 
 
 def test_of_whom_the_type_did_not_come_may_be_a_guest() -> None:
     with pytest.raises(RowRejectedError, match="user_type: did not come"):
-        to_employee(person(displayName="Mira"), WITHOUT_GUESTS, TODAY, expanded=True)
+        to_employee(person(displayName="Mira"), WITHOUT_GUESTS, TODAY, listed=True)
 
 
 def test_nothing_private_is_requested() -> None:

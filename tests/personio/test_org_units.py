@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from connector_core import Call, Code, Context, Department, IdsByName, MalformedError, Options, PlaceInListing
+from connector_core import Call, Code, Context, Cursor, Department, IdsByName, MalformedError, Options, PlaceInListing
 from connector_core.beginnings import Proof
 from connector_core.http.parsing import ParsedPage, parse_page
 from connector_core.settings import PluginSettings
@@ -25,7 +25,7 @@ NONE = {"department_source_ids": (), "primary_department_source_id": None}
 
 def response(*units: dict[str, Any], links: Any) -> ParsedPage[OrgUnit]:
     body = json.dumps({"_data": units, "_meta": {"links": links}}).encode()
-    return parse_page(Call("GET", ORG_UNITS), OrgUnits, body)
+    return parse_page(Call("GET", ORG_UNITS), OrgUnits, body, paging=Cursor(5))
 
 
 @pytest.mark.parametrize(

@@ -90,8 +90,16 @@ class Harness:
         return self.served.simulator
 
     def reset(self, people: int = PEOPLE, *, seed: int = SEED) -> Simulator:
-        """Serve a new organisation, which is the same every time; with another ``seed``, another one."""
+        """Serve a new organisation, which is the same every time; with another ``seed``, another one.
+
+        A user who has signed in stays so. Refresh tokens stay valid, since many copies of a store use the same one:
+        how they rotate is the subject of the suite ``auth``.
+        """
+        before = self.simulator.oauth
         self.served.simulator = simulator_of(self.connector, people, seed)
+        if before and (oauth := self.simulator.oauth):
+            oauth.rotation = "none"
+            oauth.adopt_consents(before)
         return self.simulator
 
     def expected_ids(self) -> dict[str, set[str]]:

@@ -29,6 +29,8 @@ async def examine(harness: Harness, findings: Findings) -> None:
 
 async def _examine(harness: Harness, findings: Findings) -> None:
     baseline = await make_baseline(harness)
+    if not baseline.fault_free.complete:
+        findings.fail("interruption.resumed", f"no run is complete: {baseline.fault_free.outcome.strip()}")
     pages = sum(one.pages for one in baseline.fault_free.certificates)
     resumed = 0
     for page in range(1, pages + 1):

@@ -15,7 +15,7 @@ from connector_core.sdk.page import Page, T
 from connector_core.sdk.paging import Paging, Streamed
 from connector_core.sdk.wire import Listing, R
 from connector_core.testing.kit.monitor import Monitor, ReceivedPage
-from connector_core.testing.kit.witnesses import SAMPLE, differing_rows, wrong_answers
+from connector_core.testing.kit.witnesses import SAMPLE, Asked, differing_rows, wrong_answers
 
 MAX_PAGES = 2_000
 """More pages than any listing of the kit has: a connector that reads on does not notice that a page repeats."""
@@ -57,17 +57,17 @@ class _MonitoredApi:
         self._monitor = monitor
         self.method = ""
         """Name of the connector's method that reads at present."""
-        self._failed: set[tuple[str, str]] = set()
-        self.paths: defaultdict[str, set[str]] = defaultdict(set)
-        """Paths of the listings and single answers that each method has requested."""
+        self._failed: set[tuple[str, Asked]] = set()
+        self.asked: defaultdict[str, set[Asked]] = defaultdict(set)
+        """Listings and single answers that each method has requested."""
 
-    def _check_repeat(self, path: str) -> None:
-        self.paths[self.method].add(path)
-        if (self.method, path) in self._failed and self.method:
-            self._monitor.violations.add(("manners.waits", f"it requests {path} again after a failure"))
+    def _check_repeat(self, asked: Asked) -> None:
+        self.asked[self.method].add(asked)
+        if (self.method, asked) in self._failed and self.method:
+            self._monitor.violations.add(("manners.waits", f"it requests {asked.path} again after a failure"))
 
-    def _record(self, path: str, error: ConnectorCoreError) -> None:
-        self._failed.add((self.method, path))
+    def _record(self, asked: Asked, error: ConnectorCoreError) -> None:
+        self._failed.add((self.method, asked))
         self._monitor.errors.append(error)
 
     def pages(
@@ -81,24 +81,25 @@ class _MonitoredApi:
         headers: Mapping[str, str] | None = None,
         url: str = "",
     ) -> AsyncGenerator[Page[R], None]:
-        self._check_repeat(path)
+        asked = Asked.of(path, body)
+        self._check_repeat(asked)
         # Called here and not in the generator: the client promises to request the first page at once.
         listed = self._api.pages(path, listing, paging=paging, params=params, body=body, headers=headers, url=url)
-        return self._recorded(path, paging, listed)
+        return self._recorded(asked, paging, listed)
 
     async def _recorded(
-        self, path: str, paging: Paging, listed: AsyncGenerator[Page[R], None]
+        self, asked: Asked, paging: Paging, listed: AsyncGenerator[Page[R], None]
     ) -> AsyncGenerator[Page[R], None]:
         monitor = self._monitor
         try:
             async with aclosing(listed) as pages:
                 async for page in pages:
                     own_answer = page.place.number == 1 or not isinstance(paging, Streamed)
-                    _record_page(monitor, path, getattr(paging, "size", None), page, own_answer=own_answer)
+                    _record_page(monitor, asked.path, getattr(paging, "size", None), page, own_answer=own_answer)
                     yield page
                     monitor.received_at = 0.0
         except ConnectorCoreError as error:
-            self._record(path, error)
+            self._record(asked, error)
             raise
 
     def by_hand(self, name: str, row: type[R]) -> HandPages[R]:
@@ -114,7 +115,7 @@ class _MonitoredApi:
         authenticated: bool = True,
     ) -> T:
         work = self._api.get(path, model, params=params, headers=headers, authenticated=authenticated)
-        return await self._recorded_one(path, work)
+        return await self._recorded_one(Asked.of(path), work)
 
     async def post(
         self,
@@ -125,16 +126,17 @@ class _MonitoredApi:
         params: Params | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> T:
-        return await self._recorded_one(path, self._api.post(path, model, body=body, params=params, headers=headers))
+        work = self._api.post(path, model, body=body, params=params, headers=headers)
+        return await self._recorded_one(Asked.of(path, body), work)
 
-    async def _recorded_one(self, path: str, work: Awaitable[T]) -> T:
-        self._check_repeat(path)
+    async def _recorded_one(self, asked: Asked, work: Awaitable[T]) -> T:
+        self._check_repeat(asked)
         # A page by hand is received when the connector makes it, and its time ends with the next request.
         self._monitor.received_at = 0.0
         try:
             found = await work
         except ConnectorCoreError as error:
-            self._record(path, error)
+            self._record(asked, error)
             raise
         if self._monitor.keep_rows:
             self._monitor.rows.append(repr(found))
@@ -163,7 +165,7 @@ class _MonitoredApi:
         try:
             await self._api.sign_in()
         except ConnectorCoreError as error:
-            self._record("", error)
+            self._record(Asked(""), error)
             raise
 
     async def exists(
@@ -209,7 +211,7 @@ def _monitored_reading(
                     monitor.derived.add(kind)
                 yield page
         if some and declaration.witness:
-            monitor.violations |= await wrong_answers(self, declaration, some[0].source_id, self.api.paths)
+            monitor.violations |= await wrong_answers(self, declaration, some[0].source_id, self.api.asked)
         if some and declaration.fetch:
             monitor.violations |= await differing_rows(self, declaration, some[:SAMPLE])
 

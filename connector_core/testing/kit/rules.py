@@ -268,7 +268,7 @@ _RULES = rules(
         "scale.requests",
         Tier.PLATINUM,
         "The number of requests grows with the pages, not with the people.",
-        "Runs over organisations of growing size: requests = pages + a constant.",
+        "Runs over organisations of growing size: requests = pages + a constant, once more for a second reading.",
     ),
     (
         "scale.memory",

@@ -1,7 +1,9 @@
 """Questions to the witnesses of a connector, whose answers are known, and rows that are requested one by one."""
 
+import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 from connector_core.sdk.connector import Declaration
 from connector_core.sdk.entities import Entity
@@ -13,12 +15,24 @@ SAMPLE = 8
 """Rows of a kind that are requested once more, by their ids."""
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a connector has asked for. Of a provider with one path for all, such as GraphQL, only the body tells."""
+
+    path: str
+    body: str = ""
+
+    @classmethod
+    def of(cls, path: str, body: Mapping[str, Any] | None = None) -> Self:
+        return cls(path, "" if body is None else json.dumps(body, sort_keys=True))
+
+
 async def wrong_answers(
-    connector: Any, declaration: Declaration, known: str, paths: Mapping[str, set[str]]
+    connector: Any, declaration: Declaration, known: str, asked: Mapping[str, set[Asked]]
 ) -> set[tuple[str, str]]:
     """Ask a witness for a row that was just read and for one that does not exist; return the broken rules.
 
-    ``paths`` are those of the lists that each method of the connector has requested. It grows meanwhile.
+    ``asked`` is what each method of the connector has requested. It grows meanwhile.
     """
     kind, name = declaration.kind.__name__, declaration.witness or ""
     api, ask = connector.api, getattr(connector, name)
@@ -29,7 +43,7 @@ async def wrong_answers(
         if (answer is not None if name == declaration.fetch else answer) is not expected:
             row = "a row that was just read" if expected else "an id that does not exist"
             problems.append(f"{name}() {'denies' if expected else 'confirms'} {row} of {kind}")
-    problems += [f"{name}() requests {path}, from which {kind} is read" for path in paths[name] & paths[reading]]
+    problems += [f"{name}() requests {one.path}, from which {kind} is read" for one in asked[name] & asked[reading]]
     api.method = reading
     return {("reading.witness", one) for one in problems}
 
