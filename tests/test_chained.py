@@ -179,6 +179,8 @@ async def test_a_listing_that_begins_at_an_address_is_requested_there_and_nowher
     assert [(one.path, one.query) for one in simulator.requests] == [("/delta", "token=t%2Bt"), ("/delta", "c=2")]
     with pytest.raises(ProtocolError, match="is not a host of this connector"):
         await read(Told(), ByAddress, NextUrl(), url="https://evil.example/delta")
+    with pytest.raises(ProtocolError, match="the address of the next page is not valid"):
+        await read(Told(page("a", next_at="https://[bad")), ByAddress, NextUrl(), url=url)
 
 
 @pytest.mark.parametrize("rows", [("a",), ()])

@@ -155,6 +155,39 @@ async def test_where_the_new_token_cannot_be_stored_nothing_is_done_with_it_and_
         assert (await host.run("acme")).verdict is Verdict.COMPLETE
 
 
+@at_once
+async def test_a_token_that_was_issued_is_stored_though_the_store_is_busy_when_its_caller_is_cancelled(
+    provider: Provider,
+) -> None:
+    await provider.connect()
+    provider.simulator.revoke()
+    loop, cancelled = asyncio.get_running_loop(), asyncio.Event()
+
+    def cancel() -> None:
+        checking.cancel()
+        cancelled.set()
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        response = await provider.simulator.handle(request)
+        if request.path == "/oauth2/token":
+            loop.call_soon_threadsafe(cancel)
+        return response
+
+    provider.served.handle = handle
+    with closing(sqlite3.connect(provider.store, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        checking = asyncio.create_task(provider.check())
+        await cancelled.wait()
+        # Longer than a request that is under way may take.
+        await asyncio.sleep(1.0)
+        other.execute("ROLLBACK")
+    with pytest.raises(asyncio.CancelledError):
+        await checking
+    provider.served.handle = None
+    provider.simulator.revoke()
+    await provider.check()
+
+
 async def test_a_rotation_of_the_key_and_one_of_the_token_do_not_lose_each_others_write(
     provider: Provider, tmp_path: Path
 ) -> None:

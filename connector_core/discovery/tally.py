@@ -48,6 +48,8 @@ class Tally:
         self.ended = False
         """True if the last page was the one that ends the listing."""
         self.total_fell = False
+        self.row_left = False
+        """True if a row that was read was reported as removed later in the same reading."""
         self.repeated_page: int | None = None
         self.repeated_rows = 0
         self.rejected: list[Rejection] = []
@@ -57,6 +59,8 @@ class Tally:
         """Rows that are used without a value that could not be read, by its place."""
         self.recent = 0
         """Rows that may have come after the reading began."""
+        self.added = 0
+        """Rows that the earlier pass has not brought."""
         self.dated = beginning is None or beginning.moment is not None
         """False if the creation times of some rows are unknown."""
         self.origin: Origin | None = None
@@ -86,12 +90,15 @@ class Tally:
         others came then.
         """
         came_later = self.dated and self.recent > 0
-        return not (self.rejected or self.repeated_rows or self.earlier or came_later)
+        return not (self.rejected or self.repeated_rows or self.row_left or self.earlier or came_later)
 
     @property
     def token(self) -> str | None:
-        """The oldest token from which all changes of these rows are known: an earlier pass has staged some of them."""
-        return self._first_token or self.delta_token
+        """The oldest token from which all changes of these rows are known: an earlier pass has staged some of them.
+
+        None where a staged row may have been removed before the token was given: no delta would tell it again.
+        """
+        return self._first_token or (None if self.earlier or self.row_left else self.delta_token)
 
     @property
     def counted(self) -> bool:
@@ -167,7 +174,7 @@ class Tally:
             return (self.dated or self.earlier is not None) and came - self.recent == self._total
         # Without a total, two passes that brought the same rows, and as many entities of them, prove each other.
         before = self.earlier
-        if before is None or before.moved or self.recent:
+        if before is None or before.moved or self.added:
             return False
         return (self.seen, self.entities) == (before.seen, before.entities)
 
@@ -219,6 +226,7 @@ class Tally:
             self.repeated_page = page.place.number
             return False
         self.repeated_rows += len(listed) - fresh
+        self.row_left |= not self._replayed and any(one in self for one in page.removed)
         self._count_recent(page)
         self.entities += len(page.rows)
         return True
@@ -227,7 +235,11 @@ class Tally:
         """Count the rows that may have come after the reading began: an earlier pass has not read them either."""
         self.dated &= page.recent is not None
         recent = page.listed if page.recent is None else page.recent
-        self.recent += len(recent) if self.earlier is None else sum(one not in self.earlier for one in recent)
+        if self.earlier is None:
+            self.recent += len(recent)
+        else:
+            self.recent += sum(one not in self.earlier for one in recent)
+            self.added += sum(one not in self.earlier for one in page.listed)
 
     def __contains__(self, source_id: str) -> bool:
         return source_id in self._seen

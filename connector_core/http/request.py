@@ -60,7 +60,7 @@ class Request:
     def at(self, page: PageQuery) -> "Request":
         """Return the request for one page of a listing. Its own parameters win over those of the paging."""
         if page.url:
-            return replace(self, url=urljoin(self.url, page.url))
+            return replace(self, url=_joined(self.url, page.url))
         if page.sent_in is None:
             return replace(self, params={**{name: str(value) for name, value in page.params.items()}, **self.params})
         body = msgspec.json.decode(self.body or b"{}")
@@ -76,3 +76,11 @@ class Request:
         query = urlencode(sorted(self.params.items()), doseq=True)
         more = (self.body or b"") + self.url.encode(errors="replace")
         return f"{self.call.path}?{query}{f'#{sha256(more).hexdigest()[:16]}' if more else ''}"
+
+
+def _joined(first: str, told: str) -> str:
+    """Return an address that may be relative to the first one. One that is not valid is refused when it is sent."""
+    try:
+        return urljoin(first, told)
+    except ValueError:
+        return told

@@ -249,6 +249,8 @@ class Page(Generic[T]):
             tuple(found),
             rejected=tuple(rejected),
             derived_from=tuple(used),
+            # Those that were removed have other ids than what is derived.
+            removed=(),
             # Of the row that mentions it first.
             places=self._places_of([first[one] for one in found]),
             # The rows of earlier pages are not staged under their own ids, so no reading can resume after them.

@@ -70,6 +70,10 @@ def test_rows_that_were_skipped_before_are_counted_too() -> None:
     assert first.derive(teams).listed == ("1-0", "1-1")
 
 
+def test_a_tombstone_of_a_row_is_none_of_what_was_derived_from_rows() -> None:
+    assert page("sales", removed=("sales",)).derive(teams).removed == ()
+
+
 def test_a_derived_reading_cannot_be_resumed() -> None:
     assert page("sales").derive(teams).place.listing == ""
 

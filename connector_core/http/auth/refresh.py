@@ -5,11 +5,11 @@ the new one has worked: whatever the moment at which a process ends, a refresh t
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from time import time
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from pydantic import SecretStr
 
@@ -20,8 +20,6 @@ from connector_core.http.parsing import parse_undeclared
 from connector_core.sdk.authentication import AuthorizationCode
 from connector_core.sdk.field_types import NOT_OBTAINED
 from connector_core.secrecy import hide
-
-T = TypeVar("T")
 
 _GRACE = 0.5
 """Seconds that a token request which is under way may still take when its run is cancelled."""
@@ -114,8 +112,23 @@ class _Refreshing:
         """The access token that was given last: it has expired, or was rejected, where another one is wanted."""
 
     async def fetch(self) -> Issued:
-        """Return an access token. A cancelled caller waits for a moment, so that one that was issued is stored."""
-        return await _to_its_end(self._fetch())
+        """Return an access token. A cancelled caller waits for a moment, and until tokens that came are stored."""
+        fetching = asyncio.ensure_future(self._fetch())
+        try:
+            return await asyncio.shield(fetching)
+        except asyncio.CancelledError:
+            await asyncio.wait([fetching], timeout=_GRACE)
+            if self._unstored:
+                # The one before may be valid no longer. A store that stays busy ends this by itself.
+                await asyncio.wait([fetching])
+            raise
+        finally:
+            if not fetching.done():
+                fetching.cancel()
+                await asyncio.wait([fetching])
+            elif not fetching.cancelled():
+                # Noted as seen: it was raised above, or nothing waits for it any more.
+                fetching.exception()
 
     async def _fetch(self) -> Issued:
         async with self._kept.turn() as found:
@@ -192,23 +205,6 @@ def _tokens_in(auth: AuthorizationCode, response: Any, used: SecretStr | None) -
     if isinstance(refresh, str) and refresh and (used is None or refresh != used.get_secret_value()):
         return Tokens(SecretStr(refresh), used, issued.token, until)
     return Tokens(used, None, issued.token, until) if used else None
-
-
-async def _to_its_end(work: Awaitable[T]) -> T:
-    """Return the result. If the caller is cancelled, the work may go on for a moment, so that nothing gets lost."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task], timeout=_GRACE)
-        raise
-    finally:
-        if not task.done():
-            task.cancel()
-            await asyncio.wait([task])
-        elif not task.cancelled():
-            # Noted as seen: it was raised above, or nothing waits for it any more.
-            task.exception()
 
 
 def refreshing(
