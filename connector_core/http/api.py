@@ -145,7 +145,10 @@ class HttpApi:
         authenticated: bool = True,
     ) -> T:
         return await self._one(
-            Request(Call("GET", path), params or {}, headers=headers or {}, authenticated=authenticated), model
+            self._at_token(
+                Request(Call("GET", path), params or {}, headers=headers or {}, authenticated=authenticated)
+            ),
+            model,
         )
 
     async def post(
@@ -157,7 +160,11 @@ class HttpApi:
         params: Params | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> T:
-        return await self._one(Request.for_listing(path, params, body, headers), model)
+        return await self._one(self._at_token(Request.for_listing(path, params, body, headers)), model)
+
+    def _at_token(self, request: Request) -> Request:
+        """Return a request that may be refused for the token of a delta, where that is read."""
+        return replace(request, expired_by=EXPIRED) if self._begins_at_token else request
 
     async def _one(self, request: Request, model: type[T]) -> T:
         return await self._client.request(request, partial(parse, request.call, model))

@@ -408,6 +408,17 @@ async def test_a_token_that_expires_in_the_middle_of_a_delta_leaves_nothing_of_i
     assert report["Employee"].plan.updates == 3 * ENTRIES
 
 
+@pytest.mark.parametrize("status", [400, 410])
+async def test_a_token_that_is_refused_by_a_status_costs_a_full_reading_by_hand_too(
+    tokened: StartTokened, status: int
+) -> None:
+    provider = await tokened()
+    provider.simulator.script(f"{status}@1:{CHANGES}")
+    report = await provider.run(delta=True)
+    assert report["Employee"].certificate.began is Began.RESYNCED
+    assert report["Employee"].certificate.complete
+
+
 async def test_a_resync_that_fails_is_made_again(tokened: StartTokened) -> None:
     provider = await tokened()
     before = await last_scan(provider)

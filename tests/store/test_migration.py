@@ -4,16 +4,17 @@ import asyncio
 import sqlite3
 import stat
 from contextlib import aclosing, closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from attacks import FULL
-from stores import connected
+from stores import changed_by_hand, connected
 
-from builders import PEOPLE
+from builders import NOON, PEOPLE
 from connector_core import Account, StoreError
-from connector_core.store import Store
+from connector_core.store import LastScan, Store
 from connector_core.store.erasure import Erasures
 from connector_core.store.integrations import Integrations
 from connector_core.store.schema import APPLICATION_ID, VERSION
@@ -193,3 +194,29 @@ async def test_a_store_of_version_1_is_brought_up_to_date_with_its_rows_and_its_
     assert asked(path, "SELECT sum(runs), sum(requests) FROM run_totals") == ended
     # It is the same store as one that was created today.
     assert schema_of(path) == schema_of(await connected(tmp_path / "new.sqlite"))
+
+
+# ---- from version 3
+
+BACK_TO_3 = """
+INSERT INTO readings (id, integration, kind) VALUES (7, 'acme', 'Employee');
+INSERT INTO checkpoints (reading, listing, page, rows_before, ids_digest, resumable, staged, resume_key, began_at,
+    taken_at) VALUES (7, '/people', 3, 50, x'00', 1, 75, 'key', '2026-03-01', '2026-03-01');
+INSERT INTO last_scans (integration, kind, resume_key, full_at, watermark, others, unread)
+    VALUES ('acme', 'Employee', 'key', '2026-03-01T12:00:00+00:00', '2026-03-01T11:00:00+00:00', 2, '["email"]');
+ALTER TABLE checkpoints DROP COLUMN cursor;
+ALTER TABLE checkpoints DROP COLUMN token;
+ALTER TABLE last_scans DROP COLUMN token;
+ALTER TABLE last_scans DROP COLUMN token_at;
+PRAGMA user_version = 3;
+"""
+
+
+async def test_a_store_of_version_3_keeps_its_checkpoints_and_last_scans(path: Path) -> None:
+    changed_by_hand(path, BACK_TO_3)
+    async with aclosing(Store(path)) as store:
+        scan = await store.last_scans.find(PEOPLE)
+    assert scan == LastScan("key", NOON, NOON - timedelta(hours=1), 2, frozenset({"email"}))
+    found = asked(path, "SELECT listing, page, staged, resume_key, cursor, token FROM checkpoints")
+    assert found == [("/people", 3, 75, "key", None, None)]
+    assert asked(path, "PRAGMA user_version") == [(VERSION,)]
