@@ -318,4 +318,7 @@ def test_the_kit_measures_memory_although_no_two_token_requests_are_the_same() -
             await scale.examine(harness, findings, sizes=(1,), traced=(50, 500))
         return findings
 
-    assert clock.run(measure()).problems == {}
+    findings = clock.run(measure())
+    # So few people say nothing of the growth; that the runs from recorded answers fail would be said.
+    assert "memory" in findings.measures
+    assert not [one for problems in findings.problems.values() for one in problems if "fails" in one]

@@ -20,7 +20,7 @@ TOLD = (*INCOMPLETE, *DELTA_BEHIND, *HELD)
 OURS = {"provider": "Namely", "fields": ("email",), "setting": "rows", "until": "2026-05-04 09:30:00 UTC"}
 """Texts that the connector's manifest and our code give."""
 NUMBERS = set(
-    "page rows stored read announced expected bound lost size days share times creates known recognised".split()
+    "page rows stored read announced expected bound lost size days share times creates known recognised counted".split()
 )
 
 
