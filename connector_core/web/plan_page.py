@@ -43,6 +43,10 @@ WITNESSES: Mapping[Code, Witnesses] = MappingProxyType(
         Code.ABSENT_TWICE: Witnesses(
             "two complete scans, one after the other, do not list it", "it gave no answer about this row"
         ),
+        Code.TOMBSTONE: Witnesses(
+            "a reading of what has changed names it as removed",
+            "where {provider} can be asked for a row by its id, it does not know this one",
+        ),
     }
 )
 """By the reason of the removal."""

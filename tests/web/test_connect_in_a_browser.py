@@ -87,13 +87,13 @@ async def test_the_catalogue_is_searched_while_typing(web: StartWeb, browser: An
     page = await signed_in(browser, site)
     await page.goto(f"{site.address}/settings/catalogue")
     await page.get_by_label("Search").type("bamb")
-    await page.get_by_text("1 of 4 connectors").first.wait_for()
+    await page.get_by_text("1 of 7 connectors").first.wait_for()
     assert await page.locator("article.pick").count() == 1
     assert page.url.partition("?")[2].startswith("search=bamb")
     await page.get_by_label("Search").fill("")
-    await page.get_by_text("4 of 4 connectors").first.wait_for()
+    await page.get_by_text("7 of 7 connectors").first.wait_for()
     await page.get_by_label("Product").select_option("EAM")
-    await page.get_by_text("1 of 4 connectors").first.wait_for()
+    await page.get_by_text("1 of 7 connectors").first.wait_for()
     assert await page.locator("article.pick h2").inner_text() == "Namely"
 
 
