@@ -13,7 +13,7 @@ from connector_core.discovery import check
 from connector_core.discovery.check import refuse_unreadable
 from connector_core.discovery.connector_errors import credentials_of
 from connector_core.discovery.tenant import refuse_other_tenant
-from connector_core.errors import ConnectorCoreError
+from connector_core.errors import ConnectorCoreError, NotFoundError, ProtocolError, RejectedCredentialsError
 from connector_core.http import HttpApi, KeptTokens, TokensInMemory
 from connector_core.names import check_name
 from connector_core.outcomes import CheckReport
@@ -133,7 +133,10 @@ class Connecting(ABC):
         async with self._client(connector, credentials, tokens) as api:
             opened = self._connections.connector(connector, credentials, api, self.registry)
             kinds, forecast = connector.declarations.values(), partial(api.forecast, include_over=True)
-            return await check(opened, kinds, forecast, seconds=self.settings.host.check_timeout)
+            try:
+                return await check(opened, kinds, forecast, seconds=self.settings.host.check_timeout)
+            except (NotFoundError, ProtocolError) as error:
+                raise _at_a_wrong_address(connector, credentials, error) from None
 
     # ---- inside
 
@@ -156,3 +159,19 @@ class Connecting(ABC):
         """Within this context logs name the integration, and hide its secrets."""
         with hiding(credentials.secrets().values()), structlog.contextvars.bound_contextvars(integration=name):
             yield
+
+
+def _at_a_wrong_address(
+    connector: type[AnyConnector], credentials: Credentials, error: ConnectorCoreError
+) -> ConnectorCoreError:
+    """Return the error of a check as one about the address that the operator typed, where there is one."""
+    typed = credentials.named_hosts() & credentials.filled()
+    names = [name for name in typed if connector.manifest.base_url.startswith(f"{{{name}}}")]
+    if not names:
+        return error
+    (title,) = [one.title for one in credentials.form() if one.name == names[0]]
+    return RejectedCredentialsError(
+        f"There is no API of {connector.manifest.title} at this address: {error.message}.",
+        hint=f"Compare the {title} with the one that the product shows: with its whole path, and nothing behind it.",
+        field=names[0],
+    )

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from connector_core import Code, CredentialsError, Status
+from connector_core import Code, CredentialsError, RejectedCredentialsError, Status
 from connector_core.beginnings import Proof
 from connector_core.settings import PluginSettings
 from connector_core.testing import clock
@@ -192,6 +192,15 @@ async def test_the_check_reads_users_since_the_configuration_needs_no_rights(pro
     assert (USERS, "count=1") in [(one.path, one.query) for one in scim.simulator.requests]
     assert report.account.name == scim.simulator.credentials["base_url"]
     assert report.account.tenant is None
+
+
+@pytest.mark.parametrize("wrong", ["https://directory.acme.example", "https://directory.acme.example/scim/v2/Users"])
+async def test_an_address_without_the_api_is_the_operators_to_correct(provider: StartProvider, wrong: str) -> None:
+    scim = await provider("scim", 20)
+    with pytest.raises(RejectedCredentialsError, match="There is no API of SCIM at this address") as caught:
+        await scim.connect(base_url=wrong)
+    assert caught.value.field == "base_url"
+    assert caught.value.hint.startswith("Compare the Base URL with the one that the product shows")
 
 
 async def test_users_who_are_no_longer_listed_are_asked_for_by_id_and_gone_at_a_404(provider: StartProvider) -> None:
