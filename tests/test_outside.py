@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,7 +22,7 @@ CONNECTOR = OUTSIDE / "connectors" / "peopleware"
 
 @pytest.fixture
 def env(tmp_path: Path) -> Mapping[str, str]:
-    (tmp_path / "plugins.toml").write_text("[plugins.peopleware]\n")
+    shutil.copy(OUTSIDE / "plugins.toml", tmp_path)
     install(OUTSIDE, tmp_path / "site")
     return environment(tmp_path / "site")
 
