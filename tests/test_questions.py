@@ -259,7 +259,7 @@ def test_without_a_terminal_an_error_tells_how_to_give_the_fields_of_each_way(mo
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     with pytest.raises(InvalidCredentialsError) as caught:
         fill(Anywhere, "acme", {"base-url": BASE, "client-id": "app-1"})
-    assert caught.value.message == "Fill in api_token, or client_id and private_key."
+    assert caught.value.message == "Missing: private_key. Fill in api_token, or client_id and private_key."
     assert caught.value.hint == (
         "Give --api-token-file FILE or DISCOVER_API_TOKEN, "
         "or --client-id; --private-key-file FILE or DISCOVER_PRIVATE_KEY."

@@ -54,22 +54,24 @@ async def test_each_way_connects_and_runs(fields: Mapping[str, str], tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "fields",
+    ("fields", "said", "field"),
     [
-        {},
-        {"client_id": "app-1"},
-        {"private_key": key()},
-        {**BY_TOKEN, **BY_KEY},
-        {"api_token": TOKEN, "client_id": "x"},
+        ({}, "", "api_token"),
+        ({"client_id": "app-1"}, "Missing: private_key. ", "private_key"),
+        ({"private_key": key()}, "Missing: client_id. ", "client_id"),
+        ({**BY_TOKEN, **BY_KEY}, "client_id and private_key cannot be used beside api_token. ", "client_id"),
+        ({"api_token": TOKEN, "client_id": "x"}, "client_id cannot be used beside api_token. ", "client_id"),
     ],
     ids=["none", "a part", "another part", "both", "one and a part of the other"],
 )
-async def test_the_fields_of_exactly_one_way_are_filled_in(fields: Mapping[str, str], tmp_path: Path) -> None:
+async def test_the_fields_of_exactly_one_way_are_filled_in(
+    fields: Mapping[str, str], said: str, field: str, tmp_path: Path
+) -> None:
     simulator = AnywhereSimulator(3, 1)
     async with host_of(simulator, tmp_path / "people.sqlite") as host:
         with pytest.raises(InvalidCredentialsError) as caught:
             await host.connect("anywhere", "acme", {"base_url": BASE, **fields})
-    assert caught.value.message == SAID
+    assert (caught.value.message, caught.value.field) == (said + SAID, field)
     assert simulator.requests == []
 
 

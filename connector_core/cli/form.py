@@ -12,7 +12,7 @@ from connector_core.cli.questions import ask, ask_lines, is_interactive
 from connector_core.errors import InvalidCredentialsError, SettingsError
 from connector_core.names import check_name, valid_name
 from connector_core.operator_pages import ways_in_words
-from connector_core.sdk.authentication import chosen, in_words, possible, typed_fields
+from connector_core.sdk.authentication import chosen, possible, refusal, typed_fields
 from connector_core.sdk.connector import AnyConnector
 from connector_core.sdk.credentials import FormField, company_in
 from connector_core.suggestions import did_you_mean
@@ -95,7 +95,8 @@ def _refuse_ways(connector: type[AnyConnector], form: Mapping[str, FormField], f
     ways = connector.manifest.ways
     if len(ways) > 1 and chosen(ways, fields) is None:
         given = ["; ".join(how_to_give(form[name]) for name in typed_fields(way)) for way in ways]
-        raise InvalidCredentialsError(f"Fill in {in_words(ways)}.", hint=f"Give {', or '.join(given)}.")
+        said, wrong = refusal(ways, fields)
+        raise InvalidCredentialsError(said, field=wrong[0], hint=f"Give {', or '.join(given)}.")
 
 
 def _ask_missing(connector: type[AnyConnector], form: Iterable[FormField], fields: Fields) -> None:

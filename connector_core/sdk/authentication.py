@@ -187,9 +187,30 @@ def chosen(ways: Iterable[Authentication], given: Collection[str]) -> Authentica
     return next((way for way in possible(ways, given) if set(typed_fields(way)) <= set(given)), None)
 
 
+def refusal(
+    ways: Sequence[Authentication], given: Collection[str], titles: Mapping[str, str] = MappingProxyType({})
+) -> tuple[str, tuple[str, ...]]:
+    """Return why the fields that are filled in are not those of one way, and the fields to look at."""
+    best = max(ways, key=lambda way: len(set(typed_fields(way)) & set(given)) / len(typed_fields(way)))
+    kept = [name for name in typed_fields(best) if name in given]
+    extra = tuple(dict.fromkeys(one for way in ways for one in typed_fields(way) if one in given and one not in kept))
+    missing = tuple(name for name in typed_fields(best) if name not in given)
+    fill_in = f"Fill in {in_words(ways, titles)}."
+    if extra:
+        beside = _listed(_titled(kept, titles))
+        return f"{_listed(_titled(extra, titles))} cannot be used beside {beside}. {fill_in}", (*extra, *kept)
+    if kept:
+        return f"Missing: {_listed(_titled(missing, titles))}. {fill_in}", missing
+    return fill_in, missing[:1]
+
+
+def _titled(names: Iterable[str], titles: Mapping[str, str]) -> list[str]:
+    return [titles.get(name, name) for name in names]
+
+
 def in_words(ways: Iterable[Authentication], titles: Mapping[str, str] = MappingProxyType({})) -> str:
     """Return the fields of each way as a sentence names them: ``api_token, or client_id and private_key``."""
-    return ", or ".join(_listed([titles.get(name, name) for name in typed_fields(way)]) for way in ways)
+    return ", or ".join(_listed(_titled(typed_fields(way), titles)) for way in ways)
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from connector_core.errors import InvalidCredentialsError, PluginContractError
-from connector_core.sdk.authentication import Authentication, ClientCertificate, chosen, in_words, resolved
+from connector_core.sdk.authentication import Authentication, ClientCertificate, chosen, refusal, resolved
 from connector_core.sdk.credentials import Credentials
 
 API_VERSION = "1.0"
@@ -231,7 +231,8 @@ class Manifest(BaseModel):
             return self.auth
         if way := chosen(self.ways, credentials.filled()):
             return way
-        raise InvalidCredentialsError(f"Fill in {in_words(self.ways)}.")
+        said, fields = refusal(self.ways, credentials.filled())
+        raise InvalidCredentialsError(said, field=fields[0])
 
     def shows_certificate(self, credentials: Credentials) -> bool:
         """Return True if these credentials hold a certificate for mutual TLS. Raises InvalidCredentialsError."""

@@ -17,9 +17,8 @@ from connector_core.errors import (
 )
 from connector_core.host import Host
 from connector_core.names import check_name, valid_name
-from connector_core.operator_pages import ways_in_words
 from connector_core.outcomes import CheckReport, Probe
-from connector_core.sdk.authentication import chosen, typed_fields
+from connector_core.sdk.authentication import chosen, refusal
 from connector_core.sdk.connector import AnyConnector
 from connector_core.sdk.credentials import FormField, company_in
 from connector_core.store import Integration
@@ -101,7 +100,9 @@ def problems_in(connector: type[AnyConnector], typed: Typed) -> list[FieldProble
         found.extend([problem] if problem else [])
     ways = connector.manifest.ways
     if len(ways) > 1 and chosen(ways, typed.fields) is None:
-        found.append(FieldProblem(key_of(typed_fields(ways[0])[0]), ways_in_words(connector)))
+        titles = {one.name: one.title for one in connector.credentials_type.form()}
+        said, wrong = refusal(ways, typed.fields, titles)
+        found += [FieldProblem(key_of(name), said) for name in wrong]
     return found
 
 

@@ -74,19 +74,32 @@ async def test_a_key_connects_as_a_browser_sends_it(site: Web) -> None:
 
 
 @pytest.mark.parametrize(
-    "changed",
-    [{"field.private_key": ""}, {"field.client_id": "", "field.private_key": ""}, {"field.api_token": TOKEN}],
+    ("changed", "said", "beside"),
+    [
+        ({"field.private_key": ""}, "Missing: Private key.", ["private_key"]),
+        ({"field.client_id": "", "field.private_key": ""}, "", ["api_token"]),
+        ({"field.api_token": TOKEN}, "cannot be used beside API token.", ["api_token", "client_id", "private_key"]),
+    ],
     ids=["a part of one", "none", "two"],
 )
-async def test_anything_but_one_way_is_refused_beside_the_first_field(site: Web, changed: dict[str, str]) -> None:
+async def test_anything_but_one_way_is_refused_beside_the_fields_to_correct(
+    site: Web, changed: dict[str, str], said: str, beside: list[str]
+) -> None:
     answer = await site.post(NEW, {**BY_KEY, **changed})
     assert answer.status == 422
-    assert "Not connected: 1 field to correct." in answer.text
-    tag = re.search(r'<input id="field-api_token"[^>]*>', answer.html)
-    assert tag is not None
-    assert 'aria-invalid="true"' in tag[0]
+    assert f"{len(beside)} field" in answer.text
+    invalid = re.findall(r'<(?:input|textarea) id="field-(\w+)"[^>]*aria-invalid="true"', answer.html)
+    assert invalid == beside
+    assert said in answer.text
     assert answer.text.count(SAID) >= 2
     assert site.place.served.simulator.requests == []
+
+
+async def test_after_two_ways_were_typed_either_of_them_can_be_left_out(site: Web) -> None:
+    answer = await site.post(NEW, {**BY_KEY, "field.api_token": TOKEN})
+    kept = re.findall(r'name="draft" value="([^"]+)"', answer.html)
+    again = await site.post(NEW, {**BY_KEY, "field.api_token": "", **({"draft": kept[0]} if kept else {})})
+    assert again.status == 303
 
 
 @pytest.mark.parametrize("wrong", [key()[:-40], "no key"])
