@@ -255,6 +255,20 @@ def test_a_key_that_is_not_whole_is_asked_for_again() -> None:
     assert "MIIEvg" not in terminal.seen
 
 
+def test_what_belongs_to_a_way_that_was_begun_is_not_skipped() -> None:
+    terminal = filling("base-url=https://people.acme.example", "region=us", "client-id=app-1")
+    terminal.wait_for("Private key; paste it")
+    time.sleep(0.2)
+    terminal.type("\n")
+    terminal.wait_for("Private key is needed")
+    time.sleep(0.2)
+    terminal.type("nonsense\n\n")
+    terminal.wait_for("private_key: is not a private key in PEM")
+    time.sleep(0.2)
+    terminal.type("\x04")
+    assert terminal.end() != 0
+
+
 def test_without_a_terminal_an_error_tells_how_to_give_the_fields_of_each_way(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     with pytest.raises(InvalidCredentialsError) as caught:

@@ -134,6 +134,9 @@ def _ask(connector: type[AnyConnector], field: FormField, fields: Fields, *, nee
             value = SecretStr(answer) if field.secret else answer
         if not value and not needed:
             return None
+        if not value and not field.required:
+            out.print(f"{field.title} is needed: it belongs to what is filled in already.", style="red")
+            continue
         try:
             validate_some(connector, {**fields, field.name: value})
         except InvalidCredentialsError as error:

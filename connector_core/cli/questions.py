@@ -34,11 +34,14 @@ def ask(question: str, *, default: str = "", secret: bool = False) -> str:
 
 
 def ask_lines(question: str, *, secret: bool) -> str | SecretStr:
-    """Return a text of several lines, such as a key in PEM, which ends with the line -----END. Enter alone is none."""
+    """Return a text of several lines, such as a key in PEM, which ends with the line -----END or an empty one.
+
+    Enter alone is none.
+    """
     error_console().print(plain(f"{question}; paste it up to the line -----END:"))
     with _unseen() if secret else nullcontext():
         lines = [_line()]
-        while lines[0] and not lines[-1].get_secret_value().startswith("-----END"):
+        while lines[-1] and not lines[-1].get_secret_value().startswith("-----END"):
             lines.append(_line())
     text = SecretStr("\n".join(line.get_secret_value() for line in lines))
     return text if secret else text.get_secret_value()
