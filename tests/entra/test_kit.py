@@ -4,6 +4,6 @@ import pytest
 
 from connector_core.testing.plugin import kit
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 test_entra = kit("entra")
