@@ -1,4 +1,4 @@
-"""How a reading began, and what proves that it is complete."""
+"""The beginning of a reading, and the proof that it is complete."""
 
 from enum import StrEnum
 

@@ -44,7 +44,7 @@ class Answers:
     paging: Literal["page", "offset", "cursor", "next-url", "link-header", "graphql", "whole"] | None = None
     """Paging of listings: by number, by what a page tells of the next one, or not at all. [default: page]"""
     total: Literal["listing", "count", "none"] | None = None
-    """What tells how many rows a listing has: its own answers, another request, or nothing. [default: listing]"""
+    """Source of the number of rows in a listing: its own answers, another request, or none. [default: listing]"""
     kinds: Annotated[tuple[Literal["employees", "departments"], ...], Parameter(negative="", show_default=False)] = ()
     """A kind of entity; employees are always included. May be given more than once. [default: both]"""
 

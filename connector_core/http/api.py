@@ -41,7 +41,7 @@ _CLOSING = 0.05
 class HttpApi:
     """The provider, reached with the credentials of one integration."""
 
-    def __init__(  # noqa: PLR0913 - named at every call
+    def __init__(  # noqa: PLR0913 - all but the first four are named at every call
         self,
         session: aiohttp.ClientSession,
         tls: ssl.SSLContext,

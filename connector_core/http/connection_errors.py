@@ -48,7 +48,7 @@ _CERTIFICATES: Mapping[int, tuple[str, str]] = MappingProxyType(
 
 
 _DEMANDED = frozenset({"TLSV13_ALERT_CERTIFICATE_REQUIRED"})
-"""What OpenSSL calls a server's answer to a client that shows no certificate, from TLS 1.3 on. Older servers just end
+"""OpenSSL's name of a server's answer to a client that shows no certificate, from TLS 1.3 on. Older servers just end
 the handshake, which may have other reasons."""
 _HANDSHAKE_ENDED = "SSLV3_ALERT_HANDSHAKE_FAILURE"
 _REFUSED = frozenset(

@@ -48,6 +48,6 @@ class PageQuery:
 
     params: Parameters = field(default_factory=dict)
     sent_in: Body | None = None
-    """Where the parameters go: None for the query."""
+    """Place of the parameters: None for the query."""
     url: str = ""
     """The whole address of the page, as the page before told it. It takes the place of the listing's address."""

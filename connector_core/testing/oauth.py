@@ -70,7 +70,7 @@ class AuthorizationServer:
     audience: str = ""
     """The ``audience`` that requests for client credentials must name."""
     secret_in: Literal["body", "basic", "either"] = "either"  # noqa: S105 - a place
-    """Where it takes the client's secret from."""
+    """Place of the client's secret in a token request."""
     token_life: float = 3600.0
     """Seconds for which an access token is valid."""
     rotation: Literal["none", "on_use", "at_once"] = "none"

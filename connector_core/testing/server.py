@@ -88,7 +88,7 @@ class Simulator(ABC):
     reset_header: str = "X-RateLimit-Reset"
     """The header in which the provider says when it accepts requests again."""
     reset_format: ResetFormat = "epoch"
-    """How it says so: as in ``RateHeaders``."""
+    """Format of the reset header: as in ``RateHeaders``."""
     live: bool = False
     """True while time passes by the clock: people whom ``evolve`` hires are created now."""
     largest_page: int | None = None

@@ -17,7 +17,7 @@ SAMPLE = 8
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a connector has asked for. Of a provider with one path for all, such as GraphQL, only the body tells."""
+    """One thing that a connector has requested. With one path for all, as in GraphQL, only the body tells it."""
 
     path: str
     body: str = ""
