@@ -1,11 +1,10 @@
 """Suite ``deltas``: what has changed since a token, read whole, interrupted, and with a token that has expired."""
 
-import asyncio
 from pathlib import Path
 
 from connector_core.beginnings import Began
 from connector_core.messages import message
-from connector_core.outcomes import Certificate, Progress, Standing
+from connector_core.outcomes import Certificate, Standing
 from connector_core.testing.kit.findings import Findings
 from connector_core.testing.kit.harness import Harness, RunResult
 from connector_core.testing.kit.reading import differences
@@ -51,17 +50,8 @@ async def _check_interrupted(
     harness: Harness, store: Path, page: int, undisturbed: RunResult, findings: Findings
 ) -> None:
     """Cancel a delta after this many pages, run another, and compare with one that was not cancelled."""
-    tasks: list[asyncio.Task[object]] = []
-    read = 0
-
-    def cancel(_: Progress) -> None:
-        nonlocal read
-        read += 1
-        if read == page:
-            tasks[0].cancel()
-
     with harness.copy_of(store) as copy:
-        await harness.run(copy, delta=True, on_start=tasks.append, progress=cancel)
+        await harness.cancel_after_page(copy, page, delta=True)
         after = await harness.run(copy, delta=True)
     for difference in differences(after, undisturbed):
         findings.fail("deltas.interrupted", f"cancelled after page {page}: {difference}")

@@ -202,6 +202,19 @@ class Harness:
         requests = tuple(self.simulator.requests[earlier:])
         return RunResult(report, failure, stored, requests, ended_at - started_at, ended_at, monitor, fired_at)
 
+    async def cancel_after_page(self, store: Path, page: int, *, delta: bool = False) -> None:
+        """Run the integration, and cancel the run after this many pages."""
+        tasks: list[asyncio.Task[Any]] = []
+        pages = 0
+
+        def progress(_: Progress) -> None:
+            nonlocal pages
+            pages += 1
+            if pages == page:
+                tasks[0].cancel()
+
+        await self.run(store, delta=delta, on_start=tasks.append, progress=progress)
+
     async def _stored(self, host: Host) -> Stored:
         return {
             name: {one.source_id: one async for one in host.entities(NAME, declaration.kind)}

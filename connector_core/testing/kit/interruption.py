@@ -7,7 +7,6 @@ import random
 import aiohttp
 
 from connector_core.beginnings import Began
-from connector_core.outcomes import Progress
 from connector_core.testing.clock import JumpingLoop
 from connector_core.testing.kit.fault_injection import Baseline, make_baseline, restart
 from connector_core.testing.kit.findings import Findings
@@ -54,20 +53,11 @@ async def _cancel_after_page(
 
     The next run meets the faults of the script.
     """
-    tasks: list[asyncio.Task[object]] = []
-    staged = 0
-
-    def progress(_: Progress) -> None:
-        nonlocal staged
-        staged += 1
-        if staged == page:
-            tasks[0].cancel()
-
     restart(harness)
     where = f"cancelled after page {page}{f', then {script}' if script else ''}"
     with harness.copy_of(baseline.store) as store:
         before = asyncio.all_tasks()
-        await harness.run(store, on_start=tasks.append, progress=progress)
+        await harness.cancel_after_page(store, page)
         await _check_nothing_left(where, before, findings)
         after = await harness.run(store, script)
     for difference in _differences(after, baseline):
